@@ -1,0 +1,152 @@
+"""The ways in which bars can be wrong, each an exception that carries its facts as fields.
+
+    BadBars(ValueError)
+    ├── EmptyBars            no row at all
+    ├── MissingColumn        a column that bars need is absent
+    ├── NotUtcTime           a timestamp whose UTC instant is unknown
+    ├── NotNumeric           a price or volume that is not a number
+    ├── BadShape             arrays that do not fit together as a panel
+    ├── UnorderedCloses      close times that do not strictly increase
+    ├── DuplicateBar         two rows for one symbol and close time
+    ├── BadPrice             a price that is not finite and positive
+    ├── InconsistentRange    high or low that does not enclose open and close
+    ├── BadVolume            a volume that is not finite and at least zero
+    ├── UnknownSymbol        a symbol that the panel does not hold
+    └── UnknownClose         a close time that the panel does not hold
+"""
+
+NANOSECONDS_PER_SECOND = 1_000_000_000
+
+
+class BadBars(ValueError):
+    """Bars that break a rule; the message is one sentence that names the value and the rule."""
+
+
+class EmptyBars(BadBars):
+    """No row at all."""
+
+    def __init__(self) -> None:
+        super().__init__("there are no bars: at least one row is needed")
+
+
+class MissingColumn(BadBars):
+    """A column that bars need is absent; `column` and `present` say which and what there was."""
+
+    def __init__(self, column: str, present: tuple[str, ...]) -> None:
+        self.column, self.present = column, present
+        super().__init__(
+            f"column {column!r} is missing: bars need timestamp, symbol, open, high, low, close "
+            f"and volume, and there is {', '.join(present) or 'no column'}"
+        )
+
+
+class NotUtcTime(BadBars):
+    """A timestamp whose UTC instant is unknown."""
+
+    def __init__(self, value: object, rule: str) -> None:
+        self.value, self.rule = value, rule
+        super().__init__(f"timestamp {value!r} is not a UTC time: {rule}")
+
+
+class NotNumeric(BadBars):
+    """A price or volume that is not a number."""
+
+    def __init__(self, column: str, value: object) -> None:
+        self.column, self.value = column, value
+        super().__init__(f"{column} {value!r} is not a number: prices and volume must be numeric")
+
+
+class BadShape(BadBars):
+    """Arrays that do not fit together as a panel."""
+
+    def __init__(self, field: str, rule: str) -> None:
+        self.field, self.rule = field, rule
+        super().__init__(f"{field} does not fit the panel: {rule}")
+
+
+class UnorderedCloses(BadBars):
+    """Close times that do not strictly increase."""
+
+    def __init__(self, earlier: int, later: int) -> None:
+        self.earlier, self.later = earlier, later
+        super().__init__(
+            f"close time {utc_text(later)} follows {utc_text(earlier)}: "
+            "close times must strictly increase"
+        )
+
+
+class _BadBar(BadBars):
+    """One bar that breaks a rule: `symbol` and `close_time` (UTC ns) say which."""
+
+    def __init__(self, symbol: str, close_time: int, sentence: str) -> None:
+        self.symbol, self.close_time = symbol, close_time
+        super().__init__(f"{symbol} at {utc_text(close_time)}: {sentence}")
+
+
+class DuplicateBar(_BadBar):
+    """Two rows for one symbol and close time."""
+
+    def __init__(self, symbol: str, close_time: int) -> None:
+        super().__init__(
+            symbol, close_time, "there are two rows, but a symbol has one bar per close time"
+        )
+
+
+class BadPrice(_BadBar):
+    """A price that is not finite and positive, or one of an only partly missing bar."""
+
+    def __init__(self, symbol: str, close_time: int, column: str, value: float) -> None:
+        self.column, self.value = column, value
+        rule = "a price must be finite and above 0; a missing bar has all five values missing"
+        super().__init__(symbol, close_time, f"{column} is {value!r}, but {rule}")
+
+
+class InconsistentRange(_BadBar):
+    """High or low that does not enclose open and close."""
+
+    def __init__(
+        self, symbol: str, close_time: int, column: str, value: float, other: str, bound: float
+    ) -> None:
+        self.column, self.value, self.other, self.bound = column, value, other, bound
+        relation = "high must be at least" if column == "high" else "low must be at most"
+        super().__init__(
+            symbol,
+            close_time,
+            f"{column} is {value!r} and {other} is {bound!r}, but {relation} {other}",
+        )
+
+
+class BadVolume(_BadBar):
+    """A volume that is not finite and at least zero."""
+
+    def __init__(self, symbol: str, close_time: int, value: float) -> None:
+        self.value = value
+        super().__init__(
+            symbol, close_time, f"volume is {value!r}, but it must be finite and at least 0"
+        )
+
+
+class UnknownSymbol(BadBars):
+    """A symbol that the panel does not hold."""
+
+    def __init__(self, symbol: str, present: tuple[str, ...]) -> None:
+        self.symbol, self.present = symbol, present
+        super().__init__(f"there are no bars of {symbol!r}: there are {', '.join(present)}")
+
+
+class UnknownClose(BadBars):
+    """A close time that the panel does not hold."""
+
+    def __init__(self, close_time: int) -> None:
+        self.close_time = close_time
+        super().__init__(f"no bar closes at {utc_text(close_time)}")
+
+
+def utc_text(nanoseconds: int) -> str:
+    """ISO 8601 text of a UTC time in ns, with as many decimals as it needs."""
+    # Imported here: numpy is only needed to word a sentence.
+    import numpy as np
+
+    whole, fraction = divmod(int(nanoseconds), NANOSECONDS_PER_SECOND)
+    text = str(np.datetime64(whole, "s"))
+    return text + (f".{fraction:09d}".rstrip("0") if fraction else "") + "Z"

@@ -1,0 +1,27 @@
+"""The few numeric primitives that everything else is written in."""
+
+import numpy as np
+
+from stratvector.trading.engine.compiling import engine_jit
+
+LOTS_MAX = 9007199254740992.0  # 2^53: the largest range in which a float64 holds every whole number
+
+
+@engine_jit
+def round_to_grid(value, units):  # type: ignore[no-untyped-def]
+    """`value` rounded half-even to a multiple of 1/units; NaN stays NaN.
+
+    For units = 10^k the result is the float64 nearest to the decimal, so that float(Decimal) gives its bits back.
+    """
+    scaled = value * units
+    lower = np.floor(scaled)
+    rest = scaled - lower
+    if rest > 0.5 or (rest == 0.5 and lower - 2.0 * np.floor(lower / 2.0) == 1.0):
+        lower += 1.0
+    return lower / units
+
+
+@engine_jit
+def whole(value):  # type: ignore[no-untyped-def]
+    """`value` (finite, below 2^53 in size) rounded toward zero, as int64."""
+    return int(value)

@@ -1,0 +1,77 @@
+"""A model's weights over time: `decide` folded over the feature rows, in a scan of its own.
+
+`decide` never sees the account, so the weights are computed first and the engine's loop takes them as an array.
+It is passed as a first-class function type: numba finds such a scan in its disk cache, one compile for all strategies.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+
+from stratvector.trading.engine import compiling
+from stratvector.trading.engine.arithmetic import round_to_grid
+
+WEIGHT_UNITS = 1e9  # weights are rounded to 1e-9, so that decisions are equal across machines
+
+_vector = types.float64[::1]
+_matrix = types.float64[:, ::1]
+DECIDE = types.void(_vector, _matrix, _vector, _vector, _vector)
+_SCAN = types.void(
+    types.FunctionType(DECIDE),
+    types.float64[:, :, ::1],
+    _vector,
+    _vector,
+    types.int64,
+    _matrix,
+    _matrix,
+    _matrix,
+)
+
+
+class Scan(NamedTuple):
+    """weights, confidence: float64[T, symbols]; states: float64[T, K], the memory after each close."""
+
+    weights: NDArray[np.float64]
+    confidence: NDArray[np.float64]
+    states: NDArray[np.float64]
+
+
+def decide_jit(function: Callable[..., None]) -> Callable[..., None]:
+    """Compile a strategy's decide(state, row, parameters, weights, confidence) to the one signature."""
+    compiled: Callable[..., None] = numba.njit(DECIDE, cache=True, error_model="numpy")(function)
+    return compiled
+
+
+@numba.njit(_SCAN, cache=True, error_model="numpy", nogil=True)
+def _scan(decide, rows, parameters, state, first, weights, confidence, states):  # type: ignore[no-untyped-def]
+    for t in range(rows.shape[0]):
+        if t >= first:
+            decide(state, rows[t], parameters, weights[t], confidence[t])
+            for s in range(weights.shape[1]):
+                weights[t, s] = round_to_grid(weights[t, s], WEIGHT_UNITS)
+                confidence[t, s] = round_to_grid(confidence[t, s], WEIGHT_UNITS)
+        for k in range(state.shape[0]):
+            states[t, k] = state[k]
+
+
+def run_scan(
+    decide: Callable[..., None],
+    rows: NDArray[np.float64],
+    parameters: NDArray[np.float64],
+    state: NDArray[np.float64],
+    first: int,
+) -> Scan:
+    """Fold `decide` over rows[first:]; earlier closes are warm-up with weight 0. `state` is advanced in place."""
+    closes, symbols = rows.shape[0], rows.shape[1]
+    result = Scan(
+        np.zeros((closes, symbols)), np.zeros((closes, symbols)), np.zeros((closes, len(state)))
+    )
+    _scan(decide, rows, parameters, state, first, *result)
+    return result
+
+
+__all__ = ["DECIDE", "WEIGHT_UNITS", "Scan", "compiling", "decide_jit", "run_scan"]

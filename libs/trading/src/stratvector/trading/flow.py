@@ -1,0 +1,106 @@
+"""The one table of hops: who produces which noun, where it travels, and who consumes it.
+
+Learn this file and you know the system. `tests/architecture/test_flow_table.py` holds it against the protos, the
+services and what they subscribe to, so it can't lie.
+
+    market_data ─bars─▶ strategy ─signals─▶ risk ─orders─▶ execution ─▶ broker
+         └──────bars──────────────────────▶ risk ◀─fills── execution
+    ledger ◀─ bars, signals, orders, fills ─▶ positions
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One noun's way through the system.
+
+    noun : the word used by module, proto file, stream, subject and docs.
+    message : the protobuf message in `stratvector.contracts.v1` that travels.
+    subject : pattern with the lane's keys in braces; one subject is one lane with one active owner.
+    producer : the only service that may publish the subject.
+    consumers : the services that read it, in the order in which it reaches them.
+    """
+
+    noun: str
+    stream: str
+    subject: str
+    message: str
+    producer: str
+    consumers: tuple[str, ...]
+
+
+FLOW: tuple[Hop, ...] = (
+    Hop(
+        noun="bars",
+        stream="BARS",
+        subject="bars.{universe}.{timeframe}",
+        message="ClosedBars",
+        producer="market_data",
+        consumers=("strategy", "risk", "execution", "ledger"),
+    ),
+    Hop(
+        noun="signals",
+        stream="SIGNALS",
+        subject="signals.{portfolio}.{model}",
+        message="Signals",
+        producer="strategy",
+        consumers=("risk", "ledger"),
+    ),
+    Hop(
+        noun="orders",
+        stream="ORDERS",
+        subject="orders.{portfolio}.{account}",
+        message="Decision",
+        producer="risk",
+        # market_data reads how far decisions have come, so that bars run at most 64 closes ahead
+        consumers=("execution", "ledger", "market_data"),
+    ),
+    Hop(
+        noun="fills",
+        stream="FILLS",
+        subject="fills.{portfolio}.{account}",
+        message="FillsReport",
+        producer="execution",
+        consumers=("risk", "ledger"),
+    ),
+    Hop(
+        noun="positions",
+        stream="POSITIONS",
+        subject="positions.{portfolio}",
+        message="Positions",
+        producer="ledger",
+        consumers=(),
+    ),
+)
+
+SERVICES: tuple[str, ...] = ("market_data", "strategy", "risk", "execution", "ledger")
+BARS_AHEAD_MAX = 64
+
+
+def hop(noun: str) -> Hop:
+    """The hop of a noun. Raises KeyError for a word that is not in the table."""
+    for candidate in FLOW:
+        if candidate.noun == noun:
+            return candidate
+    raise KeyError(f"{noun!r} is not a noun of the flow: {[h.noun for h in FLOW]}")
+
+
+def subject(noun: str, **keys: str) -> str:
+    """The subject of one lane, such as subject("bars", universe="crypto", timeframe="4H")."""
+    return hop(noun).subject.format(**keys)
+
+
+def stream_of(name: str) -> str:
+    """The stream that stores a subject: the first token names the noun."""
+    return hop(name.split(".", 1)[0]).stream
+
+
+def consumed_by(service: str) -> tuple[Hop, ...]:
+    """The hops that a service reads, in the table's order."""
+    return tuple(h for h in FLOW if service in h.consumers)
+
+
+def produced_by(service: str) -> tuple[Hop, ...]:
+    """The hops that only this service may publish."""
+    return tuple(h for h in FLOW if h.producer == service)

@@ -1,0 +1,31 @@
+"""Deterministic ids: the same content gets the same id, however often and wherever it is computed.
+
+A message id hashes stream, subject and the content's key; an order id is the UUID of its leg (portfolio, account,
+symbol, close), so that it also serves as the client order id of every venue (36 characters, hyphenated).
+"""
+
+import hashlib
+import uuid
+
+NAMESPACE = uuid.UUID("8f9d7d3e-6a53-5d0c-9a5c-2f6a3c1b7e40")
+
+
+def message_id(stream: str, subject: str, *key: object) -> str:
+    """The id of a message: 32 hex digits of SHA-256 over stream, subject and key."""
+    text = "\x1f".join((stream, subject, *map(str, key)))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def order_id(portfolio: str, account: str, symbol: str, close_time: int) -> str:
+    """The id of the one order of a symbol that a portfolio's decision at a close may send."""
+    return str(uuid.uuid5(NAMESPACE, f"order\x1f{portfolio}\x1f{account}\x1f{symbol}\x1f{close_time}"))
+
+
+def execution_id(order: str, known_time: int) -> str:
+    """The id of the simulated fill of an order that became known at a close."""
+    return str(uuid.uuid5(NAMESPACE, f"execution\x1f{order}\x1f{known_time}"))
+
+
+def payload_hash(payload: bytes) -> str:
+    """SHA-256 of a message's exact bytes, to tell a stored copy from another message with its id."""
+    return hashlib.sha256(payload).hexdigest()

@@ -1,0 +1,93 @@
+"""orders: approved order intents (and cancels) of one portfolio, with the decision that explains them.
+
+"Approved by risk" is a type: execution takes `ApprovedOrder`s, and only a `Decision` holds any.
+"""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from stratvector.trading.reasons import Outcome, WeightReason
+
+
+@dataclass(frozen=True)
+class ApprovedOrder:
+    """One market order, good until the next scheduled close of its symbol.
+
+    lots : signed, positive buys. parts : signed lots per model in config order; they sum to `lots`.
+    reference_price : the mark at the decision's close; exposure is reserved at it until a terminal event.
+    expires_at : the close at which an unfilled rest expires, nanoseconds UTC.
+    """
+
+    order_id: str
+    symbol: str
+    lots: int
+    parts: tuple[int, ...]
+    reference_price: Decimal
+    decided_at: int
+    expires_at: int
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """Ask the broker to cancel a working order."""
+
+    order_id: str
+    symbol: str
+
+
+@dataclass(frozen=True)
+class Cross:
+    """Lots that change hands between models at the decision's close, free of cost; they sum to zero."""
+
+    symbol: str
+    parts: tuple[int, ...]
+    price: Decimal
+
+
+@dataclass(frozen=True)
+class SymbolDecision:
+    """How one planned symbol came to its outcome.
+
+    stages : exposure (fraction of equity) after each `Stage`. target_lots : what the stages ask for.
+    """
+
+    symbol: str
+    outcome: Outcome
+    stages: tuple[float, ...]
+    target_lots: int
+    weight_reasons: tuple[WeightReason, ...]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What a decision used, so that a replay consumes it and never re-derives it.
+
+    bars : universe -> message id. signals : model -> message id, or "late". fills_sequence and
+    commands_sequence : the last message of each lane that was folded in.
+    multipliers : per model in config order, each effective from an earlier close.
+    """
+
+    bars: dict[str, str] = field(default_factory=dict)
+    signals: dict[str, str] = field(default_factory=dict)
+    fills_sequence: int = 0
+    commands_sequence: int = 0
+    multipliers: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One portfolio's decision at one close time; `equity` and `drawdown_factor` are the engine's own floats."""
+
+    portfolio: str
+    account: str
+    close_time: int
+    equity: float
+    gross_exposure: float
+    drawdown_factor: float
+    halted: bool
+    reduce_only: bool
+    orders: tuple[ApprovedOrder, ...]
+    cancels: tuple[Cancel, ...]
+    crosses: tuple[Cross, ...]
+    symbols: tuple[SymbolDecision, ...]
+    cut: Cut = field(default_factory=Cut)

@@ -1,0 +1,173 @@
+"""What a user configures: universes, models with their budgets, limits and costs of one portfolio."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from stratvector.trading.instruments import Instrument
+
+
+@dataclass(frozen=True)
+class Universe:
+    """Symbols that close together: one calendar, one timeframe, one `bars` lane."""
+
+    name: str
+    timeframe: str
+    calendar: str
+    instruments: tuple[Instrument, ...]
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols in config order."""
+        return tuple(i.symbol for i in self.instruments)
+
+
+@dataclass(frozen=True)
+class ModelAllocation:
+    """A model of the portfolio: the universe that it trades and its share of equity."""
+
+    name: str
+    universe: str
+    budget_fraction: float
+
+
+@dataclass(frozen=True)
+class RiskLimits:
+    """Caps as fractions of equity; None is no cap. Which of them scale and which deny: docs/data-model.md.
+
+    position : one model in one symbol. symbol : all models in one symbol. asset : one underlying over
+    its symbols. class_caps : per asset class. invested : sum of long exposures. gross : sum of absolute
+    exposures. capital : absolute exposure in the base currency. daily_loss : no new risk for the rest of the UTC
+    date. drawdown_trigger, drawdown_halt : fractions below the peak at which targets are multiplied by
+    derisking_factor, and at which the book is flattened and latched. no_trade_band : smallest change, fraction
+    of equity.
+    """
+
+    position: float | None = None
+    symbol: float | None = None
+    asset: float | None = None
+    class_caps: dict[str, float] = field(default_factory=dict)
+    invested: float | None = None
+    gross: float | None = None
+    capital: float | None = None
+    daily_loss: float | None = None
+    drawdown_trigger: float | None = None
+    drawdown_halt: float | None = None
+    derisking_factor: float = 0.5
+    no_trade_band: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in _FRACTIONS:
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"risk limit {name} is {value}; it must be above 0")
+        _check_order("position", self.position, "symbol", self.symbol)
+        _check_order("symbol", self.symbol, "asset", self.asset)
+        _check_order("drawdown_trigger", self.drawdown_trigger, "drawdown_halt", self.drawdown_halt)
+        if not 0 <= self.derisking_factor <= 1:
+            raise ValueError(
+                f"risk limit derisking_factor is {self.derisking_factor}; it must be 0 to 1"
+            )
+        if not self.no_trade_band >= 0:
+            raise ValueError(f"risk limit no_trade_band is {self.no_trade_band}; it must be >= 0")
+
+
+_FRACTIONS = (
+    "position",
+    "symbol",
+    "asset",
+    "invested",
+    "gross",
+    "capital",
+    "daily_loss",
+    "drawdown_trigger",
+    "drawdown_halt",
+)
+
+
+def _check_order(low_name: str, low: float | None, high_name: str, high: float | None) -> None:
+    if low is not None and high is not None and not low <= high:
+        raise ValueError(
+            f"risk limit {low_name} is {low}, above {high_name} {high}; {low_name} <= {high_name} must hold"
+        )
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a simulated fill costs.
+
+    commission : fraction of notional. slippage : adverse fraction of the open.
+    volume_limit : largest fraction of the filling bar's volume, None is no cap.
+    """
+
+    commission: float = 0.001
+    slippage: float = 0.0005
+    volume_limit: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.commission < 1:
+            raise ValueError(f"commission is {self.commission}; 0 <= commission < 1 must hold")
+        if not 0 <= self.slippage < 1:
+            raise ValueError(f"slippage is {self.slippage}; 0 <= slippage < 1 must hold")
+        if self.volume_limit is not None and not 0 < self.volume_limit <= 1:
+            raise ValueError(
+                f"volume_limit is {self.volume_limit}; 0 < volume_limit <= 1 must hold"
+            )
+
+
+@dataclass(frozen=True)
+class Portfolio:
+    """One portfolio on one broker account. Symbols are numbered over the universes in config order."""
+
+    name: str
+    account: str
+    initial_cash: Decimal
+    universes: tuple[Universe, ...]
+    models: tuple[ModelAllocation, ...]
+    limits: RiskLimits = field(default_factory=RiskLimits)
+    costs: Costs = field(default_factory=Costs)
+
+    def __post_init__(self) -> None:
+        names = [u.name for u in self.universes]
+        for model in self.models:
+            if model.universe not in names:
+                raise ValueError(
+                    f"model {model.name} trades universe {model.universe!r}, which is not one of {names}"
+                )
+            if not 0 <= model.budget_fraction <= 1:
+                raise ValueError(
+                    f"model {model.name} has budget_fraction {model.budget_fraction}; it must be 0 to 1"
+                )
+        for what, values in (("symbol", self.symbols), ("model", tuple(m.name for m in self.models))):
+            twice = sorted({v for v in values if values.count(v) > 1})
+            if twice:
+                raise ValueError(f"{what} {twice[0]!r} is configured twice in portfolio {self.name}")
+        if not self.initial_cash > 0:
+            raise ValueError(f"initial_cash is {self.initial_cash}; it must be above 0")
+
+    @property
+    def instruments(self) -> tuple[Instrument, ...]:
+        """Every instrument, in the order of the engine's symbol index."""
+        return tuple(i for u in self.universes for i in u.instruments)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Every symbol, in the order of the engine's symbol index."""
+        return tuple(i.symbol for i in self.instruments)
+
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """Every model, in the order of the engine's model index."""
+        return tuple(m.name for m in self.models)
+
+    def universe(self, name: str) -> Universe:
+        """A universe by name. Raises KeyError."""
+        return {u.name: u for u in self.universes}[name]
+
+    def columns(self, universe: str) -> slice:
+        """The engine's symbol indices of a universe: they are adjacent."""
+        first = 0
+        for candidate in self.universes:
+            if candidate.name == universe:
+                return slice(first, first + len(candidate.instruments))
+            first += len(candidate.instruments)
+        raise KeyError(universe)

@@ -1,0 +1,93 @@
+"""What a strategy is: pure features over a bounded history, and a compiled decide where it has memory.
+
+    features(bars)                                        pure; row t depends on the last `history` closes only
+    decide(state, row, parameters, weights, confidence)   njit; writes state, weights and confidence in place
+
+A backtest computes all rows at once; live, the strategy service computes the last row of the last `history`
+closes. Both give the same bits: the causality and bounded-memory certificates demand it of every strategy.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stratvector.trading.bars import Bars
+from stratvector.trading.engine.scan import Scan, decide_jit, run_scan
+
+Decide = Callable[[Any, Any, Any, Any, Any], None]
+
+
+@decide_jit
+def follow_first_feature(state, row, parameters, weights, confidence):  # type: ignore[no-untyped-def]
+    """The memoryless decide: feature 0 is the weight, its size the confidence."""
+    for symbol in range(row.shape[0]):
+        weights[symbol] = row[symbol, 0]
+        confidence[symbol] = min(1.0, abs(row[symbol, 0]))
+
+
+@dataclass(frozen=True)
+class Strategy(ABC):
+    """A strategy's parameters; subclasses are frozen dataclasses, one per file.
+
+    bars_per_day : closes of the universe in a day, so that `*_days` parameters mean days on any timeframe.
+    windowed : True for a strategy that can't give equal rows over the full history (TA-Lib, an ML model):
+        the backtest then calls `features` once per window, exactly as live does.
+    """
+
+    bars_per_day: int = 1
+
+    name: ClassVar[str]
+    version: ClassVar[str] = "1.0.0"
+    windowed: ClassVar[bool] = False
+    decide: ClassVar[Decide] = staticmethod(follow_first_feature)
+
+    @property
+    @abstractmethod
+    def history(self) -> int:
+        """Scheduled closes that one row of features needs, at least 1."""
+
+    @abstractmethod
+    def features(self, bars: Bars) -> NDArray[np.float64]:
+        """Rows of shape (len(bars), symbols, features); rows before `history` - 1 are NaN.
+
+        Row t may depend on closes t - history + 1 .. t only, summed in a fixed order. A symbol whose bar at t
+        is missing has a NaN row; missing bars inside the window are skipped.
+        """
+
+    def initial_state(self, symbols: int) -> NDArray[np.float64]:
+        """The memory before the first decision; zero-length where the model has none."""
+        return np.zeros(0)
+
+    def parameters(self) -> NDArray[np.float64]:
+        """The parameters in field order as float64, what `decide` receives."""
+        values = [float(getattr(self, f.name)) for f in fields(self) if f.name != "bars_per_day"]
+        return np.array(values, dtype=np.float64)
+
+
+def feature_rows(strategy: Strategy, bars: Bars) -> NDArray[np.float64]:
+    """All rows of a strategy's features; a windowed one is called once per window."""
+    if not strategy.windowed:
+        return np.ascontiguousarray(strategy.features(bars))
+    rows = [
+        strategy.features(bars.window(t - strategy.history + 1, t + 1))[-1]
+        for t in range(strategy.history - 1, len(bars))
+    ]
+    shape = (len(bars), len(bars.symbols), rows[0].shape[-1] if rows else 1)
+    whole = np.full(shape, np.nan)
+    whole[len(bars) - len(rows) :] = rows
+    return whole
+
+
+def scan(strategy: Strategy, bars: Bars, state: NDArray[np.float64] | None = None) -> Scan:
+    """Weights, confidence and state at every close of `bars`.
+
+    state : memory before the first close, None for the initial one. While t < history - 1 the model is warming up:
+    weight and confidence 0, `decide` not called.
+    """
+    rows = feature_rows(strategy, bars)
+    start = strategy.initial_state(len(bars.symbols)) if state is None else state.copy()
+    return run_scan(strategy.decide, rows, strategy.parameters(), start, strategy.history - 1)
