@@ -1,0 +1,52 @@
+# StratVector: `make help` lists what can be done. Longer work is done by tools/*.sh.
+.DEFAULT_GOAL := help
+.PHONY: help setup run test simulation bench lint format proto lock coverage clean
+SHELL := /bin/bash
+BIN := .venv/bin
+CODE := $(wildcard libs services tests benchmarks examples conftest.py)
+WORKERS ?= 2
+ARGS ?=
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup:  ## Install everything into .venv and compile the engine
+	@tools/setup.sh
+
+run: setup  ## Trade the sample portfolio through every service (ARGS=--once exits at the end)
+	@$(BIN)/stratvector up --in-process $(ARGS)
+
+test: setup  ## Run every test
+	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest -n $(WORKERS) libs services tests $(ARGS)
+	cargo test --workspace --locked --quiet
+
+simulation: setup  ## Run the long fault simulation: 1,000 seeds
+	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest tests/simulation --seeds 1000 -n $(WORKERS) $(ARGS)
+
+bench: $(patsubst benchmarks/bench_%.py,bench-%,$(wildcard benchmarks/bench_*.py))  ## Run every benchmark
+
+bench-%: setup  ## Run one benchmark, such as bench-engine
+	$(BIN)/python benchmarks/bench_$*.py $(ARGS)
+
+lint: setup  ## Check style, types, import rules, protos and Rust
+	@tools/lint.sh $(CODE)
+
+format: setup  ## Format Python, protos and Rust
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+	$(if $(wildcard proto),$(BIN)/buf format --write)
+	cargo fmt --all
+
+proto: setup  ## Generate the protobuf code again
+	tools/proto.sh
+
+lock: setup  ## Resolve the hash-pinned locks again (ARGS=--upgrade takes the newest)
+	tools/lock.sh $(ARGS)
+
+coverage: setup  ## Run the tests with line and branch coverage (htmlcov/)
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term --cov-report=html libs services tests $(ARGS)
+
+clean:  ## Remove .venv, builds, caches and generated code
+	rm -rf .venv target build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache \
+	    .pytest_cache .hypothesis .import_linter_cache libs/contracts/src/stratvector/contracts/v1
+	find libs services tests -name __pycache__ -type d -prune -exec rm -rf {} +

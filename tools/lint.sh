@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Runs every check, even after one has failed, and names those that failed. Arguments: the Python paths.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+failed=()
+check() { # check NAME COMMAND…
+    local name=$1
+    shift
+    echo "lint: $name"
+    "$@" || failed+=("$name")
+}
+
+cargo_tool() { # cargo_tool SUBCOMMAND PACKAGE
+    cargo "$1" --version >/dev/null 2>&1 && return
+    echo "lint: cargo $1 is missing; install it: rustup component add $2 (or apt-get install $3)" >&2
+    failed+=("cargo $1")
+    return 1
+}
+
+check "ruff check" .venv/bin/ruff check "$@"
+check "ruff format" .venv/bin/ruff format --check "$@"
+check "mypy" .venv/bin/mypy "$@"
+check "import rules" .venv/bin/lint-imports --no-logo
+[[ -d proto ]] && check "buf lint" .venv/bin/buf lint
+cargo_tool clippy clippy rust-web-clippy &&
+    check "clippy" cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+cargo_tool fmt rustfmt rustfmt-web && check "rustfmt" cargo fmt --all --check
+
+if ((${#failed[@]} > 0)); then
+    echo "lint: failed: $(IFS=,; echo "${failed[*]}")" >&2
+    exit 1
+fi
+echo "lint: all clean"

@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# Makes .venv with every locked package, every member, the generated contracts and a warm engine.
+# Each step leaves a stamp of what it read and is skipped while that is unchanged.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+shopt -s nullglob
+
+python=${PYTHON:-python3}
+venv=$PWD/.venv
+stamps=$venv/.setup
+members=(libs/*/pyproject.toml services/*/pyproject.toml)
+protos=(proto/stratvector/contracts/v1/*.proto)
+engine=(libs/trading/src/stratvector/trading/engine/*.py)
+
+missing=0
+require() { # require SENTENCE COMMAND…: says the sentence when the command fails
+    local sentence=$1
+    shift
+    if ! "$@" >/dev/null 2>&1; then
+        echo "setup: $sentence" >&2
+        missing=1
+    fi
+}
+
+step() { # step NAME SENTENCE COMMAND FILE…: runs the command unless the files are as it last saw them
+    local name=$1 sentence=$2 command=$3 print
+    shift 3
+    print=$(pwd && sha256sum "$0" "$@")
+    if [[ -f $stamps/$name && $(<"$stamps/$name") == "$print" ]]; then
+        return
+    fi
+    echo "setup: $sentence"
+    "$command"
+    mkdir -p "$stamps"
+    echo "$print" >"$stamps/$name"
+}
+
+create_environment() {
+    "$python" -m venv --clear "$venv"
+    # The block of the lock that pins uv and its hashes.
+    awk '/^uv==/ {inside=1} inside {print} inside && !/\\$/ {exit}' requirements.lock \
+        >"$venv/uv-requirements.txt"
+    "$venv/bin/python" -m pip install --quiet --no-deps --require-hashes \
+        --requirement "$venv/uv-requirements.txt"
+}
+
+install_packages() {
+    rm -f "$stamps/members" # the sync takes the members out
+    "$venv/bin/uv" pip sync --quiet --require-hashes requirements.lock requirements-sample.lock
+}
+
+install_members() {
+    local editables=() member
+    for member in "${members[@]}"; do
+        editables+=(--editable "$(dirname "$member")")
+    done
+    "$venv/bin/uv" pip install --quiet --no-deps --no-build-isolation "${editables[@]}"
+}
+
+warm_engine() {
+    "$venv/bin/python" -m stratvector.trading.engine.warm
+}
+
+require "Python 3.11 or newer with venv is missing; install it: apt-get install python3-venv" \
+    "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))'
+require "Rust's cargo is missing; install it: apt-get install rustc-web cargo-web" cargo --version
+require "The C compiler is missing; install it: apt-get install gcc libc6-dev" gcc --version
+((missing == 0)) || exit 1
+
+export VIRTUAL_ENV=$venv
+if ! "$venv/bin/uv" --version >/dev/null 2>&1; then
+    echo "setup: creating .venv"
+    create_environment
+fi
+step packages "installing the locked packages" install_packages \
+    requirements.lock requirements-sample.lock
+if ((${#members[@]} > 0)); then
+    step members "installing ${#members[@]} members" install_members "${members[@]}"
+fi
+if ((${#protos[@]} > 0)); then
+    step contracts "generating the contracts" tools/proto.sh tools/proto.sh "${protos[@]}"
+fi
+if [[ -f libs/trading/src/stratvector/trading/engine/warm.py ]]; then
+    step engine "compiling the engine, which takes up to a minute" warm_engine \
+        requirements.lock "${engine[@]}"
+fi
