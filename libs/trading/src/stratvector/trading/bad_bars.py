@@ -4,22 +4,36 @@
     ├── EmptyBars            no row at all
     ├── MissingColumn        a column that bars need is absent
     ├── NotUtcTime           a timestamp whose UTC instant is unknown
+    ├── BadSymbol            a symbol that is not a name
     ├── NotNumeric           a price or volume that is not a number
     ├── BadShape             arrays that do not fit together as a panel
     ├── UnorderedCloses      close times that do not strictly increase
-    ├── DuplicateBar         two rows for one symbol and close time
-    ├── BadPrice             a price that is not finite and positive
-    ├── InconsistentRange    high or low that does not enclose open and close
-    ├── BadVolume            a volume that is not finite and at least zero
+    ├── BadBar               one bar that breaks a rule
+    │   ├── DuplicateBar         two rows for one symbol and close time
+    │   ├── BadPrice             a price that is not finite and positive
+    │   ├── InconsistentRange    high or low that does not enclose open and close
+    │   └── BadVolume            a volume that is not finite and at least zero
     ├── UnknownSymbol        a symbol that the panel does not hold
     └── UnknownClose         a close time that the panel does not hold
 """
 
-NANOSECONDS_PER_SECOND = 1_000_000_000
+from typing import Any
+
+from stratvector.trading.timestamps import utc_text
 
 
 class BadBars(ValueError):
     """Bars that break a rule; the message is one sentence that names the value and the rule."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The default would call the class with the sentence alone; errors cross processes whole.
+        return _restore, (type(self), str(self), vars(self))
+
+
+def _restore(kind: type[BadBars], sentence: str, fields: dict[str, Any]) -> BadBars:
+    error = kind.__new__(kind, sentence)
+    error.__dict__.update(fields)
+    return error
 
 
 class EmptyBars(BadBars):
@@ -46,6 +60,14 @@ class NotUtcTime(BadBars):
     def __init__(self, value: object, rule: str) -> None:
         self.value, self.rule = value, rule
         super().__init__(f"timestamp {value!r} is not a UTC time: {rule}")
+
+
+class BadSymbol(BadBars):
+    """A symbol that is not a name."""
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+        super().__init__(f"symbol {value!r} is not a name: a symbol must be non-empty text")
 
 
 class NotNumeric(BadBars):
@@ -75,7 +97,7 @@ class UnorderedCloses(BadBars):
         )
 
 
-class _BadBar(BadBars):
+class BadBar(BadBars):
     """One bar that breaks a rule: `symbol` and `close_time` (UTC ns) say which."""
 
     def __init__(self, symbol: str, close_time: int, sentence: str) -> None:
@@ -83,7 +105,7 @@ class _BadBar(BadBars):
         super().__init__(f"{symbol} at {utc_text(close_time)}: {sentence}")
 
 
-class DuplicateBar(_BadBar):
+class DuplicateBar(BadBar):
     """Two rows for one symbol and close time."""
 
     def __init__(self, symbol: str, close_time: int) -> None:
@@ -92,7 +114,7 @@ class DuplicateBar(_BadBar):
         )
 
 
-class BadPrice(_BadBar):
+class BadPrice(BadBar):
     """A price that is not finite and positive, or one of an only partly missing bar."""
 
     def __init__(self, symbol: str, close_time: int, column: str, value: float) -> None:
@@ -101,7 +123,7 @@ class BadPrice(_BadBar):
         super().__init__(symbol, close_time, f"{column} is {value!r}, but {rule}")
 
 
-class InconsistentRange(_BadBar):
+class InconsistentRange(BadBar):
     """High or low that does not enclose open and close."""
 
     def __init__(
@@ -116,7 +138,7 @@ class InconsistentRange(_BadBar):
         )
 
 
-class BadVolume(_BadBar):
+class BadVolume(BadBar):
     """A volume that is not finite and at least zero."""
 
     def __init__(self, symbol: str, close_time: int, value: float) -> None:
@@ -140,13 +162,3 @@ class UnknownClose(BadBars):
     def __init__(self, close_time: int) -> None:
         self.close_time = close_time
         super().__init__(f"no bar closes at {utc_text(close_time)}")
-
-
-def utc_text(nanoseconds: int) -> str:
-    """ISO 8601 text of a UTC time in ns, with as many decimals as it needs."""
-    # Imported here: numpy is only needed to word a sentence.
-    import numpy as np
-
-    whole, fraction = divmod(int(nanoseconds), NANOSECONDS_PER_SECOND)
-    text = str(np.datetime64(whole, "s"))
-    return text + (f".{fraction:09d}".rstrip("0") if fraction else "") + "Z"

@@ -1,0 +1,1 @@
+"""Backtests: runs of the engine over recorded bars, and what they were worth."""

@@ -1,0 +1,192 @@
+"""The ports that `wiring.py` fills: everything that a service awaits.
+
+RuntimePortError
+├── WrongSequence      the bus refused a publish: the lane's last sequence is another one (JetStream error 10071)
+├── PublishUnknown     no answer: the message may or may not be stored; never treated as failed
+├── WrongRevision      a compare-and-swap in the key-value store lost
+├── BrokerUnknown      no answer from the broker: the order may or may not be there
+└── LostOwnership      this instance is not, or no longer, the owner of its lane: exit, never retry
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from stratvector.trading.bars import ClosedBars
+from stratvector.trading.fills import FillEvent
+from stratvector.trading.ledger import LedgerEntry
+from stratvector.trading.orders import ApprovedOrder
+
+
+class RuntimePortError(Exception):
+    """Base of the errors that a port raises."""
+
+
+class WrongSequence(RuntimePortError):
+    """The lane's last sequence is not the expected one."""
+
+    def __init__(self, subject: str, expected: int, actual: int) -> None:
+        super().__init__(f"{subject}: expected last sequence {expected}, but it is {actual}")
+        self.subject, self.expected, self.actual = subject, expected, actual
+
+
+class PublishUnknown(RuntimePortError):
+    """The publish got no answer in time; the message may be stored."""
+
+
+class WrongRevision(RuntimePortError):
+    """The key changed since it was read."""
+
+
+class BrokerUnknown(RuntimePortError):
+    """The broker did not answer; the order may have reached it."""
+
+
+class LostOwnership(RuntimePortError):
+    """Another instance owns the lane; this one must exit."""
+
+
+class Kind(StrEnum):
+    """What a stored message is: the noun itself, or the mark of a new owner."""
+
+    CONTENT = "content"
+    OWNER = "owner"
+
+
+@dataclass(frozen=True)
+class Message:
+    """What is published: payload bytes under a deterministic id, in the name of an epoch."""
+
+    subject: str
+    id: str
+    payload: bytes
+    epoch: int
+    kind: Kind = Kind.CONTENT
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A message as the log holds it.
+
+    sequence : its place in the stream. previous : the sequence of the message before it on its subject (0 = none), that
+    the publisher expected; so a reader sees every gap.
+    """
+
+    message: Message
+    sequence: int
+    previous: int
+
+
+@dataclass(frozen=True)
+class Published:
+    """The bus's answer. duplicate : a message with this id was stored before; nothing was added."""
+
+    sequence: int
+    duplicate: bool
+
+
+class Consumer(Protocol):
+    """A durable consumer of one subject: at least once, redelivered until acknowledged."""
+
+    async def next(self, timeout_seconds: float) -> Stored | None:
+        """The next delivery, or None when nothing came in time."""
+
+    async def ack(self, sequence: int) -> None:
+        """Acknowledge a delivery; a lost acknowledgement only causes a redelivery."""
+
+
+class Bus(Protocol):
+    """The log and source of truth."""
+
+    async def publish(self, message: Message, expected_sequence: int) -> Published:
+        """Store a message if its subject's last sequence is the expected one.
+
+        Raises WrongSequence (checked before de-duplication) or PublishUnknown.
+        """
+
+    async def last(self, subject: str) -> Stored | None:
+        """The newest message of a subject."""
+
+    async def read(self, subject: str, after: int, limit: int = 256) -> Sequence[Stored]:
+        """Up to `limit` messages of a subject with a sequence above `after`, in order."""
+
+    def consumer(self, durable: str, subject: str) -> Consumer:
+        """A handle on a durable consumer that the provisioner made."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A key's value and the revision that the next update must name."""
+
+    value: bytes
+    revision: int
+
+
+class KeyValue(Protocol):
+    """Compare-and-swap store for ownership."""
+
+    async def get(self, key: str) -> Entry | None:
+        """The current entry, or None."""
+
+    async def put(self, key: str, value: bytes, revision: int) -> int:
+        """Write if the key's revision is the given one (0 = the key does not exist); the new revision.
+
+        Raises WrongRevision.
+        """
+
+
+class Clock(Protocol):
+    """Monotonic time for leases and waits; never a source of results."""
+
+    def monotonic_seconds(self) -> float:
+        """Seconds on a clock that never steps back."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+@dataclass(frozen=True)
+class Acknowledgement:
+    """The broker's word on an order. accepted False is a final rejection, `text` says why."""
+
+    accepted: bool
+    text: str = ""
+
+
+class Broker(Protocol):
+    """A venue, or the simulated broker. Only execution holds one."""
+
+    async def send(self, order: ApprovedOrder, epoch: int) -> Acknowledgement:
+        """Hand over an order under its id. Raises BrokerUnknown when no answer came."""
+
+    async def find(self, order: ApprovedOrder) -> Acknowledgement | None:
+        """What the broker knows of this order id; None when it was never accepted."""
+
+    async def cancel(self, order_id: str) -> bool:
+        """True when the order is cancelled now, False when it is not working."""
+
+    async def events_until(
+        self, close_time: int, bars: Sequence[ClosedBars]
+    ) -> Sequence[FillEvent]:
+        """Executions and terminal events up to a close; the same call again gives the same events."""
+
+
+class LedgerStore(Protocol):
+    """Where the ledger keeps its entries; only the ledger service holds one."""
+
+    async def last_close(self) -> int | None:
+        """The newest committed close, or None."""
+
+    async def commit(self, entry: LedgerEntry) -> None:
+        """Write one close atomically; writing the same close again changes nothing."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """What a service instance gets to stand on. instance : unique for each start of a process."""
+
+    bus: Bus
+    key_value: KeyValue
+    clock: Clock
+    instance: str
