@@ -1,20 +1,20 @@
 """The ways in which bars can be wrong, each an exception that carries its facts as fields.
 
-    BadBars(ValueError)
-    ├── EmptyBars            no row at all
-    ├── MissingColumn        a column that bars need is absent
-    ├── NotUtcTime           a timestamp whose UTC instant is unknown
-    ├── BadSymbol            a symbol that is not a name
-    ├── NotNumeric           a price or volume that is not a number
-    ├── BadShape             arrays that do not fit together as a panel
-    ├── UnorderedCloses      close times that do not strictly increase
-    ├── BadBar               one bar that breaks a rule
-    │   ├── DuplicateBar         two rows for one symbol and close time
-    │   ├── BadPrice             a price that is not finite and positive
-    │   ├── InconsistentRange    high or low that does not enclose open and close
-    │   └── BadVolume            a volume that is not finite and at least zero
-    ├── UnknownSymbol        a symbol that the panel does not hold
-    └── UnknownClose         a close time that the panel does not hold
+BadBars(ValueError)
+├── EmptyBars            no row at all
+├── MissingColumn        a column that bars need is absent
+├── NotUtcTime           a timestamp whose UTC instant is unknown
+├── BadSymbol            a symbol that is not a name
+├── NotNumeric           a price or volume that is not a number
+├── BadShape             arrays that do not fit together as a panel
+├── UnorderedCloses      close times that do not strictly increase
+├── BadBar               one bar that breaks a rule
+│   ├── DuplicateBar         two rows for one symbol and close time
+│   ├── BadPrice             a price that is not finite and positive
+│   ├── InconsistentRange    high or low that does not enclose open and close
+│   └── BadVolume            a volume that is not finite and at least zero
+├── UnknownSymbol        a symbol that the panel does not hold
+└── UnknownClose         a close time that the panel does not hold
 """
 
 from typing import Any

@@ -32,6 +32,13 @@ from stratvector.trading.timestamps import Nanoseconds
 PRICES = ("open", "high", "low", "close")
 FIELDS = (*PRICES, "volume")
 COLUMNS = ("timestamp", "symbol", *FIELDS)
+_ENCLOSED = (
+    ("high", "low"),
+    ("high", "open"),
+    ("high", "close"),
+    ("low", "open"),
+    ("low", "close"),
+)
 
 __all__ = ["COLUMNS", "FIELDS", "PRICES", "BadBars", "Bars", "ClosedBars"]
 
@@ -108,8 +115,7 @@ class Bars:
         listed = columns.names(symbol)
         given = (open, high, low, close, volume)
         values = {
-            name: columns.numbers(column, name)
-            for name, column in zip(FIELDS, given, strict=True)
+            name: columns.numbers(column, name) for name, column in zip(FIELDS, given, strict=True)
         }
         if not len(stamps):
             raise EmptyBars
@@ -181,14 +187,9 @@ class Bars:
 
     def closed(self, row: int, universe: str, timeframe: str, late: bool = False) -> ClosedBars:
         """The cross-section of one row, as views."""
-        return ClosedBars(
-            universe,
-            timeframe,
-            int(self.close_times[row]),
-            self.symbols,
-            *(getattr(self, name)[row] for name in FIELDS),
-            late=late,
-        )
+        values = {name: getattr(self, name)[row] for name in FIELDS}
+        close_time = int(self.close_times[row])
+        return ClosedBars(universe, timeframe, close_time, self.symbols, **values, late=late)
 
 
 def _declared_zone(column: Any) -> object:
@@ -218,9 +219,10 @@ def _check_increasing(close_times: Nanoseconds) -> None:
 
 
 def _check_lengths(rows: int, listed: list[str], values: dict[str, Values]) -> None:
-    for name, column in (("symbol", listed), *values.items()):
-        if len(column) != rows:
-            raise BadShape(name, f"it has {len(column)} rows, but timestamp has {rows}")
+    lengths = {"symbol": len(listed)} | {name: len(column) for name, column in values.items()}
+    for name, length in lengths.items():
+        if length != rows:
+            raise BadShape(name, f"it has {length} rows, but timestamp has {rows}")
 
 
 def _check_values(stamps: Nanoseconds, listed: list[str], values: dict[str, Values]) -> None:
@@ -232,8 +234,7 @@ def _check_values(stamps: Nanoseconds, listed: list[str], values: dict[str, Valu
     volume = values["volume"]
     for row in _first_where(there & ~((volume >= 0) & np.isfinite(volume))):
         raise BadVolume(listed[row], int(stamps[row]), float(volume[row]))
-    for name, other in (("high", "low"), ("high", "open"), ("high", "close"), ("low", "open"),
-                        ("low", "close")):  # fmt: skip
+    for name, other in _ENCLOSED:
         value, bound = values[name], values[other]
         for row in _first_where(value < bound if name == "high" else value > bound):
             raise InconsistentRange(

@@ -100,5 +100,3 @@ def _number(value: object, column: str) -> float:
 
 def _first(array: npt.NDArray[Any]) -> object:
     return array.flat[0].item() if array.size else "(none)"
-
-
