@@ -1,7 +1,5 @@
 """The two array types of this room: numbers, and UTC nanoseconds."""
 
-from __future__ import annotations
-
 from typing import TypeAlias
 
 import numpy as np

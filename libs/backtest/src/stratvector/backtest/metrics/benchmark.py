@@ -5,8 +5,6 @@ A period in which either is NaN (the benchmark has no price yet) is left out of 
 is NaN when fewer than two periods remain.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ how many universes happened to be configured. So every metric of returns starts 
 at 00:00 UTC, on the last known marks.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -4,8 +4,6 @@ Every function takes equity : ndarray of shape (D,), account currency, one sampl
 at the start. Drawdowns are fractions and negative. A NaN sample makes the result NaN.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -5,8 +5,6 @@ returns that do not vary.
 Source: Joanes & Gill (1998), Comparing measures of sample skewness and kurtosis, G1 and G2.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The records of matching: a signed fill, a round trip and what is still open."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -4,8 +4,6 @@ Daily returns are annualised by `periods_per_year`: 365 when a universe trades e
 The risk-free rate is an effective annual rate; the rate of one period compounds to it.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

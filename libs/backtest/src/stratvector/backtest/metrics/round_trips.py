@@ -4,11 +4,12 @@ Adding to a position and closing part of it belong to the round trip until the p
 a fill through zero closes one round trip and opens the next, its costs split by quantity.
 
 ValueError
-└── FillsOutOfOrder    a fill is earlier than the one before it
+└── BadFill
+    ├── FillsOutOfOrder        a fill is earlier than the one before it
+    └── FillWithoutQuantity    a quantity is 0, NaN or infinite
 """
 
-from __future__ import annotations
-
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -19,19 +20,38 @@ FLAT = 1e-12
 """A position below this fraction of the quantity traded is float rounding of whole lots: flat."""
 
 
-class FillsOutOfOrder(ValueError):
+class BadFill(ValueError):
+    """Fills that cannot be matched."""
+
+
+class FillsOutOfOrder(BadFill):
     """Fills must satisfy fills[index].time >= fills[index - 1].time."""
 
     def __init__(self, index: int, time: int, previous_time: int) -> None:
         """Keep the index of the early fill and both times in UTC nanoseconds."""
-        super().__init__(f"fills[{index}].time {time} is not >= the previous {previous_time}")
+        super().__init__(index, time, previous_time)
         self.index, self.time, self.previous_time = index, time, previous_time
+
+    def __str__(self) -> str:
+        return f"fills[{self.index}].time {self.time} is not >= the previous {self.previous_time}"
+
+
+class FillWithoutQuantity(BadFill):
+    """Fills must satisfy 0 < |fills[index].quantity| < infinity."""
+
+    def __init__(self, index: int, quantity: float) -> None:
+        """Keep the index of the fill and its quantity."""
+        super().__init__(index, quantity)
+        self.index, self.quantity = index, quantity
+
+    def __str__(self) -> str:
+        return f"fills[{self.index}].quantity {self.quantity} is not finite and non-zero"
 
 
 def round_trips(fills: Sequence[SignedFill]) -> list[RoundTrip]:
     """Return the completed round trips in the order of their exits.
 
-    Raises FillsOutOfOrder. Positions still open at the end are left to `open_positions`.
+    Raises BadFill. Positions still open at the end are left to `open_positions`.
     """
     return _match(fills)[0]
 
@@ -40,7 +60,7 @@ def open_positions(fills: Sequence[SignedFill]) -> list[OpenPosition]:
     """Return the positions that are not flat after the last fill, in the order of their entries.
 
     The profits of the round trips, the realised and the unrealised profits of these add up to the
-    whole profit of the fills. Raises FillsOutOfOrder.
+    whole profit of the fills. Raises BadFill.
     """
     return [position.as_open() for position in _match(fills)[1].values()]
 
@@ -60,6 +80,13 @@ class _Position:
     realized: float = field(default=0.0, init=False)
     commission: float = field(default=0.0, init=False)
     slippage_cost: float = field(default=0.0, init=False)
+
+    def split(self, quantity: float) -> tuple[float, float]:
+        """Return the part of a fill up to flat and the part beyond, which opens the next trip."""
+        after = self.held + quantity
+        if self.held * after < 0.0 and not self.is_dust(after):
+            return -self.held, after
+        return quantity, 0.0
 
     def apply(self, fill: SignedFill, quantity: float) -> None:
         """Take `quantity` of the fill, which does not cross zero, with its share of the costs."""
@@ -84,8 +111,8 @@ class _Position:
         self.exited_notional += quantity * price
         self.realized += quantity * (price - self.average_cost)
 
-    def is_flat(self) -> bool:
-        return abs(self.held) <= FLAT * (abs(self.entered) + abs(self.exited))
+    def is_dust(self, quantity: float) -> bool:
+        return abs(quantity) <= FLAT * (abs(self.entered) + abs(self.exited))
 
     def as_round_trip(self, exit_time: int) -> RoundTrip:
         profit = self.exited_notional - self.entered_notional - self.commission
@@ -115,9 +142,25 @@ class _Position:
 
 
 def _match(fills: Sequence[SignedFill]) -> tuple[list[RoundTrip], dict[str, _Position]]:
+    _check(fills)
     completed: list[RoundTrip] = []
     positions: dict[str, _Position] = {}
-    for fill in _in_time_order(fills):
-        position = positions.pop(fill.symbol, None) or _Position(fill.symbol, fill.time)
-        closing = _closing_part(position.held, fill.quantity)
-        position.apply(fill, closing if closing != 0.0 else fill.quantity)
+    for fill in fills:
+        position = positions.setdefault(fill.symbol, _Position(fill.symbol, fill.time))
+        own, beyond = position.split(fill.quantity)
+        position.apply(fill, own)
+        if position.is_dust(position.held):
+            completed.append(position.as_round_trip(fill.time))
+            del positions[fill.symbol]
+        if beyond != 0.0:
+            positions[fill.symbol] = _Position(fill.symbol, fill.time)
+            positions[fill.symbol].apply(fill, beyond)
+    return completed, positions
+
+
+def _check(fills: Sequence[SignedFill]) -> None:
+    for index, fill in enumerate(fills):
+        if not 0.0 < abs(fill.quantity) < math.inf:
+            raise FillWithoutQuantity(index, fill.quantity)
+        if index and fill.time < fills[index - 1].time:
+            raise FillsOutOfOrder(index, fill.time, fills[index - 1].time)

@@ -1,7 +1,5 @@
 """The balanced performance score, which ranks whole strategies, and the order that it gives."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from stratvector.backtest.metrics.arrays import Floats, Times
@@ -15,9 +13,7 @@ def balanced_performance_score(
     Returns, win rate and drawdown are fractions. NaN when a part is NaN: a strategy that never
     traded has no score.
     """
-    return (
-        0.4 * sharpe_ratio + 0.3 * annualized_return + 0.2 * win_rate - 0.1 * abs(max_drawdown)
-    )
+    return 0.4 * sharpe_ratio + 0.3 * annualized_return + 0.2 * win_rate - 0.1 * abs(max_drawdown)
 
 
 def rank(values: Floats, *, highest_first: bool = True) -> Times:

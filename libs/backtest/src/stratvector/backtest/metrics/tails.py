@@ -4,8 +4,6 @@ Every function takes returns : ndarray of shape (n,), fraction per day, and give
 returns or when one is NaN. Quantiles interpolate linearly (Hyndman & Fan 1996, type 7).
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -4,8 +4,6 @@ A sentinel such as "largest float" for a Sharpe ratio without deviation would wi
 sorts last (`rank`).
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

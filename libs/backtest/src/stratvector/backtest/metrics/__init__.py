@@ -1,0 +1,46 @@
+"""Metrics of a session: fixed keys, one subject per file, plain functions on arrays.
+
+`compute_metrics` gives the whole block; `daily` says how equity is sampled, `undefined` what NaN
+means, and each other file is one subject with its formulas and sources.
+"""
+
+from stratvector.backtest.metrics.benchmark import Benchmark
+from stratvector.backtest.metrics.block import METRIC_KEYS, as_json, compute_metrics
+from stratvector.backtest.metrics.daily import daily_equity, daily_returns
+from stratvector.backtest.metrics.inputs import (
+    BadMetricsInput,
+    LengthMismatch,
+    MetricsInput,
+    TimesNotIncreasing,
+)
+from stratvector.backtest.metrics.positions import OpenPosition, RoundTrip, SignedFill
+from stratvector.backtest.metrics.round_trips import (
+    BadFill,
+    FillsOutOfOrder,
+    FillWithoutQuantity,
+    open_positions,
+    round_trips,
+)
+from stratvector.backtest.metrics.score import rank
+
+__all__ = [
+    "METRIC_KEYS",
+    "BadFill",
+    "BadMetricsInput",
+    "Benchmark",
+    "FillWithoutQuantity",
+    "FillsOutOfOrder",
+    "LengthMismatch",
+    "MetricsInput",
+    "OpenPosition",
+    "RoundTrip",
+    "SignedFill",
+    "TimesNotIncreasing",
+    "as_json",
+    "compute_metrics",
+    "daily_equity",
+    "daily_returns",
+    "open_positions",
+    "rank",
+    "round_trips",
+]
