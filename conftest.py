@@ -1,9 +1,33 @@
-"""What every test stands on: one Hypothesis profile, equal on a laptop and in CI."""
+"""What every test stands on: one Hypothesis profile, and figures that survive the workers."""
 
 import os
+from collections.abc import Callable
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("house", deadline=None, derandomize=True, print_blob=True)
 settings.register_profile("explore", parent=settings.get_profile("house"), derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
+
+FIGURE = "figure"
+
+
+@pytest.fixture
+def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Prints a line at the end of the run, also when the test runs in a worker process."""
+
+    def remember(line: str) -> None:
+        request.node.user_properties.append((FIGURE, line))
+
+    return remember
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the tests said."""
+    reports = [r for group in ("passed", "failed") for r in terminalreporter.getreports(group)]
+    figures = [text for r in reports for name, text in r.user_properties if name == FIGURE]
+    if figures:
+        terminalreporter.section("figures")
+        for line in figures:
+            terminalreporter.write_line(line)
