@@ -22,7 +22,10 @@ check "ruff check" .venv/bin/ruff check "$@"
 check "ruff format" .venv/bin/ruff format --check "$@"
 check "mypy" .venv/bin/mypy "$@"
 check "import rules" .venv/bin/lint-imports --no-logo
-[[ -d proto ]] && check "buf lint" .venv/bin/buf lint
+if [[ -d proto ]]; then
+    check "buf lint" .venv/bin/buf lint
+    check "buf format" .venv/bin/buf format --diff --exit-code
+fi
 cargo_tool clippy clippy rust-web-clippy &&
     check "clippy" cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
 cargo_tool fmt rustfmt rustfmt-web && check "rustfmt" cargo fmt --all --check

@@ -68,7 +68,7 @@ require "The C compiler is missing; install it: apt-get install gcc libc6-dev" g
 ((missing == 0)) || exit 1
 
 export VIRTUAL_ENV=$venv
-if ! "$venv/bin/uv" --version >/dev/null 2>&1; then
+if ! "$venv/bin/python" -m uv --version >/dev/null 2>&1; then
     echo "setup: creating .venv"
     create_environment
 fi
