@@ -135,8 +135,10 @@ class Bars:
         for name in COLUMNS:
             if name not in present:
                 raise MissingColumn(name, present)
-        stamps = columns.times(frame["timestamp"].to_numpy(), _declared_zone(frame["timestamp"]))
-        columns.refuse_other_units(stamps)
+        given = frame["timestamp"].to_numpy()
+        stamps = columns.times(given, _declared_zone(frame["timestamp"]))
+        if given.dtype.kind in "iu":
+            columns.refuse_other_units(stamps)
         return cls.from_columns(stamps, *(frame[name].to_numpy() for name in COLUMNS[1:]))
 
     @classmethod
