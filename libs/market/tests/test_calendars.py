@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stratvector.market.calendars import OutsideCalendar, UnknownCalendar, calendar
+from stratvector.market.instants import first_instant, last_instant
+from stratvector.trading.timestamps import NANOSECONDS_PER_DAY, utc_text
+
+
+def closes(name: str, start: str, end: str, timeframe: str) -> list[str]:
+    times = calendar(name).closes(first_instant(start), last_instant(end), timeframe)
+    return [utc_text(time) for time in times.tolist()]
+
+
+def test_a_daily_bar_of_an_exchange_closes_with_its_session_early_closes_included() -> None:
+    assert closes("XNYS", "2019-07-02", "2019-07-05", "1D") == [
+        "2019-07-02T20:00:00Z",
+        "2019-07-03T17:00:00Z",
+        "2019-07-05T20:00:00Z",
+    ]
+
+
+def test_session_closes_follow_daylight_saving_time() -> None:
+    assert closes("XNYS", "2019-03-08", "2019-03-11", "1D") == [
+        "2019-03-08T21:00:00Z",
+        "2019-03-11T20:00:00Z",
+    ]
+
+
+def test_intraday_bars_of_an_exchange_count_from_the_open_and_end_with_the_session() -> None:
+    assert closes("XNYS", "2019-07-02", "2019-07-03", "H4") == [
+        "2019-07-02T17:30:00Z",
+        "2019-07-02T20:00:00Z",
+        "2019-07-03T17:00:00Z",
+    ]
+    opens = calendar("XNYS").opens(first_instant("2019-07-02"), last_instant("2019-07-03"), "4H")
+    assert [utc_text(time) for time in opens.tolist()] == [
+        "2019-07-02T13:30:00Z",
+        "2019-07-02T17:30:00Z",
+        "2019-07-03T13:30:00Z",
+    ]
+
+
+def test_the_calendar_that_never_shuts_closes_at_multiples_from_midnight() -> None:
+    assert closes("24/7", "2019-01-01", "2019-01-01", "4H") == [
+        f"2019-01-01T{hour:02d}:00:00Z" for hour in range(0, 24, 4)
+    ] + ["2019-01-02T00:00:00Z"]
+
+
+@given(
+    st.integers(-(10**18), 10**18),
+    st.integers(0, 3 * NANOSECONDS_PER_DAY),
+    st.sampled_from(["30M", "4H", "1D"]),
+)
+def test_always_open_bars_touch_each_other_and_lie_in_the_asked_range(
+    start: int, length: int, timeframe: str
+) -> None:
+    times = calendar("24/7").times(start, start + length, timeframe)
+    assert ((times.closes >= start) & (times.closes <= start + length)).all()
+    assert (times.opens[1:] == times.closes[:-1]).all()
+
+
+@given(st.integers(0, 1_500), st.integers(0, 30), st.sampled_from(["1H", "4H", "1D"]))
+def test_a_part_of_a_calendar_is_that_part_of_the_whole(
+    day: int, days: int, timeframe: str
+) -> None:
+    exchange = calendar("XNYS")
+    begin = first_instant("2018-01-01")
+    whole = exchange.closes(begin, last_instant("2023-12-31"), timeframe)
+    start = begin + day * NANOSECONDS_PER_DAY + 12_345
+    end = start + days * NANOSECONDS_PER_DAY
+    expected = whole[(whole >= start) & (whole <= end)]
+    assert exchange.closes(start, end, timeframe).tolist() == expected.tolist()
+
+
+def test_sessions_do_not_overlap_and_no_bar_outlives_its_session() -> None:
+    exchange = calendar("XNYS")
+    bounds = first_instant("2013-01-01"), last_instant("2023-12-31")
+    hourly, daily = exchange.times(*bounds, "1H"), exchange.times(*bounds, "1D")
+    assert (np.diff(hourly.closes) > 0).all()
+    assert (hourly.opens < hourly.closes).all()
+    assert (hourly.opens[1:] >= hourly.closes[:-1]).all()
+    assert set(daily.closes.tolist()) <= set(hourly.closes.tolist())
+
+
+@pytest.mark.parametrize(
+    ("name", "timeframe", "count"),
+    [
+        ("24/7", "1D", 1), ("24/7", "4H", 6), ("24/7", "30M", 48),
+        ("XNYS", "1D", 1), ("XNYS", "4H", 2), ("XNYS", "30M", 13),
+    ],
+)  # fmt: skip
+def test_bars_per_day_counts_an_ordinary_trading_day(name: str, timeframe: str, count: int) -> None:
+    assert calendar(name).bars_per_day(timeframe) == count
+
+
+def test_an_unknown_calendar_is_named() -> None:
+    with pytest.raises(UnknownCalendar, match="calendar 'NOPE' is unknown: use 24/7 or") as error:
+        calendar("NOPE")
+    assert error.value.name == "NOPE"
+
+
+def test_times_beyond_what_an_exchange_records_are_refused_in_a_sentence() -> None:
+    with pytest.raises(OutsideCalendar, match="calendar XKRX cannot tell its sessions") as error:
+        calendar("XKRX").closes(first_instant("2020-01-01"), last_instant("2090-01-01"), "1D")
+    assert "\n" not in str(error.value)
+
+
+def test_an_empty_range_has_no_closes() -> None:
+    for name in ("24/7", "XNYS"):
+        assert calendar(name).closes(10, 5, "1D").tolist() == []
