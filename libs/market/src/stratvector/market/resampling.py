@@ -1,0 +1,78 @@
+"""Resampling to a coarser timeframe, causally: a bar holds what had closed by its own close.
+
+A bar that closes at c and opened at o is built from the input bars with o < close time ≤ c: first
+open, highest high, lowest low, last close, summed volume. Missing input bars are skipped, so a bar
+is built from what is there; one without any input is missing.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from stratvector.market.calendars import ALWAYS_OPEN, calendar
+from stratvector.trading.bad_bars import BadBars
+from stratvector.trading.bars import Bars
+from stratvector.trading.columns import Values
+from stratvector.trading.timestamps import NANOSECONDS_PER_DAY, Nanoseconds, utc_text
+
+
+class OutsideSession(BadBars):
+    """An input bar that closes while the coarser calendar is shut."""
+
+    def __init__(self, close_time: int, calendar_name: str) -> None:
+        self.close_time, self.calendar_name = close_time, calendar_name
+        super().__init__(
+            f"the bar that closes at {utc_text(close_time)} lies outside the sessions of calendar "
+            f"{calendar_name}, so no coarser bar can hold it"
+        )
+
+
+def resample(bars: Bars, timeframe: str, calendar_name: str = ALWAYS_OPEN) -> Bars:
+    """Bars of a coarser timeframe, closing when the calendar says; every close in between appears.
+
+    The input must lie inside the coarser bars, as 30M lies inside 4H. Input that ends inside a bar
+    gives a bar of the part that is there; to leave it out, cut the input where a bar closes.
+    Raises OutsideSession.
+    """
+    if not len(bars):
+        return bars
+    chosen = calendar(calendar_name)
+    # A week spans any closed period between the last input and the close of its coarser bar.
+    reach = int(bars.close_times[-1]) + _WEEK
+    times = chosen.times(int(bars.close_times[0]), reach, timeframe)
+    place = np.searchsorted(times.closes, bars.close_times, side="left")
+    outside = np.flatnonzero(bars.close_times <= times.opens[place])
+    if outside.size:
+        raise OutsideSession(int(bars.close_times[outside[0]]), calendar_name)
+    return _fold(bars, place, times.closes[: place[-1] + 1])
+
+
+_WEEK = 7 * NANOSECONDS_PER_DAY
+
+
+def _fold(bars: Bars, place: npt.NDArray[np.intp], close_times: Nanoseconds) -> Bars:
+    """Fold input rows into the coarse rows that `place` gives them."""
+    shape = (len(close_times), len(bars.symbols))
+    there = ~np.isnan(bars.close)
+    high, low, volume = np.full(shape, -np.inf), np.full(shape, np.inf), np.zeros(shape)
+    np.maximum.at(high, place, np.where(there, bars.high, -np.inf))
+    np.minimum.at(low, place, np.where(there, bars.low, np.inf))
+    np.add.at(volume, place, np.where(there, bars.volume, 0.0))
+    first, last = np.full(shape, np.nan), np.full(shape, np.nan)
+    rows, columns = np.nonzero(there)
+    # Rows are in time order: the last assignment to a place is the latest, reversed the earliest.
+    last[place[rows], columns] = bars.close[rows, columns]
+    first[place[rows[::-1]], columns[::-1]] = bars.open[rows[::-1], columns[::-1]]
+    empty = np.isnan(last)
+    return Bars(
+        bars.symbols,
+        close_times,
+        first,
+        _blank(high, empty),
+        _blank(low, empty),
+        last,
+        _blank(volume, empty),
+    )
+
+
+def _blank(values: Values, empty: npt.NDArray[np.bool_]) -> Values:
+    return np.where(empty, np.nan, values)
