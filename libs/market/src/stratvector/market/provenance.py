@@ -1,0 +1,48 @@
+"""Where bars come from, and what every report that uses them must say about them."""
+
+from dataclasses import dataclass
+
+from stratvector.trading.bars import Bars
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Facts about a series of bars that its numbers alone do not show.
+
+    source : what it was read from.  adjusted : whether prices are a total-return series, in which
+    corporate actions are already worked in, and not the prices that were traded.
+    survivors : whether the names were picked knowing that they would do well.
+    notes : further sentences for a report, such as rows that were left out.
+    """
+
+    source: str
+    adjusted: bool
+    survivors: bool = False
+    notes: tuple[str, ...] = ()
+
+    def caveats(self) -> tuple[str, ...]:
+        """The sentences that a report on these bars must carry."""
+        facts = []
+        if self.adjusted:
+            facts.append(
+                f"{self.source}: prices are a total-return series (adjusted for splits and "
+                "dividends), not the prices that were traded."
+            )
+        if self.survivors:
+            facts.append(
+                f"{self.source}: the names are survivors, picked with hindsight, so results "
+                "flatter any strategy that buys them."
+            )
+        return (*facts, *self.notes)
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """Bars beside their provenance.
+
+    warmup_closes : rows before the first close that may trade; their bars only warm models up.
+    """
+
+    bars: Bars
+    provenance: Provenance
+    warmup_closes: int = 0

@@ -1,0 +1,88 @@
+"""A universe's bars, ready for the flow: loaded, laid on the calendar, with their warm-up."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from stratvector.market.alignment import align
+from stratvector.market.bar_files import read_bars
+from stratvector.market.calendars import calendar as calendar_of
+from stratvector.market.instants import first_instant, last_instant
+from stratvector.market.provenance import Loaded, Provenance
+from stratvector.market.sources import sample
+from stratvector.market.store import BarStore
+from stratvector.trading.bad_bars import BadBars
+from stratvector.trading.bars import Bars
+from stratvector.trading.timestamps import Nanoseconds, utc_text
+
+SAMPLE = "sample"
+STORE = "store:"
+
+
+class NoBarsInRange(BadBars):
+    """A universe has no bar between the asked start and end."""
+
+    def __init__(self, universe: str, start: int, end: int, had: Bars) -> None:
+        self.universe, self.start, self.end = universe, start, end
+        held = f"its bars run from {utc_text(int(had.close_times[0]))} to " + utc_text(
+            int(had.close_times[-1])
+        )
+        super().__init__(
+            f"universe {universe} has no bar from {utc_text(start)} to {utc_text(end)}: {held}"
+        )
+
+
+def load_universe(
+    universe: str,
+    symbols: Sequence[str],
+    timeframe: str,
+    calendar: str,
+    source: str,
+    start: int | str,
+    end: int | str,
+    warmup_closes: int = 0,
+) -> Loaded:
+    """Scheduled bars from `warmup_closes` closes before the first close ≥ start to the last ≤ end.
+
+    source : "sample", "store:<folder>", or the path of a CSV or Parquet file (raw, close stamps).
+    start, end : UTC ns, or a date or time as text; an end that is a date includes that whole day.
+    warmup_closes : fewer when the source's bars begin later; `Loaded.warmup_closes` tells how many.
+    Symbols come in the given order; a scheduled close without a bar is a NaN row, also before the
+    source begins and after it ends, which the provenance's notes tell.
+    Raises the BadBars, BadCalendar, StoreError, SampleUnavailable, UnknownInstant of the parts, and
+    NoBarsInRange.
+    """
+    first = first_instant(start) if isinstance(start, str) else start
+    last = last_instant(end) if isinstance(end, str) else end
+    found = _from_source(universe, symbols, timeframe, source)
+    if not len(found.bars.between(first, last)):
+        raise NoBarsInRange(universe, first, last, found.bars)
+    begin = min(first, int(found.bars.close_times[0]))
+    closes = calendar_of(calendar).closes(begin, last, timeframe)
+    warmup = min(int(np.searchsorted(closes, first)), warmup_closes)
+    closes = closes[np.searchsorted(closes, first) - warmup :]
+    bars = align(found.bars, closes)
+    notes = (*found.provenance.notes, *_empty_ends(universe, found.bars, closes))
+    return Loaded(bars, replace(found.provenance, notes=notes), warmup)
+
+
+def _from_source(universe: str, symbols: Sequence[str], timeframe: str, source: str) -> Loaded:
+    if source == SAMPLE:
+        return sample.load(symbols, timeframe)
+    if source.startswith(STORE):
+        return BarStore(Path(source.removeprefix(STORE))).read(universe, timeframe, symbols)
+    return Loaded(read_bars(source).select(symbols), Provenance(source, adjusted=False))
+
+
+def _empty_ends(universe: str, bars: Bars, closes: Nanoseconds) -> tuple[str, ...]:
+    """Sentences on scheduled closes before the source's first and after its last bar."""
+    first, last = int(bars.close_times[0]), int(bars.close_times[-1])
+    before, after = int((closes < first).sum()), int((closes > last).sum())
+    notes = []
+    if before:
+        notes.append(f"{universe}: bars begin at {utc_text(first)}, {before} closes after start.")
+    if after:
+        notes.append(f"{universe}: bars end at {utc_text(last)}, {after} closes before end.")
+    return tuple(notes)

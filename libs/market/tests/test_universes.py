@@ -1,0 +1,96 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stratvector.market import BarStore, Loaded, load_universe
+from stratvector.market.alignment import OffSchedule
+from stratvector.market.calendars import calendar
+from stratvector.market.instants import first_instant
+from stratvector.market.universes import NoBarsInRange
+from stratvector.trading.bad_bars import UnknownSymbol
+from stratvector.trading.timestamps import utc_text
+
+
+def equities(start: str, end: str, warmup: int = 0, source: str = "sample") -> Loaded:
+    return load_universe("us", ["NVDA", "AAPL"], "1D", "XNYS", source, start, end, warmup)
+
+
+def test_the_warm_up_counts_scheduled_closes_before_the_first_that_may_trade() -> None:
+    found = equities("2018-01-01", "2018-01-05", warmup=2)
+    assert found.bars.symbols == ("NVDA", "AAPL")
+    assert [utc_text(time)[:10] for time in found.bars.close_times.tolist()] == [
+        "2017-12-28", "2017-12-29", "2018-01-02", "2018-01-03", "2018-01-04", "2018-01-05",
+    ]  # fmt: skip
+    assert found.warmup_closes == 2
+    assert found.provenance.adjusted
+
+
+def test_there_is_less_warm_up_when_the_bars_begin_later() -> None:
+    found = equities("2013-01-04", "2013-01-10", warmup=200)
+    assert found.warmup_closes == 2
+    assert utc_text(int(found.bars.close_times[0])) == "2013-01-02T21:00:00Z"
+
+
+def test_scheduled_closes_outside_the_source_are_missing_and_told() -> None:
+    found = load_universe(
+        "crypto", ["ETH-USD"], "H4", "24/7", "sample", "2017-09-30T12:00Z", "2017-10-01", 50
+    )
+    assert found.warmup_closes == 0
+    assert np.isnan(found.bars.close[:, 0]).tolist() == [True] * 4 + [False] * 6
+    assert found.provenance.notes == (
+        "crypto: bars begin at 2017-10-01T04:00:00Z, 4 closes after start.",
+    )
+    late = load_universe("crypto", ["BTC-USD"], "4H", "24/7", "sample", "2019-09-30", "2019-10-01")
+    assert late.provenance.notes == (
+        "crypto: bars end at 2019-10-01T00:00:00Z, 5 closes before end.",
+    )
+
+
+def test_an_end_that_is_a_date_includes_the_close_that_ends_the_day() -> None:
+    found = load_universe("crypto", ["BTC-USD"], "4H", "24/7", "sample", "2018-03-01", "2018-03-01")
+    assert utc_text(int(found.bars.close_times[0])) == "2018-03-01T00:00:00Z"
+    assert utc_text(int(found.bars.close_times[-1])) == "2018-03-02T00:00:00Z"
+
+
+def test_the_store_and_a_file_give_the_same_bars_as_the_source(tmp_path: Path) -> None:
+    whole = equities("2018-01-01", "2018-12-31")
+    BarStore(tmp_path).write("us", "1D", whole)
+    stored = equities("2018-02-01", "2018-02-28", 5, source=f"store:{tmp_path}")
+    direct = equities("2018-02-01", "2018-02-28", 5)
+    assert stored.bars.close.tolist() == direct.bars.close.tolist()
+    assert stored.warmup_closes == direct.warmup_closes == 5
+    assert stored.provenance.adjusted
+
+    path = tmp_path / "bars.csv"
+    lines = ["timestamp,symbol,open,high,low,close,volume"]
+    for row, time in enumerate(whole.bars.close_times.tolist()):
+        for column, symbol in enumerate(whole.bars.symbols):
+            values = (
+                repr(float(getattr(whole.bars, name)[row, column]))
+                for name in ("open", "high", "low", "close", "volume")
+            )
+            lines.append(",".join([utc_text(time), symbol, *values]))
+    path.write_text("\n".join(lines) + "\n")
+    from_file = equities("2018-02-01", "2018-02-28", 5, source=str(path))
+    assert from_file.bars.close.tolist() == direct.bars.close.tolist()
+    with pytest.raises(UnknownSymbol, match="there are no bars of 'SPY'"):
+        load_universe("us", ["SPY"], "1D", "XNYS", str(path), "2018-02-01", "2018-02-28")
+
+
+def test_a_range_without_any_bar_is_refused_with_what_there_is() -> None:
+    with pytest.raises(NoBarsInRange, match="its bars run from 2013-01-02T21:00:00Z to 2023-09-21"):
+        equities("2025-01-01", "2025-12-31")
+
+
+def test_bars_that_close_when_their_calendar_does_not_are_refused() -> None:
+    with pytest.raises(OffSchedule, match=r"BTC-USD has a bar at 2018-02-28T20:00:00Z \(and"):
+        load_universe("x", ["BTC-USD"], "4H", "XNYS", "sample", "2018-02-28", "2018-03-02")
+
+
+def test_every_row_is_a_scheduled_close() -> None:
+    found = equities("2019-01-01", "2019-12-31", warmup=10)
+    scheduled = calendar("XNYS").closes(
+        int(found.bars.close_times[0]), first_instant("2020-01-01"), "1D"
+    )
+    assert found.bars.close_times.tolist() == scheduled.tolist()
