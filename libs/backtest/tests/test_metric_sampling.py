@@ -40,6 +40,12 @@ def test_a_close_at_midnight_belongs_to_the_day_that_it_ends() -> None:
     assert session_closed(times, days).tolist() == [True, True]
 
 
+def test_a_second_close_at_the_first_midnight_makes_the_first_return() -> None:
+    days, samples = daily_equity(closes(20, 24, 48), np.array([100.0, 110.0, 121.0]))
+    assert days.tolist() == [0, DAY, 2 * DAY]
+    assert samples.tolist() == [100.0, 110.0, 121.0]
+
+
 def test_a_weekend_repeats_the_last_mark_and_counts_as_no_session() -> None:
     friday, monday = 21, 3 * 24 + 21
     times = closes(friday, monday)

@@ -1,7 +1,7 @@
 import json
 import math
 from dataclasses import replace
-from statistics import fmean, stdev
+from statistics import fmean, linear_regression, stdev
 
 import numpy as np
 import pytest
@@ -19,6 +19,8 @@ from stratvector.backtest.metrics import (
     TimesNotIncreasing,
     as_json,
     compute_metrics,
+    daily_equity,
+    daily_returns,
 )
 
 DAY = 86_400_000_000_000
@@ -122,16 +124,58 @@ def test_five_days_of_trading_match_the_hand_calculation() -> None:
     assert all(math.isfinite(value) for value in block.values())
 
 
-def test_sessions_count_where_no_universe_trades_every_day() -> None:
-    weekdays = np.array([d for d in range(1, 30) if d % 7 < 5], dtype=np.int64) * DAY - DAY // 8
-    growth = np.array([1.02 if day % 2 else 0.99 for day in range(len(weekdays))])
-    equity = np.cumprod(growth)
-    block = compute_metrics(MetricsInput(weekdays, equity, trades_every_day=False))
+def weekdays_only() -> MetricsInput:
+    """Four weeks of sessions that close on weekdays at 21:00 UTC."""
+    times = np.array([d for d in range(1, 30) if d % 7 < 5], dtype=np.int64) * DAY - DAY // 8
+    growth = np.array([1.02 if day % 2 else 0.99 for day in range(len(times))])
+    return MetricsInput(times, np.cumprod(growth), trades_every_day=False)
+
+
+def test_sessions_are_counted_where_no_universe_trades_every_day() -> None:
+    equity = weekdays_only().equity
     returns = (equity[1:] / equity[:-1] - 1.0).tolist()
-    assert block["sharpe_ratio"] == pytest.approx(fmean(returns) / stdev(returns) * math.sqrt(252))
-    every_day = compute_metrics(MetricsInput(weekdays, equity, trades_every_day=True))
-    assert every_day["annualized_return"] == block["annualized_return"]
-    assert every_day["sharpe_ratio"] != block["sharpe_ratio"]
+    expected = fmean(returns) / stdev(returns) * math.sqrt(252)
+    assert compute_metrics(weekdays_only())["sharpe_ratio"] == pytest.approx(expected)
+
+
+def test_all_days_are_counted_where_a_universe_trades_every_day() -> None:
+    session = replace(weekdays_only(), trades_every_day=True)
+    returns = daily_returns(daily_equity(session.close_times, session.equity)[1]).tolist()
+    assert returns.count(0.0) == 8
+    expected = fmean(returns) / stdev(returns) * math.sqrt(365)
+    assert compute_metrics(session)["sharpe_ratio"] == pytest.approx(expected)
+
+
+def test_the_benchmark_is_compared_on_the_days_that_count() -> None:
+    session = weekdays_only()
+    times = np.arange(1, 30, dtype=np.int64) * DAY - DAY // 8
+    prices = np.array([100.0 + day % 7 for day in range(29)])
+    block = compute_metrics(replace(session, benchmark=Benchmark(times, prices)))
+    sampled = dict(zip(times.tolist(), prices.tolist(), strict=True))
+    ours = (session.equity[1:] / session.equity[:-1] - 1.0).tolist()
+    theirs = [sampled[t] / sampled[t - DAY] - 1.0 for t in session.close_times[1:].tolist()]
+    assert block["beta"] == pytest.approx(linear_regression(theirs, ours).slope)
+
+
+def test_the_risk_free_rate_lowers_every_ratio_to_it() -> None:
+    free, charged = (
+        compute_metrics(replace(traded(), risk_free_rate=rate)) for rate in (0.0, 0.05)
+    )
+    rate = 1.05 ** (1 / 365) - 1
+    spread = free["annualized_volatility"]
+    assert charged["sharpe_ratio"] == pytest.approx(free["sharpe_ratio"] - rate * 365 / spread)
+    assert charged["sortino_ratio"] < free["sortino_ratio"]
+    assert charged["omega_ratio"] < free["omega_ratio"]
+    expected = free["alpha"] - 365 * rate * (1.0 - free["beta"])
+    assert charged["alpha"] == pytest.approx(expected)
+
+
+def test_turnover_is_measured_on_daily_and_not_on_intraday_equity() -> None:
+    times = np.array([24, 30, 36, 42, 48], dtype=np.int64) * (DAY // 24)
+    equity = np.array([100.0, 500.0, 500.0, 500.0, 120.0])
+    fills = (SignedFill(int(times[1]), "BTC", 1.0, 55.0),)
+    block = compute_metrics(MetricsInput(times, equity, trades_every_day=True, fills=fills))
+    assert block["turnover"] == pytest.approx(55.0 / 110.0 * 365.25)
 
 
 def test_constant_equity_has_no_return_no_risk_and_no_ratio() -> None:
