@@ -8,9 +8,9 @@ closes. Both give the same bits: the causality and bounded-memory certificates d
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +23,11 @@ Decide = Callable[[Any, Any, Any, Any, Any], None]
 
 @decide_jit
 def follow_first_feature(state, row, parameters, weights, confidence):  # type: ignore[no-untyped-def]
-    """The memoryless decide: feature 0 is the weight, its size the confidence."""
+    """The memoryless decide: feature 0 is the weight, its size the confidence; 0 if it is NaN."""
     for symbol in range(row.shape[0]):
-        weights[symbol] = row[symbol, 0]
-        confidence[symbol] = min(1.0, abs(row[symbol, 0]))
+        weight = row[symbol, 0]
+        weights[symbol] = weight
+        confidence[symbol] = min(1.0, abs(weight)) if weight == weight else 0.0
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Strategy(ABC):
         the backtest then calls `features` once per window, exactly as live does.
     """
 
-    bars_per_day: int = 1
+    bars_per_day: int = field(default=1, kw_only=True)
 
     name: ClassVar[str]
     version: ClassVar[str] = "1.0.0"
@@ -57,6 +58,17 @@ class Strategy(ABC):
         Row t may depend on closes t - history + 1 .. t only, summed in a fixed order. A symbol whose bar at t
         is missing has a NaN row; missing bars inside the window are skipped.
         """
+
+    @classmethod
+    def features_of_each(
+        cls, strategies: Iterable[Self], bars: Bars
+    ) -> Iterator[NDArray[np.float64]]:
+        """The rows of many parameter sets over the same bars, in order, for a sweep.
+
+        A strategy whose parameter sets share work (moving averages, say) does that work here once.
+        """
+        for strategy in strategies:
+            yield feature_rows(strategy, bars)
 
     def initial_state(self, symbols: int) -> NDArray[np.float64]:
         """The memory before the first decision; zero-length where the model has none."""
