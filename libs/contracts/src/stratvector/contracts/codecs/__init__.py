@@ -1,0 +1,32 @@
+"""The only translation between the domain's nouns and protobuf bytes; one file per noun.
+
+`encode_…` gives the same bytes for the same content on every run, so they can be hashed;
+`decode_…` gives the noun back to the bit. Both raise `BadMessage`, and nothing else, on content
+that breaks the contract.
+"""
+
+from stratvector.contracts.bad_message import BadMessage
+from stratvector.contracts.codecs.bars import decode_closed_bars, encode_closed_bars
+from stratvector.contracts.codecs.fills import decode_fills_report, encode_fills_report
+from stratvector.contracts.codecs.orders import decode_decision, encode_decision
+from stratvector.contracts.codecs.owner import decode_owner, encode_owner
+from stratvector.contracts.codecs.positions import decode_positions, encode_positions
+from stratvector.contracts.codecs.signals import decode_signals, encode_signals
+from stratvector.contracts.owner import Owner
+
+__all__ = [
+    "BadMessage",
+    "Owner",
+    "decode_closed_bars",
+    "decode_decision",
+    "decode_fills_report",
+    "decode_owner",
+    "decode_positions",
+    "decode_signals",
+    "encode_closed_bars",
+    "encode_decision",
+    "encode_fills_report",
+    "encode_owner",
+    "encode_positions",
+    "encode_signals",
+]

@@ -1,0 +1,55 @@
+"""Money on the wire: the digits as one signed 64-bit number, and how many stand behind the point.
+
+The value and its spelling survive (1.50 stays 1.50), with two exceptions that the wire has no
+spelling for: 1E+3 travels as 1000, and negative zero as zero.
+"""
+
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
+
+from google.protobuf.message import Message
+
+from stratvector.contracts.v1 import decimal_pb2
+
+# The caller's context could round; 19 digits hold every signed 64-bit number.
+_EXACT = Context(prec=19, Emin=MIN_EMIN, Emax=MAX_EMAX)
+_DIGITS_MAX = 19
+
+
+def write_decimal(message: Message, field: str, value: Decimal) -> None:
+    """Set a Decimal field. Raises ValueError for NaN, infinity and digits beyond 64 bits."""
+    if not isinstance(value, Decimal):
+        raise TypeError(f"{field} is {value!r}; money must be a Decimal")
+    wire: decimal_pb2.Decimal = getattr(message, field)
+    try:
+        wire.coefficient, wire.scale = _digits(value)
+    except ValueError:
+        raise ValueError(
+            f"{field} is {value}; money must be finite, with digits that fit in 64 bits"
+        ) from None
+
+
+def read_decimal(message: Message, field: str) -> Decimal:
+    """The value of a Decimal field. Raises ValueError when the field is absent."""
+    if not message.HasField(field):
+        raise ValueError(f"{field} is missing")
+    wire: decimal_pb2.Decimal = getattr(message, field)
+    return _EXACT.scaleb(wire.coefficient, -wire.scale)
+
+
+def _digits(value: Decimal) -> tuple[int, int]:
+    """Coefficient and scale; most values are spelled without an exponent, and that way is fast."""
+    text = str(value)
+    if "E" in text:
+        return _digits_of_exponent_form(value)
+    whole, _, fraction = text.partition(".")
+    return int(whole + fraction), len(fraction)
+
+
+def _digits_of_exponent_form(value: Decimal) -> tuple[int, int]:
+    sign, digits, exponent = value.as_tuple()
+    assert isinstance(exponent, int)  # NaN and infinity are not spelled with an E
+    if len(digits) > _DIGITS_MAX or (exponent > 0 and value.adjusted() >= _DIGITS_MAX and value):
+        raise ValueError
+    if exponent > 0:
+        return int(value), 0
+    return int(Decimal((sign, digits, 0))), -exponent
