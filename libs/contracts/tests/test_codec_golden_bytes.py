@@ -1,0 +1,161 @@
+"""One small message of each noun, byte for byte: a change that breaks stored logs fails here."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+from google.protobuf.message import Message
+
+from stratvector.contracts import codecs
+from stratvector.contracts.v1 import (
+    bars_pb2,
+    fills_pb2,
+    orders_pb2,
+    owner_pb2,
+    positions_pb2,
+    signals_pb2,
+)
+from stratvector.trading.bars import ClosedBars
+from stratvector.trading.fills import FillEvent, FillKind, FillsReport
+from stratvector.trading.ledger import Positions
+from stratvector.trading.orders import ApprovedOrder, Cancel, Cross, Cut, Decision, SymbolDecision
+from stratvector.trading.reasons import Outcome, SignalReason, WeightReason
+from stratvector.trading.signals import Action, SignalRow, Signals
+
+MESSAGES: dict[str, type[Message]] = {
+    "ClosedBars": bars_pb2.ClosedBars,
+    "Signals": signals_pb2.Signals,
+    "Decision": orders_pb2.Decision,
+    "FillsReport": fills_pb2.FillsReport,
+    "Positions": positions_pb2.Positions,
+    "Owner": owner_pb2.Owner,
+}
+CLOSE = 1_700_000_000_000_000_000
+
+BARS = ClosedBars(
+    universe="crypto",
+    timeframe="4H",
+    close_time=CLOSE,
+    symbols=("BTC", "ETH"),
+    open=np.array([1.5, np.nan]),
+    high=np.array([2.0, np.nan]),
+    low=np.array([1.0, np.nan]),
+    close=np.array([1.75, np.nan]),
+    volume=np.array([10.0, np.nan]),
+    late=True,
+)
+SIGNALS = Signals(
+    portfolio="main",
+    model="trend",
+    version="1.0.0",
+    close_time=CLOSE,
+    rows=(SignalRow("BTC", -0.5, 1.0, Action.SELL, SignalReason.NONE),),
+    state=(-0.0, 3.0),
+    bars_id="b1",
+)
+DECISION = Decision(
+    portfolio="main",
+    account="paper",
+    close_time=CLOSE,
+    equity=100000.0,
+    gross_exposure=0.25,
+    drawdown_factor=1.0,
+    halted=True,
+    reduce_only=True,
+    orders=(ApprovedOrder("o1", "BTC", -3, (-5, 2), Decimal("1.50"), CLOSE, CLOSE + 1),),
+    cancels=(Cancel("o0", "ETH"),),
+    crosses=(Cross("ETH", (1, -1), Decimal("2.5")),),
+    symbols=(SymbolDecision("BTC", Outcome.ORDERED, (0.5, 0.25), -7, (WeightReason.KEPT,)),),
+    cut=Cut({"us": "b2", "crypto": "b1"}, {"trend": "late"}, 7, 8, (1.0, 0.5)),
+)
+FILLS = FillsReport(
+    portfolio="main",
+    account="paper",
+    number=9,
+    events=(
+        FillEvent(
+            kind=FillKind.FILLED,
+            order_id="o1",
+            symbol="BTC",
+            epoch=2,
+            execution_id="e1",
+            lots=-3,
+            price=Decimal("1.50"),
+            commission=Decimal("0.01"),
+            slippage=Decimal("-0.001"),
+            fill_time=CLOSE - 1,
+            known_time=CLOSE,
+            text="ü",
+        ),
+    ),
+    closed=0,
+)
+POSITIONS = Positions("main", CLOSE, 4, {"ETH": -2, "BTC": 3}, Decimal("-0.5"), Decimal("1E-7"))
+OWNER = codecs.Owner("host-1", 3)
+
+GOLDEN: dict[str, tuple[Any, str]] = {
+    "closed_bars": (
+        BARS,
+        "0a0663727970746f120234481900002a36fe9c9717220342544322034554482a10000000000000f8"
+        "3f000000000000f87f32100000000000000040000000000000f87f3a10000000000000f03f000000"
+        "000000f87f4210000000000000fc3f000000000000f87f4a100000000000002440000000000000f8"
+        "7f5001",
+    ),
+    "signals": (
+        SIGNALS,
+        "0a046d61696e12057472656e641a05312e302e302100002a36fe9c97172a1b0a0342544311000000"
+        "000000e0bf19000000000000f03f200328013210000000000000008000000000000008403a026231",
+    ),
+    "decision": (
+        DECISION,
+        "0a046d61696e120570617065721900002a36fe9c97172100000000006af84029000000000000d03f"
+        "31000000000000f03f380140014a280a026f3112034254431805220209042a0508ac021002310000"
+        "2a36fe9c97173901002a36fe9c971752090a026f3012034554485a0f0a03455448120202011a0408"
+        "321001621e0a0342544310021a10000000000000e03f000000000000d03f200d2a01026a3d0a0c0a"
+        "0663727970746f120262310a080a02757312026232120d0a057472656e6412046c61746518072008"
+        "2a10000000000000f03f000000000000e03f",
+    ),
+    "fills_report": (
+        FILLS,
+        "0a046d61696e120570617065721809223c080412026f311a0342544320022a02653130053a0508ac"
+        "0210024204080210024a040801100351ffff2936fe9c97175900002a36fe9c97176202c3bc290000"
+        "000000000000",
+    ),
+    "positions": (
+        POSITIONS,
+        "0a046d61696e1100002a36fe9c9717180422070a03425443100622070a0345544810032a04080910"
+        "01320408021007",
+    ),
+    "owner": (
+        OWNER,
+        "0a06686f73742d311003",
+    ),
+}
+
+
+@pytest.mark.parametrize("noun", GOLDEN)
+def test_a_noun_has_the_bytes_that_logs_hold(noun: str) -> None:
+    content, golden = GOLDEN[noun]
+    encode, decode = getattr(codecs, f"encode_{noun}"), getattr(codecs, f"decode_{noun}")
+    assert encode(content).hex() == golden
+    assert encode(decode(bytes.fromhex(golden))).hex() == golden
+
+
+@pytest.mark.parametrize("noun", GOLDEN)
+def test_the_codec_writes_every_field_of_the_proto(noun: str) -> None:
+    content, golden = GOLDEN[noun]
+    wire = MESSAGES[type(content).__name__].FromString(bytes.fromhex(golden))
+    assert unset_fields(wire) == []
+
+
+def unset_fields(wire: Message) -> list[str]:
+    """Names of the fields, at any depth, that the message does not hold."""
+    held = {field.name: value for field, value in wire.ListFields()}
+    unset = [field.name for field in wire.DESCRIPTOR.fields if field.name not in held]
+    for value in held.values():
+        for inner in value if isinstance(value, Sequence) else [value]:
+            if isinstance(inner, Message):
+                unset += unset_fields(inner)
+    return unset
