@@ -67,17 +67,20 @@ def names(values: npt.ArrayLike) -> list[str]:
     return list(listed)
 
 
+_ROW_RULE = "every row needs its close time"
 _TIME_RULE = "give datetime64 in UTC, integer nanoseconds or datetimes that know their zone"
 
 
 def _from_datetime64(array: npt.NDArray[Any]) -> Nanoseconds:
     missing = np.isnat(array)
     if missing.any():
-        raise NotUtcTime("NaT", "every row needs its close time")
+        raise NotUtcTime("NaT", _ROW_RULE)
     return array.astype("datetime64[ns]").astype(np.int64)
 
 
 def _from_datetime(value: object) -> int:
+    if value is None or value != value:
+        raise NotUtcTime("NaT", _ROW_RULE)
     if not isinstance(value, datetime):
         raise NotUtcTime(value, _TIME_RULE)
     offset = value.utcoffset()

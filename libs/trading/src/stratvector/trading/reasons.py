@@ -34,6 +34,7 @@ class Outcome(IntEnum):
     REDUCE_ONLY = 9  # the daily loss limit allows no new risk
     HALTED = 10  # the drawdown latch is set: flat, and nothing new
     RESTRICTED = 11  # the symbol is on the restricted list
+    WORKING = 12  # an order of the symbol has no terminal event yet: the symbol is frozen
 
 
 class Stage(IntEnum):

@@ -38,5 +38,11 @@ numba.config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]  # type: ignore[attr-defi
 
 def engine_jit(function: Function) -> Function:
     """Compile one engine function: cached on disk, IEEE arithmetic, no fastmath, no GIL."""
+    compiled: Function = numba.njit(cache=True, error_model="numpy", nogil=True, _nrt=False, forceinline=True)(function)
+    return compiled
+
+
+def allocating_jit(function: Function) -> Function:
+    """Compile a function that makes arrays: called before a loop, never inside."""
     compiled: Function = numba.njit(cache=True, error_model="numpy", nogil=True)(function)
     return compiled

@@ -1,0 +1,156 @@
+"""One portfolio's real account: the engine's book, folded from fills, bars and decisions as they arrive.
+
+The risk service holds one. A recovering owner folds the same messages and reaches the same bits; for closes that are
+already decided it adopts the decision and never recomputes it.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from stratvector.trading.bars import ClosedBars
+from stratvector.trading.decisions import DecisionReader
+from stratvector.trading.engine import journal as journals
+from stratvector.trading.engine.account import gross_exposure, release, settle_fill
+from stratvector.trading.engine.session import indices
+from stratvector.trading.engine.state import STAGES, Market, new_book, new_plan
+from stratvector.trading.engine.step import decide, observe, place
+from stratvector.trading.engine_rules import groups_of, rules_of
+from stratvector.trading.executions import commission_micros
+from stratvector.trading.fills import TERMINAL, FillEvent, FillKind
+from stratvector.trading.orders import Cut, Decision
+from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.schedule import Schedule
+from stratvector.trading.signals import Signals
+
+
+class PortfolioAccount:
+    """Settle the fills of a close, observe its bars and signals, then decide or adopt."""
+
+    def __init__(self, portfolio: Portfolio, schedule: Schedule) -> None:
+        self._portfolio, self._schedule = portfolio, schedule
+        self._symbols = {symbol: s for s, symbol in enumerate(portfolio.symbols)}
+        self._rules = rules_of(portfolio)
+        count, models = len(portfolio.symbols), len(portfolio.models)
+        self._book = new_book(count, models, float(portfolio.initial_cash))
+        self._plan = new_plan(
+            count, models, groups_of(self._rules), np.zeros((STAGES, count))
+        )
+        self._market = Market(
+            np.full((1, count), np.nan),
+            np.full((1, count), np.nan),
+            np.full((1, count), np.nan),
+            np.zeros((1, count), np.bool_),
+            np.zeros(1, np.int64),
+        )
+        self._weights = np.zeros((1, models, count))
+        self._multipliers = np.ones((1, models))
+        self._journal = journals.new_journal(1, count, models)
+        self._axes = (indices(count), indices(models))
+        self._reader = DecisionReader(portfolio, schedule)
+        self._orders: dict[str, str] = {}
+        self._equity = float(portfolio.initial_cash)
+
+    @property
+    def working(self) -> Mapping[str, str]:
+        """Symbol -> id of its order that has no terminal event yet."""
+        return dict(self._orders)
+
+    @property
+    def reserved_lots(self) -> dict[str, int]:
+        """Symbol -> signed lots that a working order still reserves; empty when nothing is."""
+        lots = self._book.working.tolist()
+        return {symbol: lots[s] for symbol, s in self._symbols.items() if lots[s]}
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """Symbol -> lots, zero ones left out."""
+        lots = self._book.position.tolist()
+        return {symbol: lots[s] for symbol, s in self._symbols.items() if lots[s]}
+
+    def settle(self, event: FillEvent) -> None:
+        """Apply one event of the FILLS lane; an execution of an order that is not working is refused."""
+        s = self._symbols[event.symbol]
+        ours = self._orders.get(event.symbol) == event.order_id
+        if event.kind is FillKind.FILLED:
+            if not ours:
+                raise ValueError(
+                    f"execution {event.execution_id} belongs to order {event.order_id}, which is not working"
+                )
+            commission = commission_micros(event.commission)
+            settle_fill(
+                s, event.lots, float(event.price), commission, self._book, self._rules, self._plan,
+                self._axes[1],
+            )
+            if self._book.working[s] == 0:
+                self._release(event.symbol)
+        elif event.kind in TERMINAL and ours:
+            self._release(event.symbol)
+
+    def observe(
+        self, close_time: int, bars: Sequence[ClosedBars], signals: Mapping[str, Signals | None]
+    ) -> float:
+        """Fold one close: bars of the closing universes, signals (None = late) of their models; the equity."""
+        self._fill_market(close_time, bars)
+        self._fill_weights(signals)
+        self._equity = observe(
+            0, self._market, self._weights, self._book, self._rules, self._plan, *self._axes
+        )
+        return self._equity
+
+    def decide(self, close_time: int, cut: Cut) -> Decision:
+        """The decision at the close that was just observed; nothing takes effect before `place`."""
+        decide(
+            0, self._equity, self._market, self._multipliers, self._book, self._rules, self._plan,
+            *self._axes,
+        )
+        journals.write(
+            0, self._equity, self._market, self._journal, self._book, self._plan, *self._axes
+        )
+        self._journal.gross[0] = gross_exposure(self._book, self._rules.lot_size, self._axes[0])
+        return self._reader.decision(self._journal, 0, close_time, cut, self._orders)
+
+    def place(self, decision: Decision) -> None:
+        """Let a published or adopted decision take effect: cancels, crosses, working orders."""
+        plan = self._plan
+        plan.planned[:] = True
+        plan.order_lots[:] = 0
+        plan.cancel[:] = False
+        plan.crossed[:] = False
+        plan.cross_parts[:] = 0
+        for cancel in decision.cancels:
+            plan.cancel[self._symbols[cancel.symbol]] = True
+            self._orders.pop(cancel.symbol, None)
+        for cross in decision.crosses:
+            plan.crossed[self._symbols[cross.symbol]] = True
+            plan.cross_parts[:, self._symbols[cross.symbol]] = cross.parts
+        for order in decision.orders:
+            plan.order_lots[self._symbols[order.symbol]] = order.lots
+            plan.order_parts[:, self._symbols[order.symbol]] = order.parts
+            self._orders[order.symbol] = order.order_id
+        place(self._book, self._rules, plan, *self._axes)
+
+    def _release(self, symbol: str) -> None:
+        release(self._symbols[symbol], self._book, self._axes[1])
+        self._orders.pop(symbol, None)
+
+    def _fill_market(self, close_time: int, bars: Sequence[ClosedBars]) -> None:
+        self._market.closing[:] = False
+        self._market.day[0] = self._schedule.days[self._schedule.index(close_time)]
+        for section in bars:
+            columns = self._portfolio.columns(section.universe)
+            self._market.open[0, columns] = section.open
+            self._market.close[0, columns] = section.close
+            self._market.volume[0, columns] = section.volume
+            self._market.closing[0, columns] = True
+
+    def _fill_weights(self, signals: Mapping[str, Signals | None]) -> None:
+        self._weights[:] = 0.0
+        for m, model in enumerate(self._portfolio.models):
+            if model.name not in signals:
+                continue
+            columns = self._portfolio.columns(model.universe)
+            arrived = signals[model.name]
+            self._weights[0, m, columns] = (
+                np.nan if arrived is None else [row.weight for row in arrived.rows]
+            )

@@ -1,0 +1,90 @@
+"""From the engine's arrays to the `orders` noun: one close of a journal becomes one `Decision`.
+
+The backtest reads its journal this way after the loop, the risk service a journal of one close; there is no other
+place where a decision is put into words.
+"""
+
+from decimal import Decimal
+
+from stratvector.trading.engine.journal import Journal
+from stratvector.trading.identity import order_id
+from stratvector.trading.orders import (
+    ApprovedOrder,
+    Cancel,
+    Cross,
+    Cut,
+    Decision,
+    SymbolDecision,
+)
+from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.reasons import Outcome, WeightReason
+from stratvector.trading.schedule import Schedule
+
+
+class DecisionReader:
+    """Reads decisions of one portfolio off journals."""
+
+    def __init__(self, portfolio: Portfolio, schedule: Schedule) -> None:
+        self._portfolio = portfolio
+        self._schedule = schedule
+        self._instruments = portfolio.instruments
+        self._universe_of = {i.symbol: u.name for u in portfolio.universes for i in u.instruments}
+
+    def decision(
+        self, journal: Journal, t: int, close_time: int, cut: Cut, working: dict[str, str]
+    ) -> Decision:
+        """Row t of a journal. working : symbol -> id of the order that a cancel is meant for."""
+        symbols = range(len(self._instruments))
+        planned = [s for s in symbols if journal.planned[t, s] or journal.outcome[t, s] != 0]
+        return Decision(
+            portfolio=self._portfolio.name,
+            account=self._portfolio.account,
+            close_time=close_time,
+            equity=float(journal.equity[t]),
+            gross_exposure=float(journal.gross[t]),
+            drawdown_factor=float(journal.factor[t]),
+            halted=bool(journal.flags[t, 0]),
+            reduce_only=bool(journal.flags[t, 1]),
+            orders=tuple(
+                self._order(journal, t, s, close_time) for s in symbols if journal.order_lots[t, s]
+            ),
+            cancels=tuple(
+                Cancel(working[self._instruments[s].symbol], self._instruments[s].symbol)
+                for s in symbols
+                if journal.cancel[t, s]
+            ),
+            crosses=tuple(
+                self._cross(journal, t, s) for s in symbols if journal.cross_parts[t, :, s].any()
+            ),
+            symbols=tuple(self._symbol(journal, t, s) for s in planned),
+            cut=cut,
+        )
+
+    def _order(self, journal: Journal, t: int, s: int, close_time: int) -> ApprovedOrder:
+        symbol, portfolio = self._instruments[s].symbol, self._portfolio
+        expires = self._schedule.next_close(self._universe_of[symbol], close_time)
+        return ApprovedOrder(
+            order_id=order_id(portfolio.name, portfolio.account, symbol, close_time),
+            symbol=symbol,
+            lots=int(journal.order_lots[t, s]),
+            parts=tuple(journal.order_parts[t, :, s].tolist()),
+            reference_price=self._price(journal, t, s),
+            decided_at=close_time,
+            expires_at=expires or 0,
+        )
+
+    def _cross(self, journal: Journal, t: int, s: int) -> Cross:
+        parts = tuple(journal.cross_parts[t, :, s].tolist())
+        return Cross(self._instruments[s].symbol, parts, self._price(journal, t, s))
+
+    def _price(self, journal: Journal, t: int, s: int) -> Decimal:
+        return self._instruments[s].price(float(journal.mark[t, s]))
+
+    def _symbol(self, journal: Journal, t: int, s: int) -> SymbolDecision:
+        return SymbolDecision(
+            symbol=self._instruments[s].symbol,
+            outcome=Outcome(int(journal.outcome[t, s])),
+            stages=tuple(journal.stages[t, :, s].tolist()) if journal.planned[t, s] else (),
+            target_lots=int(journal.target_lots[t, s]),
+            weight_reasons=tuple(WeightReason(r) for r in journal.weight_reason[t, :, s].tolist()),
+        )

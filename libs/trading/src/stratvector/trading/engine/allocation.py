@@ -1,0 +1,101 @@
+"""Whole numbers spread over models so that the parts add up to the whole, exactly.
+
+Largest remainder (Hamilton's method), ties in config order. Cumulative fills use a house-monotone form of it: plain
+largest remainder can take a lot back from a model when the total grows (the Alabama paradox).
+"""
+
+from stratvector.trading.engine.compiling import engine_jit
+from stratvector.trading.engine.state import Floats, Indices, Integers
+
+
+@engine_jit
+def apportion(total: int, shares: Integers, parts: Integers, models: Indices) -> None:
+    """Spread `total` (any sign) over `shares` (whole, one sign, not all zero): parts sum to `total`.
+
+    Shares in size below 3e9, so that products fit in int64.
+    """
+    if len(models) == 1:
+        parts[0] = total
+        return
+    whole = 0
+    for m in range(len(models)):
+        whole += abs(shares[m])
+    size = abs(total)
+    sign = 1 if total >= 0 else -1
+    rounds, rest = size // whole, size % whole
+    given = 0
+    for m in range(len(models)):
+        parts[m] = rounds * abs(shares[m]) + (rest * abs(shares[m])) // whole
+        given += parts[m]
+    while given < size:
+        best, winner = -1, 0
+        for m in range(len(models)):
+            remainder = (rest * abs(shares[m])) % whole
+            floor = rounds * abs(shares[m]) + (rest * abs(shares[m])) // whole
+            if remainder > best and parts[m] == floor:  # a model that had its lot is above its floor
+                best, winner = remainder, m
+        parts[winner] += 1
+        given += 1
+    for m in range(len(models)):
+        parts[m] *= sign
+
+
+@engine_jit
+def split_fill(
+    order: int, filled: int, lots: int, shares: Integers, given: Integers, parts: Integers, models: Indices
+) -> None:
+    """The models' parts of an execution of `lots`, after `filled` of an `order` with signed `shares` per model.
+
+    given : int64[M], what each model has of the order so far, one sign. Each model's quota is its share of all that is
+    filled; it never gives a lot back, never exceeds its share, and a complete order is split exactly.
+    """
+    if len(models) == 1:
+        parts[0] = lots
+        return
+    sign = 1 if lots >= 0 else -1
+    whole, done, step = abs(order), abs(filled + lots), abs(lots)
+    rest = step
+    for m in range(len(models)):
+        quota = (done * abs(shares[m])) // whole
+        parts[m] = min(max(0, quota - abs(given[m])), rest)
+        rest -= parts[m]
+    while rest > 0:
+        best, winner = -whole - 1, -1
+        for m in range(len(models)):
+            has = abs(given[m]) + parts[m]
+            if has < abs(shares[m]):
+                deficit = done * abs(shares[m]) - has * whole
+                if winner < 0 or deficit > best:
+                    best, winner = deficit, m
+        parts[winner] += 1
+        rest -= 1
+    for m in range(len(models)):
+        parts[m] *= sign
+
+
+@engine_jit
+def whole_lots(total: int, fraction: Floats, parts: Integers, models: Indices) -> None:
+    """Round signed `parts + fraction` (floor and rest of each model) so that the parts sum to `total`.
+
+    parts : in: the floors, out: the lots. fraction : float64[M] in [0, 1), used up. The sum of floors is at most
+    `total` but for rounding of the sum itself, which the model of least fraction then bears.
+    """
+    given = 0
+    for m in range(len(models)):
+        given += parts[m]
+    while given < total:
+        winner = 0
+        for m in range(1, len(models)):
+            if fraction[m] > fraction[winner]:
+                winner = m
+        parts[winner] += 1
+        fraction[winner] = -1.0
+        given += 1
+    while given > total:
+        loser = 0
+        for m in range(1, len(models)):
+            if fraction[m] < fraction[loser]:
+                loser = m
+        parts[loser] -= 1
+        fraction[loser] = 2.0
+        given -= 1

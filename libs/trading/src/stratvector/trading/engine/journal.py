@@ -1,0 +1,121 @@
+"""What a recorded run keeps of every step; arrays with a leading axis of closes, allocated once before the loop."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from stratvector.trading.engine.compiling import engine_jit
+from stratvector.trading.engine.state import (
+    STAGES,
+    Book,
+    Flags,
+    Floats,
+    Indices,
+    Integers,
+    Market,
+    Plan,
+)
+
+
+class Journal(NamedTuple):
+    """Per close: equity, gross exposure (base currency), cash, drawdown factor and flags, marks, fills, the decision.
+
+    The names and shapes are those of `Plan` and `Book`, with T in front.
+    """
+
+    equity: Floats
+    gross: Floats
+    cash: Floats
+    factor: Floats
+    flags: Integers
+    mark: Floats
+    fill_lots: Integers
+    fill_price: Floats
+    fill_commission: Integers
+    expired: Integers
+    planned: Flags
+    target_lots: Integers
+    order_lots: Integers
+    order_parts: Integers
+    cross_parts: Integers
+    cancel: Flags
+    outcome: Integers
+    weight_reason: Integers
+    stages: Floats
+    model_lots: Integers
+    model_cash: Floats
+
+
+def new_journal(closes: int, symbols: int, models: int) -> Journal:
+    """Empty arrays for a run of `closes` steps."""
+    by_symbol, by_part = (closes, symbols), (closes, models, symbols)
+    return Journal(
+        equity=np.zeros(closes),
+        gross=np.zeros(closes),
+        cash=np.zeros(closes),
+        factor=np.ones(closes),
+        flags=np.zeros((closes, 2), np.int64),
+        mark=np.zeros(by_symbol),
+        fill_lots=np.zeros(by_symbol, np.int64),
+        fill_price=np.zeros(by_symbol),
+        fill_commission=np.zeros(by_symbol, np.int64),
+        expired=np.zeros(by_symbol, np.int64),
+        planned=np.zeros(by_symbol, np.bool_),
+        target_lots=np.zeros(by_symbol, np.int64),
+        order_lots=np.zeros(by_symbol, np.int64),
+        order_parts=np.zeros(by_part, np.int64),
+        cross_parts=np.zeros(by_part, np.int64),
+        cancel=np.zeros(by_symbol, np.bool_),
+        outcome=np.zeros(by_symbol, np.int64),
+        weight_reason=np.zeros(by_part, np.int64),
+        stages=np.zeros((closes, STAGES, symbols)),
+        model_lots=np.zeros(by_part, np.int64),
+        model_cash=np.zeros((closes, models)),
+    )
+
+
+@engine_jit
+def write_symbol(t: int, s: int, journal: Journal, book: Book, plan: Plan) -> None:
+    """One symbol's figures at t."""
+    journal.mark[t, s] = book.mark[s]
+    journal.fill_lots[t, s] = plan.fill_lots[s]
+    journal.fill_price[t, s] = plan.fill_price[s]
+    journal.fill_commission[t, s] = plan.fill_commission[s]
+    journal.expired[t, s] = plan.expired[s]
+    journal.planned[t, s] = plan.planned[s]
+    journal.outcome[t, s] = plan.outcome[s]
+    journal.target_lots[t, s] = plan.target_lots[s]
+    journal.order_lots[t, s] = plan.order_lots[s]
+    journal.cancel[t, s] = plan.cancel[s]
+    for k in range(STAGES):
+        journal.stages[t, k, s] = plan.stages[k, s]
+
+
+@engine_jit
+def write(
+    t: int,
+    value: float,
+    market: Market,
+    journal: Journal,
+    book: Book,
+    plan: Plan,
+    symbols: Indices,
+    models: Indices,
+) -> None:
+    """Keep one step; `value` is the equity that it was decided on."""
+    journal.equity[t] = value
+    journal.cash[t] = book.cash[0]
+    journal.factor[t] = plan.factor[0]
+    journal.flags[t, 0] = plan.flags[0]
+    journal.flags[t, 1] = plan.flags[1]
+    for s in range(len(symbols)):
+        write_symbol(t, s, journal, book, plan)
+    for m in range(len(models)):
+        journal.model_cash[t, m] = book.model_cash[m]
+        for s in range(len(symbols)):
+            journal.model_lots[t, m, s] = book.model_lots[m, s]
+            if market.closing[t, s]:
+                journal.weight_reason[t, m, s] = plan.weight_reason[m, s]
+            if plan.planned[s]:
+                journal.order_parts[t, m, s] = plan.order_parts[m, s]
+                journal.cross_parts[t, m, s] = plan.cross_parts[m, s]

@@ -1,0 +1,61 @@
+"""The backtest driver: a compiled loop of `step` over all close times, recorded or bare."""
+
+from typing import Any
+
+import numpy as np
+
+from stratvector.trading.engine import journal as journals
+from stratvector.trading.engine.account import gross_exposure
+from stratvector.trading.engine.compiling import engine_jit
+from stratvector.trading.engine.state import Book, Floats, Indices, Market, Plan, Rules
+from stratvector.trading.engine.step import step
+
+
+@engine_jit
+def run_recorded(
+    first: int,
+    stop: int,
+    market: Market,
+    weights: Floats,
+    multipliers: Floats,
+    book: Book,
+    rules: Rules,
+    plan: Plan,
+    journal: Any,
+    symbols: Indices,
+    models: Indices,
+) -> None:
+    """Steps first .. stop - 1 with everything kept in the journal."""
+    for t in range(first, stop):
+        value = step(t, market, weights, multipliers, book, rules, plan, symbols, models)
+        journals.write(t, value, market, journal, book, plan, symbols, models)
+        journal.gross[t] = gross_exposure(book, rules.lot_size, symbols)
+
+
+@engine_jit
+def run_bare(
+    market: Market,
+    weights: Floats,
+    multipliers: Floats,
+    book: Book,
+    rules: Rules,
+    plan: Plan,
+    equity: Floats,
+    symbols: Indices,
+    models: Indices,
+) -> int:
+    """All steps, keeping only equity (float64[T]); the number of fills."""
+    fills = 0
+    for t in range(len(equity)):
+        equity[t] = step(t, market, weights, multipliers, book, rules, plan, symbols, models)
+        for s in range(len(symbols)):
+            if plan.fill_lots[s] != 0:
+                fills += 1
+    return fills
+
+
+def indices(count: int) -> Indices:
+    """Symbols or models 0 .. count - 1: a tuple for one (unrolled), an array for more."""
+    return (0,) if count == 1 else np.arange(count, dtype=np.int64)
+
+

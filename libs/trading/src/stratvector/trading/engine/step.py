@@ -1,0 +1,126 @@
+"""One close time of one portfolio, in the order of the flow. The three drivers use these functions and no others.
+
+    match_close   working orders of the closing symbols meet their bar         simulated broker
+    settle_close  fills, expiries                                             backtest (live: from the FILLS lane)
+    decide        marks, breakers, weights, limits, orders                      risk service
+    place         the decision takes effect: crosses, working orders           risk service
+"""
+
+from stratvector.trading.engine.account import (
+    equity,
+    mark_close,
+    release,
+    settle_cross,
+    settle_fill,
+)
+from stratvector.trading.engine.breakers import trip_breakers
+from stratvector.trading.engine.compiling import engine_jit
+from stratvector.trading.engine.matching import match_market
+from stratvector.trading.engine.planning import plan_orders
+from stratvector.trading.engine.room import check_orders
+from stratvector.trading.engine.signals import hold_weights
+from stratvector.trading.engine.state import Book, Floats, Indices, Market, Plan, Rules
+from stratvector.trading.engine.targets import apply_stages, choose_symbols, round_target
+
+
+@engine_jit
+def match_close(
+    t: int, market: Market, book: Book, rules: Rules, plan: Plan, symbols: Indices, models: Indices
+) -> None:
+    """Match and settle the working orders of the symbols that close at t; what is not filled expires."""
+    for s in range(len(symbols)):
+        plan.fill_lots[s] = 0
+        plan.expired[s] = 0
+        if book.working[s] == 0 or not market.closing[t, s]:
+            continue
+        lots, price, commission = match_market(
+            book.working[s], market.open[t, s], market.volume[t, s], s, rules
+        )
+        if lots != 0:
+            plan.fill_lots[s] = lots
+            plan.fill_price[s] = price
+            plan.fill_commission[s] = commission
+            settle_fill(s, lots, price, commission, book, rules, plan, models)
+        plan.expired[s] = book.working[s]
+        release(s, book, models)
+
+
+@engine_jit
+def observe(
+    t: int,
+    market: Market,
+    weights: Floats,
+    book: Book,
+    rules: Rules,
+    plan: Plan,
+    symbols: Indices,
+    models: Indices,
+) -> float:
+    """Fold the close's marks, breakers and weights into the book; the equity at this close.
+
+    A recovering owner calls this for closes whose decision it adopts, and then `place`.
+    """
+    mark_close(t, market, book, symbols)
+    value = equity(book, rules.lot_size, symbols)
+    trip_breakers(market.day[t], value, book, rules, plan)
+    hold_weights(t, market, weights, book, plan, symbols, models)
+    return value
+
+
+@engine_jit
+def decide(
+    t: int,
+    value: float,
+    market: Market,
+    multipliers: Floats,
+    book: Book,
+    rules: Rules,
+    plan: Plan,
+    symbols: Indices,
+    models: Indices,
+) -> None:
+    """The decision at t, into `plan`; the book is only read."""
+    if not choose_symbols(t, value, market, book, rules, plan, symbols):
+        return
+    apply_stages(t, value, multipliers, book, rules, plan, symbols, models)
+    for s in range(len(symbols)):
+        if plan.planned[s]:
+            round_target(s, value, book, rules, plan, models)
+    held_back = plan_orders(value, book, rules, plan, symbols, models)
+    check_orders(held_back, value, book, rules, plan, symbols, models)
+
+
+@engine_jit
+def place(book: Book, rules: Rules, plan: Plan, symbols: Indices, models: Indices) -> None:
+    """Let the plan take effect: cancels release, crosses settle, orders are working."""
+    for s in range(len(symbols)):
+        if not plan.planned[s]:
+            continue
+        if plan.cancel[s]:
+            release(s, book, models)
+        if len(models) > 1 and plan.crossed[s]:
+            settle_cross(s, book, rules, plan, models)
+        if plan.order_lots[s] != 0:
+            book.working[s] = plan.order_lots[s]
+            for m in range(len(models)):
+                book.order_parts[m, s] = plan.order_parts[m, s]
+
+
+@engine_jit
+def step(
+    t: int,
+    market: Market,
+    weights: Floats,
+    multipliers: Floats,
+    book: Book,
+    rules: Rules,
+    plan: Plan,
+    symbols: Indices,
+    models: Indices,
+) -> float:
+    """One close, whole. Returns the equity that the decision was made on."""
+    match_close(t, market, book, rules, plan, symbols, models)
+    value = observe(t, market, weights, book, rules, plan, symbols, models)
+    decide(t, value, market, multipliers, book, rules, plan, symbols, models)
+    place(book, rules, plan, symbols, models)
+    return value

@@ -1,0 +1,140 @@
+"""From weights to whole lots: which symbols are planned, the stages in their order, and the models' targets in lots.
+
+The models' parts of a target come from their effective weights times what the stages left (pro rata), so they sum to
+the net target exactly.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from stratvector.trading.engine import limits
+from stratvector.trading.engine.allocation import whole_lots
+from stratvector.trading.engine.arithmetic import LOTS_MAX, whole
+from stratvector.trading.engine.compiling import engine_jit
+from stratvector.trading.engine.signals import net_models
+from stratvector.trading.engine.state import (
+    HALTED,
+    Book,
+    Floats,
+    Indices,
+    Market,
+    Plan,
+    Rules,
+)
+
+# reasons.Outcome as plain integers, for the compiled code
+NOT_PLANNED, ORDERED, NO_CHANGE, BELOW_BAND, STALE, NO_PRICE = 0, 1, 2, 3, 4, 5
+NO_EQUITY, TOO_LARGE, NO_ROOM, REDUCE_ONLY_OUTCOME, HALTED_OUTCOME, RESTRICTED = 6, 7, 8, 9, 10, 11
+WORKING = 12
+
+
+@engine_jit
+def admit(t: int, s: int, value: float, market: Market, book: Book, rules: Rules, plan: Plan) -> int:
+    """NO_CHANGE when the symbol may be planned at t, else the reason why it keeps what it holds.
+
+    A halted book plans every symbol, closing or not, so that it gets flat.
+    """
+    halted = plan.flags[HALTED] == 1
+    if not (halted or market.closing[t, s]):
+        return NOT_PLANNED
+    if rules.restricted[s]:
+        return RESTRICTED
+    if not halted and not market.close[t, s] > 0.0:
+        return STALE
+    if not (book.mark[s] > 0.0 and book.mark[s] < np.inf):
+        return NO_PRICE
+    if not halted and not (value > 0.0 and value < np.inf):
+        return NO_EQUITY
+    if not halted and book.working[s] != 0:
+        return WORKING
+    return NO_CHANGE
+
+
+@engine_jit
+def choose_symbols(
+    t: int, value: float, market: Market, book: Book, rules: Rules, plan: Plan, symbols: Indices
+) -> bool:
+    """Mark what is planned; held symbols enter the limits at their mark with working orders. True if any is planned."""
+    any_planned = False
+    for s in range(len(symbols)):
+        plan.outcome[s] = admit(t, s, value, market, book, rules, plan)
+        plan.planned[s] = plan.outcome[s] == NO_CHANGE
+        plan.order_lots[s] = 0
+        plan.cancel[s] = False
+        if plan.planned[s]:
+            any_planned = True
+        else:
+            lots = book.position[s] + book.working[s]
+            plan.target_lots[s] = lots
+            plan.exposure[s] = 0.0
+            if lots != 0 and value > 0.0:
+                plan.exposure[s] = lots * rules.lot_size[s] * book.mark[s] / value
+    return any_planned
+
+
+@engine_jit
+def record(stage: int, stages: Any, exposure: Floats, symbols: Indices) -> None:
+    """Keep the exposures that a stage left; compiled away where nothing is recorded (stages is None)."""
+    if stages is not None:
+        for s in range(len(symbols)):
+            stages[stage, s] = exposure[s]
+
+
+@engine_jit
+def apply_stages(
+    t: int,
+    value: float,
+    multipliers: Floats,
+    book: Book,
+    rules: Rules,
+    plan: Plan,
+    symbols: Indices,
+    models: Indices,
+) -> None:
+    """The stages between weights and lots, in the order of `reasons.Stage`."""
+    net_models(t, multipliers, book, rules, plan, symbols, models)
+    record(0, plan.stages, plan.exposure, symbols)
+    limits.cap_symbols(rules.symbol_cap, plan, symbols)
+    record(1, plan.stages, plan.exposure, symbols)
+    limits.cap_assets(rules.asset_cap, rules.asset, plan, symbols)
+    record(2, plan.stages, plan.exposure, symbols)
+    limits.cap_classes(rules.class_cap, rules.asset_class, plan, symbols)
+    record(3, plan.stages, plan.exposure, symbols)
+    limits.cap_invested(rules.invested_cap, plan, symbols)
+    record(4, plan.stages, plan.exposure, symbols)
+    limits.cap_gross(rules.gross_cap, plan, symbols)
+    record(5, plan.stages, plan.exposure, symbols)
+    if value > 0.0:
+        limits.cap_gross(rules.capital_cap / value, plan, symbols)
+    record(6, plan.stages, plan.exposure, symbols)
+    limits.scale_drawdown(plan.factor[0], plan, symbols)
+    record(7, plan.stages, plan.exposure, symbols)
+
+
+@engine_jit
+def round_target(s: int, value: float, book: Book, rules: Rules, plan: Plan, models: Indices) -> None:
+    """The symbol's target in whole lots, toward zero, and its parts per model."""
+    per_lot = value / (book.mark[s] * rules.lot_size[s]) if value > 0.0 else 0.0
+    total = 0.0
+    for m in range(len(models)):
+        total += plan.effective[m, s] * plan.scale[s] * per_lot
+    if not abs(total) < LOTS_MAX:
+        plan.outcome[s] = TOO_LARGE
+        plan.target_lots[s] = book.position[s] + book.working[s]
+        for m in range(len(models)):
+            plan.model_target[m, s] = book.model_lots[m, s]
+        return
+    target = whole(total)
+    plan.target_lots[s] = target
+    if len(models) == 1:
+        plan.model_target[0, s] = target
+        return
+    for m in range(len(models)):
+        wanted = plan.effective[m, s] * plan.scale[s] * per_lot
+        floor = np.floor(wanted)
+        plan.part[m] = whole(floor)
+        plan.fraction[m] = wanted - floor
+    whole_lots(target, plan.fraction, plan.part, models)
+    for m in range(len(models)):
+        plan.model_target[m, s] = plan.part[m]

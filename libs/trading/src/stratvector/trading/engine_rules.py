@@ -1,0 +1,52 @@
+"""From what a user configures to what the engine takes: None becomes infinity, names become indices."""
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from stratvector.trading.engine.state import Rules
+from stratvector.trading.portfolio import Portfolio
+
+
+def rules_of(portfolio: Portfolio, restricted: frozenset[str] = frozenset()) -> Rules:
+    """The engine's rules of a portfolio. restricted : symbols that may not be traded."""
+    limits, costs, instruments = portfolio.limits, portfolio.costs, portfolio.instruments
+    classes = _distinct(i.asset_class for i in instruments)
+    assets = _distinct(i.asset for i in instruments)
+    return Rules(
+        lot_size=np.array([float(i.lot_size) for i in instruments]),
+        price_units=np.array([float(10**i.price_precision) for i in instruments]),
+        asset=np.array([assets.index(i.asset) for i in instruments], dtype=np.int64),
+        asset_class=np.array([classes.index(i.asset_class) for i in instruments], dtype=np.int64),
+        restricted=np.array([i.symbol in restricted for i in instruments]),
+        budget=np.array([m.budget_fraction for m in portfolio.models]),
+        class_cap=np.array([_cap(limits.class_caps.get(name)) for name in classes]),
+        position_cap=_cap(limits.position),
+        symbol_cap=_cap(limits.symbol),
+        asset_cap=_cap(limits.asset),
+        invested_cap=_cap(limits.invested),
+        gross_cap=_cap(limits.gross),
+        capital_cap=_cap(limits.capital),
+        daily_loss=_cap(limits.daily_loss),
+        drawdown_trigger=_cap(limits.drawdown_trigger),
+        drawdown_halt=_cap(limits.drawdown_halt),
+        derisking_factor=float(limits.derisking_factor),
+        no_trade_band=float(limits.no_trade_band),
+        commission=float(costs.commission),
+        slippage=float(costs.slippage),
+        volume_limit=_cap(costs.volume_limit),
+    )
+
+
+def groups_of(rules: Rules) -> int:
+    """Room that group sums need: the larger of the numbers of assets and classes."""
+    return max(len(rules.class_cap), int(rules.asset.max()) + 1)
+
+
+def _cap(value: float | None) -> float:
+    return math.inf if value is None else float(value)
+
+
+def _distinct(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))

@@ -1,0 +1,126 @@
+"""A session: one portfolio, its strategies and its bars between two close times. What every driver starts from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from stratvector.trading.bars import Bars
+from stratvector.trading.engine.scan import Scan
+from stratvector.trading.engine.state import Floats, Market
+from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.schedule import Schedule, merge
+from stratvector.trading.strategy import Strategy, scan
+from stratvector.trading.timestamps import Nanoseconds
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """A universe's bars on its scheduled closes, warm-up first.
+
+    open_times : int64[T], when each bar opened (fills at the open are stamped with it).
+    total_return : the prices are adjusted for splits and dividends; every report of them says so.
+    """
+
+    bars: Bars
+    open_times: Nanoseconds
+    total_return: bool = False
+    source: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """Everything that a run is a function of.
+
+    start : first close time (ns UTC) at which decisions are made; earlier bars warm up and never trade.
+    histories : per universe of the portfolio, symbols in the portfolio's order.
+    strategies : per model of the portfolio.
+    """
+
+    portfolio: Portfolio
+    start: int
+    histories: Mapping[str, History]
+    strategies: Mapping[str, Strategy]
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        for universe in self.portfolio.universes:
+            bars = self.histories[universe.name].bars
+            if bars.symbols != universe.symbols:
+                raise ValueError(
+                    f"bars of universe {universe.name} hold {bars.symbols}; it is {universe.symbols}"
+                )
+        for model in self.portfolio.model_names:
+            if model not in self.strategies:
+                raise ValueError(f"model {model} has no strategy in this session")
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """The merged close times from `start` on."""
+        return merge(
+            {
+                name: _from(self.histories[name].bars.close_times, self.start)
+                for name in (u.name for u in self.portfolio.universes)
+            }
+        )
+
+    @cached_property
+    def market(self) -> Market:
+        """The engine's arrays over the schedule, symbols in the portfolio's order."""
+        schedule, portfolio = self.schedule, self.portfolio
+        shape = (len(schedule), len(portfolio.symbols))
+        market = Market(
+            np.full(shape, np.nan),
+            np.full(shape, np.nan),
+            np.full(shape, np.nan),
+            np.zeros(shape, np.bool_),
+            schedule.days,
+        )
+        for universe in portfolio.universes:
+            rows, columns = self._rows(universe.name), portfolio.columns(universe.name)
+            bars = self._traded(universe.name)
+            market.open[rows, columns] = bars.open
+            market.close[rows, columns] = bars.close
+            market.volume[rows, columns] = bars.volume
+            market.closing[rows, columns] = True
+        return market
+
+    @cached_property
+    def scans(self) -> dict[str, Scan]:
+        """Each model's weights over its universe's whole history, warm-up included."""
+        return {
+            model.name: scan(self.strategies[model.name], self.histories[model.universe].bars)
+            for model in self.portfolio.models
+        }
+
+    @cached_property
+    def weights(self) -> Floats:
+        """float64[T, M, S] on the schedule: 0 where a model's universe does not close or holds no symbol."""
+        portfolio = self.portfolio
+        shape = (len(self.schedule), len(portfolio.models), len(portfolio.symbols))
+        weights = np.zeros(shape)
+        for m, model in enumerate(portfolio.models):
+            rows, columns = self._rows(model.universe), portfolio.columns(model.universe)
+            traded = len(rows)
+            scanned = self.scans[model.name].weights
+            weights[rows, m, columns] = scanned[len(scanned) - traded :]
+        return weights
+
+    def open_time(self, universe: str, close_time: int) -> int:
+        """When the bar that closes at `close_time` opened."""
+        history = self.histories[universe]
+        return int(history.open_times[history.bars.at(close_time)])
+
+    def _rows(self, universe: str) -> Nanoseconds:
+        column = self.schedule.universes.index(universe)
+        return np.flatnonzero(self.schedule.closes[:, column]).astype(np.int64)
+
+    def _traded(self, universe: str) -> Bars:
+        bars = self.histories[universe].bars
+        first = int(np.searchsorted(bars.close_times, self.start))
+        return bars.window(first, len(bars))
+
+
+def _from(close_times: Nanoseconds, start: int) -> Nanoseconds:
+    return close_times[np.searchsorted(close_times, start) :]

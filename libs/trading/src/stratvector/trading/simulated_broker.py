@@ -1,0 +1,67 @@
+"""The simulated broker of paper and replay: a pure fold of bars, orders and fills, priced by the engine's matching.
+
+It has no memory that the log does not have: an owner that recovers hands it the claimed orders again, and gets the
+same executions.
+"""
+
+from collections.abc import Sequence
+
+from stratvector.trading.bars import ClosedBars
+from stratvector.trading.engine.matching import match_market
+from stratvector.trading.engine_rules import rules_of
+from stratvector.trading.executions import expired, filled
+from stratvector.trading.fills import FillEvent
+from stratvector.trading.orders import ApprovedOrder
+from stratvector.trading.portfolio import Portfolio
+
+
+class SimulatedBroker:
+    """Working orders of one account, and their matching at each close."""
+
+    def __init__(self, portfolio: Portfolio) -> None:
+        self._rules = rules_of(portfolio)
+        self._instruments = portfolio.instruments
+        self._index = {i.symbol: n for n, i in enumerate(self._instruments)}
+        self._working: dict[str, ApprovedOrder] = {}
+
+    def accept(self, order: ApprovedOrder) -> None:
+        """Take an order; the same order again changes nothing."""
+        self._working.setdefault(order.order_id, order)
+
+    def cancel(self, order_id: str) -> bool:
+        """True if the order was working."""
+        return self._working.pop(order_id, None) is not None
+
+    @property
+    def working(self) -> tuple[ApprovedOrder, ...]:
+        """Orders that wait for their symbol's next bar, in symbol order."""
+        orders = self._working.values()
+        return tuple(sorted(orders, key=lambda o: (self._index[o.symbol], o.decided_at)))
+
+    def match(self, close_time: int, bars: Sequence[ClosedBars]) -> tuple[FillEvent, ...]:
+        """Executions and expiries of the symbols in `bars`, in the portfolio's symbol order."""
+        places = {name: (b, n) for b in bars for n, name in enumerate(b.symbols)}
+        events: list[FillEvent] = []
+        for order in self.working:
+            if order.symbol in places:
+                events.extend(self._match_one(order, close_time, *places[order.symbol]))
+                del self._working[order.order_id]
+        return tuple(events)
+
+    def _match_one(
+        self, order: ApprovedOrder, close_time: int, bars: ClosedBars, column: int
+    ) -> list[FillEvent]:
+        s = self._index[order.symbol]
+        open_price = float(bars.open[column])
+        volume = float(bars.volume[column])
+        lots, price, commission = match_market(order.lots, open_price, volume, s, self._rules)
+        events = []
+        if lots:
+            times = (bars.open_time, close_time)
+            instrument = self._instruments[s]
+            events.append(
+                filled(order.order_id, instrument, lots, price, commission, open_price, times)
+            )
+        if lots != order.lots:
+            events.append(expired(order.order_id, order.symbol, close_time))
+        return events
