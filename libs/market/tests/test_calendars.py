@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from stratvector.market.calendars import OutsideCalendar, UnknownCalendar, calendar
 from stratvector.market.instants import first_instant, last_instant
+from stratvector.market.timeframes import timeframe as parse_timeframe
 from stratvector.trading.timestamps import NANOSECONDS_PER_DAY, utc_text
 
 
@@ -50,15 +51,23 @@ def test_the_calendar_that_never_shuts_closes_at_multiples_from_midnight() -> No
 
 @given(
     st.integers(-(10**18), 10**18),
-    st.integers(0, 3 * NANOSECONDS_PER_DAY),
+    st.integers(0, 3_000 * NANOSECONDS_PER_DAY),
     st.sampled_from(["30M", "4H", "1D"]),
 )
-def test_always_open_bars_touch_each_other_and_lie_in_the_asked_range(
+def test_always_open_bars_are_all_the_multiples_in_the_asked_range(
     start: int, length: int, timeframe: str
 ) -> None:
-    times = calendar("24/7").times(start, start + length, timeframe)
-    assert ((times.closes >= start) & (times.closes <= start + length)).all()
-    assert (times.opens[1:] == times.closes[:-1]).all()
+    step = parse_timeframe(timeframe).nanoseconds
+    end = start + length
+    times = calendar("24/7").times(start, end, timeframe)
+    assert len(times.closes) == end // step - (start - 1) // step
+    assert (times.closes % step == 0).all()
+    assert (times.opens == times.closes - step).all()
+    assert ((times.closes >= start) & (times.closes <= end)).all()
+
+
+def test_a_close_at_the_very_end_of_a_long_range_is_included() -> None:
+    assert closes("24/7", "2018-05-01", "2018-05-31", "4H")[-1] == "2018-06-01T00:00:00Z"
 
 
 @given(st.integers(0, 1_500), st.integers(0, 30), st.sampled_from(["1H", "4H", "1D"]))

@@ -15,6 +15,7 @@ def test_the_public_names_are_these() -> None:
         "load_universe",
         "read_bars",
         "resample",
+        "schedule",
     ]
 
 

@@ -1,3 +1,7 @@
+import random
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -160,3 +164,37 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_draft(
     monkeypatch.undo()
     assert [path.name for path in (tmp_path / "us" / "1D").iterdir()] == ["A.parquet"]
     assert len(store.read("us", "1D").bars) == 1
+
+
+ENDLESS_WRITER = """
+import sys
+from pathlib import Path
+import numpy as np
+from stratvector.market import Bars, BarStore, Loaded, Provenance
+
+store, stop = BarStore(Path(sys.argv[1])), 1
+while True:
+    times = np.arange(stop, dtype=np.int64)
+    values = np.full((stop, 1), float(stop))
+    bars = Bars(("A",), times, *(values.copy() for _ in range(5)))
+    store.write("us", "1D", Loaded(bars, Provenance("acme", adjusted=False)))
+    stop += 50
+    print(stop, flush=True)
+"""
+
+
+def test_a_writer_killed_at_any_moment_leaves_a_whole_file(tmp_path: Path) -> None:
+    moments = random.Random(5)
+    for _ in range(3):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", ENDLESS_WRITER, str(tmp_path)],
+            stdout=subprocess.PIPE,
+            env={"PYTHONPATH": ":".join(sys.path)},
+        )
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        time.sleep(moments.uniform(0.0, 0.05))
+        writer.kill()
+        writer.communicate()
+        bars = BarStore(tmp_path).read("us", "1D").bars
+        assert set(bars.close[:, 0].tolist()) == {float(len(bars))}

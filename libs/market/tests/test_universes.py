@@ -1,14 +1,17 @@
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from stratvector.market import BarStore, Loaded, load_universe
+from stratvector.market import BarStore, Loaded, load_universe, schedule
 from stratvector.market.alignment import OffSchedule
 from stratvector.market.calendars import calendar
 from stratvector.market.instants import first_instant
 from stratvector.market.universes import NoBarsInRange
 from stratvector.trading.bad_bars import UnknownSymbol
+from stratvector.trading.instruments import Instrument
+from stratvector.trading.portfolio import Portfolio, Universe
 from stratvector.trading.timestamps import utc_text
 
 
@@ -43,7 +46,7 @@ def test_scheduled_closes_outside_the_source_are_missing_and_told() -> None:
     )
     late = load_universe("crypto", ["BTC-USD"], "4H", "24/7", "sample", "2019-09-30", "2019-10-01")
     assert late.provenance.notes == (
-        "crypto: bars end at 2019-10-01T00:00:00Z, 5 closes before end.",
+        "crypto: bars end at 2019-10-01T00:00:00Z, 6 closes before end.",
     )
 
 
@@ -94,3 +97,29 @@ def test_every_row_is_a_scheduled_close() -> None:
         int(found.bars.close_times[0]), first_instant("2020-01-01"), "1D"
     )
     assert found.bars.close_times.tolist() == scheduled.tolist()
+
+
+def portfolio(*universes: Universe) -> Portfolio:
+    return Portfolio("main", "paper", Decimal(100_000), universes, ())
+
+
+def test_a_portfolio_steps_at_the_distinct_closes_of_its_universes() -> None:
+    stocks = Universe("us", "1D", "XNYS", (Instrument("AAPL", "AAPL", "equity"),))
+    coins = Universe("crypto", "4H", "24/7", (Instrument("BTC-USD", "BTC", "crypto"),))
+    steps = schedule(portfolio(stocks, coins), "2019-07-03", "2019-07-05")
+    both = [time for time in range(len(steps)) if len(steps.universes_at(time)) == 2]
+    assert steps.universes == ("us", "crypto")
+    assert [utc_text(time) for time in steps.closes_of("us").tolist()] == [
+        "2019-07-03T17:00:00Z",
+        "2019-07-05T20:00:00Z",
+    ]
+    assert len(steps.closes_of("crypto")) == 3 * 6 + 1
+    assert [utc_text(int(steps.close_times[row])) for row in both] == ["2019-07-05T20:00:00Z"]
+
+
+def test_loaded_bars_close_exactly_when_the_schedule_says() -> None:
+    coins = Universe("crypto", "H4", "24/7", (Instrument("BTC-USD", "BTC", "crypto"),))
+    ends = "2018-05-01", "2018-05-31"
+    steps = schedule(portfolio(coins), *ends)
+    found = load_universe("crypto", coins.symbols, "H4", "24/7", "sample", *ends, 30)
+    assert found.bars.close_times[30:].tolist() == steps.closes_of("crypto").tolist()

@@ -1,7 +1,8 @@
 """Market data: sources, calendars, resampling, the Parquet store and data quality.
 
-`read_bars` reads a user's file, `load_universe` gives the flow its scheduled bars. Importing this
-costs numpy only: polars, pandas and the exchanges' calendars load when they are first needed.
+`read_bars` reads a user's file, `load_universe` gives the flow its scheduled bars and `schedule`
+merges the close times of a portfolio's universes. Importing this costs numpy only: polars, pandas
+and the exchanges' calendars load when they are first needed.
 """
 
 from stratvector.market.bar_files import read_bars
@@ -9,7 +10,7 @@ from stratvector.market.calendars import calendar
 from stratvector.market.provenance import Loaded, Provenance
 from stratvector.market.resampling import resample
 from stratvector.market.store import BarStore
-from stratvector.market.universes import load_universe
+from stratvector.market.universes import load_universe, schedule
 from stratvector.trading.bad_bars import BadBars
 from stratvector.trading.bars import Bars
 
@@ -23,4 +24,5 @@ __all__ = [
     "load_universe",
     "read_bars",
     "resample",
+    "schedule",
 ]

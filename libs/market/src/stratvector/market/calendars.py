@@ -91,8 +91,9 @@ class AlwaysOpen(Calendar):
     def times(self, start: int, end: int, timeframe: str) -> Times:
         """Multiples of the timeframe since 1970-01-01T00:00Z."""
         step = parse_timeframe(timeframe).nanoseconds
-        first = -(-start // step) * step
-        closes = np.arange(first, end + 1, step, dtype=np.int64)
+        first, last = -(-start // step), end // step
+        # Whole numbers of steps: arange would find its length in floats, which ns overflow.
+        closes = np.arange(first, max(first, last + 1), dtype=np.int64) * step
         return Times(closes - step, closes)
 
     def bars_per_day(self, timeframe: str) -> int:

@@ -15,6 +15,8 @@ from stratvector.market.sources import sample
 from stratvector.market.store import BarStore
 from stratvector.trading.bad_bars import BadBars
 from stratvector.trading.bars import Bars
+from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.schedule import Schedule, merge
 from stratvector.trading.timestamps import Nanoseconds, utc_text
 
 SAMPLE = "sample"
@@ -54,8 +56,7 @@ def load_universe(
     Raises the BadBars, BadCalendar, StoreError, SampleUnavailable, UnknownInstant of the parts, and
     NoBarsInRange.
     """
-    first = first_instant(start) if isinstance(start, str) else start
-    last = last_instant(end) if isinstance(end, str) else end
+    first, last = _ends(start, end)
     found = _from_source(universe, symbols, timeframe, source)
     if not len(found.bars.between(first, last)):
         raise NoBarsInRange(universe, first, last, found.bars)
@@ -66,6 +67,25 @@ def load_universe(
     bars = align(found.bars, closes)
     notes = (*found.provenance.notes, *_empty_ends(universe, found.bars, closes))
     return Loaded(bars, replace(found.provenance, notes=notes), warmup)
+
+
+def schedule(portfolio: Portfolio, start: int | str, end: int | str) -> Schedule:
+    """The merged close times of a portfolio's universes in start ≤ t ≤ end, by their calendars.
+
+    start, end : as in `load_universe`. Raises BadCalendar, UnknownTimeframe and UnknownInstant.
+    """
+    first, last = _ends(start, end)
+    return merge(
+        {
+            universe.name: calendar_of(universe.calendar).closes(first, last, universe.timeframe)
+            for universe in portfolio.universes
+        }
+    )
+
+
+def _ends(start: int | str, end: int | str) -> tuple[int, int]:
+    first = first_instant(start) if isinstance(start, str) else start
+    return first, last_instant(end) if isinstance(end, str) else end
 
 
 def _from_source(universe: str, symbols: Sequence[str], timeframe: str, source: str) -> Loaded:
