@@ -1,11 +1,11 @@
 """The ports that `wiring.py` fills: everything that a service awaits.
 
 RuntimePortError
-├── WrongSequence      the bus refused a publish: the lane's last sequence is another one (JetStream error 10071)
+├── WrongSequence      the bus refused a publish: the lane's last sequence is another (10071)
 ├── PublishUnknown     no answer: the message may or may not be stored; never treated as failed
 ├── WrongRevision      a compare-and-swap in the key-value store lost
 ├── BrokerUnknown      no answer from the broker: the order may or may not be there
-└── LostOwnership      this instance is not, or no longer, the owner of its lane: exit, never retry
+└── LostOwnership      this instance does not own its lane, or no longer: exit, never retry
 """
 
 from collections.abc import Sequence
@@ -69,8 +69,8 @@ class Message:
 class Stored:
     """A message as the log holds it.
 
-    sequence : its place in the stream. previous : the sequence of the message before it on its subject (0 = none), that
-    the publisher expected; so a reader sees every gap.
+    sequence : its place in the stream. previous : the sequence of the message before it on its
+    subject (0 = none), that the publisher expected; so a reader sees every gap.
     """
 
     message: Message
@@ -130,7 +130,7 @@ class KeyValue(Protocol):
         """The current entry, or None."""
 
     async def put(self, key: str, value: bytes, revision: int) -> int:
-        """Write if the key's revision is the given one (0 = the key does not exist); the new revision.
+        """Write if the key has the given revision (0 = there is no key); the new revision.
 
         Raises WrongRevision.
         """
@@ -169,7 +169,7 @@ class Broker(Protocol):
     async def events_until(
         self, close_time: int, bars: Sequence[ClosedBars]
     ) -> Sequence[FillEvent]:
-        """Executions and terminal events up to a close; the same call again gives the same events."""
+        """Executions and terminal events up to a close; asked again, the same events."""
 
 
 class LedgerStore(Protocol):

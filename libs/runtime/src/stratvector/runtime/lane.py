@@ -1,0 +1,181 @@
+"""lane: the single writer of one subject, fenced.
+
+    acquire ─▶ history ─▶ publish, publish, …         and beside them: keep
+       ▲                      │
+       └── a new process ◀────┴── LostOwnership
+
+Three things fence an owner together, as none alone does: the epoch from compare-and-swap, the mark
+that the new owner stores in the lane, and the expected last sequence, which only acquisition and
+own publishes refresh. So whatever a replaced owner still has under way is refused, and it can't
+learn the sequence that would be accepted.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import NoReturn
+
+from stratvector.runtime.epochs import EpochFilter
+from stratvector.runtime.lease import Lease, holder
+from stratvector.runtime.ports import (
+    Entry,
+    Kind,
+    LostOwnership,
+    Message,
+    Ports,
+    PublishUnknown,
+    Stored,
+    WrongSequence,
+)
+from stratvector.trading.flow import stream_of
+from stratvector.trading.identity import message_id
+
+
+class Lane:
+    """One instance's writing end of a subject, used by one coroutine; `keep` runs beside it.
+
+    subject : the lane. epoch : of this owner, 0 before `acquire`. sequence : the lane's last one as
+    this owner knows it. lost : True for ever once ownership is known to be gone. lease_seconds :
+    see `Lease`.
+    """
+
+    def __init__(self, ports: Ports, subject: str, lease_seconds: float = 10.0) -> None:
+        self.subject = subject
+        self.epoch = 0
+        self.sequence = 0
+        self.lost = False
+        self._bus = ports.bus
+        self._instance = ports.instance
+        self._lease = Lease(ports, subject, lease_seconds)
+        self._mark_sequence = 0
+
+    async def acquire(self) -> None:
+        """Wait as a standby until the lane is free, then own it: swap the lease, store the mark."""
+        while True:
+            entry = await self._lease.wait_until_free()
+            last = await self._bus.last(self.subject)
+            epoch = _next_epoch(entry, last)
+            if await self._lease.take(entry, epoch) and await self._store_mark(epoch, last):
+                self.epoch, self._mark_sequence = epoch, self.sequence
+                return
+
+    async def history(self, after: int = 0) -> AsyncIterator[Stored]:
+        """The lane's content that counts, in order, above a sequence and up to this owner's mark.
+
+        Raises LostOwnership when the log shows a higher epoch than this owner's.
+        """
+        epochs = EpochFilter()
+        position = after
+        while position < self._mark_sequence:
+            page = await self._bus.read(self.subject, position)
+            self._check_page(page)
+            for stored in page:
+                if stored.sequence >= self._mark_sequence:
+                    return
+                position = stored.sequence
+                if epochs.admits(stored.message):
+                    yield stored
+
+    async def publish(self, id: str, payload: bytes) -> Stored:
+        """Store a message exactly once, however often the request or its answer is lost.
+
+        id : deterministic, from `identity.message_id`. Raises LostOwnership; then this process must
+        exit, and the message may or may not be in the log: the next owner's `history` tells.
+        """
+        message = Message(self.subject, id, payload, self.epoch)
+        stored = None
+        while stored is None:
+            self.check_ownership()
+            stored = await self._attempt(message)
+        self.sequence = stored.sequence
+        # What the caller does next in the world outside must not happen after a long sleep.
+        self.check_ownership()
+        return stored
+
+    async def keep(self) -> None:
+        """Renew the lease for ever, a third of it at a time. Raises LostOwnership."""
+        while True:
+            await self._lease.rest()
+            if self.epoch:
+                try:
+                    await self._lease.renew()
+                except LostOwnership as error:
+                    self._lose(str(error))
+
+    def check_ownership(self) -> None:
+        """Raise LostOwnership unless the lease was renewed lately; ask it before acting outside."""
+        if self.lost or not self._lease.is_fresh():
+            self._lose("the lease is lost or was not renewed in time")
+
+    async def _attempt(self, message: Message) -> Stored | None:
+        """One publish; None when certainly nothing was stored, so that it may be tried again."""
+        unknown = False
+        try:
+            answer = await self._bus.publish(message, self.sequence)
+            if not answer.duplicate:
+                return Stored(message, answer.sequence, self.sequence)
+        except WrongSequence:
+            pass
+        except PublishUnknown:
+            unknown = True
+        last = await self._bus.last(self.subject)
+        # The epoch counts too: a successor's copy of this message is not ours to build on.
+        if last is not None and last.message == message:
+            return last
+        if unknown and _sequence_of(last) == self.sequence:
+            return None
+        return self._lose(f"the last message is {_describe(last)}, not {message.id}")
+
+    async def _store_mark(self, epoch: int, last: Stored | None) -> bool:
+        """Store the mark of a new owner; False when somebody else took the lease meanwhile."""
+        mark = self._mark(epoch)
+        while True:
+            self.sequence = _sequence_of(last)
+            try:
+                answer = await self._bus.publish(mark, self.sequence)
+                if not answer.duplicate:
+                    self.sequence = answer.sequence
+                    return True
+            except (WrongSequence, PublishUnknown):
+                pass
+            # In this order: read the log, then ask for the lease; a mark stored between them is
+            # refused by its sequence.
+            last = await self._bus.last(self.subject)
+            if last is not None and last.message == mark:
+                self.sequence = last.sequence
+                return True
+            if last is not None and last.message.epoch >= epoch:
+                return False
+            if not await self._lease.is_mine():
+                return False
+
+    def _mark(self, epoch: int) -> Message:
+        stream = stream_of(self.subject)
+        identity = message_id(stream, self.subject, "owner", self._instance, epoch)
+        return Message(
+            self.subject, identity, f"{self._instance} {epoch}".encode(), epoch, Kind.OWNER
+        )
+
+    def _check_page(self, page: Sequence[Stored]) -> None:
+        if not page:
+            self._lose("the log ends before this owner's mark")
+        highest = max(stored.message.epoch for stored in page)
+        if highest > self.epoch:
+            self._lose(f"epoch {highest} owns the lane")
+
+    def _lose(self, why: str) -> NoReturn:
+        self.lost = True
+        raise LostOwnership(f"{self.subject}, epoch {self.epoch}: {why}")
+
+
+def _next_epoch(entry: Entry | None, last: Stored | None) -> int:
+    """Above the lease's epoch and, should the lease's store have been lost, above the log's too."""
+    leased = 0 if entry is None else holder(entry)[1]
+    logged = 0 if last is None else last.message.epoch
+    return max(leased, logged) + 1
+
+
+def _sequence_of(last: Stored | None) -> int:
+    return 0 if last is None else last.sequence
+
+
+def _describe(last: Stored | None) -> str:
+    return "none" if last is None else f"{last.message.id} of epoch {last.message.epoch}"

@@ -1,0 +1,137 @@
+"""bus: a simulated JetStream with the semantics that the services rely on.
+
+Sequences count per stream; the expected last sequence of the subject is checked before
+de-duplication; ids are de-duplicated over the whole stream within a finite window; nothing stored
+is ever removed (Limits retention).
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from functools import partial
+
+from stratvector.runtime.epochs import EpochFilter
+from stratvector.runtime.ports import (
+    Kind,
+    Message,
+    Published,
+    PublishUnknown,
+    Stored,
+    WrongSequence,
+)
+from stratvector.runtime.simulation.consumer import Durable, SimulatedConsumer
+from stratvector.runtime.simulation.effect import Call, Channel, Scheduler
+from stratvector.trading.flow import stream_of
+
+DEDUPLICATION_SECONDS = 120.0
+
+
+class Stream:
+    """What all subjects of a stream share. seen : id -> its sequence and when it was stored."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.sequence = 0
+        self.seen: dict[str, tuple[int, float]] = {}
+
+
+class SubjectLog:
+    """The messages of one subject."""
+
+    def __init__(self, subject: str, stream: Stream) -> None:
+        self.subject = subject
+        self.stream = stream
+        self.kind = f"publish {stream.name}"
+        self.messages: list[Stored] = []
+        self.durables: list[Durable] = []
+
+    @property
+    def last(self) -> Stored | None:
+        """The newest message."""
+        return self.messages[-1] if self.messages else None
+
+    def above(self, sequence: int, limit: int) -> list[Stored]:
+        """Up to `limit` messages with a higher sequence."""
+        first = bisect_right(self.messages, sequence, key=_sequence)
+        return self.messages[first : first + limit]
+
+
+class SimulatedBus:
+    """The log; it survives every crash. journal : all messages in the order of storing."""
+
+    def __init__(
+        self, scheduler: Scheduler, deduplication_seconds: float = DEDUPLICATION_SECONDS
+    ) -> None:
+        self.journal: list[Stored] = []
+        self._scheduler = scheduler
+        self._deduplication_seconds = deduplication_seconds
+        self._streams: dict[str, Stream] = {}
+        self._logs: dict[str, SubjectLog] = {}
+        self._durables: dict[tuple[str, str], Durable] = {}
+
+    async def publish(self, message: Message, expected_sequence: int) -> Published:
+        """Store a message if its subject's last sequence is the expected one."""
+        log = self._log(message.subject)
+        perform = partial(self._store, log, message, expected_sequence)
+        return await Call(log.kind, message.subject, Channel.PUBLISH, perform, PublishUnknown)
+
+    async def last(self, subject: str) -> Stored | None:
+        """The newest message of a subject."""
+        log = self._log(subject)
+        return await Call("bus last", subject, Channel.READ, lambda: log.last)
+
+    async def read(self, subject: str, after: int, limit: int = 256) -> Sequence[Stored]:
+        """Up to `limit` messages of a subject with a sequence above `after`."""
+        perform = partial(self._log(subject).above, after, limit)
+        return await Call("bus read", subject, Channel.READ, perform)
+
+    def consumer(self, durable: str, subject: str) -> SimulatedConsumer:
+        """A durable consumer; it starts at the subject's first message and survives its process.
+
+        Raises ValueError when the name already stands for another subject of the stream.
+        """
+        log = self._log(subject)
+        key = (log.stream.name, durable)
+        if key not in self._durables:
+            self._durables[key] = Durable(durable, subject, log.messages, self._scheduler)
+            log.durables.append(self._durables[key])
+        if self._durables[key].subject != subject:
+            taken = self._durables[key].subject
+            raise ValueError(f"durable {durable!r} reads {taken!r}, so it can't read {subject!r}")
+        return SimulatedConsumer(self._durables[key])
+
+    def contents(self, subject: str) -> list[Stored]:
+        """The content of a subject that every reader admits, for a look from outside."""
+        epochs = EpochFilter()
+        return [s for s in self._log(subject).messages if epochs.admits(s.message)]
+
+    def _log(self, subject: str) -> SubjectLog:
+        log = self._logs.get(subject)
+        if log is None:
+            name = stream_of(subject)
+            stream = self._streams.setdefault(name, Stream(name))
+            log = self._logs[subject] = SubjectLog(subject, stream)
+        return log
+
+    def _store(self, log: SubjectLog, message: Message, expected: int) -> Published:
+        last = log.last
+        actual = 0 if last is None else last.sequence
+        if actual != expected:
+            raise WrongSequence(log.subject, expected, actual)
+        stream, now = log.stream, self._scheduler.now
+        seen = stream.seen.get(message.id)
+        if seen is not None and now - seen[1] < self._deduplication_seconds:
+            return Published(seen[0], duplicate=True)
+        stream.sequence += 1
+        stream.seen[message.id] = (stream.sequence, now)
+        stored = Stored(message, stream.sequence, actual)
+        log.messages.append(stored)
+        self.journal.append(stored)
+        if message.kind is Kind.CONTENT:
+            self._scheduler.progress()
+        for durable in log.durables:
+            durable.serve()
+        return Published(stream.sequence, duplicate=False)
+
+
+def _sequence(stored: Stored) -> int:
+    return stored.sequence

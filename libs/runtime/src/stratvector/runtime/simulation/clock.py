@@ -1,0 +1,19 @@
+"""clock: virtual monotonic time."""
+
+from stratvector.runtime.simulation.effect import Scheduler, Sleep
+
+
+class SimulatedClock:
+    """One instance's clock. offset_seconds : no two machines count from the same instant."""
+
+    def __init__(self, scheduler: Scheduler, offset_seconds: float = 0.0) -> None:
+        self._scheduler = scheduler
+        self._offset_seconds = offset_seconds
+
+    def monotonic_seconds(self) -> float:
+        """Seconds since some instant."""
+        return self._scheduler.now + self._offset_seconds
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for virtual time."""
+        await Sleep(seconds)

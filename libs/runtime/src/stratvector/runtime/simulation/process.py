@@ -1,0 +1,58 @@
+"""process: one instance of a service in the world, and its coroutines."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any
+
+from stratvector.runtime.host import ServiceFactory, Tasks
+from stratvector.runtime.simulation.effect import Effect
+
+
+class Seat:
+    """Where instances of a service run one after the other; a standby is a seat of its own.
+
+    service : its name. number : instances started here so far.
+    """
+
+    def __init__(self, service: str, name: str, factory: ServiceFactory) -> None:
+        self.service = service
+        self.name = name
+        self.factory = factory
+        self.number = 0
+
+
+class Process:
+    """One instance, from its start to its end; `instance` is never used again."""
+
+    def __init__(self, seat: Seat, instance: str, tasks: Tasks) -> None:
+        self.seat = seat
+        self.instance = instance
+        self.alive = True
+        self.paused_until = 0.0
+        self.main = [Task(self, coroutine) for coroutine in tasks.main]
+        self.background = [Task(self, coroutine) for coroutine in tasks.background]
+        self.unfinished = len(self.main)
+
+    @property
+    def tasks(self) -> list[Task]:
+        """All coroutines, main ones first."""
+        return self.main + self.background
+
+    def end(self) -> None:
+        """Stop at once: no coroutine runs another line of the service."""
+        self.alive = False
+        for task in self.tasks:
+            task.coroutine.close()
+
+
+class Task:
+    """One coroutine of a process and the effect that it waits for."""
+
+    __slots__ = ("coroutine", "done", "effect", "process")
+
+    def __init__(self, process: Process, coroutine: Coroutine[Any, Any, None]) -> None:
+        self.process = process
+        self.coroutine = coroutine
+        self.effect: Effect[Any] | None = None
+        self.done = False

@@ -1,0 +1,179 @@
+"""world: services, their bus and their clock in one Python process, with faults drawn from a seed.
+
+SimulationError
+├── ProcessFailed   a process raised something other than LostOwnership
+└── Stalled         nothing can go on, or nothing comes of it; says what each process waits for
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+from stratvector.runtime.host import ServiceFactory
+from stratvector.runtime.ports import LostOwnership, Ports
+from stratvector.runtime.simulation.bus import SimulatedBus
+from stratvector.runtime.simulation.clock import SimulatedClock
+from stratvector.runtime.simulation.effect import Effect
+from stratvector.runtime.simulation.fate import Plan
+from stratvector.runtime.simulation.faults import Dice, Faults
+from stratvector.runtime.simulation.key_value import SimulatedKeyValue
+from stratvector.runtime.simulation.process import Process, Seat, Task
+from stratvector.runtime.simulation.scheduler import Scheduler
+from stratvector.trading.identity import payload_hash
+
+RESTART_SECONDS = 0.25
+RESTART_SECONDS_MAX = 8.0
+
+
+class SimulationError(Exception):
+    """Base of what a world raises."""
+
+
+class ProcessFailed(SimulationError):
+    """A process raised `error`, which no process may."""
+
+    def __init__(self, instance: str, error: Exception) -> None:
+        super().__init__(f"{instance}: {type(error).__name__}: {error}")
+        self.instance, self.error = instance, error
+
+
+class Stalled(SimulationError):
+    """Nothing goes on. waits : instance and effect of every waiting task."""
+
+    def __init__(self, why: str, waits: Sequence[str], lost: Sequence[str]) -> None:
+        lines = [why, *(f"  {wait}" for wait in waits), *(f"  last lost: {one}" for one in lost)]
+        super().__init__("\n".join(lines))
+        self.waits = waits
+
+
+class World:
+    """Add services, run, then look at the bus.
+
+    seed : decides every fault and every tie. faults, plans : what may go wrong, and what must.
+    crashes : how often a service was killed at a kind of effect, "before" or "after". losses : how
+    often each service lost a lane.
+    """
+
+    def __init__(
+        self,
+        seed: int = 0,
+        faults: Faults | None = None,
+        plans: Iterable[Plan] = (),
+        horizon_seconds: float = 600.0,
+    ) -> None:
+        faults, plans = faults or Faults.none(), tuple(plans)
+        calm = faults == Faults.none()
+        self._dice = None if calm and not plans else Dice(seed, faults, plans)
+        self.scheduler = Scheduler(self, self._dice, horizon_seconds)
+        self.bus = SimulatedBus(self.scheduler)
+        self.key_value = SimulatedKeyValue()
+        self.crashes: Counter[tuple[str, str, str]] = Counter()
+        self.losses: Counter[str] = Counter()
+        self._processes: dict[str, Process] = {}
+        self._awaited: set[str] = set()
+        self._finished: set[str] = set()
+        self._last_lost: dict[str, str] = {}
+
+    @property
+    def effects(self) -> Counter[tuple[str, str]]:
+        """How often each service came to each kind of effect."""
+        return self.scheduler.seen
+
+    @property
+    def now(self) -> float:
+        """Virtual seconds since the world began."""
+        return self.scheduler.now
+
+    def add(
+        self, name: str, factory: ServiceFactory, instances: int = 1, start_seconds: float = 0.0
+    ) -> None:
+        """Run a service, with standbys if there is more than one instance."""
+        for number in range(instances):
+            seat_name = name if instances == 1 else f"{name}.{number}"
+            seat = Seat(name, seat_name, factory)
+            self.at(start_seconds, partial(self._start, seat))
+
+    def at(self, delay_seconds: float, action: Callable[[], None]) -> None:
+        """Do something at a virtual time, such as a part of a test's script."""
+        self.scheduler.at(delay_seconds, action)
+
+    def run(self, until: Sequence[str]) -> None:
+        """Run until an instance of each named service has finished its main tasks, then end all.
+
+        Raises ProcessFailed or Stalled.
+        """
+        self._awaited = set(until) - self._finished
+        turn = self.scheduler.turn
+        try:
+            while self._awaited:
+                turn()
+        finally:
+            for process in self._processes.values():
+                process.end()
+
+    def trace(self) -> list[tuple[str, str, str]]:
+        """Subject, id and payload hash of every stored message, in the order of storing."""
+        messages = (stored.message for stored in self.bus.journal)
+        return [(m.subject, m.id, payload_hash(m.payload)) for m in messages]
+
+    def trace_hash(self) -> str:
+        """SHA-256 over the trace: equal traces, equal runs."""
+        lines = ("\x1f".join(line) for line in self.trace())
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    def on_finished(self, task: Task) -> None:
+        """A coroutine returned; the last main one ends its process."""
+        process = task.process
+        if task not in process.main:
+            return
+        process.unfinished -= 1
+        if process.unfinished == 0:
+            process.end()
+            self._finished.add(process.seat.service)
+            self._awaited.discard(process.seat.service)
+
+    def on_lost(self, process: Process, error: LostOwnership) -> None:
+        """A process gave up its lane: it ends, and a new one starts."""
+        self.losses[process.seat.service] += 1
+        self._last_lost[process.instance] = str(error)
+        self._restart(process)
+
+    def on_crash(self, process: Process, effect: Effect[Any]) -> None:
+        """A process is killed at an effect, and a new one starts."""
+        assert effect.fate is not None
+        self.crashes[process.seat.service, effect.kind, str(effect.fate.crash)] += 1
+        self._restart(process)
+
+    def on_failure(self, process: Process, error: Exception) -> None:
+        """A process raised what no process may raise."""
+        raise ProcessFailed(process.instance, error) from error
+
+    def stalled(self, why: str) -> Stalled:
+        """The error that says what every process waits for."""
+        alive = (process for process in self._processes.values() if process.alive)
+        waits = [
+            f"{process.instance} waits for {task.effect}"
+            for process in alive
+            for task in process.tasks
+            if not task.done
+        ]
+        return Stalled(why, waits, [f"{k}: {v}" for k, v in list(self._last_lost.items())[-3:]])
+
+    def _start(self, seat: Seat) -> None:
+        seat.number += 1
+        instance = f"{seat.name}-{seat.number}"
+        offset = 0.0 if self._dice is None else 1_000_000.0 * self._dice.tie()
+        clock = SimulatedClock(self.scheduler, offset)
+        process = Process(
+            seat, instance, seat.factory(Ports(self.bus, self.key_value, clock, instance))
+        )
+        self._processes[seat.name] = process
+        for task in process.tasks:
+            self.scheduler.start(task)
+
+    def _restart(self, process: Process) -> None:
+        process.end()
+        delay = min(RESTART_SECONDS * 2 ** (process.seat.number - 1), RESTART_SECONDS_MAX)
+        self.at(delay, partial(self._start, process.seat))
