@@ -11,6 +11,7 @@ def test_the_public_names_are_these() -> None:
         "Bars",
         "Loaded",
         "Provenance",
+        "Scheduled",
         "calendar",
         "load_universe",
         "read_bars",

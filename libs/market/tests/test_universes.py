@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stratvector.market import BarStore, Loaded, load_universe, schedule
+from stratvector.market import BarStore, Scheduled, load_universe, schedule
 from stratvector.market.alignment import OffSchedule
 from stratvector.market.calendars import calendar
 from stratvector.market.instants import first_instant
@@ -15,7 +15,7 @@ from stratvector.trading.portfolio import Portfolio, Universe
 from stratvector.trading.timestamps import utc_text
 
 
-def equities(start: str, end: str, warmup: int = 0, source: str = "sample") -> Loaded:
+def equities(start: str, end: str, warmup: int = 0, source: str = "sample") -> Scheduled:
     return load_universe("us", ["NVDA", "AAPL"], "1D", "XNYS", source, start, end, warmup)
 
 
@@ -27,6 +27,17 @@ def test_the_warm_up_counts_scheduled_closes_before_the_first_that_may_trade() -
     ]  # fmt: skip
     assert found.warmup_closes == 2
     assert found.provenance.adjusted
+
+
+def test_each_bar_carries_when_it_opened() -> None:
+    stocks = equities("2019-07-03", "2019-07-05", warmup=1)
+    assert [utc_text(time) for time in stocks.open_times.tolist()] == [
+        "2019-07-02T13:30:00Z",
+        "2019-07-03T13:30:00Z",
+        "2019-07-05T13:30:00Z",
+    ]
+    coins = load_universe("crypto", ["BTC-USD"], "4H", "24/7", "sample", "2018-03-01", "2018-03-02")
+    assert coins.open_times[1:].tolist() == coins.bars.close_times[:-1].tolist()
 
 
 def test_there_is_less_warm_up_when_the_bars_begin_later() -> None:

@@ -7,7 +7,7 @@ and the exchanges' calendars load when they are first needed.
 
 from stratvector.market.bar_files import read_bars
 from stratvector.market.calendars import calendar
-from stratvector.market.provenance import Loaded, Provenance
+from stratvector.market.provenance import Loaded, Provenance, Scheduled
 from stratvector.market.resampling import resample
 from stratvector.market.store import BarStore
 from stratvector.market.universes import load_universe, schedule
@@ -20,6 +20,7 @@ __all__ = [
     "Bars",
     "Loaded",
     "Provenance",
+    "Scheduled",
     "calendar",
     "load_universe",
     "read_bars",

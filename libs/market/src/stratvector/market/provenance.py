@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from stratvector.trading.bars import Bars
+from stratvector.trading.timestamps import Nanoseconds
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,20 @@ class Provenance:
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """Bars beside their provenance.
-
-    warmup_closes : rows before the first close that may trade; their bars only warm models up.
-    """
+    """Bars beside their provenance."""
 
     bars: Bars
     provenance: Provenance
-    warmup_closes: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Scheduled(Loaded):
+    """Loaded bars that close exactly when their universe's calendar says.
+
+    open_times : when each bar opened, int64 UTC ns, shape (T,), beside `bars.close_times`: the
+        session's open for a daily bar of an exchange, the previous close on 24/7.
+    warmup_closes : rows before the first close that may trade; their bars only warm models up.
+    """
+
+    open_times: Nanoseconds
+    warmup_closes: int

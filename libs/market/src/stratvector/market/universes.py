@@ -10,7 +10,7 @@ from stratvector.market.alignment import align
 from stratvector.market.bar_files import read_bars
 from stratvector.market.calendars import calendar as calendar_of
 from stratvector.market.instants import first_instant, last_instant
-from stratvector.market.provenance import Loaded, Provenance
+from stratvector.market.provenance import Loaded, Provenance, Scheduled
 from stratvector.market.sources import sample
 from stratvector.market.store import BarStore
 from stratvector.trading.bad_bars import BadBars
@@ -45,12 +45,12 @@ def load_universe(
     start: int | str,
     end: int | str,
     warmup_closes: int = 0,
-) -> Loaded:
+) -> Scheduled:
     """Scheduled bars from `warmup_closes` closes before the first close ≥ start to the last ≤ end.
 
     source : "sample", "store:<folder>", or the path of a CSV or Parquet file (raw, close stamps).
     start, end : UTC ns, or a date or time as text; an end that is a date includes that whole day.
-    warmup_closes : fewer when the source's bars begin later; `Loaded.warmup_closes` tells how many.
+    warmup_closes : fewer when the source's bars begin later; the result tells how many.
     Symbols come in the given order; a scheduled close without a bar is a NaN row, also before the
     source begins and after it ends, which the provenance's notes tell.
     Raises the BadBars, BadCalendar, StoreError, SampleUnavailable, UnknownInstant of the parts, and
@@ -61,12 +61,13 @@ def load_universe(
     if not len(found.bars.between(first, last)):
         raise NoBarsInRange(universe, first, last, found.bars)
     begin = min(first, int(found.bars.close_times[0]))
-    closes = calendar_of(calendar).closes(begin, last, timeframe)
-    warmup = min(int(np.searchsorted(closes, first)), warmup_closes)
-    closes = closes[np.searchsorted(closes, first) - warmup :]
-    bars = align(found.bars, closes)
+    times = calendar_of(calendar).times(begin, last, timeframe)
+    trading = int(np.searchsorted(times.closes, first))
+    warmup = min(trading, warmup_closes)
+    closes, opens = times.closes[trading - warmup :], times.opens[trading - warmup :]
     notes = (*found.provenance.notes, *_empty_ends(universe, found.bars, closes))
-    return Loaded(bars, replace(found.provenance, notes=notes), warmup)
+    provenance = replace(found.provenance, notes=notes)
+    return Scheduled(align(found.bars, closes), provenance, opens, warmup)
 
 
 def schedule(portfolio: Portfolio, start: int | str, end: int | str) -> Schedule:
