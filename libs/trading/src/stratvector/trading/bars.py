@@ -47,7 +47,7 @@ __all__ = ["COLUMNS", "FIELDS", "PRICES", "BadBars", "Bars", "ClosedBars"]
 class ClosedBars:
     """One closed cross-section: all symbols of a universe at one close time.
 
-    close_time : UTC ns.  open, high, low, close : price per unit, shape (n_symbols,).
+    close_time, open_time : UTC ns; 0 = the opening is not known.  open, high, low, close : price per unit, shape (n_symbols,).
     volume : units traded in the bar, shape (n_symbols,).  NaN in all five = the bar is missing.
     late : whether market_data decided that some of the data came too late to be used.
     """
@@ -62,6 +62,7 @@ class ClosedBars:
     close: Values
     volume: Values
     late: bool = False
+    open_time: int = 0
 
     def __post_init__(self) -> None:
         _check_panel(self, (len(self.symbols),))
@@ -187,11 +188,15 @@ class Bars:
             raise UnknownClose(close_time)
         return row
 
-    def closed(self, row: int, universe: str, timeframe: str, late: bool = False) -> ClosedBars:
+    def closed(
+        self, row: int, universe: str, timeframe: str, late: bool = False, open_time: int = 0
+    ) -> ClosedBars:
         """The cross-section of one row, as views."""
         values = {name: getattr(self, name)[row] for name in FIELDS}
         close_time = int(self.close_times[row])
-        return ClosedBars(universe, timeframe, close_time, self.symbols, **values, late=late)
+        return ClosedBars(
+            universe, timeframe, close_time, self.symbols, **values, late=late, open_time=open_time
+        )
 
 
 def _declared_zone(column: Any) -> object:

@@ -30,6 +30,7 @@ def _to_wire(bars: ClosedBars) -> bars_pb2.ClosedBars:
     wire.close.extend(bars.close.tolist())
     wire.volume.extend(bars.volume.tolist())
     wire.late = bars.late
+    wire.open_time_ns = bars.open_time
     return wire
 
 
@@ -46,4 +47,5 @@ def _from_wire(wire: bars_pb2.ClosedBars) -> ClosedBars:
         close=np.fromiter(wire.close, np.float64),
         volume=np.fromiter(wire.volume, np.float64),
         late=wire.late,
+        open_time=wire.open_time_ns,
     )

@@ -33,7 +33,7 @@ WORKING = 12
 def admit(t: int, s: int, value: float, market: Market, book: Book, rules: Rules, plan: Plan) -> int:
     """NO_CHANGE when the symbol may be planned at t, else the reason why it keeps what it holds.
 
-    A halted book plans every symbol, closing or not, so that it gets flat.
+    A halted book plans every symbol, closing or not, that no working order flattens yet.
     """
     halted = plan.flags[HALTED] == 1
     if not (halted or market.closing[t, s]):
@@ -46,7 +46,7 @@ def admit(t: int, s: int, value: float, market: Market, book: Book, rules: Rules
         return NO_PRICE
     if not halted and not (value > 0.0 and value < np.inf):
         return NO_EQUITY
-    if not halted and book.working[s] != 0:
+    if book.working[s] != 0 and not (halted and book.position[s] + book.working[s] != 0):
         return WORKING
     return NO_CHANGE
 
