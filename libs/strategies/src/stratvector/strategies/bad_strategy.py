@@ -1,0 +1,78 @@
+"""The ways in which a strategy can be wrong, each an exception that carries its facts as fields.
+
+BadStrategy(ValueError)
+├── UnknownModel           no strategy is registered under that id
+├── NotRegistrable         a class that cannot be registered, or an id that is taken
+├── UnknownParameter       a parameter that the model does not have
+├── WrongParameterType     a parameter of another type than the model's
+├── ImpossibleParameter    a parameter, or two together, that break a rule of the model
+├── BadFeatures            features that are not float64[closes, symbols, features]
+└── TooFewCloses           bars that are too short to certify the strategy on
+"""
+
+
+class BadStrategy(ValueError):
+    """A strategy that breaks a rule; the message is one sentence with the value and the rule."""
+
+
+class UnknownModel(BadStrategy):
+    """No strategy is registered under `model`; `known` are those that are."""
+
+    def __init__(self, model: str, known: tuple[str, ...]) -> None:
+        self.model, self.known = model, known
+        super().__init__(f"there is no model {model!r}; registered are {', '.join(known)}")
+
+
+class NotRegistrable(BadStrategy):
+    """The class named `strategy` cannot be registered; `rule` says why."""
+
+    def __init__(self, strategy: str, rule: str) -> None:
+        self.strategy, self.rule = strategy, rule
+        super().__init__(f"{strategy} cannot be registered: {rule}")
+
+
+class UnknownParameter(BadStrategy):
+    """`model` has no parameter `parameter`; `known` are those that it has."""
+
+    def __init__(self, model: str, parameter: str, known: tuple[str, ...]) -> None:
+        self.model, self.parameter, self.known = model, parameter, known
+        listed = ", ".join(known) or "none"
+        super().__init__(f"model {model} has no parameter {parameter!r}; it has {listed}")
+
+
+class WrongParameterType(BadStrategy):
+    """`parameter` of `model` is `value`, which is not of the `expected` type."""
+
+    def __init__(self, model: str, parameter: str, value: object, expected: str) -> None:
+        self.model, self.parameter, self.value, self.expected = model, parameter, value, expected
+        super().__init__(f"parameter {parameter} of {model} is {value!r}; it must be {expected}")
+
+
+class ImpossibleParameter(BadStrategy):
+    """Parameters of `model` that break `rule`, a sentence with the values and the inequality."""
+
+    def __init__(self, model: str, rule: str) -> None:
+        self.model, self.rule = model, rule
+        super().__init__(f"model {model} is impossible: {rule}")
+
+
+class BadFeatures(BadStrategy):
+    """The features of `model` are a `found`, not a float64 array of the right shape."""
+
+    def __init__(self, model: str, found: str, closes: int, symbols: int) -> None:
+        self.model, self.found, self.closes, self.symbols = model, found, closes, symbols
+        super().__init__(
+            f"features of {model} are {found}; they must be float64 of shape "
+            f"({closes} closes, {symbols} symbols, at least 1 feature)"
+        )
+
+
+class TooFewCloses(BadStrategy):
+    """`closes` closes cannot certify a strategy that needs `needed`."""
+
+    def __init__(self, model: str, closes: int, needed: int) -> None:
+        self.model, self.closes, self.needed = model, closes, needed
+        super().__init__(
+            f"{closes} closes are too few to certify {model}: it needs at least {needed}, "
+            "its history and one more"
+        )
