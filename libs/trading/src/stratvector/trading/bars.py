@@ -47,7 +47,8 @@ __all__ = ["COLUMNS", "FIELDS", "PRICES", "BadBars", "Bars", "ClosedBars"]
 class ClosedBars:
     """One closed cross-section: all symbols of a universe at one close time.
 
-    close_time, open_time : UTC ns; 0 = the opening is not known.  open, high, low, close : price per unit, shape (n_symbols,).
+    close_time, open_time : UTC ns; 0 = the opening is not known.
+    open, high, low, close : price per unit, shape (n_symbols,).
     volume : units traded in the bar, shape (n_symbols,).  NaN in all five = the bar is missing.
     late : whether market_data decided that some of the data came too late to be used.
     """

@@ -114,8 +114,7 @@ def write(
         journal.model_cash[t, m] = book.model_cash[m]
         for s in range(len(symbols)):
             journal.model_lots[t, m, s] = book.model_lots[m, s]
-            if market.closing[t, s]:
-                journal.weight_reason[t, m, s] = plan.weight_reason[m, s]
-            if plan.planned[s]:
-                journal.order_parts[t, m, s] = plan.order_parts[m, s]
-                journal.cross_parts[t, m, s] = plan.cross_parts[m, s]
+            closing, planned = market.closing[t, s], plan.planned[s]
+            journal.weight_reason[t, m, s] = plan.weight_reason[m, s] if closing else 0
+            journal.order_parts[t, m, s] = plan.order_parts[m, s] if planned else 0
+            journal.cross_parts[t, m, s] = plan.cross_parts[m, s] if planned else 0

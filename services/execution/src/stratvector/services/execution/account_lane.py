@@ -1,0 +1,148 @@
+"""One broker account's lane: decisions in, the broker's word out.
+
+    claim (SENDING, fenced)  ─▶  send  ─▶  record (ACCEPTED, REJECTED, UNKNOWN …)  ─▶  match at the next close
+
+An order that an earlier owner claimed is never sent: the broker is asked, and if it does not know the order after its
+settle time, the order is abandoned. The next decision plans anew under a new id.
+"""
+
+from collections.abc import Sequence
+
+from stratvector.contracts.codecs import decode_fills_report, encode_fills_report
+from stratvector.runtime.lane import Lane
+from stratvector.runtime.ports import Acknowledgement, Broker, BrokerUnknown, Clock, Ports
+from stratvector.runtime.readers import BarsReader, account_lane, orders_reader
+from stratvector.services.execution.order_log import OrderLog, OrderState
+from stratvector.trading.executions import cancelled
+from stratvector.trading.fills import FillEvent, FillKind, FillsReport
+from stratvector.trading.flow import hop
+from stratvector.trading.identity import message_id
+from stratvector.trading.orders import ApprovedOrder, Decision
+from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.schedule import Schedule
+
+SETTLE_SECONDS = 2.0  # how long a broker may take to show an order that it accepted
+
+
+class AccountLane:
+    """Publishes claims, outcomes and closes of one account."""
+
+    def __init__(
+        self, ports: Ports, portfolio: Portfolio, schedule: Schedule, broker: Broker
+    ) -> None:
+        self._portfolio, self._schedule, self._broker = portfolio, schedule, broker
+        self._clock: Clock = ports.clock
+        self.lane = Lane(ports, account_lane("fills", portfolio))
+        self._bars = BarsReader(ports, "execution", portfolio.universes)
+        self._decisions = orders_reader(ports, "execution", portfolio)
+        self._log = OrderLog()
+        self._published = 0
+        self._closed = -1
+
+    async def run(self) -> None:
+        """Own the lane, fold it, then walk the schedule."""
+        await self.lane.acquire()
+        async for stored in self.lane.history():
+            self._fold(decode_fills_report(stored.message.payload))
+        for index, close_time in enumerate(self._schedule.close_times.tolist()):
+            await self._close(close_time, self._schedule.universes_at(index))
+            await self._execute((await self._decisions.next()).noun)
+
+    async def _close(self, close_time: int, universes: tuple[str, ...]) -> None:
+        """Match and publish what the close did to the working orders, once."""
+        bars = await self._bars.at(close_time, universes)
+        if close_time > self._closed:
+            events = await self._broker.events_until(close_time, [b.noun for b in bars])
+            await self._publish(events, close_time)
+
+    async def _execute(self, decision: Decision) -> None:
+        """Cancel, then claim and send, or find out about, every order of a decision."""
+        events = await self._cancel(decision)
+        fresh = [o for o in decision.orders if self._log.state(o) is OrderState.NEW]
+        known = [
+            o
+            for o in decision.orders
+            if self._log.state(o) in (OrderState.CLAIMED, OrderState.ACCEPTED)
+        ]
+        if fresh:
+            await self._publish([self._event(FillKind.SENDING, o) for o in fresh])
+        for order in known:
+            events.extend(await self._recover(order))
+        for order in fresh:
+            events.extend(await self._send(order))
+        if events:
+            await self._publish(events)
+
+    async def _cancel(self, decision: Decision) -> list[FillEvent]:
+        events = []
+        for cancel in decision.cancels:
+            if self._log.has_ended(cancel.order_id):
+                continue
+            self.lane.check_ownership()
+            if await self._broker.cancel(cancel.order_id):
+                events.append(cancelled(cancel.order_id, cancel.symbol, decision.close_time))
+        return events
+
+    async def _send(self, order: ApprovedOrder) -> list[FillEvent]:
+        """Send an order that this owner has just claimed."""
+        self.lane.check_ownership()
+        try:
+            answer = await self._broker.send(order, self.lane.epoch)
+        except BrokerUnknown as error:
+            unknown = self._event(FillKind.UNKNOWN, order, str(error))
+            return [unknown, await self._ask(order)]
+        return [self._outcome(order, answer)]
+
+    async def _recover(self, order: ApprovedOrder) -> list[FillEvent]:
+        """An order of an earlier owner: ask, never send."""
+        accepted = self._log.state(order) is OrderState.ACCEPTED
+        outcome = await self._ask(order)
+        if accepted and outcome.kind is FillKind.ACCEPTED:
+            return []
+        return [outcome]
+
+    async def _ask(self, order: ApprovedOrder) -> FillEvent:
+        """What the broker knows of an order, now or after its settle time."""
+        for patience in (SETTLE_SECONDS, 0.0):
+            answer = await self._find(order)
+            if answer is not None:
+                return self._outcome(order, answer)
+            if patience:
+                await self._clock.sleep(patience)
+        return self._event(FillKind.ABANDONED, order, "the broker does not know the order")
+
+    async def _find(self, order: ApprovedOrder) -> Acknowledgement | None:
+        """Ask until the broker answers: an order whose fate is unknown is never given up unasked."""
+        while True:
+            try:
+                return await self._broker.find(order)
+            except BrokerUnknown:
+                await self._clock.sleep(SETTLE_SECONDS)
+
+    def _outcome(self, order: ApprovedOrder, answer: Acknowledgement) -> FillEvent:
+        kind = FillKind.ACCEPTED if answer.accepted else FillKind.REJECTED
+        return self._event(kind, order, answer.text)
+
+    def _event(self, kind: FillKind, order: ApprovedOrder, text: str = "") -> FillEvent:
+        return FillEvent(
+            kind,
+            order.order_id,
+            order.symbol,
+            epoch=self.lane.epoch,
+            known_time=order.decided_at,
+            text=text,
+        )
+
+    async def _publish(self, events: Sequence[FillEvent], closed: int | None = None) -> None:
+        report = FillsReport(
+            self._portfolio.name, self._portfolio.account, self._published, tuple(events), closed
+        )
+        identity = message_id(hop("fills").stream, self.lane.subject, self._published)
+        await self.lane.publish(identity, encode_fills_report(report))
+        self._fold(report)
+
+    def _fold(self, report: FillsReport) -> None:
+        self._log.fold(report.events)
+        self._published = report.number + 1
+        if report.closed is not None:
+            self._closed = report.closed

@@ -1,0 +1,1 @@
+"""Brokers that execution can talk to, one per file."""

@@ -1,0 +1,37 @@
+"""The simulated broker behind the broker port: paper and replay."""
+
+from collections.abc import Sequence
+
+from stratvector.runtime.ports import Acknowledgement
+from stratvector.trading.bars import ClosedBars
+from stratvector.trading.fills import FillEvent
+from stratvector.trading.orders import ApprovedOrder
+from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.simulated_broker import SimulatedBroker
+
+
+class SimulatedBrokerAdapter:
+    """Every order that was claimed is there: the log is this broker's only memory."""
+
+    def __init__(self, portfolio: Portfolio) -> None:
+        self._broker = SimulatedBroker(portfolio)
+
+    async def send(self, order: ApprovedOrder, epoch: int) -> Acknowledgement:
+        """Accept."""
+        self._broker.accept(order)
+        return Acknowledgement(accepted=True)
+
+    async def find(self, order: ApprovedOrder) -> Acknowledgement | None:
+        """A claimed order counts as accepted, so that a crash changes no result."""
+        self._broker.accept(order)
+        return Acknowledgement(accepted=True)
+
+    async def cancel(self, order_id: str) -> bool:
+        """True if the order was working."""
+        return self._broker.cancel(order_id)
+
+    async def events_until(
+        self, close_time: int, bars: Sequence[ClosedBars]
+    ) -> Sequence[FillEvent]:
+        """Match the working orders of the closing symbols."""
+        return self._broker.match(close_time, bars)

@@ -1,0 +1,1 @@
+"""market_data: publishes one `bars` message per scheduled close of each universe."""

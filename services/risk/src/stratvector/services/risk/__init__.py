@@ -1,0 +1,1 @@
+"""risk: decides at each close of a portfolio; the only publisher of approved orders."""

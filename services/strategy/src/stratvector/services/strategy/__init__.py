@@ -1,0 +1,1 @@
+"""strategy: turns bars into signals, one lane per model."""
