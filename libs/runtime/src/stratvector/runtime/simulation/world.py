@@ -93,7 +93,10 @@ class World:
         for number in range(instances):
             seat_name = name if instances == 1 else f"{name}.{number}"
             seat = Seat(name, seat_name, factory)
-            self.at(start_seconds, partial(self._start, seat))
+            if start_seconds > 0:
+                self.at(start_seconds, partial(self._start, seat))
+            else:
+                self._start(seat)
 
     def at(self, delay_seconds: float, action: Callable[[], None]) -> None:
         """Do something at a virtual time, such as a part of a test's script."""

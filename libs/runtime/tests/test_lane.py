@@ -1,0 +1,285 @@
+"""Each rule of a lane, one at a time."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from stratvector.runtime.host import Tasks
+from stratvector.runtime.lane import Lane
+from stratvector.runtime.ports import Kind, LostOwnership, Message, Ports, Stored
+from stratvector.runtime.simulation.fate import Fate, FaultPlan
+from stratvector.runtime.simulation.world import World
+
+SUBJECT = "orders.main.paper"
+PUBLISH = "publish ORDERS"
+UNAWARE = 1e9  # a lease so long that this instance never doubts it
+
+
+def lane_of(ports: Ports, instance: str, lease_seconds: float = 10.0) -> Lane:
+    return Lane(replace(ports, instance=instance), SUBJECT, lease_seconds)
+
+
+async def contents(lane: Lane) -> list[str]:
+    return [stored.message.id async for stored in lane.history()]
+
+
+def ids(world: World) -> list[str]:
+    return [stored.message.id for stored in world.bus.contents(SUBJECT)]
+
+
+def test_a_new_owner_stores_its_mark_and_then_its_messages(play: Callable[..., World]) -> None:
+    async def script(ports: Ports) -> None:
+        lane = lane_of(ports, "one")
+        await lane.acquire()
+        assert await lane.publish("a", b"A") == Stored(
+            Message(SUBJECT, "a", b"A", epoch=1), sequence=2, previous=1
+        )
+
+    mark, content = play(script).bus.journal
+    assert (mark.message.kind, mark.message.payload) == (Kind.OWNER, b"one 1")
+    assert content.message.id == "a"
+
+
+def test_history_is_the_content_before_the_own_mark(play: Callable[..., World]) -> None:
+    async def script(ports: Ports) -> None:
+        first = lane_of(ports, "first")
+        await first.acquire()
+        for n in range(300):
+            await first.publish(f"{n}", b"")
+        second = lane_of(ports, "second")
+        await second.acquire()
+        assert await contents(second) == [f"{n}" for n in range(300)]
+        assert [s.message.id async for s in second.history(after=299)] == ["298", "299"]
+
+    play(script)
+
+
+def test_a_standby_waits_until_the_lease_did_not_change_for_its_whole_length(
+    play: Callable[..., World],
+) -> None:
+    async def script(ports: Ports) -> None:
+        await lane_of(ports, "owner").acquire()
+        began = ports.clock.monotonic_seconds()
+        await lane_of(ports, "standby").acquire()
+        assert 10.0 <= ports.clock.monotonic_seconds() - began <= 15.0
+
+    play(script)
+
+
+def test_an_owner_that_renews_keeps_its_standby_waiting() -> None:
+    world = World()
+    owner_lanes: list[Lane] = []
+
+    def owner(ports: Ports) -> Tasks:
+        lane = lane_of(ports, ports.instance)
+        owner_lanes.append(lane)
+
+        async def work() -> None:
+            await lane.acquire()
+            await ports.clock.sleep(200.0)
+            await lane.publish("late", b"")
+
+        return Tasks([work()], [lane.keep()])
+
+    async def standby(ports: Ports) -> None:
+        await lane_of(ports, ports.instance).acquire()
+        assert ports.clock.monotonic_seconds() > 200.0
+
+    world.add("owner", owner)
+    world.add("standby", lambda ports: Tasks([standby(ports)]), start_seconds=1.0)
+    world.run(until=["owner", "standby"])
+    assert len(owner_lanes) == 1
+    assert ids(world) == ["late"]
+
+
+def test_a_zombie_that_resumes_after_a_takeover_publishes_nothing(
+    play: Callable[..., World],
+) -> None:
+    async def script(ports: Ports) -> None:
+        zombie, heir = lane_of(ports, "zombie", UNAWARE), lane_of(ports, "heir")
+        await zombie.acquire()
+        await zombie.publish("a", b"")
+        await heir.acquire()
+        with pytest.raises(LostOwnership):
+            await zombie.publish("b", b"")
+        assert zombie.lost
+        await heir.publish("c", b"")
+
+    assert ids(play(script)) == ["a", "c"]
+
+
+def test_a_zombie_does_not_adopt_the_same_message_of_its_heir(play: Callable[..., World]) -> None:
+    async def script(ports: Ports) -> None:
+        zombie, heir = lane_of(ports, "zombie", UNAWARE), lane_of(ports, "heir")
+        await zombie.acquire()
+        await heir.acquire()
+        await heir.publish("a", b"A")
+        with pytest.raises(LostOwnership):
+            await zombie.publish("a", b"A")
+
+    assert ids(play(script)) == ["a"]
+
+
+def test_a_lease_that_was_not_renewed_in_time_stops_the_owner_before_the_bus(
+    play: Callable[..., World],
+) -> None:
+    async def script(ports: Ports) -> None:
+        lane = lane_of(ports, "sleeper")
+        await lane.acquire()
+        await ports.clock.sleep(10.0)
+        with pytest.raises(LostOwnership):
+            await lane.publish("a", b"")
+
+    assert play(script).effects["script", PUBLISH] == 1
+
+
+def test_an_owner_that_slept_while_its_message_was_stored_does_not_go_on(
+    play: Callable[..., World],
+) -> None:
+    async def script(ports: Ports) -> None:
+        lane = lane_of(ports, "sleeper")
+        await lane.acquire()
+        with pytest.raises(LostOwnership):
+            await lane.publish("a", b"")
+
+    slept = Fate(pause_seconds=11.0, pause="after")
+    assert ids(play(script, [FaultPlan("script", PUBLISH, 2, slept)])) == ["a"]
+
+
+def test_a_stored_message_whose_answer_got_lost_is_adopted(play: Callable[..., World]) -> None:
+    async def script(ports: Ports) -> None:
+        lane = lane_of(ports, "one")
+        await lane.acquire()
+        assert (await lane.publish("a", b"")).sequence == 2
+        assert (await lane.publish("b", b"")).previous == 2
+
+    world = play(script, [FaultPlan("script", PUBLISH, 2, Fate(loss="answer"))])
+    assert ids(world) == ["a", "b"]
+    assert world.effects["script", PUBLISH] == 3
+
+
+def test_a_lost_request_is_published_again(play: Callable[..., World]) -> None:
+    async def script(ports: Ports) -> None:
+        lane = lane_of(ports, "one")
+        await lane.acquire()
+        await lane.publish("a", b"")
+
+    world = play(script, [FaultPlan("script", PUBLISH, 2, Fate(loss="request"))])
+    assert ids(world) == ["a"]
+    assert world.effects["script", PUBLISH] == 3
+
+
+@pytest.mark.parametrize("landing_seconds", [2.5, 4.0])
+def test_a_request_that_lands_late_is_stored_once(
+    play: Callable[..., World], landing_seconds: float
+) -> None:
+    """After the unknown outcome and before the repetition, or after it."""
+
+    async def script(ports: Ports) -> None:
+        lane = lane_of(ports, "one")
+        await lane.acquire()
+        await lane.publish("a", b"")
+        await ports.clock.sleep(3.0)
+        await lane.publish("b", b"")
+
+    late = FaultPlan("script", PUBLISH, 2, Fate(loss="late", out_seconds=landing_seconds))
+    slow = FaultPlan("script", "bus last", 2, Fate(back_seconds=1.0))
+    assert ids(play(script, [late, slow])) == ["a", "b"]
+
+
+def test_an_id_that_the_stream_holds_elsewhere_is_not_taken_for_stored(
+    play: Callable[..., World],
+) -> None:
+    async def script(ports: Ports) -> None:
+        lane = lane_of(ports, "one")
+        await ports.bus.publish(Message("orders.other.paper", "a", b"", 1), 0)
+        await lane.acquire()
+        with pytest.raises(LostOwnership):
+            await lane.publish("a", b"")
+
+    assert ids(play(script)) == []
+
+
+def test_one_id_with_two_payloads_is_not_adopted(play: Callable[..., World]) -> None:
+    async def script(ports: Ports) -> None:
+        lane = lane_of(ports, "one")
+        await lane.acquire()
+        await lane.publish("a", b"A")
+        with pytest.raises(LostOwnership):
+            await lane.publish("a", b"B")
+
+    play(script)
+
+
+def test_history_drops_what_a_lower_epoch_stored_after_a_higher_mark(
+    play: Callable[..., World],
+) -> None:
+    async def script(ports: Ports) -> None:
+        first, second, third = (lane_of(ports, name) for name in ("first", "second", "third"))
+        await first.acquire()
+        await second.acquire()
+        await second.publish("good", b"")
+        await ports.bus.publish(Message(SUBJECT, "stale", b"", epoch=1), 3)
+        await third.acquire()
+        assert await contents(third) == ["good"]
+
+    play(script)
+
+
+def test_history_that_shows_a_higher_epoch_ends_the_owner(play: Callable[..., World]) -> None:
+    async def script(ports: Ports) -> None:
+        first, second = lane_of(ports, "first", UNAWARE), lane_of(ports, "second")
+        await first.acquire()
+        await second.acquire()
+        with pytest.raises(LostOwnership):
+            await contents(first)
+
+    play(script)
+
+
+def test_a_keeper_that_loses_the_swap_ends_the_owner(play: Callable[..., World]) -> None:
+    async def script(ports: Ports) -> None:
+        lane = lane_of(ports, "one")
+        await lane.acquire()
+        entry = await ports.key_value.get(f"owner.{SUBJECT}")
+        assert entry is not None
+        await ports.key_value.put(f"owner.{SUBJECT}", b"two 2", entry.revision)
+        with pytest.raises(LostOwnership):
+            await lane.keep()
+        assert lane.lost
+        with pytest.raises(LostOwnership):
+            lane.check_ownership()
+
+    play(script)
+
+
+def test_a_renewal_whose_answer_got_lost_keeps_the_lane() -> None:
+    def owner(ports: Ports) -> Tasks:
+        lane = lane_of(ports, ports.instance)
+
+        async def work() -> None:
+            await lane.acquire()
+            await ports.clock.sleep(30.0)
+            await lane.publish("a", b"")
+
+        return Tasks([work()], [lane.keep()])
+
+    world = World(plans=[FaultPlan("owner", "kv put", n, Fate(loss="answer")) for n in (1, 3)])
+    world.add("owner", owner)
+    world.run(until=["owner"])
+    assert ids(world) == ["a"]
+    assert not world.losses
+
+
+def test_an_epoch_exceeds_the_log_even_when_the_lease_store_was_lost(
+    play: Callable[..., World],
+) -> None:
+    async def script(ports: Ports) -> None:
+        await ports.bus.publish(Message(SUBJECT, "old", b"", epoch=7), 0)
+        lane = lane_of(ports, "one")
+        await lane.acquire()
+        assert lane.epoch == 8
+        assert await contents(lane) == ["old"]
+
+    play(script)
