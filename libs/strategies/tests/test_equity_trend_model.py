@@ -31,6 +31,11 @@ def test_a_close_below_the_exit_average_ends_the_position_and_no_close_above_it_
     assert weights[8:].tolist() == [0.5, 0, 0.5, 0.5, 0.5]
 
 
+def test_a_close_at_the_exit_average_ends_nothing() -> None:
+    weights = scan(SMALL, bars_of(A=[*RISE, 17, 17, 17])).weights[:, 0]
+    assert weights[-3:].tolist() == [0.5, 0.5, 0.5]
+
+
 def test_a_symbol_in_a_long_rise_is_not_entered_while_it_is_below_its_exit_average() -> None:
     closes = [1, 1, 10, 15, 13, 12, 12]
     assert scan(SMALL, bars_of(A=closes)).weights[5, 0] == 0.0

@@ -123,14 +123,40 @@ def test_an_honest_strategy_passes() -> None:
     assert certify(Honest(), BARS).holds
 
 
+@pytest.mark.parametrize("bars", [BARS, WHOLE], ids=["gaps", "whole"])
 @pytest.mark.parametrize("cheater", [TomorrowsClose, TomorrowsVolume, TomorrowsGap])
 def test_a_strategy_that_looks_one_close_ahead_is_caught_at_that_close(
-    cheater: type[Strategy],
+    cheater: type[Strategy], bars: Bars
 ) -> None:
-    violation = check_causality(cheater(), BARS)
+    violation = check_causality(cheater(), bars)
     assert violation is not None
     assert violation.quantity == "feature 0"
     assert f"when the bars after close {violation.close} are others" in str(violation)
+
+
+@pytest.mark.parametrize("close", [2, 17, 38])
+def test_a_look_ahead_at_a_single_close_is_caught(close: int) -> None:
+    @dataclass(frozen=True)
+    class Once(Honest):
+        def features(self, bars: Bars) -> Floats:
+            rows = super().features(bars)
+            rows[close : close + 1] = bars.close[close + 1 : close + 2, :, np.newaxis]
+            return rows
+
+    violation = check_causality(Once(), WHOLE)
+    assert violation is not None
+    assert violation.close == close
+
+
+def test_which_nan_it_is_does_not_matter() -> None:
+    @dataclass(frozen=True)
+    class NegativeNan(Honest):
+        def features(self, bars: Bars) -> Floats:
+            rows = super().features(bars)
+            sign = -1.0 if bars.close[-1, 0] > bars.close[0, 0] else 1.0
+            return np.where(np.isnan(rows), np.copysign(np.nan, sign), rows)
+
+    assert certify(NegativeNan(), BARS).holds
 
 
 def test_a_whole_sample_score_is_caught_by_both() -> None:

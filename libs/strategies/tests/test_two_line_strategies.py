@@ -15,6 +15,11 @@ def test_momentum_is_long_while_the_short_average_is_above_the_long_one() -> Non
     assert weights.tolist() == [0, 0, 0, 1, 1, 0, 0, 0]
 
 
+def test_momentum_is_flat_while_both_averages_are_equal() -> None:
+    strategy = MomentumStrategy(short_window=2, long_window=4)
+    assert scan(strategy, bars_of(A=[5, 5, 5, 5])).weights[3, 0] == 0.0
+
+
 def test_momentum_gives_each_of_two_symbols_half_and_a_missing_bar_nan() -> None:
     strategy = MomentumStrategy(short_window=2, long_window=4)
     result = scan(strategy, bars_of(A=[1, 2, 3, 4, None], B=[1, 2, 3, 4, 5]))
@@ -39,6 +44,13 @@ def test_mean_reversion_holds_from_far_below_the_mean_until_back_at_it() -> None
     closes = [10, 10, 10, 10, 10, 8, 8.5, 8.6, 9.5, 9]
     weights = scan(strategy, bars_of(A=closes)).weights[:, 0]
     assert weights.tolist() == [0, 0, 0, 0, 0, 1, 1, 1, 0, 0]
+
+
+def test_mean_reversion_is_kept_below_the_mean_and_ends_at_it() -> None:
+    strategy = MeanReversionStrategy(window=5, threshold=1.5)
+    bars = bars_of(A=[10, 10, 10, 10, 10, 8, 9.25, 9.3125])
+    assert strategy.features(bars)[5:, 0, 1].tolist() == pytest.approx([-2, -0.256, 0], abs=1e-3)
+    assert scan(strategy, bars).weights[5:, 0].tolist() == [1, 1, 0]
 
 
 def test_mean_reversion_keeps_its_memory_over_a_missing_bar() -> None:
