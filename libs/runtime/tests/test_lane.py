@@ -272,6 +272,24 @@ def test_a_renewal_whose_answer_got_lost_keeps_the_lane() -> None:
     assert not world.losses
 
 
+def test_a_renewal_counts_from_when_it_left_not_from_its_answer() -> None:
+    def owner(ports: Ports) -> Tasks:
+        lane = lane_of(ports, ports.instance)
+
+        async def work() -> None:
+            await lane.acquire()
+            await ports.clock.sleep(14.0)
+            await lane.publish("a", b"")
+
+        return Tasks([work()], [lane.keep()])
+
+    slow = FaultPlan("owner", "kv put", 2, Fate(back_seconds=8.0))
+    world = World(plans=[slow])
+    world.add("owner", owner)
+    world.run(until=["owner"])
+    assert world.losses == {"owner": 1}
+
+
 def test_an_epoch_exceeds_the_log_even_when_the_lease_store_was_lost(
     play: Callable[..., World],
 ) -> None:

@@ -18,7 +18,7 @@ from stratvector.trading.identity import message_id
 
 BARS, SIGNALS = "bars.crypto.4H", "signals.main.trend"
 COUNT = 12
-STORM = replace(Faults.stormy(), crash=0.03, pause=0.03)
+STORM = replace(Faults.stormy(), crash=0.03, pause=0.03, clock_stops=0.5)
 SERVICES = ("writer", "relay", "reader")
 
 

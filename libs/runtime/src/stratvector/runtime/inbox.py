@@ -80,8 +80,6 @@ class Inbox:
             self._unacknowledged = 0
 
     def _admits(self, stored: Stored) -> bool:
-        if stored.sequence <= self.position:
-            return False
         self.position = stored.sequence
         message = stored.message
         if not self._epochs.admits(message) or message.id in self._returned:

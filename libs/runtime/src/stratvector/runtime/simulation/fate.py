@@ -11,16 +11,19 @@ Loss = Literal["request", "answer", "late"]
 class Fate:
     """Everything that happens to one effect; the default is that nothing does.
 
-    crash : the process dies before the effect leaves, or after it was performed and before it is
-    answered. pause_seconds, pause : the process is stopped before the effect leaves, or right
-    after; its lease may run out. loss : the request never arrives, its answer never returns, or it
-    lands after the process was told "unknown". duplicate : a delivery that repeats the last one.
+    crash : the process dies before the effect leaves, or after it was performed.
+    pause_seconds, pause : the process stops before the effect leaves, or right after.
+    clock_stops : its clock does not count the pause, as on a suspended machine.
+    loss : the request never arrives, its answer never returns, or it lands after the process was
+        told "unknown".
+    duplicate : a delivery that repeats the last one.
     out_seconds, back_seconds : the way to the server and the way back.
     """
 
     crash: When | None = None
     pause_seconds: float = 0.0
     pause: When = "before"
+    clock_stops: bool = False
     loss: Loss | None = None
     duplicate: bool = False
     out_seconds: float = 0.0

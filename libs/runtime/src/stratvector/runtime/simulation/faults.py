@@ -15,12 +15,17 @@ SOONEST_LATE_SECONDS = 2.5
 class Faults:
     """Probabilities per effect, and the sizes that go with them.
 
-    delay_seconds_max : of each way, uniform. slow : probability of a way that takes up to
-    slow_seconds_max instead. duplicate_delivery, acknowledgement_lost : of the consumers.
-    request_lost, answer_lost, landing_late : of publishes, late ones land up to late_seconds_max
-    after they left. swap_answer_lost : of the key-value store. send_request_lost, send_answer_lost
-    : of the broker. pause : of a process that stops for up to pause_seconds_max, at most pauses_max
-    times. crash : half before, half after the effect, at most crashes_max times.
+    delay_seconds_max : of each way, uniform.
+    slow : a way that takes up to slow_seconds_max instead.
+    duplicate_delivery, acknowledgement_lost : of the consumers.
+    request_lost, answer_lost, landing_late : of publishes; late ones land up to late_seconds_max
+        after they left.
+    swap_answer_lost : of the key-value store.
+    send_request_lost, send_answer_lost : of the broker.
+    pause : a process stops for up to pause_seconds_max, at most pauses_max times in a run.
+    clock_stops : of the pauses, those that the process's own clock does not count, so that only the
+        fence stops it; a send that was already claimed has no fence and goes out late.
+    crash : half of them before, half after the effect, at most crashes_max times in a run.
     """
 
     delay_seconds_max: float = 0.0
@@ -38,6 +43,7 @@ class Faults:
     pause: float = 0.0
     pause_seconds_max: float = 40.0
     pauses_max: int = 20
+    clock_stops: float = 0.0
     crash: float = 0.0
     crashes_max: int = 20
 
@@ -100,7 +106,8 @@ class Dice:
             # Nothing but the broker itself can refuse a send that left before the pause and arrives
             # long after.
             when: When = "after" if channel is Channel.SEND else self._side()
-            return replace(fate, pause_seconds=seconds, pause=when)
+            stops = self._happens(self._faults.clock_stops)
+            return replace(fate, pause_seconds=seconds, pause=when, clock_stops=stops)
         return fate
 
     def _loss(self, fate: Fate, channel: Channel) -> Fate:

@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from stratvector.runtime.host import ServiceFactory, Tasks
+from stratvector.runtime.simulation.clock import SimulatedClock
 from stratvector.runtime.simulation.effect import Effect
 
 
@@ -25,9 +26,10 @@ class Seat:
 class Process:
     """One instance, from its start to its end; `instance` is never used again."""
 
-    def __init__(self, seat: Seat, instance: str, tasks: Tasks) -> None:
+    def __init__(self, seat: Seat, instance: str, clock: SimulatedClock, tasks: Tasks) -> None:
         self.seat = seat
         self.instance = instance
+        self.clock = clock
         self.alive = True
         self.paused_until = 0.0
         self.main = [Task(self, coroutine) for coroutine in tasks.main]
@@ -38,6 +40,12 @@ class Process:
     def tasks(self) -> list[Task]:
         """All coroutines, main ones first."""
         return self.main + self.background
+
+    def pause(self, now: float, seconds: float, clock_stops: bool) -> None:
+        """Stop all coroutines for a while."""
+        self.paused_until = max(self.paused_until, now + seconds)
+        if clock_stops:
+            self.clock.offset_seconds -= seconds
 
     def end(self) -> None:
         """Stop at once: no coroutine runs another line of the service."""

@@ -151,7 +151,7 @@ class Scheduler:
             return
         departure = 0.0
         if fate.pause_seconds:
-            process.paused_until = max(process.paused_until, self.now + fate.pause_seconds)
+            process.pause(self.now, fate.pause_seconds, fate.clock_stops)
             departure = fate.pause_seconds if fate.pause == "before" else 0.0
         if fate.loss != "request":
             self.at(departure + fate.out_seconds, partial(effect.arrive, self))

@@ -169,9 +169,8 @@ class World:
         instance = f"{seat.name}-{seat.number}"
         offset = 0.0 if self._dice is None else 1_000_000.0 * self._dice.tie()
         clock = SimulatedClock(self.scheduler, offset)
-        process = Process(
-            seat, instance, seat.factory(Ports(self.bus, self.key_value, clock, instance))
-        )
+        tasks = seat.factory(Ports(self.bus, self.key_value, clock, instance))
+        process = Process(seat, instance, clock, tasks)
         self._processes[seat.name] = process
         for task in process.tasks:
             self.scheduler.start(task)
