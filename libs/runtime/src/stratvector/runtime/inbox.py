@@ -22,7 +22,7 @@ class Inbox:
     """
 
     def __init__(
-        self, ports: Ports, durable: str, subject: str, after: int = 0, poll_seconds: float = 5.0
+        self, ports: Ports, durable: str, subject: str, after: int = 0, poll_seconds: float = 2.0
     ) -> None:
         self.subject = subject
         self.position = after
