@@ -143,7 +143,9 @@ def test_owner_marks_are_skipped_and_lower_epochs_dropped(play: Play) -> None:
         inbox = Inbox(ports, "risk", SUBJECT)
         assert await take(inbox, 2) == "ac"
         await store(ports.bus, content("d"), mark(3), content("e", 2), content("f", 3))
+        began = ports.clock.monotonic_seconds()
         assert await take(inbox, 1) == "f"
+        assert ports.clock.monotonic_seconds() == began, "a dropped delivery was not acknowledged"
 
     play(script)
 

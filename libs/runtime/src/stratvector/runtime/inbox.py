@@ -42,11 +42,14 @@ class Inbox:
             await self._recall_epoch()
         while True:
             await self._acknowledge()
-            while self._unread:
+            if self._unread:
                 stored = self._unread.popleft()
                 if self._admits(stored):
                     return stored
-            await (self._read_log() if self._behind else self._receive())
+            elif self._behind:
+                await self._read_log()
+            else:
+                await self._receive()
 
     async def _recall_epoch(self) -> None:
         """The message at the starting position carries the highest epoch up to there."""
