@@ -13,7 +13,20 @@ from stratvector.trading.decisions import DecisionReader
 from stratvector.trading.engine import journal as journals
 from stratvector.trading.engine.account import gross_exposure, release, settle_fill
 from stratvector.trading.engine.session import indices
-from stratvector.trading.engine.state import STAGES, Market, new_book, new_plan
+from stratvector.trading.engine.state import (
+    CANCEL,
+    CROSS_PART,
+    CROSSED,
+    ORDER,
+    ORDER_PART,
+    PLANNED,
+    POSITION,
+    STAGES,
+    WORKING,
+    Market,
+    new_book,
+    new_plan,
+)
 from stratvector.trading.engine.step import decide, observe, place
 from stratvector.trading.engine_rules import groups_of, rules_of
 from stratvector.trading.executions import commission_micros
@@ -59,13 +72,13 @@ class PortfolioAccount:
     @property
     def reserved_lots(self) -> dict[str, int]:
         """Symbol -> signed lots that a working order still reserves; empty when nothing is."""
-        lots = self._book.working.tolist()
+        lots = self._book.lots[:, WORKING].tolist()
         return {symbol: lots[s] for symbol, s in self._symbols.items() if lots[s]}
 
     @property
     def positions(self) -> dict[str, int]:
         """Symbol -> lots, zero ones left out."""
-        lots = self._book.position.tolist()
+        lots = self._book.lots[:, POSITION].tolist()
         return {symbol: lots[s] for symbol, s in self._symbols.items() if lots[s]}
 
     def settle(self, event: FillEvent) -> None:
@@ -82,7 +95,7 @@ class PortfolioAccount:
                 s, event.lots, float(event.price), commission, self._book, self._rules, self._plan,
                 self._axes[1],
             )
-            if self._book.working[s] == 0:
+            if self._book.lots[s, WORKING] == 0:
                 self._release(event.symbol)
         elif event.kind in TERMINAL and ours:
             self._release(event.symbol)
@@ -107,26 +120,23 @@ class PortfolioAccount:
         journals.write(
             0, self._equity, self._market, self._journal, self._book, self._plan, *self._axes
         )
-        self._journal.gross[0] = gross_exposure(self._book, self._rules.lot_size, self._axes[0])
+        self._journal.gross[0] = gross_exposure(self._book, self._rules.grid, self._axes[0])
         return self._reader.decision(self._journal, 0, close_time, cut, self._orders)
 
     def place(self, decision: Decision) -> None:
         """Let a published or adopted decision take effect: cancels, crosses, working orders."""
         plan = self._plan
-        plan.planned[:] = True
-        plan.order_lots[:] = 0
-        plan.cancel[:] = False
-        plan.crossed[:] = False
-        plan.cross_parts[:] = 0
+        plan.fields[:, PLANNED] = 1
+        plan.fields[:, [ORDER, CANCEL, CROSSED]] = 0
         for cancel in decision.cancels:
-            plan.cancel[self._symbols[cancel.symbol]] = True
+            plan.fields[self._symbols[cancel.symbol], CANCEL] = 1
             self._orders.pop(cancel.symbol, None)
         for cross in decision.crosses:
-            plan.crossed[self._symbols[cross.symbol]] = True
-            plan.cross_parts[:, self._symbols[cross.symbol]] = cross.parts
+            plan.fields[self._symbols[cross.symbol], CROSSED] = 1
+            plan.cells[self._symbols[cross.symbol], :, CROSS_PART] = cross.parts
         for order in decision.orders:
-            plan.order_lots[self._symbols[order.symbol]] = order.lots
-            plan.order_parts[:, self._symbols[order.symbol]] = order.parts
+            plan.fields[self._symbols[order.symbol], ORDER] = order.lots
+            plan.cells[self._symbols[order.symbol], :, ORDER_PART] = order.parts
             self._orders[order.symbol] = order.order_id
         place(self._book, self._rules, plan, *self._axes)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from stratvector.trading.engine.state import Rules
+from stratvector.trading.engine.state import ASSET, Rules
 from stratvector.trading.portfolio import Portfolio
 
 
@@ -15,11 +15,14 @@ def rules_of(portfolio: Portfolio, restricted: frozenset[str] = frozenset()) -> 
     classes = _distinct(i.asset_class for i in instruments)
     assets = _distinct(i.asset for i in instruments)
     return Rules(
-        lot_size=np.array([float(i.lot_size) for i in instruments]),
-        price_units=np.array([float(10**i.price_precision) for i in instruments]),
-        asset=np.array([assets.index(i.asset) for i in instruments], dtype=np.int64),
-        asset_class=np.array([classes.index(i.asset_class) for i in instruments], dtype=np.int64),
-        restricted=np.array([i.symbol in restricted for i in instruments]),
+        grid=np.array([(float(i.lot_size), float(10**i.price_precision)) for i in instruments]),
+        groups=np.array(
+            [
+                (assets.index(i.asset), classes.index(i.asset_class), i.symbol in restricted)
+                for i in instruments
+            ],
+            dtype=np.int64,
+        ),
         budget=np.array([m.budget_fraction for m in portfolio.models]),
         class_cap=np.array([_cap(limits.class_caps.get(name)) for name in classes]),
         position_cap=_cap(limits.position),
@@ -41,7 +44,7 @@ def rules_of(portfolio: Portfolio, restricted: frozenset[str] = frozenset()) -> 
 
 def groups_of(rules: Rules) -> int:
     """Room that group sums need: the larger of the numbers of assets and classes."""
-    return max(len(rules.class_cap), int(rules.asset.max()) + 1)
+    return max(len(rules.class_cap), int(rules.groups[:, ASSET].max()) + 1)
 
 
 def _cap(value: float | None) -> float:

@@ -1,10 +1,12 @@
-"""What a strategy is: pure features over a bounded history, and a compiled decide where it has memory.
+"""What a strategy is: pure features of a bounded history, and a compiled decide for its memory.
 
-    features(bars)                                        pure; row t depends on the last `history` closes only
-    decide(state, row, parameters, weights, confidence)   njit; writes state, weights and confidence in place
+    features(bars)      pure; row t depends on the last `history` closes only
+    decide(state, row, parameters, weights, confidence)
+                        njit; writes state, weights and confidence in place
 
-A backtest computes all rows at once; live, the strategy service computes the last row of the last `history`
-closes. Both give the same bits: the causality and bounded-memory certificates demand it of every strategy.
+A backtest computes all rows at once; live, the strategy service computes the last row of the last
+`history` closes. Both give the same bits: the causality and bounded-memory certificates demand it
+of every strategy.
 """
 
 from abc import ABC, abstractmethod
@@ -34,9 +36,9 @@ def follow_first_feature(state, row, parameters, weights, confidence):  # type: 
 class Strategy(ABC):
     """A strategy's parameters; subclasses are frozen dataclasses, one per file.
 
-    bars_per_day : closes of the universe in a day, so that `*_days` parameters mean days on any timeframe.
-    windowed : True for a strategy that can't give equal rows over the full history (TA-Lib, an ML model):
-        the backtest then calls `features` once per window, exactly as live does.
+    bars_per_day : closes of the universe in a day, so that `*_days` mean days on any timeframe.
+    windowed : True for a strategy that can't give equal rows over the full history (TA-Lib, an ML
+        model): the backtest then calls `features` once per window, exactly as live does.
     """
 
     bars_per_day: int = field(default=1, kw_only=True)
@@ -55,8 +57,8 @@ class Strategy(ABC):
     def features(self, bars: Bars) -> NDArray[np.float64]:
         """Rows of shape (len(bars), symbols, features); rows before `history` - 1 are NaN.
 
-        Row t may depend on closes t - history + 1 .. t only, summed in a fixed order. A symbol whose bar at t
-        is missing has a NaN row; missing bars inside the window are skipped.
+        Row t may depend on closes t - history + 1 .. t only, summed in a fixed order. A symbol
+        whose bar at t is missing has a NaN row; missing bars inside the window are skipped.
         """
 
     @classmethod
@@ -97,9 +99,17 @@ def feature_rows(strategy: Strategy, bars: Bars) -> NDArray[np.float64]:
 def scan(strategy: Strategy, bars: Bars, state: NDArray[np.float64] | None = None) -> Scan:
     """Weights, confidence and state at every close of `bars`.
 
-    state : memory before the first close, None for the initial one. While t < history - 1 the model is warming up:
-    weight and confidence 0, `decide` not called.
+    state : memory before the first close, None for the initial one. While t < history - 1 the model
+    is warming up: weight and confidence 0, `decide` not called. Raises ValueError for a state of
+    another length than the initial one, such as that of other symbols.
     """
+    start = strategy.initial_state(len(bars.symbols))
+    if state is not None:
+        if state.shape != start.shape:
+            raise ValueError(
+                f"the state of {strategy.name} has {state.size} numbers; "
+                f"over {len(bars.symbols)} symbols it must have {start.size}"
+            )
+        start = state.copy()
     rows = feature_rows(strategy, bars)
-    start = strategy.initial_state(len(bars.symbols)) if state is None else state.copy()
     return run_scan(strategy.decide, rows, strategy.parameters(), start, strategy.history - 1)

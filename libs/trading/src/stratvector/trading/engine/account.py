@@ -3,24 +3,41 @@
 from stratvector.trading.engine.allocation import apportion, split_fill
 from stratvector.trading.engine.arithmetic import round_to_grid
 from stratvector.trading.engine.compiling import engine_jit
-from stratvector.trading.engine.state import MICRO, Book, Floats, Indices, Market, Plan, Rules
+from stratvector.trading.engine.state import (
+    Book,
+    CASH,
+    CROSS_PART,
+    FILLED_PART,
+    Floats,
+    Indices,
+    LOT_SIZE,
+    MICRO,
+    MODEL_LOTS,
+    Market,
+    ORDER_PART,
+    POSITION,
+    PRICE_UNITS,
+    Plan,
+    Rules,
+    WORKING,
+)
 
 
 @engine_jit
-def equity(book: Book, lot_size: Floats, symbols: Indices) -> float:
+def equity(book: Book, grid: Floats, symbols: Indices) -> float:
     """Cash plus positions at their last known marks, summed in symbol order."""
-    value = book.cash[0]
+    value = book.account[CASH]
     for s in range(len(symbols)):
-        value += book.position[s] * lot_size[s] * book.mark[s]
+        value += book.lots[s, POSITION] * grid[s, LOT_SIZE] * book.mark[s]
     return value
 
 
 @engine_jit
-def gross_exposure(book: Book, lot_size: Floats, symbols: Indices) -> float:
+def gross_exposure(book: Book, grid: Floats, symbols: Indices) -> float:
     """Sum of absolute position values, base currency."""
     value = 0.0
     for s in range(len(symbols)):
-        value += abs(book.position[s]) * lot_size[s] * book.mark[s]
+        value += abs(book.lots[s, POSITION]) * grid[s, LOT_SIZE] * book.mark[s]
     return value
 
 
@@ -42,35 +59,35 @@ def settle_fill(
     """
     order, filled = 0, 0
     for m in range(len(models)):
-        order += book.order_parts[m, s]
-        filled += book.filled_parts[m, s]
-    split_fill(
-        order, filled, lots, book.order_parts[:, s], book.filled_parts[:, s], plan.part, models
-    )
+        plan.share[m] = book.cells[s, m, ORDER_PART]
+        plan.given[m] = book.cells[s, m, FILLED_PART]
+        order += plan.share[m]
+        filled += plan.given[m]
+    split_fill(order, filled, lots, plan.share, plan.given, plan.part, models)
     apportion(commission, plan.part, plan.share, models)
-    unit = rules.lot_size[s] * price
-    book.cash[0] -= lots * unit + commission / MICRO
-    book.position[s] += lots
-    book.working[s] -= lots
+    unit = rules.grid[s, LOT_SIZE] * price
+    book.account[CASH] -= lots * unit + commission / MICRO
+    book.lots[s, POSITION] += lots
+    book.lots[s, WORKING] -= lots
     for m in range(len(models)):
-        book.filled_parts[m, s] += plan.part[m]
-        book.model_lots[m, s] += plan.part[m]
+        book.cells[s, m, FILLED_PART] += plan.part[m]
+        book.cells[s, m, MODEL_LOTS] += plan.part[m]
         book.model_cash[m] -= plan.part[m] * unit + plan.share[m] / MICRO
 
 
 @engine_jit
 def release(s: int, book: Book, models: Indices) -> None:
     """The symbol's order is terminal: nothing of it is reserved any more."""
-    book.working[s] = 0
+    book.lots[s, WORKING] = 0
     for m in range(len(models)):
-        book.order_parts[m, s] = 0
-        book.filled_parts[m, s] = 0
+        book.cells[s, m, ORDER_PART] = 0
+        book.cells[s, m, FILLED_PART] = 0
 
 
 @engine_jit
 def settle_cross(s: int, book: Book, rules: Rules, plan: Plan, models: Indices) -> None:
     """Lots change hands between models at the mark on the instrument's grid, free of cost."""
-    unit = rules.lot_size[s] * round_to_grid(book.mark[s], rules.price_units[s])
+    unit = rules.grid[s, LOT_SIZE] * round_to_grid(book.mark[s], rules.grid[s, PRICE_UNITS])
     for m in range(len(models)):
-        book.model_lots[m, s] += plan.cross_parts[m, s]
-        book.model_cash[m] -= plan.cross_parts[m, s] * unit
+        book.cells[s, m, MODEL_LOTS] += plan.cells[s, m, CROSS_PART]
+        book.model_cash[m] -= plan.cells[s, m, CROSS_PART] * unit

@@ -5,7 +5,11 @@ largest remainder can take a lot back from a model when the total grows (the Ala
 """
 
 from stratvector.trading.engine.compiling import engine_jit
-from stratvector.trading.engine.state import Floats, Indices, Integers
+from stratvector.trading.engine.state import (
+    Floats,
+    Indices,
+    Integers,
+)
 
 
 @engine_jit

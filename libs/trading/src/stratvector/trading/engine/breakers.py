@@ -2,15 +2,15 @@
 
 from stratvector.trading.engine.compiling import engine_jit
 from stratvector.trading.engine.state import (
+    Book,
     DAY,
     DAY_START,
     HALTED,
     LAST_EQUITY,
     LATCH,
     PEAK,
-    REDUCE_ONLY,
-    Book,
     Plan,
+    REDUCE_ONLY,
     Rules,
 )
 
@@ -20,14 +20,14 @@ def start_day(day: int, book: Book) -> None:
     """On a new UTC date, the last equity of the date before becomes the day's start."""
     if day != book.latch[DAY]:
         book.latch[DAY] = day
-        book.breaker[DAY_START] = book.breaker[LAST_EQUITY]
+        book.account[DAY_START] = book.account[LAST_EQUITY]
 
 
 @engine_jit
 def drawdown_factor(value: float, book: Book, rules: Rules) -> float:
     """1, derisking_factor past the trigger, or 0 past the halt, which latches until a person re-enables it."""
-    peak = max(book.breaker[PEAK], value)
-    book.breaker[PEAK] = peak
+    peak = max(book.account[PEAK], value)
+    book.account[PEAK] = peak
     if value <= peak * (1.0 - rules.drawdown_halt):
         book.latch[LATCH] = 1
     if book.latch[LATCH] == 1:
@@ -43,6 +43,6 @@ def trip_breakers(day: int, value: float, book: Book, rules: Rules, plan: Plan) 
     start_day(day, book)
     plan.factor[0] = drawdown_factor(value, book, rules)
     plan.flags[HALTED] = book.latch[LATCH]
-    floor = book.breaker[DAY_START] * (1.0 - rules.daily_loss)
+    floor = book.account[DAY_START] * (1.0 - rules.daily_loss)
     plan.flags[REDUCE_ONLY] = 1 if value <= floor else 0
-    book.breaker[LAST_EQUITY] = value
+    book.account[LAST_EQUITY] = value

@@ -6,14 +6,28 @@ import numpy as np
 
 from stratvector.trading.engine.compiling import engine_jit
 from stratvector.trading.engine.state import (
-    STAGES,
     Book,
+    CANCEL,
+    CASH,
+    CROSS_PART,
+    EXPIRED,
+    FILL_COMMISSION,
+    FILL_LOTS,
+    FILL_PRICE,
     Flags,
     Floats,
     Indices,
     Integers,
+    MODEL_LOTS,
     Market,
+    ORDER,
+    ORDER_PART,
+    OUTCOME,
+    PLANNED,
     Plan,
+    REASON,
+    STAGES,
+    TARGET,
 )
 
 
@@ -78,15 +92,15 @@ def new_journal(closes: int, symbols: int, models: int) -> Journal:
 def write_symbol(t: int, s: int, journal: Journal, book: Book, plan: Plan) -> None:
     """One symbol's figures at t."""
     journal.mark[t, s] = book.mark[s]
-    journal.fill_lots[t, s] = plan.fill_lots[s]
-    journal.fill_price[t, s] = plan.fill_price[s]
-    journal.fill_commission[t, s] = plan.fill_commission[s]
-    journal.expired[t, s] = plan.expired[s]
-    journal.planned[t, s] = plan.planned[s]
-    journal.outcome[t, s] = plan.outcome[s]
-    journal.target_lots[t, s] = plan.target_lots[s]
-    journal.order_lots[t, s] = plan.order_lots[s]
-    journal.cancel[t, s] = plan.cancel[s]
+    journal.fill_lots[t, s] = plan.fields[s, FILL_LOTS]
+    journal.fill_price[t, s] = plan.figures[s, FILL_PRICE]
+    journal.fill_commission[t, s] = plan.fields[s, FILL_COMMISSION]
+    journal.expired[t, s] = plan.fields[s, EXPIRED]
+    journal.planned[t, s] = plan.fields[s, PLANNED]
+    journal.outcome[t, s] = plan.fields[s, OUTCOME]
+    journal.target_lots[t, s] = plan.fields[s, TARGET]
+    journal.order_lots[t, s] = plan.fields[s, ORDER]
+    journal.cancel[t, s] = plan.fields[s, CANCEL]
     for k in range(STAGES):
         journal.stages[t, k, s] = plan.stages[k, s]
 
@@ -104,7 +118,7 @@ def write(
 ) -> None:
     """Keep one step; `value` is the equity that it was decided on."""
     journal.equity[t] = value
-    journal.cash[t] = book.cash[0]
+    journal.cash[t] = book.account[CASH]
     journal.factor[t] = plan.factor[0]
     journal.flags[t, 0] = plan.flags[0]
     journal.flags[t, 1] = plan.flags[1]
@@ -113,8 +127,8 @@ def write(
     for m in range(len(models)):
         journal.model_cash[t, m] = book.model_cash[m]
         for s in range(len(symbols)):
-            journal.model_lots[t, m, s] = book.model_lots[m, s]
-            closing, planned = market.closing[t, s], plan.planned[s]
-            journal.weight_reason[t, m, s] = plan.weight_reason[m, s] if closing else 0
-            journal.order_parts[t, m, s] = plan.order_parts[m, s] if planned else 0
-            journal.cross_parts[t, m, s] = plan.cross_parts[m, s] if planned else 0
+            journal.model_lots[t, m, s] = book.cells[s, m, MODEL_LOTS]
+            closing, planned = market.closing[t, s], plan.fields[s, PLANNED]
+            journal.weight_reason[t, m, s] = plan.cells[s, m, REASON] if closing else 0
+            journal.order_parts[t, m, s] = plan.cells[s, m, ORDER_PART] if planned else 0
+            journal.cross_parts[t, m, s] = plan.cells[s, m, CROSS_PART] if planned else 0

@@ -1,12 +1,22 @@
 """One function per limit. A stage only shrinks the size of planned exposures; held ones count, but can't be changed here.
 
-exposure : float64[S], signed fraction of equity. scale : float64[S], what the stages left of the models' wishes.
+EXPOSURE is a signed fraction of equity, SCALE what the stages left of the models' wishes.
 """
 
 import numpy as np
 
 from stratvector.trading.engine.compiling import engine_jit
-from stratvector.trading.engine.state import Floats, Indices, Integers, Plan
+from stratvector.trading.engine.state import (
+    ASSET,
+    CLASS,
+    EXPOSURE,
+    Floats,
+    Indices,
+    Integers,
+    PLANNED,
+    Plan,
+    SCALE,
+)
 
 
 @engine_jit
@@ -20,61 +30,63 @@ def factor_for(cap: float, planned: float, held: float) -> float:
 @engine_jit
 def shrink(s: int, factor: float, plan: Plan) -> None:
     """Scale one symbol's exposure."""
-    plan.exposure[s] *= factor
-    plan.scale[s] *= factor
+    plan.figures[s, EXPOSURE] *= factor
+    plan.figures[s, SCALE] *= factor
 
 
 @engine_jit
 def cap_symbols(cap: float, plan: Plan, symbols: Indices) -> None:
     """All models together in one symbol."""
     for s in range(len(symbols)):
-        size = abs(plan.exposure[s])
-        if size > cap and plan.planned[s]:
+        size = abs(plan.figures[s, EXPOSURE])
+        if size > cap and plan.fields[s, PLANNED]:
             shrink(s, cap / size, plan)
 
 
 @engine_jit
-def sum_groups(group: Integers, groups: int, plan: Plan, symbols: Indices) -> None:
+def sum_groups(kind: int, groups: Integers, count: int, plan: Plan, symbols: Indices) -> None:
     """Planned and held sizes per group, summed in symbol order."""
-    for g in range(groups):
+    for g in range(count):
         plan.group_planned[g] = 0.0
         plan.group_fixed[g] = 0.0
     for s in range(len(symbols)):
-        if plan.planned[s]:
-            plan.group_planned[group[s]] += abs(plan.exposure[s])
+        if plan.fields[s, PLANNED]:
+            plan.group_planned[groups[s, kind]] += abs(plan.figures[s, EXPOSURE])
         else:
-            plan.group_fixed[group[s]] += abs(plan.exposure[s])
+            plan.group_fixed[groups[s, kind]] += abs(plan.figures[s, EXPOSURE])
 
 
 @engine_jit
-def cap_assets(cap: float, asset: Integers, plan: Plan, symbols: Indices) -> None:
+def cap_assets(cap: float, groups: Integers, plan: Plan, symbols: Indices) -> None:
     """One underlying over all its symbols."""
     if cap == np.inf:
         return
     if len(symbols) == 1:  # known when compiled: one symbol is its own group
         cap_symbols(cap, plan, symbols)
         return
-    groups = len(plan.group_planned)
-    sum_groups(asset, groups, plan, symbols)
-    for g in range(groups):
+    count = len(plan.group_planned)
+    sum_groups(ASSET, groups, count, plan, symbols)
+    for g in range(count):
         plan.group_planned[g] = factor_for(cap, plan.group_planned[g], plan.group_fixed[g])
     for s in range(len(symbols)):
-        if plan.planned[s] and plan.group_planned[asset[s]] < 1.0:
-            shrink(s, plan.group_planned[asset[s]], plan)
+        factor = plan.group_planned[groups[s, ASSET]]
+        if plan.fields[s, PLANNED] and factor < 1.0:
+            shrink(s, factor, plan)
 
 
 @engine_jit
-def cap_classes(caps: Floats, asset_class: Integers, plan: Plan, symbols: Indices) -> None:
+def cap_classes(caps: Floats, groups: Integers, plan: Plan, symbols: Indices) -> None:
     """One asset class, each with a cap of its own (infinity: none)."""
     if len(symbols) == 1:
-        cap_symbols(caps[asset_class[0]], plan, symbols)
+        cap_symbols(caps[groups[0, CLASS]], plan, symbols)
         return
-    sum_groups(asset_class, len(caps), plan, symbols)
+    sum_groups(CLASS, groups, len(caps), plan, symbols)
     for g in range(len(caps)):
         plan.group_planned[g] = factor_for(caps[g], plan.group_planned[g], plan.group_fixed[g])
     for s in range(len(symbols)):
-        if plan.planned[s] and plan.group_planned[asset_class[s]] < 1.0:
-            shrink(s, plan.group_planned[asset_class[s]], plan)
+        factor = plan.group_planned[groups[s, CLASS]]
+        if plan.fields[s, PLANNED] and factor < 1.0:
+            shrink(s, factor, plan)
 
 
 @engine_jit
@@ -84,13 +96,13 @@ def cap_invested(cap: float, plan: Plan, symbols: Indices) -> None:
         return
     planned, held = 0.0, 0.0
     for s in range(len(symbols)):
-        if plan.planned[s]:
-            planned += max(0.0, plan.exposure[s])
+        if plan.fields[s, PLANNED]:
+            planned += max(0.0, plan.figures[s, EXPOSURE])
         else:
-            held += max(0.0, plan.exposure[s])
+            held += max(0.0, plan.figures[s, EXPOSURE])
     factor = factor_for(cap, planned, held)
     for s in range(len(symbols)):
-        if plan.planned[s] and plan.exposure[s] > 0.0 and factor < 1.0:
+        if plan.fields[s, PLANNED] and plan.figures[s, EXPOSURE] > 0.0 and factor < 1.0:
             shrink(s, factor, plan)
 
 
@@ -101,13 +113,13 @@ def cap_gross(cap: float, plan: Plan, symbols: Indices) -> None:
         return
     planned, held = 0.0, 0.0
     for s in range(len(symbols)):
-        if plan.planned[s]:
-            planned += abs(plan.exposure[s])
+        if plan.fields[s, PLANNED]:
+            planned += abs(plan.figures[s, EXPOSURE])
         else:
-            held += abs(plan.exposure[s])
+            held += abs(plan.figures[s, EXPOSURE])
     factor = factor_for(cap, planned, held)
     for s in range(len(symbols)):
-        if plan.planned[s] and factor < 1.0:
+        if plan.fields[s, PLANNED] and factor < 1.0:
             shrink(s, factor, plan)
 
 
@@ -117,7 +129,7 @@ def scale_drawdown(factor: float, plan: Plan, symbols: Indices) -> None:
     if factor == 1.0:
         return
     for s in range(len(symbols)):
-        if plan.planned[s]:
+        if plan.fields[s, PLANNED]:
             shrink(s, factor, plan)
 
 

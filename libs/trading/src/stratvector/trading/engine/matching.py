@@ -8,7 +8,12 @@ import numpy as np
 
 from stratvector.trading.engine.arithmetic import LOTS_MAX, round_to_grid, whole
 from stratvector.trading.engine.compiling import engine_jit
-from stratvector.trading.engine.state import MICRO, Rules
+from stratvector.trading.engine.state import (
+    LOT_SIZE,
+    MICRO,
+    PRICE_UNITS,
+    Rules,
+)
 
 
 @engine_jit
@@ -32,10 +37,10 @@ def match_market(
     """
     if not open_price > 0.0:
         return 0, 0.0, 0
-    filled = volume_cap(lots, volume, rules.lot_size[s], rules.volume_limit)
+    filled = volume_cap(lots, volume, rules.grid[s, LOT_SIZE], rules.volume_limit)
     drift = rules.slippage if lots > 0 else -rules.slippage
-    price = round_to_grid(open_price * (1.0 + drift), rules.price_units[s])
+    price = round_to_grid(open_price * (1.0 + drift), rules.grid[s, PRICE_UNITS])
     if filled == 0 or not price > 0.0:
         return 0, 0.0, 0
-    notional = abs(filled) * (rules.lot_size[s] * price)
+    notional = abs(filled) * (rules.grid[s, LOT_SIZE] * price)
     return filled, price, whole(round_to_grid(notional * rules.commission * MICRO, 1.0))

@@ -5,7 +5,26 @@ A cross settles in the decision at the mark, free of cost. The net order's parts
 
 from stratvector.trading.engine.allocation import apportion
 from stratvector.trading.engine.compiling import engine_jit
-from stratvector.trading.engine.state import HALTED, Book, Indices, Plan, Rules
+from stratvector.trading.engine.state import (
+    Book,
+    CANCEL,
+    CROSSED,
+    CROSS_PART,
+    HALTED,
+    Indices,
+    LOT_SIZE,
+    MODEL_LOTS,
+    MODEL_TARGET,
+    ORDER,
+    ORDER_PART,
+    OUTCOME,
+    PLANNED,
+    POSITION,
+    Plan,
+    Rules,
+    TARGET,
+    WORKING,
+)
 from stratvector.trading.engine.targets import (
     BELOW_BAND,
     HALTED_OUTCOME,
@@ -19,66 +38,66 @@ def cross_models(s: int, plan: Plan, models: Indices) -> None:
     """Split the models' wishes (order_parts, signed lots of any sign) into crosses and what is left of one sign."""
     buys, sells = 0, 0
     for m in range(len(models)):
-        buys += max(0, plan.order_parts[m, s])
-        sells += max(0, -plan.order_parts[m, s])
+        buys += max(0, plan.cells[s, m, ORDER_PART])
+        sells += max(0, -plan.cells[s, m, ORDER_PART])
     matched = min(buys, sells)
-    plan.crossed[s] = matched > 0
+    plan.fields[s, CROSSED] = matched > 0
     if matched == 0:
         return
     larger = 1 if buys >= sells else -1
     for m in range(len(models)):
-        wish = plan.order_parts[m, s]
+        wish = plan.cells[s, m, ORDER_PART]
         plan.share[m] = wish if wish * larger > 0 else 0
     apportion(larger * matched, plan.share, plan.part, models)
     for m in range(len(models)):
-        wish = plan.order_parts[m, s]
+        wish = plan.cells[s, m, ORDER_PART]
         crossed = plan.part[m] if wish * larger > 0 else wish
-        plan.cross_parts[m, s] = crossed
-        plan.order_parts[m, s] = wish - crossed
+        plan.cells[s, m, CROSS_PART] = crossed
+        plan.cells[s, m, ORDER_PART] = wish - crossed
 
 
 @engine_jit
 def cut_order(s: int, lots: int, plan: Plan, models: Indices) -> None:
     """Make the symbol's order smaller (same sign, or zero), pro rata over the models."""
-    if lots == plan.order_lots[s]:
+    if lots == plan.fields[s, ORDER]:
         return
     for m in range(len(models)):
-        plan.share[m] = plan.order_parts[m, s]
+        plan.share[m] = plan.cells[s, m, ORDER_PART]
         plan.part[m] = 0
     if lots != 0:
         apportion(lots, plan.share, plan.part, models)
     for m in range(len(models)):
-        plan.order_parts[m, s] = plan.part[m]
-    plan.order_lots[s] = lots
+        plan.cells[s, m, ORDER_PART] = plan.part[m]
+    plan.fields[s, ORDER] = lots
 
 
 @engine_jit
 def plan_order(s: int, value: float, book: Book, rules: Rules, plan: Plan, models: Indices) -> bool:
     """The symbol's order from target and position. True if it is held back, so that the caps need another look."""
     halted = plan.flags[HALTED] == 1
-    if halted and book.working[s] != 0:
-        plan.cancel[s] = True
-    delta = plan.target_lots[s] - book.position[s]
+    if halted and book.lots[s, WORKING] != 0:
+        plan.fields[s, CANCEL] = True
+    delta = plan.fields[s, TARGET] - book.lots[s, POSITION]
     wishes = 0
     for m in range(len(models)):
-        wish = plan.model_target[m, s] - book.model_lots[m, s]
-        plan.order_parts[m, s] = wish
-        plan.cross_parts[m, s] = 0
+        wish = plan.cells[s, m, MODEL_TARGET] - book.cells[s, m, MODEL_LOTS]
+        plan.cells[s, m, ORDER_PART] = wish
+        plan.cells[s, m, CROSS_PART] = 0
         wishes += abs(wish)
-    plan.crossed[s] = False
+    plan.fields[s, CROSSED] = False
     if wishes == 0:
-        plan.outcome[s] = HALTED_OUTCOME if halted else plan.outcome[s]
+        plan.fields[s, OUTCOME] = HALTED_OUTCOME if halted else plan.fields[s, OUTCOME]
         return False
     cross_models(s, plan, models)
-    plan.order_lots[s] = delta
+    plan.fields[s, ORDER] = delta
     if delta == 0:
         return False
-    notional = abs(delta) * rules.lot_size[s] * book.mark[s]
+    notional = abs(delta) * rules.grid[s, LOT_SIZE] * book.mark[s]
     if not halted and notional < rules.no_trade_band * value:
         cut_order(s, 0, plan, models)
-        plan.outcome[s] = BELOW_BAND
+        plan.fields[s, OUTCOME] = BELOW_BAND
         return True
-    plan.outcome[s] = ORDERED
+    plan.fields[s, OUTCOME] = ORDERED
     return False
 
 
@@ -89,13 +108,13 @@ def plan_orders(
     """Orders of all planned symbols. True if any was held back."""
     held_back = False
     for s in range(len(symbols)):
-        if plan.planned[s] and plan.outcome[s] == NO_CHANGE:
+        if plan.fields[s, PLANNED] and plan.fields[s, OUTCOME] == NO_CHANGE:
             if plan_order(s, value, book, rules, plan, models):
                 held_back = True
-        elif plan.planned[s]:
+        elif plan.fields[s, PLANNED]:
             held_back = True
-            plan.crossed[s] = False
+            plan.fields[s, CROSSED] = False
             for m in range(len(models)):
-                plan.order_parts[m, s] = 0
-                plan.cross_parts[m, s] = 0
+                plan.cells[s, m, ORDER_PART] = 0
+                plan.cells[s, m, CROSS_PART] = 0
     return held_back

@@ -1,11 +1,13 @@
 """A model's weights over time: `decide` folded over the feature rows, in a scan of its own.
 
-`decide` never sees the account, so the weights are computed first and the engine's loop takes them as an array.
-It is passed as a first-class function type: numba finds such a scan in its disk cache, one compile for all strategies.
+`decide` never sees the account, so the weights are computed first and the engine's loop takes them
+as an array. It is passed as a first-class function type: numba finds such a scan in its disk cache,
+one compile for all strategies.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -33,7 +35,7 @@ _SCAN = types.void(
 
 
 class Scan(NamedTuple):
-    """weights, confidence: float64[T, symbols]; states: float64[T, K], the memory after each close."""
+    """weights, confidence : float64[T, symbols]. states : float64[T, K], memory after each close."""
 
     weights: NDArray[np.float64]
     confidence: NDArray[np.float64]
@@ -41,8 +43,12 @@ class Scan(NamedTuple):
 
 
 def decide_jit(function: Callable[..., None]) -> Callable[..., None]:
-    """Compile a strategy's decide(state, row, parameters, weights, confidence) to the one signature."""
-    compiled: Callable[..., None] = numba.njit(DECIDE, cache=True, error_model="numpy")(function)
+    """Compile a decide(state, row, parameters, weights, confidence) to the one signature.
+
+    It is cached on disk unless it was typed at a prompt or in a notebook, where it has no file.
+    """
+    cache = Path(function.__code__.co_filename).is_file()
+    compiled: Callable[..., None] = numba.njit(DECIDE, cache=cache, error_model="numpy")(function)
     return compiled
 
 
@@ -65,7 +71,10 @@ def run_scan(
     state: NDArray[np.float64],
     first: int,
 ) -> Scan:
-    """Fold `decide` over rows[first:]; earlier closes are warm-up with weight 0. `state` is advanced in place."""
+    """Fold `decide` over rows[first:]; closes before it are warm-up with weight 0.
+
+    `state` is advanced in place.
+    """
     closes, symbols = rows.shape[0], rows.shape[1]
     result = Scan(
         np.zeros((closes, symbols)), np.zeros((closes, symbols)), np.zeros((closes, len(state)))

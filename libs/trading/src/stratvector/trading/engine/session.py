@@ -7,7 +7,15 @@ import numpy as np
 from stratvector.trading.engine import journal as journals
 from stratvector.trading.engine.account import gross_exposure
 from stratvector.trading.engine.compiling import engine_jit
-from stratvector.trading.engine.state import Book, Floats, Indices, Market, Plan, Rules
+from stratvector.trading.engine.state import (
+    Book,
+    FILL_LOTS,
+    Floats,
+    Indices,
+    Market,
+    Plan,
+    Rules,
+)
 from stratvector.trading.engine.step import step
 
 
@@ -29,7 +37,7 @@ def run_recorded(
     for t in range(first, stop):
         value = step(t, market, weights, multipliers, book, rules, plan, symbols, models)
         journals.write(t, value, market, journal, book, plan, symbols, models)
-        journal.gross[t] = gross_exposure(book, rules.lot_size, symbols)
+        journal.gross[t] = gross_exposure(book, rules.grid, symbols)
 
 
 @engine_jit
@@ -49,7 +57,7 @@ def run_bare(
     for t in range(len(equity)):
         equity[t] = step(t, market, weights, multipliers, book, rules, plan, symbols, models)
         for s in range(len(symbols)):
-            if plan.fill_lots[s] != 0:
+            if plan.fields[s, FILL_LOTS] != 0:
                 fills += 1
     return fills
 

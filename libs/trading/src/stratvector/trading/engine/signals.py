@@ -1,7 +1,19 @@
 """Weights become effective exposures per model, with a memory of the last good weight."""
 
 from stratvector.trading.engine.compiling import engine_jit
-from stratvector.trading.engine.state import Book, Floats, Indices, Market, Plan, Rules
+from stratvector.trading.engine.state import (
+    Book,
+    EXPOSURE,
+    Floats,
+    Indices,
+    MISSING,
+    Market,
+    PLANNED,
+    Plan,
+    REASON,
+    Rules,
+    SCALE,
+)
 
 KEPT_CLOSES_MAX = 3  # a NaN or late weight keeps the previous target for so many closes, then 0
 FRESH, KEPT, EXPIRED = 0, 1, 2  # reasons.WeightReason
@@ -18,15 +30,15 @@ def hold_weights(
                 continue
             weight = weights[t, m, s]
             if weight == weight:
-                book.held_weight[m, s] = weight
-                book.missing[m, s] = 0
-                plan.weight_reason[m, s] = FRESH
+                book.held_weight[s, m] = weight
+                book.cells[s, m, MISSING] = 0
+                plan.cells[s, m, REASON] = FRESH
             else:
-                book.missing[m, s] += 1
-                plan.weight_reason[m, s] = KEPT
-                if book.missing[m, s] > KEPT_CLOSES_MAX:
-                    book.held_weight[m, s] = 0.0
-                    plan.weight_reason[m, s] = EXPIRED
+                book.cells[s, m, MISSING] += 1
+                plan.cells[s, m, REASON] = KEPT
+                if book.cells[s, m, MISSING] > KEPT_CLOSES_MAX:
+                    book.held_weight[s, m] = 0.0
+                    plan.cells[s, m, REASON] = EXPIRED
 
 
 @engine_jit
@@ -35,14 +47,14 @@ def net_models(
 ) -> None:
     """weight x budget x multiplier (float64[T, M]), clipped per model and symbol, then net over the models."""
     for s in range(len(symbols)):
-        if plan.planned[s]:
-            plan.exposure[s] = 0.0
-            plan.scale[s] = 1.0
+        if plan.fields[s, PLANNED]:
+            plan.figures[s, EXPOSURE] = 0.0
+            plan.figures[s, SCALE] = 1.0
     for m in range(len(models)):
         budget = rules.budget[m] * multipliers[t, m]
         for s in range(len(symbols)):
-            if plan.planned[s]:
-                wanted = book.held_weight[m, s] * budget
+            if plan.fields[s, PLANNED]:
+                wanted = book.held_weight[s, m] * budget
                 wanted = min(max(wanted, -rules.position_cap), rules.position_cap)
-                plan.effective[m, s] = wanted
-                plan.exposure[s] += wanted
+                plan.effective[s, m] = wanted
+                plan.figures[s, EXPOSURE] += wanted

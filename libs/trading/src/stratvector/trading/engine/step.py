@@ -19,7 +19,24 @@ from stratvector.trading.engine.matching import match_market
 from stratvector.trading.engine.planning import plan_orders
 from stratvector.trading.engine.room import check_orders
 from stratvector.trading.engine.signals import hold_weights
-from stratvector.trading.engine.state import Book, Floats, Indices, Market, Plan, Rules
+from stratvector.trading.engine.state import (
+    Book,
+    CANCEL,
+    CROSSED,
+    EXPIRED,
+    FILL_COMMISSION,
+    FILL_LOTS,
+    FILL_PRICE,
+    Floats,
+    Indices,
+    Market,
+    ORDER,
+    ORDER_PART,
+    PLANNED,
+    Plan,
+    Rules,
+    WORKING,
+)
 from stratvector.trading.engine.targets import apply_stages, choose_symbols, round_target
 
 
@@ -29,19 +46,19 @@ def match_close(
 ) -> None:
     """Match and settle the working orders of the symbols that close at t; what is not filled expires."""
     for s in range(len(symbols)):
-        plan.fill_lots[s] = 0
-        plan.expired[s] = 0
-        if book.working[s] == 0 or not market.closing[t, s]:
+        plan.fields[s, FILL_LOTS] = 0
+        plan.fields[s, EXPIRED] = 0
+        if book.lots[s, WORKING] == 0 or not market.closing[t, s]:
             continue
         lots, price, commission = match_market(
-            book.working[s], market.open[t, s], market.volume[t, s], s, rules
+            book.lots[s, WORKING], market.open[t, s], market.volume[t, s], s, rules
         )
         if lots != 0:
-            plan.fill_lots[s] = lots
-            plan.fill_price[s] = price
-            plan.fill_commission[s] = commission
+            plan.fields[s, FILL_LOTS] = lots
+            plan.figures[s, FILL_PRICE] = price
+            plan.fields[s, FILL_COMMISSION] = commission
             settle_fill(s, lots, price, commission, book, rules, plan, models)
-        plan.expired[s] = book.working[s]
+        plan.fields[s, EXPIRED] = book.lots[s, WORKING]
         release(s, book, models)
 
 
@@ -61,7 +78,7 @@ def observe(
     A recovering owner calls this for closes whose decision it adopts, and then `place`.
     """
     mark_close(t, market, book, symbols)
-    value = equity(book, rules.lot_size, symbols)
+    value = equity(book, rules.grid, symbols)
     trip_breakers(market.day[t], value, book, rules, plan)
     hold_weights(t, market, weights, book, plan, symbols, models)
     return value
@@ -84,7 +101,7 @@ def decide(
         return
     apply_stages(t, value, multipliers, book, rules, plan, symbols, models)
     for s in range(len(symbols)):
-        if plan.planned[s]:
+        if plan.fields[s, PLANNED]:
             round_target(s, value, book, rules, plan, models)
     held_back = plan_orders(value, book, rules, plan, symbols, models)
     check_orders(held_back, value, book, rules, plan, symbols, models)
@@ -94,16 +111,16 @@ def decide(
 def place(book: Book, rules: Rules, plan: Plan, symbols: Indices, models: Indices) -> None:
     """Let the plan take effect: cancels release, crosses settle, orders are working."""
     for s in range(len(symbols)):
-        if not plan.planned[s]:
+        if not plan.fields[s, PLANNED]:
             continue
-        if plan.cancel[s]:
+        if plan.fields[s, CANCEL]:
             release(s, book, models)
-        if len(models) > 1 and plan.crossed[s]:
+        if len(models) > 1 and plan.fields[s, CROSSED]:
             settle_cross(s, book, rules, plan, models)
-        if plan.order_lots[s] != 0:
-            book.working[s] = plan.order_lots[s]
+        if plan.fields[s, ORDER] != 0:
+            book.lots[s, WORKING] = plan.fields[s, ORDER]
             for m in range(len(models)):
-                book.order_parts[m, s] = plan.order_parts[m, s]
+                book.cells[s, m, ORDER_PART] = plan.cells[s, m, ORDER_PART]
 
 
 @engine_jit

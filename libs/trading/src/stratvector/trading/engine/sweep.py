@@ -5,6 +5,7 @@ from numba import prange
 
 from stratvector.trading.engine.session import run_bare
 from stratvector.trading.engine.state import (
+    ASSET,
     Floats,
     Indices,
     Integers,
@@ -32,7 +33,7 @@ def run_columns(
     equity : float64[columns, T], out. fills : int64[columns], out: executions per column.
     A column's result does not depend on the others, nor on the number of threads.
     """
-    groups = max(len(rules.class_cap), rules.asset.max() + 1)
+    groups = max(len(rules.class_cap), rules.groups[:, ASSET].max() + 1)
     for column in prange(weights.shape[0]):
         book = new_book(len(symbols), len(models), cash)
         plan = new_plan(len(symbols), len(models), groups, None)

@@ -14,19 +14,32 @@ from stratvector.trading.engine.arithmetic import LOTS_MAX, whole
 from stratvector.trading.engine.compiling import engine_jit
 from stratvector.trading.engine.signals import net_models
 from stratvector.trading.engine.state import (
-    HALTED,
     Book,
+    CANCEL,
+    EXPOSURE,
     Floats,
+    HALTED,
     Indices,
+    LOT_SIZE,
+    MODEL_LOTS,
+    MODEL_TARGET,
     Market,
+    ORDER,
+    OUTCOME,
+    PLANNED,
+    POSITION,
     Plan,
+    RESTRICTED_FLAG,
     Rules,
+    SCALE,
+    TARGET,
+    WORKING,
 )
 
 # reasons.Outcome as plain integers, for the compiled code
 NOT_PLANNED, ORDERED, NO_CHANGE, BELOW_BAND, STALE, NO_PRICE = 0, 1, 2, 3, 4, 5
 NO_EQUITY, TOO_LARGE, NO_ROOM, REDUCE_ONLY_OUTCOME, HALTED_OUTCOME, RESTRICTED = 6, 7, 8, 9, 10, 11
-WORKING = 12
+WORKING_OUTCOME = 12
 
 
 @engine_jit
@@ -38,7 +51,7 @@ def admit(t: int, s: int, value: float, market: Market, book: Book, rules: Rules
     halted = plan.flags[HALTED] == 1
     if not (halted or market.closing[t, s]):
         return NOT_PLANNED
-    if rules.restricted[s]:
+    if rules.groups[s, RESTRICTED_FLAG]:
         return RESTRICTED
     if not halted and not market.close[t, s] > 0.0:
         return STALE
@@ -46,8 +59,8 @@ def admit(t: int, s: int, value: float, market: Market, book: Book, rules: Rules
         return NO_PRICE
     if not halted and not (value > 0.0 and value < np.inf):
         return NO_EQUITY
-    if book.working[s] != 0 and not (halted and book.position[s] + book.working[s] != 0):
-        return WORKING
+    if book.lots[s, WORKING] != 0 and not (halted and book.lots[s, POSITION] + book.lots[s, WORKING] != 0):
+        return WORKING_OUTCOME
     return NO_CHANGE
 
 
@@ -58,27 +71,27 @@ def choose_symbols(
     """Mark what is planned; held symbols enter the limits at their mark with working orders. True if any is planned."""
     any_planned = False
     for s in range(len(symbols)):
-        plan.outcome[s] = admit(t, s, value, market, book, rules, plan)
-        plan.planned[s] = plan.outcome[s] == NO_CHANGE
-        plan.order_lots[s] = 0
-        plan.cancel[s] = False
-        if plan.planned[s]:
+        plan.fields[s, OUTCOME] = admit(t, s, value, market, book, rules, plan)
+        plan.fields[s, PLANNED] = plan.fields[s, OUTCOME] == NO_CHANGE
+        plan.fields[s, ORDER] = 0
+        plan.fields[s, CANCEL] = False
+        if plan.fields[s, PLANNED]:
             any_planned = True
         else:
-            lots = book.position[s] + book.working[s]
-            plan.target_lots[s] = lots
-            plan.exposure[s] = 0.0
+            lots = book.lots[s, POSITION] + book.lots[s, WORKING]
+            plan.fields[s, TARGET] = lots
+            plan.figures[s, EXPOSURE] = 0.0
             if lots != 0 and value > 0.0:
-                plan.exposure[s] = lots * rules.lot_size[s] * book.mark[s] / value
+                plan.figures[s, EXPOSURE] = lots * rules.grid[s, LOT_SIZE] * book.mark[s] / value
     return any_planned
 
 
 @engine_jit
-def record(stage: int, stages: Any, exposure: Floats, symbols: Indices) -> None:
+def record(stage: int, stages: Any, figures: Floats, symbols: Indices) -> None:
     """Keep the exposures that a stage left; compiled away where nothing is recorded (stages is None)."""
     if stages is not None:
         for s in range(len(symbols)):
-            stages[stage, s] = exposure[s]
+            stages[stage, s] = figures[s, EXPOSURE]
 
 
 @engine_jit
@@ -94,47 +107,47 @@ def apply_stages(
 ) -> None:
     """The stages between weights and lots, in the order of `reasons.Stage`."""
     net_models(t, multipliers, book, rules, plan, symbols, models)
-    record(0, plan.stages, plan.exposure, symbols)
+    record(0, plan.stages, plan.figures, symbols)
     limits.cap_symbols(rules.symbol_cap, plan, symbols)
-    record(1, plan.stages, plan.exposure, symbols)
-    limits.cap_assets(rules.asset_cap, rules.asset, plan, symbols)
-    record(2, plan.stages, plan.exposure, symbols)
-    limits.cap_classes(rules.class_cap, rules.asset_class, plan, symbols)
-    record(3, plan.stages, plan.exposure, symbols)
+    record(1, plan.stages, plan.figures, symbols)
+    limits.cap_assets(rules.asset_cap, rules.groups, plan, symbols)
+    record(2, plan.stages, plan.figures, symbols)
+    limits.cap_classes(rules.class_cap, rules.groups, plan, symbols)
+    record(3, plan.stages, plan.figures, symbols)
     limits.cap_invested(rules.invested_cap, plan, symbols)
-    record(4, plan.stages, plan.exposure, symbols)
+    record(4, plan.stages, plan.figures, symbols)
     limits.cap_gross(rules.gross_cap, plan, symbols)
-    record(5, plan.stages, plan.exposure, symbols)
-    if value > 0.0:
+    record(5, plan.stages, plan.figures, symbols)
+    if rules.capital_cap < np.inf and value > 0.0:
         limits.cap_gross(rules.capital_cap / value, plan, symbols)
-    record(6, plan.stages, plan.exposure, symbols)
+    record(6, plan.stages, plan.figures, symbols)
     limits.scale_drawdown(plan.factor[0], plan, symbols)
-    record(7, plan.stages, plan.exposure, symbols)
+    record(7, plan.stages, plan.figures, symbols)
 
 
 @engine_jit
 def round_target(s: int, value: float, book: Book, rules: Rules, plan: Plan, models: Indices) -> None:
     """The symbol's target in whole lots, toward zero, and its parts per model."""
-    per_lot = value / (book.mark[s] * rules.lot_size[s]) if value > 0.0 else 0.0
+    per_lot = value / (book.mark[s] * rules.grid[s, LOT_SIZE]) if value > 0.0 else 0.0
     total = 0.0
     for m in range(len(models)):
-        total += plan.effective[m, s] * plan.scale[s] * per_lot
+        total += plan.effective[s, m] * plan.figures[s, SCALE] * per_lot
     if not abs(total) < LOTS_MAX:
-        plan.outcome[s] = TOO_LARGE
-        plan.target_lots[s] = book.position[s] + book.working[s]
+        plan.fields[s, OUTCOME] = TOO_LARGE
+        plan.fields[s, TARGET] = book.lots[s, POSITION] + book.lots[s, WORKING]
         for m in range(len(models)):
-            plan.model_target[m, s] = book.model_lots[m, s]
+            plan.cells[s, m, MODEL_TARGET] = book.cells[s, m, MODEL_LOTS]
         return
     target = whole(total)
-    plan.target_lots[s] = target
+    plan.fields[s, TARGET] = target
     if len(models) == 1:
-        plan.model_target[0, s] = target
+        plan.cells[s, 0, MODEL_TARGET] = target
         return
     for m in range(len(models)):
-        wanted = plan.effective[m, s] * plan.scale[s] * per_lot
+        wanted = plan.effective[s, m] * plan.figures[s, SCALE] * per_lot
         floor = np.floor(wanted)
         plan.part[m] = whole(floor)
         plan.fraction[m] = wanted - floor
     whole_lots(target, plan.fraction, plan.part, models)
     for m in range(len(models)):
-        plan.model_target[m, s] = plan.part[m]
+        plan.cells[s, m, MODEL_TARGET] = plan.part[m]
