@@ -35,7 +35,7 @@ _SCAN = types.void(
 
 
 class Scan(NamedTuple):
-    """weights, confidence : float64[T, symbols]. states : float64[T, K], memory after each close."""
+    """weights, confidence : float64[T, symbols]. states : float64[T, K], after each close."""
 
     weights: NDArray[np.float64]
     confidence: NDArray[np.float64]
