@@ -81,6 +81,17 @@ def test_a_standstill_says_what_every_process_waits_for() -> None:
         world.run(until=["risk"])
 
 
+def test_a_loop_that_stores_nothing_is_a_standstill() -> None:
+    async def spins(ports: Ports) -> None:
+        while True:
+            await ports.bus.last(SUBJECT)
+
+    world = World(effects_max=1_000)
+    world.add("risk", lambda ports: Tasks([spins(ports)]))
+    with pytest.raises(Stalled, match="no progress in 1,000 effects"):
+        world.run(until=["risk"])
+
+
 def test_a_service_that_was_never_added_is_a_standstill() -> None:
     with pytest.raises(Stalled, match="nothing is left to happen"):
         World().run(until=["risk"])

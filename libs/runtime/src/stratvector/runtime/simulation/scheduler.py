@@ -51,7 +51,7 @@ class Scheduler:
         supervisor: Supervisor,
         dice: Dice | None,
         horizon_seconds: float,
-        effects_max: int = 1_000_000,
+        effects_max: int,
     ) -> None:
         self.now = 0.0
         self.seen: Counter[tuple[str, str]] = Counter()

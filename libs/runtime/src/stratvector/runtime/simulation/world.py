@@ -51,9 +51,11 @@ class Stalled(SimulationError):
 class World:
     """Add services, run, then look at the bus.
 
-    seed : decides every fault and every tie. faults, plans : what may go wrong, and what must.
-    crashes : how often a service was killed at a kind of effect, "before" or "after". losses : how
-    often each service lost a lane.
+    seed : decides every fault and every tie.
+    faults, plans : what may go wrong, and what must.
+    horizon_seconds, effects_max : how long, and how many effects, without progress are a standstill.
+    crashes : how often a service was killed at a kind of effect, "before" or "after".
+    losses : how often each service lost a lane.
     """
 
     def __init__(
@@ -62,11 +64,12 @@ class World:
         faults: Faults | None = None,
         plans: Iterable[Plan] = (),
         horizon_seconds: float = 600.0,
+        effects_max: int = 1_000_000,
     ) -> None:
         faults, plans = faults or Faults.none(), tuple(plans)
         calm = faults == Faults.none()
         self._dice = None if calm and not plans else Dice(seed, faults, plans)
-        self.scheduler = Scheduler(self, self._dice, horizon_seconds)
+        self.scheduler = Scheduler(self, self._dice, horizon_seconds, effects_max)
         self.bus = SimulatedBus(self.scheduler)
         self.key_value = SimulatedKeyValue()
         self.crashes: Counter[tuple[str, str, str]] = Counter()
