@@ -53,7 +53,7 @@ class World:
 
     seed : decides every fault and every tie.
     faults, plans : what may go wrong, and what must.
-    horizon_seconds, effects_max : how long, and how many effects, without progress are a standstill.
+    horizon_seconds, effects_max : without progress for so long, or so many, it is a standstill.
     crashes : how often a service was killed at a kind of effect, "before" or "after".
     losses : how often each service lost a lane.
     """
