@@ -1,0 +1,80 @@
+"""One strategy over one panel of bars: the shortest way to a result."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+import numpy as np
+
+from stratvector.backtest.result import ALWAYS_OPEN, Result, result_of
+from stratvector.trading import replay
+from stratvector.trading.bars import Bars
+from stratvector.trading.instruments import Instrument
+from stratvector.trading.portfolio import Costs, ModelAllocation, Portfolio, RiskLimits, Universe
+from stratvector.trading.session import History, Session
+from stratvector.trading.strategy import Strategy
+from stratvector.trading.timestamps import NANOSECONDS_PER_DAY, Nanoseconds
+
+NO_LEVERAGE = RiskLimits(gross=1.0)
+LOT_SIZE = Decimal("0.0001")
+PRICE_PRECISION = 8
+
+
+class Backtest:
+    """A strategy that trades all symbols of some bars with the whole account.
+
+    bars : the close times are the schedule; a bar opens when the one before it closes.
+    cash : initial, base currency. costs : Costs() charges 0.1 % commission and 0.05 % slippage.
+    limits : no leverage unless they say so.
+    instruments : per symbol; one that is not named trades in ten-thousandths, to 8 decimals.
+
+    Raises ValueError for bars without a close and for numbers that break a rule.
+    """
+
+    def __init__(
+        self,
+        bars: Bars,
+        strategy: Strategy,
+        *,
+        cash: float | Decimal = 100_000,
+        costs: Costs | None = None,
+        limits: RiskLimits = NO_LEVERAGE,
+        instruments: Mapping[str, Instrument] | None = None,
+    ) -> None:
+        if not len(bars):
+            raise ValueError("a backtest needs bars of at least one close")
+        universe = Universe(
+            "bars", "own", _calendar(bars.close_times), _traded(bars, instruments or {})
+        )
+        portfolio = Portfolio(
+            "backtest",
+            "simulated",
+            Decimal(str(cash)),
+            (universe,),
+            (ModelAllocation(strategy.name, universe.name, 1.0),),
+            limits,
+            costs or Costs(),
+        )
+        first = bars.close_times[:1]
+        history = History(bars, np.concatenate([first, bars.close_times[:-1]]))
+        self.session = Session(
+            portfolio, int(first[0]), {universe.name: history}, {strategy.name: strategy}
+        )
+
+    def run(self, progress: replay.Progress | None = None) -> Result:
+        """Run it; the same bars, strategy and numbers give the same result to the bit."""
+        return result_of(replay.run(self.session, progress))
+
+
+def _traded(bars: Bars, instruments: Mapping[str, Instrument]) -> tuple[Instrument, ...]:
+    return tuple(
+        instruments.get(symbol)
+        or Instrument(symbol, symbol, "any", PRICE_PRECISION, LOT_SIZE)
+        for symbol in bars.symbols
+    )
+
+
+def _calendar(close_times: Nanoseconds) -> str:
+    """24/7 if the bars close on every day of the week, which decides how metrics annualise."""
+    # A close at midnight ends the day before.
+    weekdays = np.unique((close_times - 1) // NANOSECONDS_PER_DAY % 7)
+    return ALWAYS_OPEN if len(weekdays) == 7 else "sessions"

@@ -1,0 +1,149 @@
+"""Result: everything that a run gave, read off its ledger entries; the same for every driver."""
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from stratvector.backtest.frames import (
+    equity_frame,
+    executions,
+    fills_frame,
+    orders_frame,
+    trades_frame,
+)
+from stratvector.backtest.metrics import (
+    MetricsInput,
+    SignedFill,
+    compute_metrics,
+    round_trips,
+)
+from stratvector.backtest.record import ledger_entries
+from stratvector.trading.ledger import LedgerEntry
+from stratvector.trading.reasons import Outcome as PlanOutcome
+from stratvector.trading.replay import Outcome
+from stratvector.trading.session import Session
+
+ALWAYS_OPEN = "24/7"
+NOT_REJECTED = frozenset({PlanOutcome.NOT_PLANNED, PlanOutcome.ORDERED, PlanOutcome.NO_CHANGE})
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """One model's share of a run. profit : base currency, net of commission; fills that it shared."""
+
+    name: str
+    profit: float
+    commission: float
+    fills: int
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A finished run.
+
+    entries : the ledger, one entry per decided close, at least one.
+    bars, signals : messages from the session's start on: one per universe and close, one per model
+        and close of its universe.
+    """
+
+    session: Session
+    entries: tuple[LedgerEntry, ...]
+    bars: int
+    signals: int
+
+    @cached_property
+    def orders(self) -> pl.DataFrame:
+        """Approved orders; see `frames.orders_frame`."""
+        return orders_frame(self.entries, self.session.portfolio)
+
+    @cached_property
+    def fills(self) -> pl.DataFrame:
+        """Executions; see `frames.fills_frame`."""
+        return fills_frame(self.entries, self.session.portfolio)
+
+    @cached_property
+    def equity(self) -> pl.DataFrame:
+        """The account after each close; see `frames.equity_frame`."""
+        return equity_frame(self.entries, self.session.portfolio)
+
+    @cached_property
+    def trades(self) -> pl.DataFrame:
+        """Round trips at average cost."""
+        return trades_frame(round_trips(self._signed_fills))
+
+    @cached_property
+    def metrics(self) -> dict[str, float]:
+        """Every metric by key, undefined is NaN; see `metrics.compute_metrics`."""
+        decisions = [entry.decision for entry in self.entries]
+        equity = np.array([d.equity for d in decisions])
+        gross = np.array([d.gross_exposure for d in decisions])
+        return compute_metrics(
+            MetricsInput(
+                close_times=np.array([d.close_time for d in decisions], dtype=np.int64),
+                equity=equity,
+                trades_every_day=self.trades_every_day,
+                fills=self._signed_fills,
+                gross_exposure=gross / np.where(equity > 0.0, equity, np.nan),
+            )
+        )
+
+    @property
+    def trades_every_day(self) -> bool:
+        """Whether a universe never shuts; returns are then annualised by 365, else by 252."""
+        return any(u.calendar == ALWAYS_OPEN for u in self.session.portfolio.universes)
+
+    @property
+    def final_equity(self) -> float:
+        """Equity at the last close, base currency, as the engine computed it."""
+        return self.entries[-1].decision.equity
+
+    @cached_property
+    def rejections(self) -> dict[str, int]:
+        """How often a planned symbol ended without an order, by reason, the most frequent first."""
+        counts = Counter(
+            symbol.outcome for entry in self.entries for symbol in entry.decision.symbols
+        )
+        listed = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        return {o.name.lower(): count for o, count in listed if o not in NOT_REJECTED}
+
+    @cached_property
+    def models(self) -> tuple[ModelResult, ...]:
+        """Each model's share, in config order; profits add up to the portfolio's."""
+        shared = [
+            sum(1 for entry in self.entries for _, parts in executions(entry) if parts[m])
+            for m in range(len(self.session.portfolio.models))
+        ]
+        return tuple(
+            ModelResult(account.model, float(account.equity), float(account.commission), fills)
+            for account, fills in zip(self.entries[-1].models, shared, strict=True)
+        )
+
+    @cached_property
+    def _signed_fills(self) -> tuple[SignedFill, ...]:
+        """Executions for the metrics, by the time at which the market gave the price."""
+        sizes = {i.symbol: i for i in self.session.portfolio.instruments}
+        events = (event for entry in self.entries for event, _ in executions(entry))
+        return tuple(
+            SignedFill(
+                time=event.fill_time,
+                symbol=event.symbol,
+                quantity=float(sizes[event.symbol].quantity(event.lots)),
+                price=float(event.price),
+                commission=float(event.commission),
+                slippage_cost=float(event.slippage),
+            )
+            for event in sorted(events, key=lambda e: e.fill_time)
+        )
+
+
+def result_of(outcome: Outcome) -> Result:
+    """The result of a compiled run."""
+    session = outcome.session
+    schedule = session.schedule
+    signals = sum(len(schedule.closes_of(m.universe)) for m in session.portfolio.models)
+    return Result(session, ledger_entries(outcome), int(schedule.closes.sum()), signals)
+
+
