@@ -1,0 +1,143 @@
+"""Configuration: all files of a folder, each checked by itself and against the others."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from stratvector.cli.config.bad_config import BadConfig, BadValue, suggestion
+from stratvector.cli.config.documents import read_document
+from stratvector.cli.config.models import ModelSettings, ModelsFile
+from stratvector.cli.config.risk import RiskSection, combined
+from stratvector.cli.config.sections import Checked, checked
+from stratvector.cli.config.system import ModelEntry, SystemFile
+from stratvector.cli.config.universes import UniverseEntry, UniversesFile
+
+MODELS_FILE = "models.yaml"
+UNIVERSES_FILE = "universes.yaml"
+RISK_FOLDER = "risk"
+
+
+@dataclass(frozen=True)
+class TradedModel:
+    """A model of the portfolio that is active, from both files. index : its place in system.yaml."""
+
+    index: int
+    entry: ModelEntry
+    settings: ModelSettings
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What system.yaml and the files beside it say. path : of system.yaml."""
+
+    path: Path
+    system: SystemFile
+    models: ModelsFile
+    universes: UniversesFile
+    risk: RiskSection
+
+    @property
+    def models_path(self) -> Path:
+        """Where the models are described."""
+        return self.path.with_name(MODELS_FILE)
+
+    @property
+    def universes_path(self) -> Path:
+        """Where the universes are described."""
+        return self.path.with_name(UNIVERSES_FILE)
+
+    @cached_property
+    def traded(self) -> tuple[TradedModel, ...]:
+        """The active models in the portfolio's order."""
+        return tuple(
+            TradedModel(index, entry, self.models.models[entry.name])
+            for index, entry in enumerate(self.system.models)
+            if self.models.models[entry.name].active
+        )
+
+    @cached_property
+    def traded_universes(self) -> dict[str, UniverseEntry]:
+        """The universes that an active model trades, in the order of universes.yaml."""
+        wanted = {model.settings.universe for model in self.traded}
+        return {name: u for name, u in self.universes.universes.items() if name in wanted}
+
+    def effective(self) -> dict[str, Any]:
+        """Every value that the portfolio is made of, defaults included, as JSON values."""
+        return {
+            "system": self.system.system.model_dump(mode="json"),
+            "models": [
+                model.entry.model_dump(mode="json") | model.settings.model_dump(mode="json")
+                for model in self.traded
+            ],
+            "universes": {n: u.model_dump(mode="json") for n, u in self.traded_universes.items()},
+            "risk": self.risk.model_dump(mode="json", exclude={"profile"}),
+            "costs": self.system.costs.model_dump(mode="json"),
+        }
+
+
+def hash_of(document: Any) -> str:
+    """SHA-256 of a JSON document, whatever the order of its keys."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_configuration(path: str | Path) -> Configuration:
+    """Read system.yaml at `path`, and models.yaml, universes.yaml and risk/ beside it.
+
+    Raises BadConfig: one sentence with file, key, value and rule.
+    """
+    path = Path(path)
+    system = _read(SystemFile, path, "give one with --config FILE")
+    beside = f"it belongs beside {path.name}"
+    models = _read(ModelsFile, path.with_name(MODELS_FILE), beside)
+    universes = _read(UniversesFile, path.with_name(UNIVERSES_FILE), beside)
+    configuration = Configuration(path, system, models, universes, _risk(path, system.risk))
+    _check(configuration)
+    return configuration
+
+
+def _read(kind: type[Checked], path: Path, needed: str) -> Checked:
+    return checked(kind, path, read_document(path, needed))
+
+
+def _risk(path: Path, own: RiskSection) -> RiskSection:
+    """The limits with their profile worked in."""
+    if own.profile is None:
+        return own
+    place = path.parent / RISK_FOLDER / f"{own.profile}.yaml"
+    profile = _read(RiskSection, place, f"{path}: risk.profile is {own.profile!r}")
+    if profile.profile is not None:
+        raise BadValue(place, "profile", profile.profile, "a profile can't build on another one")
+    return checked(RiskSection, path, combined(profile, own))
+
+
+def _check(configuration: Configuration) -> None:
+    """Every name in one file must stand in the other, once."""
+    seen: set[str] = set()
+    for index, entry in enumerate(configuration.system.models):
+        _check_model(configuration, index, entry)
+        if entry.name in seen:
+            key = f"models[{index}].name"
+            raise BadValue(configuration.path, key, entry.name, "the model is listed twice")
+        seen.add(entry.name)
+    if not configuration.traded:
+        raise BadConfig(f"{configuration.models_path}: no model of the portfolio is active")
+
+
+def _check_model(configuration: Configuration, index: int, entry: ModelEntry) -> None:
+    described = configuration.models.models
+    if entry.name not in described:
+        rule = f"{MODELS_FILE} does not describe it; {suggestion(entry.name, described)}"
+        raise BadValue(configuration.path, f"models[{index}].name", entry.name, rule)
+    settings, universes = described[entry.name], configuration.universes.universes
+    key, path = f"models.{entry.name}", configuration.models_path
+    if settings.universe not in universes:
+        rule = f"{UNIVERSES_FILE} does not hold it; {suggestion(settings.universe, universes)}"
+        raise BadValue(path, f"{key}.universe", settings.universe, rule)
+    held = universes[settings.universe].asset_class
+    if settings.asset_classes and held not in settings.asset_classes:
+        rule = f"universe {settings.universe} holds {held}"
+        raise BadValue(path, f"{key}.asset_classes", list(settings.asset_classes), rule)

@@ -1,0 +1,211 @@
+"""From configuration to a session: bars on their calendars, strategies, and what reports must say."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stratvector.cli.config.bad_config import BadConfig, BadValue, UnusableData
+from stratvector.cli.config.configuration import (
+    Configuration,
+    TradedModel,
+    hash_of,
+    read_configuration,
+)
+from stratvector.cli.config.universes import UniverseEntry
+
+if TYPE_CHECKING:
+    from stratvector.market import Scheduled
+    from stratvector.trading.portfolio import Portfolio, Universe
+    from stratvector.trading.session import Session
+    from stratvector.trading.strategy import Strategy
+
+def load_session(
+    config_path: str | Path,
+    start: str | None = None,
+    end: str | None = None,
+    data: str | None = None,
+) -> "Session":
+    """The session that a configuration describes. Raises BadConfig; see `session_of`."""
+    return session_of(read_configuration(config_path), start, end, data)
+
+
+def session_of(
+    configuration: Configuration,
+    start: str | None = None,
+    end: str | None = None,
+    data: str | None = None,
+) -> "Session":
+    """Bars and strategies of a configuration.
+
+    start, end : instead of the configured ones. data : a CSV or Parquet file that holds the bars
+    of every universe, instead of the configured sources. Raises BadConfig.
+    """
+    from stratvector.trading.session import History, Session
+
+    first, last = _range(configuration, start, end)
+    strategies = {m.entry.name: _strategy(configuration, m) for m in configuration.traded}
+    portfolio = _portfolio(configuration)
+    histories, notes = {}, []
+    for universe in portfolio.universes:
+        warmup = max(
+            strategies[m.entry.name].history - 1
+            for m in configuration.traded
+            if m.settings.universe == universe.name
+        )
+        source = data or configuration.traded_universes[universe.name].source
+        loaded = _bars(configuration, universe, source, (first, last), warmup)
+        provenance = loaded.provenance
+        histories[universe.name] = History(
+            loaded.bars, loaded.open_times, provenance.adjusted, provenance.source
+        )
+        notes.extend(provenance.caveats())
+    return Session(portfolio, first, histories, strategies, tuple(notes))
+
+
+def provenance(configuration: Configuration, session: "Session") -> dict[str, Any]:
+    """What a result says about its inputs: caveats, hashes, the effective configuration.
+
+    config_hash covers every value of the configuration and the range, data_hash every bar.
+    """
+    from stratvector.trading.engine.compiling import engine_hash
+    from stratvector.trading.timestamps import utc_text
+
+    ran = configuration.effective() | {"start": utc_text(session.start)}
+    return {
+        "caveats": list(session.notes),
+        "config_hash": hash_of(ran),
+        "data_hash": _data_hash(session),
+        "engine_hash": engine_hash(),
+        "sources": {name: history.source for name, history in session.histories.items()},
+        "config": ran,
+    }
+
+
+def _data_hash(session: "Session") -> str:
+    """SHA-256 over every bar, warm-up included, and when each opened and closed."""
+    from stratvector.trading.bars import FIELDS
+
+    digest = hashlib.sha256()
+    for name, history in session.histories.items():
+        bars = history.bars
+        digest.update("\x1f".join((name, *bars.symbols)).encode())
+        for array in (bars.close_times, history.open_times):
+            digest.update(array.tobytes())
+        for field in FIELDS:
+            # Adding zero makes -0.0 and 0.0 one.
+            digest.update((getattr(bars, field) + 0.0).tobytes())
+    return digest.hexdigest()
+
+
+def _range(configuration: Configuration, start: str | None, end: str | None) -> tuple[int, int]:
+    """First and last instant, UTC ns, with the place of a wrong one in its error."""
+    from stratvector.market.instants import UnknownInstant, first_instant, last_instant
+
+    session = configuration.system.session
+    ends = []
+    for option, given, parse in (("start", start, first_instant), ("end", end, last_instant)):
+        text = given or (getattr(session, option) if session else None)
+        place = ("command line", f"--{option}") if given else (configuration.path, f"session.{option}")
+        if text is None:
+            raise BadValue(*place, None, f"give it there, or with --{option}")
+        try:
+            ends.append((place, text, parse(text)))
+        except UnknownInstant as error:
+            rule = str(error).partition(": ")[2]
+            raise BadValue(*place, text, rule) from error
+    (_, first_text, first), (place, last_text, last) = ends
+    if not first <= last:
+        raise BadValue(*place, last_text, f"it must not be before the start, {first_text}")
+    return first, last
+
+
+def _portfolio(configuration: Configuration) -> "Portfolio":
+    from stratvector.trading.portfolio import ModelAllocation, Portfolio
+
+    system = configuration.system
+    universes = tuple(
+        _universe(configuration, name, entry)
+        for name, entry in configuration.traded_universes.items()
+    )
+    allocations = tuple(
+        ModelAllocation(m.entry.name, m.settings.universe, m.entry.budget_fraction)
+        for m in configuration.traded
+    )
+    with _blaming(configuration.path):
+        return Portfolio(
+            system.system.portfolio,
+            system.system.account,
+            system.system.backtest_initial_nav,
+            universes,
+            allocations,
+            configuration.risk.limits(),
+            system.costs.costs(),
+        )
+
+
+def _universe(configuration: Configuration, name: str, entry: UniverseEntry) -> "Universe":
+    from stratvector.market.timeframes import timeframe
+    from stratvector.trading.portfolio import Universe
+
+    given = entry.timeframe
+    path = configuration.universes_path if given else configuration.path
+    with _blaming(path, f"universes.{name}.timeframe" if given else "system.timeframe"):
+        step = timeframe(given or configuration.system.system.timeframe)
+    with _blaming(configuration.universes_path, f"universes.{name}"):
+        return Universe(name, step.name, entry.calendar, entry.instruments())
+
+
+def _strategy(configuration: Configuration, model: TradedModel) -> "Strategy":
+    from stratvector.market import calendar
+    from stratvector.strategies import create
+
+    universe = configuration.traded_universes[model.settings.universe]
+    timeframe = universe.timeframe or configuration.system.system.timeframe
+    with _blaming(configuration.universes_path, f"universes.{model.settings.universe}"):
+        bars_per_day = calendar(universe.calendar).bars_per_day(timeframe)
+    name, version = model.entry.name, model.entry.version
+    with _blaming(configuration.models_path, f"models.{name}"):
+        strategy = create(name, model.settings.parameters, bars_per_day)
+    if version is not None and version != strategy.version:
+        key = f"models[{model.index}].version"
+        rule = f"the installed {name} is {strategy.version}"
+        raise BadValue(configuration.path, key, version, rule)
+    return strategy
+
+
+def _bars(
+    configuration: Configuration,
+    universe: "Universe",
+    source: str,
+    ends: tuple[int, int],
+    warmup: int,
+) -> "Scheduled":
+    from stratvector.market import load_universe
+    from stratvector.market.sources.sample import SampleUnavailable
+
+    try:
+        return load_universe(
+            universe.name,
+            universe.symbols,
+            universe.timeframe,
+            universe.calendar,
+            source,
+            *ends,
+            warmup_closes=warmup,
+        )
+    except (ValueError, SampleUnavailable) as error:
+        path = configuration.universes_path
+        raise UnusableData(path, universe.name, source, str(error)) from error
+
+
+@contextmanager
+def _blaming(path: Path, key: str = "") -> Iterator[None]:
+    """Put file and key before a part's own sentence."""
+    try:
+        yield
+    except BadConfig:
+        raise
+    except ValueError as error:
+        raise BadConfig(f"{path}: {key + ': ' if key else ''}{error}") from error

@@ -1,0 +1,82 @@
+"""system.yaml: the portfolio, its session, its models with their budgets, limits and costs."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from stratvector.cli.config.risk import RiskSection
+from stratvector.cli.config.sections import Name, Section
+from stratvector.trading.portfolio import Costs
+
+
+def _instant_text(value: Any) -> Any:
+    """YAML turns 2018-01-31 into a date; a moment with a time of day stays one."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value.isoformat() if isinstance(value, date) else value
+
+
+Instant = Annotated[str, BeforeValidator(_instant_text)]
+
+
+class SystemSection(Section):
+    """What runs. timeframe : of every universe that names none."""
+
+    mode: Literal["backtest", "replay", "paper", "live"] = "replay"
+    portfolio: Name = "main"
+    account: Name = "simulated"
+    backtest_initial_nav: Decimal = Field(default=Decimal("100000.00"), gt=0)
+    timeframe: str = "H4"
+
+
+class SessionSection(Section):
+    """Dates or times in UTC; an end that is a date includes that day."""
+
+    start: Instant
+    end: Instant
+
+
+class ModelEntry(Section):
+    """A model of the portfolio. status seeds the model registry once."""
+
+    name: str
+    version: str | None = None
+    status: str = "research"
+    budget_fraction: float = Field(ge=0, le=1)
+
+
+class CostsSection(Section):
+    """What a simulated fill costs, fractions."""
+
+    commission: float = Field(default=0.001, ge=0, lt=1)
+    slippage: float = Field(default=0.0005, ge=0, lt=1)
+    volume_limit: Annotated[float, Field(gt=0, le=1)] | None = None
+
+    def costs(self) -> Costs:
+        """The costs in the engine's words."""
+        return Costs(self.commission, self.slippage, self.volume_limit)
+
+
+class SystemFile(Section):
+    """The whole of system.yaml."""
+
+    system: SystemSection = Field(default_factory=SystemSection)
+    session: SessionSection | None = None
+    models: tuple[ModelEntry, ...] = Field(min_length=1)
+    risk: RiskSection = Field(default_factory=RiskSection)
+    costs: CostsSection = Field(default_factory=CostsSection)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _system_keys_at_the_top(cls, given: Any) -> Any:
+        """backtest_initial_nav and timeframe may stand beside `system` as well as in it."""
+        if not isinstance(given, dict) or not isinstance(given.get("system", {}), dict):
+            return given
+        moved = {k: given[k] for k in ("backtest_initial_nav", "timeframe") if k in given}
+        for key in moved:
+            if key in given.get("system", {}):
+                raise ValueError(f"{key} stands both at the top and in system; keep one")
+        rest = {k: v for k, v in given.items() if k not in moved}
+        return rest | {"system": given.get("system", {}) | moved} if moved else given

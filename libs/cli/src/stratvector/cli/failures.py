@@ -1,0 +1,60 @@
+"""Every command ends in one of four ways: done (0), a sentence (1), a wrong option (2), Ctrl-C (130).
+
+A user's mistake is a sentence. A mistake of ours is a sentence too, and its traceback is a line of
+logs/errors.log.
+"""
+
+import functools
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec
+
+import typer
+
+from stratvector.cli.console import complain
+from stratvector.cli.logs import append
+
+FAILED, INTERRUPTED = 1, 130
+
+Parameters = ParamSpec("Parameters")
+
+
+class CommandFailed(Exception):
+    """A command cannot do what was asked; the message is one sentence for the user."""
+
+
+def guarded(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
+    """Let a command end in a sentence and an exit code, never in a traceback."""
+
+    @functools.wraps(command)
+    def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except typer.Exit:
+            raise
+        except KeyboardInterrupt:
+            complain("Interrupted: no results were written.")
+            raise typer.Exit(INTERRUPTED) from None
+        except Exception as error:  # noqa: BLE001  the last place that can still say it well
+            complain(_sentence(error))
+            raise typer.Exit(FAILED) from None
+
+    return run
+
+
+def _sentence(error: Exception) -> str:
+    from stratvector.cli.config.bad_config import BadConfig
+    from stratvector.runtime.deployment import ServiceMissing
+
+    if isinstance(error, CommandFailed | BadConfig | ServiceMissing):
+        return str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {(error.strerror or type(error).__name__).lower()}"
+    return f"{type(error).__name__}: {error}; this is a defect, its traceback is in {_log(error)}"
+
+
+def _log(error: Exception) -> Path:
+    lines = traceback.format_exception(error)
+    return append("errors", [{"command": sys.argv[1:], "traceback": "".join(lines)}])

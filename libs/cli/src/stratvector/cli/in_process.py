@@ -1,0 +1,72 @@
+"""The five services in this process, on the simulated bus and its virtual clock, without faults."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from stratvector.backtest import Result
+from stratvector.contracts.codecs import decode_closed_bars
+from stratvector.runtime.deployment import Deployment, installed_services
+from stratvector.runtime.simulation.store import MemoryLedgerStore
+from stratvector.runtime.simulation.world import World
+from stratvector.trading.flow import subject
+from stratvector.trading.ledger import LedgerEntry
+from stratvector.trading.session import Session
+
+Watch = Callable[[LedgerEntry, int], None]
+
+
+@dataclass(frozen=True)
+class WatchedLedgerStore:
+    """A ledger store that tells of each commit: the entry and how many there are."""
+
+    kept: MemoryLedgerStore
+    watch: Watch
+
+    async def last_close(self) -> int | None:
+        """The newest committed close, or None."""
+        return await self.kept.last_close()
+
+    async def commit(self, entry: LedgerEntry) -> None:
+        """Write one close, then tell."""
+        await self.kept.commit(entry)
+        self.watch(entry, len(self.kept.entries))
+
+
+def run_in_process(session: Session, watch: Watch) -> Result:
+    """Run a session through all services and read the result off the ledger and the bus.
+
+    watch : called after each committed close. Raises ServiceMissing.
+    """
+    store = MemoryLedgerStore()
+    deployment = Deployment(session, WatchedLedgerStore(store, watch))
+    services = installed_services()
+    world = World(seed=0)
+    for name, build in services.items():
+        world.add(name, partial(build, deployment))
+    world.run(until=list(services))
+    return Result(
+        session, tuple(store.entries.values()), _bars(world, session), _signals(world, session)
+    )
+
+
+def _bars(world: World, session: Session) -> int:
+    """Messages of the bars lanes from the session's start on; earlier ones are warm-up."""
+    lanes = (
+        subject("bars", universe=u.name, timeframe=u.timeframe)
+        for u in session.portfolio.universes
+    )
+    return sum(
+        decode_closed_bars(stored.message.payload).close_time >= session.start
+        for lane in lanes
+        for stored in world.bus.contents(lane)
+    )
+
+
+def _signals(world: World, session: Session) -> int:
+    """Messages of the signals lanes."""
+    portfolio = session.portfolio
+    lanes = (
+        subject("signals", portfolio=portfolio.name, model=name) for name in portfolio.model_names
+    )
+    return sum(len(world.bus.contents(lane)) for lane in lanes)

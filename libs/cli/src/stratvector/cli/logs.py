@@ -1,0 +1,30 @@
+"""Local logs: JSON lines in logs/<name>.log, rotated. The only place that writes wall-clock time."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from logging import LogRecord
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path("logs")
+SIZE_BYTES_MAX = 10_000_000
+KEPT = 5
+
+
+def append(name: str, lines: Iterable[Mapping[str, Any]], folder: Path = FOLDER) -> Path:
+    """Add lines, each with the time of writing as `logged_at`; the file. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.log"
+    logged_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    handler = RotatingFileHandler(
+        path, maxBytes=SIZE_BYTES_MAX, backupCount=KEPT, encoding="utf-8"
+    )
+    try:
+        for line in lines:
+            text = json.dumps({"logged_at": logged_at, **line}, default=str)
+            handler.emit(LogRecord(name, 20, "", 0, text, None, None))
+    finally:
+        handler.close()
+    return path

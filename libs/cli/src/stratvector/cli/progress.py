@@ -1,0 +1,72 @@
+"""The progress of a session: closes done, the market's date, closes per second."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from stratvector.cli.console import aside
+
+if TYPE_CHECKING:
+    from stratvector.trading.schedule import Schedule
+
+REFRESH_SECONDS = 0.1
+NANOSECONDS_PER_SECOND = 1_000_000_000
+
+
+class RateColumn(ProgressColumn):
+    """Closes per second since the start."""
+
+    def render(self, task: Task) -> Text:
+        """Nothing until there is a rate."""
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f} closes/s" if speed else "", style="cyan")
+
+
+class SessionProgress:
+    """Told how many closes are done, shows it a few times a second."""
+
+    def __init__(self, progress: Progress, schedule: "Schedule", title: str) -> None:
+        self._progress = progress
+        self._close_times = schedule.close_times
+        self._task = progress.add_task(title, total=len(schedule), date="")
+        self._shown_at = 0.0
+
+    def __call__(self, done: int, closes: int) -> None:
+        """So many closes of all are done."""
+        now = time.monotonic()
+        if done == closes or now - self._shown_at >= REFRESH_SECONDS:
+            self._shown_at = now
+            second = int(self._close_times[done - 1]) // NANOSECONDS_PER_SECOND
+            date = time.strftime("%Y-%m-%d", time.gmtime(second))
+            self._progress.update(self._task, completed=done, date=date)
+
+    def say(self, line: str) -> None:
+        """Print a line above the bar."""
+        self._progress.console.print(line, soft_wrap=True)
+
+
+@contextmanager
+def session_progress(schedule: "Schedule", title: str) -> Iterator[SessionProgress]:
+    """A progress bar on standard error for the time of a block."""
+    columns = (
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[date]}", style="green"),
+        RateColumn(),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(*columns, console=aside(), speed_estimate_period=5.0) as progress:
+        yield SessionProgress(progress, schedule, title)

@@ -1,0 +1,78 @@
+"""One run of a session, by either driver: progress, results on disk, the document to show."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stratvector.backtest import Result
+    from stratvector.cli.config import Configuration
+    from stratvector.trading.session import Session
+
+HASH_DIGITS = 8
+
+Driver = Callable[["Session"], "Result"]
+
+
+def run_and_record(
+    configuration: "Configuration", session: "Session", out: Path, driver: Driver
+) -> dict[str, Any]:
+    """Run, write the results to out/<portfolio>-<hash>-<n>, and return all that is known.
+
+    The hash is over configuration and data, so that equal inputs stand side by side; n counts
+    their runs.
+    """
+    from stratvector.backtest import document, write_result
+    from stratvector.cli.config import provenance
+    from stratvector.cli.config.configuration import hash_of
+
+    facts = provenance(configuration, session)
+    begun = time.perf_counter()
+    result = driver(session)
+    seconds = time.perf_counter() - begun
+    inputs = hash_of([facts["config_hash"], facts["data_hash"]])[:HASH_DIGITS]
+    folder = write_result(out, f"{session.portfolio.name}-{inputs}", result, facts)
+    return document(result, facts) | {
+        "run": folder.name,
+        "results": str(folder),
+        "seconds": round(seconds, 3),
+        "close_times_per_s": round(len(result.entries) / seconds, 1),
+    }
+
+
+def compiled(session: "Session") -> "Result":
+    """The backtest's compiled loop."""
+    from stratvector.backtest import result_of
+    from stratvector.cli.progress import session_progress
+    from stratvector.trading import replay
+
+    with session_progress(session.schedule, "backtest") as progress:
+        return result_of(replay.run(session, progress))
+
+
+def in_services(session: "Session", verbose: bool) -> "Result":
+    """The five services in this process."""
+    from stratvector.cli.in_process import run_in_process
+    from stratvector.cli.progress import session_progress
+    from stratvector.cli.told import told
+    from stratvector.trading.ledger import LedgerEntry
+
+    closes = len(session.schedule)
+    with session_progress(session.schedule, "session") as progress:
+
+        def watch(entry: LedgerEntry, done: int) -> None:
+            progress(done, closes)
+            for line in told(entry, session.portfolio) if verbose else ():
+                progress.say(line)
+
+        return run_in_process(session, watch)
+
+
+def write_summary(path: Path, document: dict[str, Any]) -> None:
+    """The document as a JSON file, whole or not at all. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.draft")
+    draft.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    draft.replace(path)

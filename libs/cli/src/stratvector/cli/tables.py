@@ -1,0 +1,119 @@
+"""What a person reads after a run: counts, performance, models and why nothing was ordered."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from rich.columns import Columns
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+MONEY, FRACTION, NUMBER, WHOLE, DAYS = "money", "fraction", "number", "whole", "days"
+
+PERFORMANCE = (
+    ("total return", "total_return", FRACTION),
+    ("CAGR", "annualized_return", FRACTION),
+    ("volatility", "annualized_volatility", FRACTION),
+    ("Sharpe", "sharpe_ratio", NUMBER),
+    ("Sortino", "sortino_ratio", NUMBER),
+    ("Calmar", "calmar_ratio", NUMBER),
+    ("max drawdown", "max_drawdown", FRACTION),
+    ("VaR 95 %, daily", "var_95", FRACTION),
+    ("win rate", "win_rate", FRACTION),
+    ("profit factor", "profit_factor", NUMBER),
+    ("round trips", "trades", WHOLE),
+    ("turnover per year", "turnover", NUMBER),
+    ("exposure", "exposure", FRACTION),
+    ("commission", "total_commission", MONEY),
+    ("slippage", "total_slippage", MONEY),
+    ("BPS", "bps", NUMBER),
+)
+
+
+def print_summary(console: Console, document: dict[str, Any]) -> None:
+    """Print a finished run, then the sentences that belong to it."""
+    console.print()
+    console.print(Columns([_session(document), _performance(document)], padding=(0, 3)))
+    console.print(Columns([_models(document), _rejections(document)], padding=(0, 3)))
+    console.print(Group(*_remarks(document)))
+    console.print(f"results: {document['results']}", soft_wrap=True)
+
+
+def shown(value: float | None, kind: str) -> str:
+    """A figure as a person reads it; an undefined one is a dash."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if kind == FRACTION:
+        return f"{value:.2%}"
+    if kind == WHOLE:
+        return f"{value:,.0f}"
+    return f"{value:,.2f}"
+
+
+def _session(document: dict[str, Any]) -> Table:
+    rows = [
+        ("first close", document["first_close"].replace("T", " ")),
+        ("last close", document["last_close"].replace("T", " ")),
+        *(
+            (name.replace("_", " "), shown(document[name], WHOLE))
+            for name in ("close_times", "bars", "signals", "orders", "fills")
+        ),
+        ("initial equity", shown(document["initial_equity"], MONEY)),
+        ("final equity", shown(document["final_equity"], MONEY)),
+        ("seconds", shown(document["seconds"], NUMBER)),
+        ("close times per s", shown(document["close_times_per_s"], WHOLE)),
+    ]
+    return _table(f"Portfolio {document['portfolio']}", ("", ""), rows)
+
+
+def _performance(document: dict[str, Any]) -> Table:
+    metrics = document["metrics"]
+    rows = [(title, shown(metrics[key], kind)) for title, key, kind in PERFORMANCE]
+    return _table("Performance", ("", ""), rows)
+
+
+def _models(document: dict[str, Any]) -> Table:
+    rows = [
+        (
+            name,
+            shown(model["profit"], MONEY),
+            shown(model["commission"], MONEY),
+            shown(model["fills"], WHOLE),
+        )
+        for name, model in document["models"].items()
+    ]
+    return _table("Models", ("", "profit", "commission", "fills"), rows)
+
+
+def _rejections(document: dict[str, Any]) -> Table:
+    rows = [(name, shown(count, WHOLE)) for name, count in document["rejections"].items()]
+    return _table("Not ordered, by reason", ("", "times"), rows or [("none", "0")])
+
+
+def _table(title: str, heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Table:
+    table = Table(title=title, title_justify="left", show_header=any(heads), min_width=34)
+    for position, head in enumerate(heads):
+        table.add_column(head, justify="right" if position else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _remarks(document: dict[str, Any]) -> list[RenderableType]:
+    remarks: list[RenderableType] = [
+        Text(f"note: {caveat}", style="yellow") for caveat in document["caveats"]
+    ]
+    if not document["fills"]:
+        remarks.append(Text(no_trade_sentence(document), style="bold"))
+    return remarks
+
+
+def no_trade_sentence(document: dict[str, Any]) -> str:
+    """Why a session without a fill had none, as far as its counts tell."""
+    if document["orders"]:
+        return f"No trade: {document['orders']} orders were approved, but no bar filled them."
+    reasons = ", ".join(f"{name} {count}" for name, count in document["rejections"].items())
+    if reasons:
+        return f"No trade: no order was approved; symbols were turned down for {reasons}."
+    return "No trade: no model asked for a position; models that warm up ask for none."
