@@ -44,7 +44,8 @@ lock: setup  ## Resolve the hash-pinned locks again (ARGS=--upgrade takes the ne
 	tools/lock.sh $(ARGS)
 
 coverage: setup  ## Run the tests with line and branch coverage (htmlcov/)
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term --cov-report=html libs services tests $(ARGS)
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term --cov-report=html \
+	    libs services tests --ignore=tests/simulation $(ARGS)
 
 clean:  ## Remove .venv, builds, caches and generated code
 	rm -rf .venv target build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache \
