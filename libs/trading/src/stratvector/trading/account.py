@@ -17,6 +17,8 @@ from stratvector.trading.engine.state import (
     CANCEL,
     CROSS_PART,
     CROSSED,
+    MOVED,
+    MOVES,
     ORDER,
     ORDER_PART,
     PLANNED,
@@ -46,9 +48,7 @@ class PortfolioAccount:
         self._rules = rules_of(portfolio)
         count, models = len(portfolio.symbols), len(portfolio.models)
         self._book = new_book(count, models, float(portfolio.initial_cash))
-        self._plan = new_plan(
-            count, models, groups_of(self._rules), np.zeros((STAGES, count))
-        )
+        self._plan = new_plan(count, models, groups_of(self._rules), np.zeros((STAGES, count)))
         self._market = Market(
             np.full((1, count), np.nan),
             np.full((1, count), np.nan),
@@ -92,7 +92,13 @@ class PortfolioAccount:
                 )
             commission = commission_micros(event.commission)
             settle_fill(
-                s, event.lots, float(event.price), commission, self._book, self._rules, self._plan,
+                s,
+                event.lots,
+                float(event.price),
+                commission,
+                self._book,
+                self._rules,
+                self._plan,
                 self._axes[1],
             )
             if self._book.lots[s, WORKING] == 0:
@@ -114,7 +120,13 @@ class PortfolioAccount:
     def decide(self, close_time: int, cut: Cut) -> Decision:
         """The decision at the close that was just observed; nothing takes effect before `place`."""
         decide(
-            0, self._equity, self._market, self._multipliers, self._book, self._rules, self._plan,
+            0,
+            self._equity,
+            self._market,
+            self._multipliers,
+            self._book,
+            self._rules,
+            self._plan,
             *self._axes,
         )
         journals.write(
@@ -126,7 +138,8 @@ class PortfolioAccount:
     def place(self, decision: Decision) -> None:
         """Let a published or adopted decision take effect: cancels, crosses, working orders."""
         plan = self._plan
-        plan.fields[:, PLANNED] = 1
+        plan.fields[:, [PLANNED, MOVES]] = 1
+        plan.flags[MOVED] = 1
         plan.fields[:, [ORDER, CANCEL, CROSSED]] = 0
         for cancel in decision.cancels:
             plan.fields[self._symbols[cancel.symbol], CANCEL] = 1

@@ -48,5 +48,3 @@ def cancelled(order: str, symbol: str, known_time: int) -> FillEvent:
 def commission_micros(commission: Decimal) -> int:
     """A commission in whole millionths of the base currency, half-even."""
     return int((commission / MICRO_DECIMALS).to_integral_value())
-
-

@@ -18,9 +18,7 @@ class FillKind(IntEnum):
     ABANDONED = 8  # claimed by an owner that died before the broker saw it
 
 
-TERMINAL = frozenset(
-    {FillKind.REJECTED, FillKind.CANCELLED, FillKind.EXPIRED, FillKind.ABANDONED}
-)
+TERMINAL = frozenset({FillKind.REJECTED, FillKind.CANCELLED, FillKind.EXPIRED, FillKind.ABANDONED})
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,9 @@ def message_id(stream: str, subject: str, *key: object) -> str:
 
 def order_id(portfolio: str, account: str, symbol: str, close_time: int) -> str:
     """The id of the one order of a symbol that a portfolio's decision at a close may send."""
-    return str(uuid.uuid5(NAMESPACE, f"order\x1f{portfolio}\x1f{account}\x1f{symbol}\x1f{close_time}"))
+    return str(
+        uuid.uuid5(NAMESPACE, f"order\x1f{portfolio}\x1f{account}\x1f{symbol}\x1f{close_time}")
+    )
 
 
 def execution_id(order: str, known_time: int) -> str:

@@ -137,10 +137,15 @@ class Portfolio:
                 raise ValueError(
                     f"model {model.name} has budget_fraction {model.budget_fraction}; it must be 0 to 1"
                 )
-        for what, values in (("symbol", self.symbols), ("model", tuple(m.name for m in self.models))):
+        for what, values in (
+            ("symbol", self.symbols),
+            ("model", tuple(m.name for m in self.models)),
+        ):
             twice = sorted({v for v in values if values.count(v) > 1})
             if twice:
-                raise ValueError(f"{what} {twice[0]!r} is configured twice in portfolio {self.name}")
+                raise ValueError(
+                    f"{what} {twice[0]!r} is configured twice in portfolio {self.name}"
+                )
         if not self.initial_cash > 0:
             raise ValueError(f"initial_cash is {self.initial_cash}; it must be above 0")
 

@@ -46,9 +46,7 @@ def run(session: Session, progress: Progress | None = None) -> Outcome:
     axes = (indices(count), indices(models))
     for first in range(0, closes, CHUNK_CLOSES):
         stop = min(closes, first + CHUNK_CLOSES)
-        run_recorded(
-            first, stop, market, weights, multipliers, book, rules, plan, journal, *axes
-        )
+        run_recorded(first, stop, market, weights, multipliers, book, rules, plan, journal, *axes)
         if progress is not None:
             progress(stop, closes)
     return _narrate(session, journal)

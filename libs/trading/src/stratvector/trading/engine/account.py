@@ -4,22 +4,22 @@ from stratvector.trading.engine.allocation import apportion, split_fill
 from stratvector.trading.engine.arithmetic import round_to_grid
 from stratvector.trading.engine.compiling import engine_jit
 from stratvector.trading.engine.state import (
-    Book,
     CASH,
     CROSS_PART,
     FILLED_PART,
-    Floats,
-    Indices,
     LOT_SIZE,
     MICRO,
     MODEL_LOTS,
-    Market,
     ORDER_PART,
     POSITION,
     PRICE_UNITS,
+    WORKING,
+    Book,
+    Floats,
+    Indices,
+    Market,
     Plan,
     Rules,
-    WORKING,
 )
 
 
@@ -51,7 +51,14 @@ def mark_close(t: int, market: Market, book: Book, symbols: Indices) -> None:
 
 @engine_jit
 def settle_fill(
-    s: int, lots: int, price: float, commission: int, book: Book, rules: Rules, plan: Plan, models: Indices
+    s: int,
+    lots: int,
+    price: float,
+    commission: int,
+    book: Book,
+    rules: Rules,
+    plan: Plan,
+    models: Indices,
 ) -> None:
     """Apply one execution of the symbol's working order; commission in millionths.
 

@@ -36,7 +36,9 @@ def apportion(total: int, shares: Integers, parts: Integers, models: Indices) ->
         for m in range(len(models)):
             remainder = (rest * abs(shares[m])) % whole
             floor = rounds * abs(shares[m]) + (rest * abs(shares[m])) // whole
-            if remainder > best and parts[m] == floor:  # a model that had its lot is above its floor
+            if (
+                remainder > best and parts[m] == floor
+            ):  # a model that had its lot is above its floor
                 best, winner = remainder, m
         parts[winner] += 1
         given += 1
@@ -46,7 +48,13 @@ def apportion(total: int, shares: Integers, parts: Integers, models: Indices) ->
 
 @engine_jit
 def split_fill(
-    order: int, filled: int, lots: int, shares: Integers, given: Integers, parts: Integers, models: Indices
+    order: int,
+    filled: int,
+    lots: int,
+    shares: Integers,
+    given: Integers,
+    parts: Integers,
+    models: Indices,
 ) -> None:
     """The models' parts of an execution of `lots`, after `filled` of an `order` with signed `shares` per model.
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from stratvector.trading.engine.compiling import engine_jit
 
+FINITE_MAX = 1e300  # prices and equity above it are refused (a plain comparison costs a third of an infinity test)
 LOTS_MAX = 9007199254740992.0  # 2^53: the largest range in which a float64 holds every whole number
 
 

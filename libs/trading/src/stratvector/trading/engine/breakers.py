@@ -2,15 +2,15 @@
 
 from stratvector.trading.engine.compiling import engine_jit
 from stratvector.trading.engine.state import (
-    Book,
     DAY,
     DAY_START,
     HALTED,
     LAST_EQUITY,
     LATCH,
     PEAK,
-    Plan,
     REDUCE_ONLY,
+    Book,
+    Plan,
     Rules,
 )
 

@@ -38,7 +38,9 @@ numba.config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]  # type: ignore[attr-defi
 
 def engine_jit(function: Function) -> Function:
     """Compile one engine function: cached on disk, IEEE arithmetic, no fastmath, no GIL."""
-    compiled: Function = numba.njit(cache=True, error_model="numpy", nogil=True, _nrt=False, forceinline=True)(function)
+    compiled: Function = numba.njit(
+        cache=True, error_model="numpy", nogil=True, _nrt=False, forceinline=True
+    )(function)
     return compiled
 
 

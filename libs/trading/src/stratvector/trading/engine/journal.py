@@ -6,7 +6,6 @@ import numpy as np
 
 from stratvector.trading.engine.compiling import engine_jit
 from stratvector.trading.engine.state import (
-    Book,
     CANCEL,
     CASH,
     CROSS_PART,
@@ -14,20 +13,22 @@ from stratvector.trading.engine.state import (
     FILL_COMMISSION,
     FILL_LOTS,
     FILL_PRICE,
-    Flags,
-    Floats,
-    Indices,
-    Integers,
     MODEL_LOTS,
-    Market,
+    MOVES,
     ORDER,
     ORDER_PART,
     OUTCOME,
     PLANNED,
-    Plan,
     REASON,
     STAGES,
     TARGET,
+    Book,
+    Flags,
+    Floats,
+    Indices,
+    Integers,
+    Market,
+    Plan,
 )
 
 
@@ -128,7 +129,8 @@ def write(
         journal.model_cash[t, m] = book.model_cash[m]
         for s in range(len(symbols)):
             journal.model_lots[t, m, s] = book.cells[s, m, MODEL_LOTS]
-            closing, planned = market.closing[t, s], plan.fields[s, PLANNED]
+            closing = market.closing[t, s]
+            moves = plan.fields[s, PLANNED] == 1 and plan.fields[s, MOVES] == 1
             journal.weight_reason[t, m, s] = plan.cells[s, m, REASON] if closing else 0
-            journal.order_parts[t, m, s] = plan.cells[s, m, ORDER_PART] if planned else 0
-            journal.cross_parts[t, m, s] = plan.cells[s, m, CROSS_PART] if planned else 0
+            journal.order_parts[t, m, s] = plan.cells[s, m, ORDER_PART] if moves else 0
+            journal.cross_parts[t, m, s] = plan.cells[s, m, CROSS_PART] if moves else 0

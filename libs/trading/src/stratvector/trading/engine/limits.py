@@ -10,21 +10,25 @@ from stratvector.trading.engine.state import (
     ASSET,
     CLASS,
     EXPOSURE,
+    PLANNED,
+    SCALE,
     Floats,
     Indices,
     Integers,
-    PLANNED,
     Plan,
-    SCALE,
 )
 
 
 @engine_jit
 def factor_for(cap: float, planned: float, held: float) -> float:
-    """What is left of `planned` so that it fits under `cap` beside `held`; 1 when it fits, 0 when nothing does."""
-    if planned + held <= cap or planned <= 0.0:
-        return 1.0
+    """What is left of `planned` (above 0) that does not fit under `cap` beside `held`; 0 when nothing does."""
     return max(0.0, cap - held) / planned
+
+
+@engine_jit
+def is_planned(s: int, plan: Plan, symbols: Indices) -> bool:
+    """Whether the stages may change a symbol. A lone symbol is: the stages run when any is planned."""
+    return len(symbols) == 1 or plan.fields[s, PLANNED] == 1
 
 
 @engine_jit
@@ -39,7 +43,7 @@ def cap_symbols(cap: float, plan: Plan, symbols: Indices) -> None:
     """All models together in one symbol."""
     for s in range(len(symbols)):
         size = abs(plan.figures[s, EXPOSURE])
-        if size > cap and plan.fields[s, PLANNED]:
+        if size > cap and is_planned(s, plan, symbols):
             shrink(s, cap / size, plan)
 
 
@@ -50,10 +54,23 @@ def sum_groups(kind: int, groups: Integers, count: int, plan: Plan, symbols: Ind
         plan.group_planned[g] = 0.0
         plan.group_fixed[g] = 0.0
     for s in range(len(symbols)):
-        if plan.fields[s, PLANNED]:
+        if is_planned(s, plan, symbols):
             plan.group_planned[groups[s, kind]] += abs(plan.figures[s, EXPOSURE])
         else:
             plan.group_fixed[groups[s, kind]] += abs(plan.figures[s, EXPOSURE])
+
+
+@engine_jit
+def shrink_group(
+    g: int, cap: float, kind: int, groups: Integers, plan: Plan, symbols: Indices
+) -> None:
+    """Scale the planned exposures of one group that is above its cap."""
+    if plan.group_planned[g] <= 0.0:
+        return
+    factor = factor_for(cap, plan.group_planned[g], plan.group_fixed[g])
+    for s in range(len(symbols)):
+        if groups[s, kind] == g and is_planned(s, plan, symbols):
+            shrink(s, factor, plan)
 
 
 @engine_jit
@@ -67,11 +84,8 @@ def cap_assets(cap: float, groups: Integers, plan: Plan, symbols: Indices) -> No
     count = len(plan.group_planned)
     sum_groups(ASSET, groups, count, plan, symbols)
     for g in range(count):
-        plan.group_planned[g] = factor_for(cap, plan.group_planned[g], plan.group_fixed[g])
-    for s in range(len(symbols)):
-        factor = plan.group_planned[groups[s, ASSET]]
-        if plan.fields[s, PLANNED] and factor < 1.0:
-            shrink(s, factor, plan)
+        if plan.group_planned[g] + plan.group_fixed[g] > cap:
+            shrink_group(g, cap, ASSET, groups, plan, symbols)
 
 
 @engine_jit
@@ -82,11 +96,8 @@ def cap_classes(caps: Floats, groups: Integers, plan: Plan, symbols: Indices) ->
         return
     sum_groups(CLASS, groups, len(caps), plan, symbols)
     for g in range(len(caps)):
-        plan.group_planned[g] = factor_for(caps[g], plan.group_planned[g], plan.group_fixed[g])
-    for s in range(len(symbols)):
-        factor = plan.group_planned[groups[s, CLASS]]
-        if plan.fields[s, PLANNED] and factor < 1.0:
-            shrink(s, factor, plan)
+        if plan.group_planned[g] + plan.group_fixed[g] > caps[g]:
+            shrink_group(g, caps[g], CLASS, groups, plan, symbols)
 
 
 @engine_jit
@@ -96,13 +107,15 @@ def cap_invested(cap: float, plan: Plan, symbols: Indices) -> None:
         return
     planned, held = 0.0, 0.0
     for s in range(len(symbols)):
-        if plan.fields[s, PLANNED]:
+        if is_planned(s, plan, symbols):
             planned += max(0.0, plan.figures[s, EXPOSURE])
         else:
             held += max(0.0, plan.figures[s, EXPOSURE])
+    if planned + held <= cap or planned <= 0.0:
+        return
     factor = factor_for(cap, planned, held)
     for s in range(len(symbols)):
-        if plan.fields[s, PLANNED] and plan.figures[s, EXPOSURE] > 0.0 and factor < 1.0:
+        if is_planned(s, plan, symbols) and plan.figures[s, EXPOSURE] > 0.0:
             shrink(s, factor, plan)
 
 
@@ -113,13 +126,15 @@ def cap_gross(cap: float, plan: Plan, symbols: Indices) -> None:
         return
     planned, held = 0.0, 0.0
     for s in range(len(symbols)):
-        if plan.fields[s, PLANNED]:
+        if is_planned(s, plan, symbols):
             planned += abs(plan.figures[s, EXPOSURE])
         else:
             held += abs(plan.figures[s, EXPOSURE])
+    if planned + held <= cap or planned <= 0.0:
+        return
     factor = factor_for(cap, planned, held)
     for s in range(len(symbols)):
-        if plan.fields[s, PLANNED] and factor < 1.0:
+        if is_planned(s, plan, symbols):
             shrink(s, factor, plan)
 
 
@@ -129,7 +144,5 @@ def scale_drawdown(factor: float, plan: Plan, symbols: Indices) -> None:
     if factor == 1.0:
         return
     for s in range(len(symbols)):
-        if plan.fields[s, PLANNED]:
+        if is_planned(s, plan, symbols):
             shrink(s, factor, plan)
-
-

@@ -5,25 +5,28 @@ A cross settles in the decision at the mark, free of cost. The net order's parts
 
 from stratvector.trading.engine.allocation import apportion
 from stratvector.trading.engine.compiling import engine_jit
+from stratvector.trading.engine.limits import is_planned
 from stratvector.trading.engine.state import (
-    Book,
     CANCEL,
-    CROSSED,
     CROSS_PART,
+    CROSSED,
     HALTED,
-    Indices,
+    HELD_BACK,
     LOT_SIZE,
     MODEL_LOTS,
     MODEL_TARGET,
+    MOVED,
+    MOVES,
     ORDER,
     ORDER_PART,
     OUTCOME,
-    PLANNED,
     POSITION,
-    Plan,
-    Rules,
     TARGET,
     WORKING,
+    Book,
+    Indices,
+    Plan,
+    Rules,
 )
 from stratvector.trading.engine.targets import (
     BELOW_BAND,
@@ -72,49 +75,42 @@ def cut_order(s: int, lots: int, plan: Plan, models: Indices) -> None:
 
 
 @engine_jit
-def plan_order(s: int, value: float, book: Book, rules: Rules, plan: Plan, models: Indices) -> bool:
-    """The symbol's order from target and position. True if it is held back, so that the caps need another look."""
+def plan_order(s: int, value: float, book: Book, rules: Rules, plan: Plan, models: Indices) -> None:
+    """The symbol's crosses and order, from the models' targets and what they hold."""
     halted = plan.flags[HALTED] == 1
     if halted and book.lots[s, WORKING] != 0:
-        plan.fields[s, CANCEL] = True
-    delta = plan.fields[s, TARGET] - book.lots[s, POSITION]
+        plan.fields[s, CANCEL] = 1
+        plan.flags[MOVED] = 1
+    plan.fields[s, CROSSED] = 0
     wishes = 0
     for m in range(len(models)):
         wish = plan.cells[s, m, MODEL_TARGET] - book.cells[s, m, MODEL_LOTS]
         plan.cells[s, m, ORDER_PART] = wish
         plan.cells[s, m, CROSS_PART] = 0
         wishes += abs(wish)
-    plan.fields[s, CROSSED] = False
     if wishes == 0:
-        plan.fields[s, OUTCOME] = HALTED_OUTCOME if halted else plan.fields[s, OUTCOME]
-        return False
-    cross_models(s, plan, models)
+        plan.fields[s, OUTCOME] = HALTED_OUTCOME if halted else NO_CHANGE
+        return
+    plan.flags[MOVED] = 1
+    if len(models) > 1:
+        cross_models(s, plan, models)
+    delta = plan.fields[s, TARGET] - book.lots[s, POSITION]
     plan.fields[s, ORDER] = delta
     if delta == 0:
-        return False
+        return
+    plan.fields[s, OUTCOME] = ORDERED
     notional = abs(delta) * rules.grid[s, LOT_SIZE] * book.mark[s]
     if not halted and notional < rules.no_trade_band * value:
         cut_order(s, 0, plan, models)
         plan.fields[s, OUTCOME] = BELOW_BAND
-        return True
-    plan.fields[s, OUTCOME] = ORDERED
-    return False
+        plan.flags[HELD_BACK] = 1
 
 
 @engine_jit
 def plan_orders(
     value: float, book: Book, rules: Rules, plan: Plan, symbols: Indices, models: Indices
-) -> bool:
-    """Orders of all planned symbols. True if any was held back."""
-    held_back = False
+) -> None:
+    """Crosses and orders of all symbols that move."""
     for s in range(len(symbols)):
-        if plan.fields[s, PLANNED] and plan.fields[s, OUTCOME] == NO_CHANGE:
-            if plan_order(s, value, book, rules, plan, models):
-                held_back = True
-        elif plan.fields[s, PLANNED]:
-            held_back = True
-            plan.fields[s, CROSSED] = False
-            for m in range(len(models)):
-                plan.cells[s, m, ORDER_PART] = 0
-                plan.cells[s, m, CROSS_PART] = 0
-    return held_back
+        if is_planned(s, plan, symbols) and plan.fields[s, MOVES] == 1:
+            plan_order(s, value, book, rules, plan, models)

@@ -12,19 +12,20 @@ from stratvector.trading.engine.compiling import engine_jit
 from stratvector.trading.engine.planning import cut_order
 from stratvector.trading.engine.state import (
     ASSET,
-    Book,
     CANCEL,
     CLASS,
     EXPOSURE,
-    Indices,
+    HELD_BACK,
     LOT_SIZE,
     ORDER,
     OUTCOME,
     POSITION,
-    Plan,
     REDUCE_ONLY,
-    Rules,
     WORKING,
+    Book,
+    Indices,
+    Plan,
+    Rules,
 )
 from stratvector.trading.engine.targets import NO_ROOM, ORDERED, REDUCE_ONLY_OUTCOME
 
@@ -38,13 +39,19 @@ def exposure_of(lots: int, s: int, value: float, book: Book, rules: Rules) -> fl
 @engine_jit
 def settled_lots(s: int, book: Book, plan: Plan) -> int:
     """Position once all working orders and the planned one are filled; a raising order does not count yet."""
-    held = book.lots[s, POSITION] if plan.fields[s, CANCEL] else book.lots[s, POSITION] + book.lots[s, WORKING]
+    held = (
+        book.lots[s, POSITION]
+        if plan.fields[s, CANCEL]
+        else book.lots[s, POSITION] + book.lots[s, WORKING]
+    )
     after = held + plan.fields[s, ORDER]
     return after if abs(after) <= abs(held) else held
 
 
 @engine_jit
-def room_of(s: int, value: float, sign: int, book: Book, rules: Rules, plan: Plan, symbols: Indices) -> float:
+def room_of(
+    s: int, value: float, sign: int, book: Book, rules: Rules, plan: Plan, symbols: Indices
+) -> float:
     """Exposure that may still be added to symbol s on the side `sign`, over all caps at once."""
     own = abs(plan.figures[s, EXPOSURE])
     asset, group, gross, invested = 0.0, 0.0, 0.0, 0.0
@@ -65,7 +72,9 @@ def room_of(s: int, value: float, sign: int, book: Book, rules: Rules, plan: Pla
 
 
 @engine_jit
-def fit_order(s: int, value: float, book: Book, rules: Rules, plan: Plan, symbols: Indices, models: Indices) -> None:
+def fit_order(
+    s: int, value: float, book: Book, rules: Rules, plan: Plan, symbols: Indices, models: Indices
+) -> None:
     """Cut a raising order to the room that is left, toward zero in lots, and take the room."""
     held = book.lots[s, POSITION]
     after = held + plan.fields[s, ORDER]
@@ -108,15 +117,14 @@ def check_room(
     for s in range(len(symbols)):
         plan.figures[s, EXPOSURE] = exposure_of(settled_lots(s, book, plan), s, value, book, rules)
     for s in range(len(symbols)):
-        if plan.fields[s, OUTCOME] == ORDERED and abs(book.lots[s, POSITION] + plan.fields[s, ORDER]) > abs(
-            book.lots[s, POSITION]
-        ):
+        if plan.fields[s, OUTCOME] == ORDERED and abs(
+            book.lots[s, POSITION] + plan.fields[s, ORDER]
+        ) > abs(book.lots[s, POSITION]):
             fit_order(s, value, book, rules, plan, symbols, models)
 
 
 @engine_jit
 def check_orders(
-    held_back: bool,
     value: float,
     book: Book,
     rules: Rules,
@@ -127,5 +135,6 @@ def check_orders(
     """Order-level checks: reduce-only, then room."""
     if plan.flags[REDUCE_ONLY] == 1:
         keep_reducing(book, plan, symbols, models)
-    if value > 0.0 and (held_back or plan.flags[REDUCE_ONLY] == 1):
+        plan.flags[HELD_BACK] = 1
+    if value > 0.0 and plan.flags[HELD_BACK] == 1:
         check_room(value, book, rules, plan, symbols, models)

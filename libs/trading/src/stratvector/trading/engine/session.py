@@ -8,8 +8,8 @@ from stratvector.trading.engine import journal as journals
 from stratvector.trading.engine.account import gross_exposure
 from stratvector.trading.engine.compiling import engine_jit
 from stratvector.trading.engine.state import (
-    Book,
     FILL_LOTS,
+    Book,
     Floats,
     Indices,
     Market,
@@ -65,5 +65,3 @@ def run_bare(
 def indices(count: int) -> Indices:
     """Symbols or models 0 .. count - 1: a tuple for one (unrolled), an array for more."""
     return (0,) if count == 1 else np.arange(count, dtype=np.int64)
-
-

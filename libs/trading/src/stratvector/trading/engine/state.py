@@ -29,8 +29,8 @@ LOT_SIZE, PRICE_UNITS = 0, 1  # Rules.grid
 ASSET, CLASS, RESTRICTED_FLAG = 0, 1, 2  # Rules.groups
 FILL_PRICE, EXPOSURE, SCALE = 0, 1, 2  # Plan.figures
 FILL_LOTS, FILL_COMMISSION, EXPIRED, TARGET, ORDER = 0, 1, 2, 3, 4  # Plan.fields
-PLANNED, CANCEL, CROSSED, OUTCOME = 5, 6, 7, 8  # Plan.fields
-HALTED, REDUCE_ONLY = 0, 1  # Plan.flags
+PLANNED, MOVES, CANCEL, CROSSED, OUTCOME = 5, 6, 7, 8, 9  # Plan.fields
+HALTED, REDUCE_ONLY, HELD_BACK, MOVED = 0, 1, 2, 3  # Plan.flags
 
 
 class Book(NamedTuple):
@@ -96,12 +96,13 @@ class Market(NamedTuple):
 class Plan(NamedTuple):
     """One step's results and scratch space.
 
-    fields : int64[S, 9], what matching gave (FILL_LOTS, FILL_COMMISSION in millionths, EXPIRED lots) and the decision
-    (TARGET, ORDER lots; PLANNED, CANCEL, CROSSED as 0 or 1; OUTCOME). figures : float64[S, 3], FILL_PRICE; EXPOSURE,
+    fields : int64[S, 10], what matching gave (FILL_LOTS, FILL_COMMISSION in millionths, EXPIRED lots) and the decision
+    (TARGET, ORDER lots; PLANNED, MOVES, CANCEL, CROSSED as 0 or 1; OUTCOME). figures : float64[S, 3], FILL_PRICE; EXPOSURE,
     fraction of equity after the stages so far (of unplanned symbols: as held); SCALE, what the stages left of it.
     cells : int64[S, M, 4], MODEL_TARGET, ORDER_PART, CROSS_PART, weight REASON. effective : float64[S, M], weight x
     budget x multiplier after the position clip. stages : float64[STAGES, S] or None.
-    factor : float64[1], drawdown multiplier. flags : int64[2] HALTED, REDUCE_ONLY. The rest is scratch.
+    factor : float64[1], drawdown multiplier. flags : int64[4], HALTED, REDUCE_ONLY; HELD_BACK: some symbol keeps other
+    lots than its target; MOVED: there is something to place. The rest is scratch.
     """
 
     fields: Integers
@@ -139,13 +140,13 @@ def new_book(symbols: int, models: int, cash: float) -> Book:
 def new_plan(symbols: int, models: int, groups: int, stages: Any) -> Plan:
     """Scratch space for one step. groups : the larger of the numbers of assets and classes."""
     return Plan(
-        np.zeros((symbols, 9), np.int64),
+        np.zeros((symbols, 10), np.int64),
         np.zeros((symbols, 3)),
         np.zeros((symbols, models, 4), np.int64),
         np.zeros((symbols, models)),
         stages,
         np.ones(1),
-        np.zeros(2, np.int64),
+        np.zeros(4, np.int64),
         np.zeros(groups),
         np.zeros(groups),
         np.zeros(models, np.int64),

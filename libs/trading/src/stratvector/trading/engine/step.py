@@ -1,9 +1,9 @@
 """One close time of one portfolio, in the order of the flow. The three drivers use these functions and no others.
 
-    match_close   working orders of the closing symbols meet their bar         simulated broker
-    settle_close  fills, expiries                                             backtest (live: from the FILLS lane)
-    decide        marks, breakers, weights, limits, orders                      risk service
-    place         the decision takes effect: crosses, working orders           risk service
+match_close   working orders of the closing symbols meet their bar         simulated broker
+settle_close  fills, expiries                                             backtest (live: from the FILLS lane)
+decide        marks, breakers, weights, limits, orders                      risk service
+place         the decision takes effect: crosses, working orders           risk service
 """
 
 from stratvector.trading.engine.account import (
@@ -15,27 +15,30 @@ from stratvector.trading.engine.account import (
 )
 from stratvector.trading.engine.breakers import trip_breakers
 from stratvector.trading.engine.compiling import engine_jit
+from stratvector.trading.engine.limits import is_planned
 from stratvector.trading.engine.matching import match_market
 from stratvector.trading.engine.planning import plan_orders
 from stratvector.trading.engine.room import check_orders
 from stratvector.trading.engine.signals import hold_weights
 from stratvector.trading.engine.state import (
-    Book,
     CANCEL,
     CROSSED,
     EXPIRED,
     FILL_COMMISSION,
     FILL_LOTS,
     FILL_PRICE,
-    Floats,
-    Indices,
-    Market,
+    MOVED,
+    MOVES,
     ORDER,
     ORDER_PART,
     PLANNED,
+    WORKING,
+    Book,
+    Floats,
+    Indices,
+    Market,
     Plan,
     Rules,
-    WORKING,
 )
 from stratvector.trading.engine.targets import apply_stages, choose_symbols, round_target
 
@@ -101,21 +104,24 @@ def decide(
         return
     apply_stages(t, value, multipliers, book, rules, plan, symbols, models)
     for s in range(len(symbols)):
-        if plan.fields[s, PLANNED]:
+        if is_planned(s, plan, symbols):
             round_target(s, value, book, rules, plan, models)
-    held_back = plan_orders(value, book, rules, plan, symbols, models)
-    check_orders(held_back, value, book, rules, plan, symbols, models)
+    plan_orders(value, book, rules, plan, symbols, models)
+    if plan.flags[MOVED] == 1:
+        check_orders(value, book, rules, plan, symbols, models)
 
 
 @engine_jit
 def place(book: Book, rules: Rules, plan: Plan, symbols: Indices, models: Indices) -> None:
     """Let the plan take effect: cancels release, crosses settle, orders are working."""
+    if plan.flags[MOVED] == 0:
+        return
     for s in range(len(symbols)):
-        if not plan.fields[s, PLANNED]:
+        if plan.fields[s, PLANNED] == 0 or plan.fields[s, MOVES] == 0:
             continue
-        if plan.fields[s, CANCEL]:
+        if plan.fields[s, CANCEL] == 1:
             release(s, book, models)
-        if len(models) > 1 and plan.fields[s, CROSSED]:
+        if len(models) > 1 and plan.fields[s, CROSSED] == 1:
             settle_cross(s, book, rules, plan, models)
         if plan.fields[s, ORDER] != 0:
             book.lots[s, WORKING] = plan.fields[s, ORDER]

@@ -48,5 +48,3 @@ def run_columns(
             symbols,
             models,
         )
-
-

@@ -10,30 +10,34 @@ import numpy as np
 
 from stratvector.trading.engine import limits
 from stratvector.trading.engine.allocation import whole_lots
-from stratvector.trading.engine.arithmetic import LOTS_MAX, whole
+from stratvector.trading.engine.arithmetic import FINITE_MAX, LOTS_MAX, whole
 from stratvector.trading.engine.compiling import engine_jit
 from stratvector.trading.engine.signals import net_models
 from stratvector.trading.engine.state import (
-    Book,
     CANCEL,
+    CROSSED,
     EXPOSURE,
-    Floats,
     HALTED,
-    Indices,
+    HELD_BACK,
     LOT_SIZE,
     MODEL_LOTS,
     MODEL_TARGET,
-    Market,
+    MOVED,
+    MOVES,
     ORDER,
     OUTCOME,
     PLANNED,
     POSITION,
-    Plan,
     RESTRICTED_FLAG,
-    Rules,
     SCALE,
     TARGET,
     WORKING,
+    Book,
+    Floats,
+    Indices,
+    Market,
+    Plan,
+    Rules,
 )
 
 # reasons.Outcome as plain integers, for the compiled code
@@ -43,7 +47,9 @@ WORKING_OUTCOME = 12
 
 
 @engine_jit
-def admit(t: int, s: int, value: float, market: Market, book: Book, rules: Rules, plan: Plan) -> int:
+def admit(
+    t: int, s: int, value: float, market: Market, book: Book, rules: Rules, plan: Plan
+) -> int:
     """NO_CHANGE when the symbol may be planned at t, else the reason why it keeps what it holds.
 
     A halted book plans every symbol, closing or not, that no working order flattens yet.
@@ -55,11 +61,13 @@ def admit(t: int, s: int, value: float, market: Market, book: Book, rules: Rules
         return RESTRICTED
     if not halted and not market.close[t, s] > 0.0:
         return STALE
-    if not (book.mark[s] > 0.0 and book.mark[s] < np.inf):
+    if not (book.mark[s] > 0.0 and book.mark[s] < FINITE_MAX):
         return NO_PRICE
-    if not halted and not (value > 0.0 and value < np.inf):
+    if not halted and not (value > 0.0 and value < FINITE_MAX):
         return NO_EQUITY
-    if book.lots[s, WORKING] != 0 and not (halted and book.lots[s, POSITION] + book.lots[s, WORKING] != 0):
+    if book.lots[s, WORKING] != 0 and not (
+        halted and book.lots[s, POSITION] + book.lots[s, WORKING] != 0
+    ):
         return WORKING_OUTCOME
     return NO_CHANGE
 
@@ -70,6 +78,8 @@ def choose_symbols(
 ) -> bool:
     """Mark what is planned; held symbols enter the limits at their mark with working orders. True if any is planned."""
     any_planned = False
+    plan.flags[HELD_BACK] = 0
+    plan.flags[MOVED] = 0
     for s in range(len(symbols)):
         plan.fields[s, OUTCOME] = admit(t, s, value, market, book, rules, plan)
         plan.fields[s, PLANNED] = plan.fields[s, OUTCOME] == NO_CHANGE
@@ -126,20 +136,52 @@ def apply_stages(
 
 
 @engine_jit
-def round_target(s: int, value: float, book: Book, rules: Rules, plan: Plan, models: Indices) -> None:
-    """The symbol's target in whole lots, toward zero, and its parts per model."""
-    per_lot = value / (book.mark[s] * rules.grid[s, LOT_SIZE]) if value > 0.0 else 0.0
+def keep_lots(s: int, outcome: int, book: Book, plan: Plan) -> None:
+    """The symbol stays as it is, whatever its target; others must leave room for what it holds beyond that."""
+    plan.fields[s, MOVES] = 0
+    plan.fields[s, CROSSED] = 0
+    plan.fields[s, OUTCOME] = outcome
+    if plan.fields[s, TARGET] != book.lots[s, POSITION]:
+        plan.flags[HELD_BACK] = 1
+
+
+@engine_jit
+def round_target(
+    s: int, value: float, book: Book, rules: Rules, plan: Plan, models: Indices
+) -> None:
+    """The symbol's target in whole lots, toward zero, and its parts per model.
+
+    While every model's wish is inside the no-trade band around what it holds, the symbol does not move at all: neither
+    an order nor a cross.
+    """
+    per_lot = 0.0
+    if value > 0.0:
+        per_lot = value / (book.mark[s] * rules.grid[s, LOT_SIZE])
+    band = rules.no_trade_band * per_lot
+    moves = plan.flags[HALTED] == 1
     total = 0.0
     for m in range(len(models)):
-        total += plan.effective[s, m] * plan.figures[s, SCALE] * per_lot
+        wanted = plan.effective[s, m] * plan.figures[s, SCALE] * per_lot
+        total += wanted
+        if not abs(wanted - book.cells[s, m, MODEL_LOTS]) < band:
+            moves = True
     if not abs(total) < LOTS_MAX:
-        plan.fields[s, OUTCOME] = TOO_LARGE
-        plan.fields[s, TARGET] = book.lots[s, POSITION] + book.lots[s, WORKING]
-        for m in range(len(models)):
-            plan.cells[s, m, MODEL_TARGET] = book.cells[s, m, MODEL_LOTS]
+        plan.fields[s, TARGET] = 0
+        keep_lots(s, TOO_LARGE, book, plan)
         return
     target = whole(total)
     plan.fields[s, TARGET] = target
+    if not moves:
+        resting = target == book.lots[s, POSITION]
+        keep_lots(s, NO_CHANGE if resting else BELOW_BAND, book, plan)
+        return
+    plan.fields[s, MOVES] = 1
+    split_target(s, target, per_lot, plan, models)
+
+
+@engine_jit
+def split_target(s: int, target: int, per_lot: float, plan: Plan, models: Indices) -> None:
+    """The models' parts of a target in lots; they sum to it."""
     if len(models) == 1:
         plan.cells[s, 0, MODEL_TARGET] = target
         return
