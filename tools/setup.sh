@@ -10,7 +10,8 @@ venv=$PWD/.venv
 stamps=$venv/.setup
 members=(libs/*/pyproject.toml services/*/pyproject.toml)
 protos=(proto/stratvector/contracts/v1/*.proto)
-engine=(libs/trading/src/stratvector/trading/engine/*.py)
+compiled=(libs/trading/src/stratvector/trading/*.py libs/trading/src/stratvector/trading/engine/*.py
+    libs/strategies/src/stratvector/strategies/*.py)
 
 missing=0
 require() { # require SENTENCE COMMAND…: says the sentence when the command fails
@@ -57,8 +58,13 @@ install_members() {
     "$venv/bin/uv" pip install --quiet --no-deps --no-build-isolation "${editables[@]}"
 }
 
-warm_engine() {
-    "$venv/bin/python" -m stratvector.trading.engine.warm
+warm_cache() {
+    local module
+    for module in trading/engine strategies; do
+        if [[ -f libs/${module%%/*}/src/stratvector/$module/warm.py ]]; then
+            "$venv/bin/python" -m "stratvector.${module//\//.}.warm"
+        fi
+    done
 }
 
 require "Python 3.11 or newer with venv is missing; install it: apt-get install python3-venv" \
@@ -80,7 +86,7 @@ fi
 if ((${#protos[@]} > 0)); then
     step contracts "generating the contracts" tools/proto.sh tools/proto.sh "${protos[@]}"
 fi
-if [[ -f libs/trading/src/stratvector/trading/engine/warm.py ]]; then
-    step engine "compiling the engine, which takes up to a minute" warm_engine \
-        requirements.lock "${engine[@]}"
+if ((${#compiled[@]} > 0)); then
+    step cache "compiling the engine and the models, which takes up to a minute" warm_cache \
+        requirements.lock "${compiled[@]}"
 fi
