@@ -1,4 +1,6 @@
-"""Generated sessions: portfolios over universes with different calendars, gaps and ties of close times."""
+"""Generated sessions: portfolios over universes with different calendars, gaps and ties of close
+times.
+"""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,7 +21,9 @@ START = 19_000 * 24 * HOUR
 
 @decide_jit
 def follow_until_reversed(state, row, parameters, weights, confidence):  # type: ignore[no-untyped-def]
-    """Takes the sign of the drift when it is strong, and holds it until it is strong the other way."""
+    """Takes the sign of the drift when it is strong, and holds it until it is strong the other
+    way.
+    """
     for s in range(row.shape[0]):
         drift = row[s, 0]
         if drift != drift:

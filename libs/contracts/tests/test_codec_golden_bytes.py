@@ -45,6 +45,7 @@ BARS = ClosedBars(
     close=np.array([1.75, np.nan]),
     volume=np.array([10.0, np.nan]),
     late=True,
+    open_time=CLOSE - 4 * 3_600 * 10**9,
 )
 SIGNALS = Signals(
     portfolio="main",
@@ -101,7 +102,7 @@ GOLDEN: dict[str, tuple[Any, str]] = {
         "0a0663727970746f120234481900002a36fe9c9717220342544322034554482a10000000000000f8"
         "3f000000000000f87f32100000000000000040000000000000f87f3a10000000000000f03f000000"
         "000000f87f4210000000000000fc3f000000000000f87f4a100000000000002440000000000000f8"
-        "7f5001",
+        "7f50015900804773e58f9717",
     ),
     "signals": (
         SIGNALS,

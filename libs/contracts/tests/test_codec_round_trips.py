@@ -147,13 +147,14 @@ def cross_sections(draw: st.DrawFn) -> ClosedBars:
         symbols=symbols,
         **{field: column() for field in FIELDS},
         late=draw(st.booleans()),
+        open_time=draw(signed),
     )
 
 
 @given(cross_sections())
 def test_closed_bars_come_back_to_the_bit(bars: ClosedBars) -> None:
     back = codecs.decode_closed_bars(codecs.encode_closed_bars(bars))
-    for field in ("universe", "timeframe", "close_time", "symbols", "late"):
+    for field in ("universe", "timeframe", "close_time", "symbols", "late", "open_time"):
         assert repr(getattr(back, field)) == repr(getattr(bars, field))
     for field in FIELDS:
         # NaNs carry no payload here; the bits of every value must be the same.

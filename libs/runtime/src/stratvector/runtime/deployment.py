@@ -1,7 +1,8 @@
 """deployment: what a service's `wiring.py` is given, and how the services are found.
 
-A service registers `wiring:build` under the entry point group `stratvector.services`; whoever runs services (the
-local platform, the simulation) finds them there, so that no library imports a service.
+A service registers `wiring:build` under the entry point group `stratvector.services`; whoever runs
+services (the local platform, the simulation) finds them there, so that no library imports a
+service.
 """
 
 from collections.abc import Callable
@@ -21,7 +22,8 @@ BrokerFactory = Callable[[Ports], Broker]
 class Deployment:
     """One session on one set of ports.
 
-    broker : makes execution's broker; None is the simulated one. ledger_store : where the ledger writes.
+    broker : makes execution's broker; None is the simulated one. ledger_store : where the ledger
+    writes.
     """
 
     session: Session

@@ -1,6 +1,7 @@
 """readers: the flow's inboxes with their contents decoded, asked close by close.
 
-Risk, execution and ledger walk the same schedule; each asks for what belongs to one close and gets exactly that.
+Risk, execution and ledger walk the same schedule; each asks for what belongs to one close and gets
+exactly that.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ from stratvector.trading.orders import Decision
 from stratvector.trading.portfolio import Portfolio, Universe
 from stratvector.trading.signals import Signals
 
-Noun = TypeVar("Noun", ClosedBars, Signals, Decision, FillsReport)
+Noun = TypeVar("Noun")
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,9 @@ class BarsReader:
         }
 
     async def at(self, close_time: int, universes: Sequence[str]) -> list[Received[ClosedBars]]:
-        """The cross-sections of the universes that close at a time; earlier ones are warm-up and passed over."""
+        """The cross-sections of the universes that close at a time; earlier ones are warm-up and
+        passed over.
+        """
         return [await self._at(close_time, universe) for universe in universes]
 
     async def _at(self, close_time: int, universe: str) -> Received[ClosedBars]:

@@ -1,7 +1,8 @@
-"""One portfolio's real account: the engine's book, folded from fills, bars and decisions as they arrive.
+"""One portfolio's real account: the engine's book, folded from fills, bars and decisions as they
+arrive.
 
-The risk service holds one. A recovering owner folds the same messages and reaches the same bits; for closes that are
-already decided it adopts the decision and never recomputes it.
+The risk service holds one. A recovering owner folds the same messages and reaches the same bits;
+for closes that are already decided it adopts the decision and never recomputes it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -82,13 +83,16 @@ class PortfolioAccount:
         return {symbol: lots[s] for symbol, s in self._symbols.items() if lots[s]}
 
     def settle(self, event: FillEvent) -> None:
-        """Apply one event of the FILLS lane; an execution of an order that is not working is refused."""
+        """Apply one event of the FILLS lane; an execution of an order that is not working is
+        refused.
+        """
         s = self._symbols[event.symbol]
         ours = self._orders.get(event.symbol) == event.order_id
         if event.kind is FillKind.FILLED:
             if not ours:
                 raise ValueError(
-                    f"execution {event.execution_id} belongs to order {event.order_id}, which is not working"
+                    f"execution {event.execution_id} belongs to order {event.order_id}, "
+                    "which is not working"
                 )
             commission = commission_micros(event.commission)
             settle_fill(
@@ -109,7 +113,9 @@ class PortfolioAccount:
     def observe(
         self, close_time: int, bars: Sequence[ClosedBars], signals: Mapping[str, Signals | None]
     ) -> float:
-        """Fold one close: bars of the closing universes, signals (None = late) of their models; the equity."""
+        """Fold one close: bars of the closing universes, signals (None = late) of their models;
+        the equity.
+        """
         self._fill_market(close_time, bars)
         self._fill_weights(signals)
         self._equity = observe(

@@ -1,7 +1,7 @@
 """From the engine's arrays to the `orders` noun: one close of a journal becomes one `Decision`.
 
-The backtest reads its journal this way after the loop, the risk service a journal of one close; there is no other
-place where a decision is put into words.
+The backtest reads its journal this way after the loop, the risk service a journal of one close;
+there is no other place where a decision is put into words.
 """
 
 from decimal import Decimal

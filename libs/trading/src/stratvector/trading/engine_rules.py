@@ -1,4 +1,6 @@
-"""From what a user configures to what the engine takes: None becomes infinity, names become indices."""
+"""From what a user configures to what the engine takes: None becomes infinity, names become
+indices.
+"""
 
 import math
 from collections.abc import Iterable

@@ -1,4 +1,6 @@
-"""Simulated executions in the words of the `fills` noun; the backtest and the simulated broker both speak them."""
+"""Simulated executions in the words of the `fills` noun; the backtest and the simulated broker
+both speak them.
+"""
 
 from decimal import Decimal
 

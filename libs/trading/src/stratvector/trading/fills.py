@@ -45,7 +45,9 @@ class FillEvent:
 
 @dataclass(frozen=True)
 class FillsReport:
-    """Events of one account in their order; with `closed` set, everything up to that close is matched."""
+    """Events of one account in their order; with `closed` set, everything up to that close is
+    matched.
+    """
 
     portfolio: str
     account: str

@@ -1,7 +1,7 @@
 """The one table of hops: who produces which noun, where it travels, and who consumes it.
 
-Learn this file and you know the system. `tests/architecture/test_flow_table.py` holds it against the protos, the
-services and what they subscribe to, so it can't lie.
+Learn this file and you know the system. `tests/architecture/test_flow_table.py` holds it against
+the protos, the services and what they subscribe to, so it can't lie.
 
     market_data ─bars─▶ strategy ─signals─▶ risk ─orders─▶ execution ─▶ broker
          └──────bars──────────────────────▶ risk ◀─fills── execution

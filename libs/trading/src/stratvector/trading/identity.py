@@ -1,7 +1,8 @@
 """Deterministic ids: the same content gets the same id, however often and wherever it is computed.
 
-A message id hashes stream, subject and the content's key; an order id is the UUID of its leg (portfolio, account,
-symbol, close), so that it also serves as the client order id of every venue (36 characters, hyphenated).
+A message id hashes stream, subject and the content's key; an order id is the UUID of its leg
+(portfolio, account, symbol, close), so that it also serves as the client order id of every venue
+(36 characters, hyphenated).
 """
 
 import hashlib
@@ -29,5 +30,5 @@ def execution_id(order: str, known_time: int) -> str:
 
 
 def payload_hash(payload: bytes) -> str:
-    """SHA-256 of a message's exact bytes, to tell a stored copy from another message with its id."""
+    """SHA-256 of a message's exact bytes: tells a stored copy from another with its id."""
     return hashlib.sha256(payload).hexdigest()

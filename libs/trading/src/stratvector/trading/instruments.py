@@ -1,4 +1,6 @@
-"""What is traded: a symbol, the asset behind it, and the grid that its prices and quantities live on."""
+"""What is traded: a symbol, the asset behind it, and the grid that its prices and quantities live
+on.
+"""
 
 from dataclasses import dataclass
 from decimal import Decimal

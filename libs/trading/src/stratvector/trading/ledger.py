@@ -1,7 +1,8 @@
 """ledger: the permanent record; positions, cash, equity and attribution in exact decimals.
 
-A pure fold of bars, signals, orders and fills in the order of the closes. Each close gives one `LedgerEntry`.
-The parts of the models add up to the whole exactly: lots, cash, commission and equity.
+A pure fold of bars, signals, orders and fills in the order of the closes. Each close gives one
+`LedgerEntry`. The parts of the models add up to the whole exactly: lots, cash, commission and
+equity.
 """
 
 from dataclasses import dataclass

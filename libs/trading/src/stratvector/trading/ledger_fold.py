@@ -1,7 +1,8 @@
 """The ledger's fold: closes in their order become entries, in exact decimals.
 
-The same split of fills and fees over the models as in the engine (its functions are called), so that attribution is one
-truth; money is Decimal, so that the models' parts add up to the whole to the last digit.
+The same split of fills and fees over the models as in the engine (its functions are called), so
+that attribution is one truth; money is Decimal, so that the models' parts add up to the whole to
+the last digit.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,5 @@
-"""orders: approved order intents (and cancels) of one portfolio, with the decision that explains them.
+"""orders: approved order intents (and cancels) of one portfolio, with the decision that explains
+them.
 
 "Approved by risk" is a type: execution takes `ApprovedOrder`s, and only a `Decision` holds any.
 """
@@ -14,7 +15,8 @@ class ApprovedOrder:
     """One market order, good until the next scheduled close of its symbol.
 
     lots : signed, positive buys. parts : signed lots per model in config order; they sum to `lots`.
-    reference_price : the mark at the decision's close; exposure is reserved at it until a terminal event.
+    reference_price : the mark at the decision's close; exposure is reserved at it until a terminal
+    event.
     expires_at : the close at which an unfilled rest expires, nanoseconds UTC.
     """
 
@@ -37,7 +39,9 @@ class Cancel:
 
 @dataclass(frozen=True)
 class Cross:
-    """Lots that change hands between models at the decision's close, free of cost; they sum to zero."""
+    """Lots that change hands between models at the decision's close, free of cost; they sum to
+    zero.
+    """
 
     symbol: str
     parts: tuple[int, ...]
@@ -48,7 +52,8 @@ class Cross:
 class SymbolDecision:
     """How one planned symbol came to its outcome.
 
-    stages : exposure (fraction of equity) after each `Stage`. target_lots : what the stages ask for.
+    stages : exposure (fraction of equity) after each `Stage`. target_lots : what the stages ask
+    for.
     """
 
     symbol: str
@@ -76,7 +81,9 @@ class Cut:
 
 @dataclass(frozen=True)
 class Decision:
-    """One portfolio's decision at one close time; `equity` and `drawdown_factor` are the engine's own floats."""
+    """One portfolio's decision at one close time; `equity` and `drawdown_factor` are the engine's
+    own floats.
+    """
 
     portfolio: str
     account: str

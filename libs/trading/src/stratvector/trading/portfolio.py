@@ -1,4 +1,4 @@
-"""What a user configures: universes, models with their budgets, limits and costs of one portfolio."""
+"""What a user configures: universes, models, budgets, limits and costs of one portfolio."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -32,14 +32,15 @@ class ModelAllocation:
 
 @dataclass(frozen=True)
 class RiskLimits:
-    """Caps as fractions of equity; None is no cap. Which of them scale and which deny: docs/data-model.md.
+    """Caps as fractions of equity; None is no cap. Which of them scale and which deny:
+    docs/data-model.md.
 
-    position : one model in one symbol. symbol : all models in one symbol. asset : one underlying over
-    its symbols. class_caps : per asset class. invested : sum of long exposures. gross : sum of absolute
-    exposures. capital : absolute exposure in the base currency. daily_loss : no new risk for the rest of the UTC
-    date. drawdown_trigger, drawdown_halt : fractions below the peak at which targets are multiplied by
-    derisking_factor, and at which the book is flattened and latched. no_trade_band : smallest change, fraction
-    of equity.
+    position : one model in one symbol. symbol : all models in one symbol. asset : one underlying
+    over its symbols. class_caps : per asset class. invested : sum of long exposures. gross : sum
+    of absolute exposures. capital : absolute exposure in the base currency. daily_loss : no new
+    risk for the rest of the UTC date. drawdown_trigger, drawdown_halt : fractions below the peak
+    at which targets are multiplied by derisking_factor, and at which the book is flattened and
+    latched. no_trade_band : smallest change, fraction of equity.
     """
 
     position: float | None = None
@@ -87,7 +88,8 @@ _FRACTIONS = (
 def _check_order(low_name: str, low: float | None, high_name: str, high: float | None) -> None:
     if low is not None and high is not None and not low <= high:
         raise ValueError(
-            f"risk limit {low_name} is {low}, above {high_name} {high}; {low_name} <= {high_name} must hold"
+            f"risk limit {low_name} is {low}, above {high_name} {high}; "
+            f"{low_name} <= {high_name} must hold"
         )
 
 
@@ -116,7 +118,9 @@ class Costs:
 
 @dataclass(frozen=True)
 class Portfolio:
-    """One portfolio on one broker account. Symbols are numbered over the universes in config order."""
+    """One portfolio on one broker account. Symbols are numbered over the universes in config
+    order.
+    """
 
     name: str
     account: str
@@ -131,11 +135,13 @@ class Portfolio:
         for model in self.models:
             if model.universe not in names:
                 raise ValueError(
-                    f"model {model.name} trades universe {model.universe!r}, which is not one of {names}"
+                    f"model {model.name} trades universe {model.universe!r}; "
+                    f"the portfolio has {names}"
                 )
             if not 0 <= model.budget_fraction <= 1:
                 raise ValueError(
-                    f"model {model.name} has budget_fraction {model.budget_fraction}; it must be 0 to 1"
+                    f"model {model.name} has budget_fraction {model.budget_fraction}; "
+                    "it must be 0 to 1"
                 )
         for what, values in (
             ("symbol", self.symbols),

@@ -1,4 +1,6 @@
-"""Every signal ends as an order or as one of these codes. Values are stable: they travel on the wire."""
+"""Every signal ends as an order or as one of these codes. Values are stable: they travel on the
+wire.
+"""
 
 from enum import IntEnum
 
@@ -38,7 +40,9 @@ class Outcome(IntEnum):
 
 
 class Stage(IntEnum):
-    """The stages between weights and lots, in their order; each records the exposure that it leaves."""
+    """The stages between weights and lots, in their order; each records the exposure that it
+    leaves.
+    """
 
     NETTED = 0  # weight x budget x multipliers, clipped per model and symbol, net over models
     SYMBOL = 1

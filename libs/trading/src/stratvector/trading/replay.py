@@ -1,4 +1,6 @@
-"""The backtest: a session through the compiled loop, put into the words of orders and fills afterwards."""
+"""The backtest: a session through the compiled loop, put into the words of orders and fills
+afterwards.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +23,9 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a run gave: decisions at every close, executions and expiries in order, and the engine's journal."""
+    """What a run gave: decisions at every close, executions and expiries in order, and the
+    engine's journal.
+    """
 
     session: Session
     decisions: tuple[Decision, ...]
@@ -35,7 +39,7 @@ class Outcome:
 
 
 def run(session: Session, progress: Progress | None = None) -> Outcome:
-    """Run a session. progress : called with (closes done, closes in all) every few hundred closes."""
+    """Run a session. progress : called with (closes done, closes in all) now and then."""
     portfolio, market = session.portfolio, session.market
     rules = rules_of(portfolio)
     closes, count, models = len(session.schedule), len(portfolio.symbols), len(portfolio.models)

@@ -1,4 +1,6 @@
-"""A session: one portfolio, its strategies and its bars between two close times. What every driver starts from."""
+"""A session: one portfolio, its strategies and its bars between two close times. What every driver
+starts from.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,7 +35,8 @@ class History:
 class Session:
     """Everything that a run is a function of.
 
-    start : first close time (ns UTC) at which decisions are made; earlier bars warm up and never trade.
+    start : first close time (ns UTC) at which decisions are made; earlier bars warm up and never
+    trade.
     histories : per universe of the portfolio, symbols in the portfolio's order.
     strategies : per model of the portfolio.
     """
@@ -49,7 +52,8 @@ class Session:
             bars = self.histories[universe.name].bars
             if bars.symbols != universe.symbols:
                 raise ValueError(
-                    f"bars of universe {universe.name} hold {bars.symbols}; it is {universe.symbols}"
+                    f"bars of universe {universe.name} hold {bars.symbols}; "
+                    f"it is {universe.symbols}"
                 )
         for model in self.portfolio.model_names:
             if model not in self.strategies:
@@ -96,7 +100,9 @@ class Session:
 
     @cached_property
     def weights(self) -> Floats:
-        """float64[T, M, S] on the schedule: 0 where a model's universe does not close or holds no symbol."""
+        """float64[T, M, S] on the schedule: 0 where a model's universe does not close or holds no
+        symbol.
+        """
         portfolio = self.portfolio
         shape = (len(self.schedule), len(portfolio.models), len(portfolio.symbols))
         weights = np.zeros(shape)

@@ -17,7 +17,9 @@ class Action(IntEnum):
 
 @dataclass(frozen=True)
 class SignalRow:
-    """One symbol's target. weight: fraction of the model's budget, NaN = unknown; confidence 0 to 1."""
+    """One symbol's target. weight: fraction of the model's budget, NaN = unknown; confidence 0 to
+    1.
+    """
 
     symbol: str
     weight: float
@@ -44,7 +46,9 @@ class Signals:
 
 
 def derive_action(previous: float, weight: float) -> Action:
-    """BUY raises the weight, SELL lowers it, CLOSE takes it to zero, HOLD leaves it (or it is NaN)."""
+    """BUY raises the weight, SELL lowers it, CLOSE takes it to zero, HOLD leaves it (or it is
+    NaN).
+    """
     if weight != weight or weight == previous:
         return Action.HOLD
     if weight == 0.0:

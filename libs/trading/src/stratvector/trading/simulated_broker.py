@@ -1,7 +1,8 @@
-"""The simulated broker of paper and replay: a pure fold of bars, orders and fills, priced by the engine's matching.
+"""The simulated broker of paper and replay: a pure fold of bars, orders and fills, priced by the
+engine's matching.
 
-It has no memory that the log does not have: an owner that recovers hands it the claimed orders again, and gets the
-same executions.
+It has no memory that the log does not have: an owner that recovers hands it the claimed orders
+again, and gets the same executions.
 """
 
 from collections.abc import Sequence

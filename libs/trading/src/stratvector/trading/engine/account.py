@@ -26,7 +26,7 @@ from stratvector.trading.engine.state import (
 @engine_jit
 def equity(book: Book, grid: Floats, symbols: Indices) -> float:
     """Cash plus positions at their last known marks, summed in symbol order."""
-    value = book.account[CASH]
+    value: float = book.account[CASH]
     for s in range(len(symbols)):
         value += book.lots[s, POSITION] * grid[s, LOT_SIZE] * book.mark[s]
     return value

@@ -1,7 +1,8 @@
 """Whole numbers spread over models so that the parts add up to the whole, exactly.
 
-Largest remainder (Hamilton's method), ties in config order. Cumulative fills use a house-monotone form of it: plain
-largest remainder can take a lot back from a model when the total grows (the Alabama paradox).
+Largest remainder (Hamilton's method), ties in config order. Cumulative fills use a house-monotone
+form of it: plain largest remainder can take a lot back from a model when the total grows (the
+Alabama paradox).
 """
 
 from stratvector.trading.engine.compiling import engine_jit
@@ -14,7 +15,8 @@ from stratvector.trading.engine.state import (
 
 @engine_jit
 def apportion(total: int, shares: Integers, parts: Integers, models: Indices) -> None:
-    """Spread `total` (any sign) over `shares` (whole, one sign, not all zero): parts sum to `total`.
+    """Spread `total` (any sign) over `shares` (whole, one sign, not all zero): parts sum to
+    `total`.
 
     Shares in size below 3e9, so that products fit in int64.
     """
@@ -56,10 +58,12 @@ def split_fill(
     parts: Integers,
     models: Indices,
 ) -> None:
-    """The models' parts of an execution of `lots`, after `filled` of an `order` with signed `shares` per model.
+    """The models' parts of an execution of `lots`, after `filled` of an `order` with signed
+    `shares` per model.
 
-    given : int64[M], what each model has of the order so far, one sign. Each model's quota is its share of all that is
-    filled; it never gives a lot back, never exceeds its share, and a complete order is split exactly.
+    given : int64[M], what each model has of the order so far, one sign. Each model's quota is its
+    share of all that is filled; it never gives a lot back, never exceeds its share, and a complete
+    order is split exactly.
     """
     if len(models) == 1:
         parts[0] = lots
@@ -87,10 +91,12 @@ def split_fill(
 
 @engine_jit
 def whole_lots(total: int, fraction: Floats, parts: Integers, models: Indices) -> None:
-    """Round signed `parts + fraction` (floor and rest of each model) so that the parts sum to `total`.
+    """Round signed `parts + fraction` (floor and rest of each model) so that the parts sum to
+    `total`.
 
-    parts : in: the floors, out: the lots. fraction : float64[M] in [0, 1), used up. The sum of floors is at most
-    `total` but for rounding of the sum itself, which the model of least fraction then bears.
+    parts : in: the floors, out: the lots. fraction : float64[M] in [0, 1), used up. The sum of
+    floors is at most `total` but for rounding of the sum itself, which the model of least fraction
+    then bears.
     """
     given = 0
     for m in range(len(models)):

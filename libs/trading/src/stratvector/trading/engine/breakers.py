@@ -25,7 +25,9 @@ def start_day(day: int, book: Book) -> None:
 
 @engine_jit
 def drawdown_factor(value: float, book: Book, rules: Rules) -> float:
-    """1, derisking_factor past the trigger, or 0 past the halt, which latches until a person re-enables it."""
+    """1, derisking_factor past the trigger, or 0 past the halt, which latches until a person re-
+    enables it.
+    """
     peak = max(book.account[PEAK], value)
     book.account[PEAK] = peak
     if value <= peak * (1.0 - rules.drawdown_halt):

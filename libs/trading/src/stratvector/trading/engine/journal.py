@@ -1,4 +1,6 @@
-"""What a recorded run keeps of every step; arrays with a leading axis of closes, allocated once before the loop."""
+"""What a recorded run keeps of every step; arrays with a leading axis of closes, allocated once
+before the loop.
+"""
 
 from typing import NamedTuple
 
@@ -33,7 +35,8 @@ from stratvector.trading.engine.state import (
 
 
 class Journal(NamedTuple):
-    """Per close: equity, gross exposure (base currency), cash, drawdown factor and flags, marks, fills, the decision.
+    """Per close: equity, gross exposure (base currency), cash, drawdown factor and flags, marks,
+    fills, the decision.
 
     The names and shapes are those of `Plan` and `Book`, with T in front.
     """

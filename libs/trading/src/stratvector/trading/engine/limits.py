@@ -1,4 +1,5 @@
-"""One function per limit. A stage only shrinks the size of planned exposures; held ones count, but can't be changed here.
+"""One function per limit. A stage only shrinks the size of planned exposures; held ones count, but
+can't be changed here.
 
 EXPOSURE is a signed fraction of equity, SCALE what the stages left of the models' wishes.
 """
@@ -21,13 +22,17 @@ from stratvector.trading.engine.state import (
 
 @engine_jit
 def factor_for(cap: float, planned: float, held: float) -> float:
-    """What is left of `planned` (above 0) that does not fit under `cap` beside `held`; 0 when nothing does."""
+    """What is left of `planned` (above 0) that does not fit under `cap` beside `held`; 0 when
+    nothing does.
+    """
     return max(0.0, cap - held) / planned
 
 
 @engine_jit
 def is_planned(s: int, plan: Plan, symbols: Indices) -> bool:
-    """Whether the stages may change a symbol. A lone symbol is: the stages run when any is planned."""
+    """Whether the stages may change a symbol. A lone symbol is: the stages run when any is
+    planned.
+    """
     return len(symbols) == 1 or plan.fields[s, PLANNED] == 1
 
 
@@ -121,7 +126,9 @@ def cap_invested(cap: float, plan: Plan, symbols: Indices) -> None:
 
 @engine_jit
 def cap_gross(cap: float, plan: Plan, symbols: Indices) -> None:
-    """The sum of absolute exposures (leverage); also serves the capital cap, as a fraction of equity."""
+    """The sum of absolute exposures (leverage); also serves the capital cap, as a fraction of
+    equity.
+    """
     if cap == np.inf:
         return
     planned, held = 0.0, 0.0

@@ -1,7 +1,9 @@
-"""Working orders meet a bar: market orders fill at the open of the symbol's next bar, with adverse slippage.
+"""Working orders meet a bar: market orders fill at the open of the symbol's next bar, with adverse
+slippage.
 
-The price is rounded half-even to the instrument's grid, commission to a millionth of the base currency: what a broker could
-really charge, and what survives the way through Decimal to the bit. A missing bar fills nothing.
+The price is rounded half-even to the instrument's grid, commission to a millionth of the base
+currency: what a broker could really charge, and what survives the way through Decimal to the bit.
+A missing bar fills nothing.
 """
 
 import numpy as np

@@ -1,6 +1,8 @@
-"""From targets to orders: models cross among themselves first, the rest is one net order per symbol.
+"""From targets to orders: models cross among themselves first, the rest is one net order per
+symbol.
 
-A cross settles in the decision at the mark, free of cost. The net order's parts have one sign and sum to it.
+A cross settles in the decision at the mark, free of cost. The net order's parts have one sign and
+sum to it.
 """
 
 from stratvector.trading.engine.allocation import apportion
@@ -38,7 +40,9 @@ from stratvector.trading.engine.targets import (
 
 @engine_jit
 def cross_models(s: int, plan: Plan, models: Indices) -> None:
-    """Split the models' wishes (order_parts, signed lots of any sign) into crosses and what is left of one sign."""
+    """Split the models' wishes (order_parts, signed lots of any sign) into crosses and what is
+    left of one sign.
+    """
     buys, sells = 0, 0
     for m in range(len(models)):
         buys += max(0, plan.cells[s, m, ORDER_PART])

@@ -1,8 +1,9 @@
-"""The last look at every cap, order by order: no approved order raises an exposure above its cap, at decision prices,
-with all working orders filled.
+"""The last look at every cap, order by order: no approved order raises an exposure above its cap,
+at decision prices, with all working orders filled.
 
-The stages guarantee it while every target is reached. Where an order was held back (no-trade band, lots too large), a
-symbol keeps more than its target, and the raising orders of others must leave room for it.
+The stages guarantee it while every target is reached. Where an order was held back (no-trade band,
+lots too large), a symbol keeps more than its target, and the raising orders of others must leave
+room for it.
 """
 
 import numpy as np
@@ -33,18 +34,19 @@ from stratvector.trading.engine.targets import NO_ROOM, ORDERED, REDUCE_ONLY_OUT
 @engine_jit
 def exposure_of(lots: int, s: int, value: float, book: Book, rules: Rules) -> float:
     """Signed fraction of equity."""
-    return lots * rules.grid[s, LOT_SIZE] * book.mark[s] / value
+    exposure: float = lots * rules.grid[s, LOT_SIZE] * book.mark[s] / value
+    return exposure
 
 
 @engine_jit
 def settled_lots(s: int, book: Book, plan: Plan) -> int:
-    """Position once all working orders and the planned one are filled; a raising order does not count yet."""
-    held = (
-        book.lots[s, POSITION]
-        if plan.fields[s, CANCEL]
-        else book.lots[s, POSITION] + book.lots[s, WORKING]
-    )
-    after = held + plan.fields[s, ORDER]
+    """Position once all working orders and the planned one are filled; a raising order does not
+    count yet.
+    """
+    held: int = book.lots[s, POSITION]
+    if plan.fields[s, CANCEL] == 0:
+        held += book.lots[s, WORKING]
+    after: int = held + plan.fields[s, ORDER]
     return after if abs(after) <= abs(held) else held
 
 
@@ -63,7 +65,7 @@ def room_of(
             asset += size
         if rules.groups[other, CLASS] == rules.groups[s, CLASS]:
             group += size
-    room = min(rules.symbol_cap - own, rules.asset_cap - asset)
+    room: float = min(rules.symbol_cap - own, rules.asset_cap - asset)
     room = min(room, rules.class_cap[rules.groups[s, CLASS]] - group)
     room = min(room, min(rules.gross_cap, rules.capital_cap / value) - gross)
     if sign > 0:
@@ -85,10 +87,7 @@ def fit_order(
         extra = min(LOTS_MAX, np.floor(room * value / (rules.grid[s, LOT_SIZE] * book.mark[s])))
     allowed = min(abs(after), abs(held) + whole(extra))
     lots = sign * allowed - held
-    if plan.fields[s, ORDER] > 0:
-        lots = max(0, lots)
-    else:
-        lots = min(0, lots)
+    lots = max(0, lots) if plan.fields[s, ORDER] > 0 else min(0, lots)
     if lots == 0:
         plan.fields[s, OUTCOME] = NO_ROOM
     cut_order(s, lots, plan, models)

@@ -61,7 +61,9 @@ def net_models(
     symbols: Indices,
     models: Indices,
 ) -> None:
-    """weight x budget x multiplier (float64[T, M]), clipped per model and symbol, then net over the models."""
+    """weight x budget x multiplier (float64[T, M]), clipped per model and symbol, then net over
+    the models.
+    """
     for s in range(len(symbols)):
         if not is_planned(s, plan, symbols):
             continue

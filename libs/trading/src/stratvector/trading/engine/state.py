@@ -1,7 +1,9 @@
-"""The engine's arrays. S symbols, M models, C asset classes, T closes; all written in place, none allocated in a loop.
+"""The engine's arrays. S symbols, M models, C asset classes, T closes; all written in place, none
+allocated in a loop.
 
-What belongs to one symbol stands side by side (columns named below), so that a step needs few base addresses: this made
-the one-symbol step a third faster than one array per figure. `symbols` and `models` go with them everywhere: a tuple such as (0,) makes numba unroll the loops for one symbol
+What belongs to one symbol stands side by side (columns named below), so that a step needs few base
+addresses: this made the one-symbol step a third faster than one array per figure. `symbols` and
+`models` go with them everywhere: a tuple such as (0,) makes numba unroll the loops for one symbol
 (twenty times faster than a runtime length of one), an int64 array serves any number.
 """
 
@@ -36,12 +38,15 @@ HALTED, REDUCE_ONLY, HELD_BACK, MOVED = 0, 1, 2, 3  # Plan.flags
 class Book(NamedTuple):
     """One portfolio's account, folded from fills, marks and decisions.
 
-    account : float64[4], CASH in the base currency, PEAK, DAY_START and LAST_EQUITY of the breakers.
+    account : float64[4], CASH in the base currency, PEAK, DAY_START and LAST_EQUITY of the
+    breakers.
     latch : int64[2], DAY (UTC date number), LATCH (1 = halted by drawdown).
-    lots : int64[S, 2], POSITION, and WORKING: signed lots of the symbol's one working order that are still open.
+    lots : int64[S, 2], POSITION, and WORKING: signed lots of the symbol's one working order that
+    are still open.
     mark : float64[S], last known close, 0 = none yet.
-    cells : int64[S, M, 4], the models' virtual MODEL_LOTS; ORDER_PART and FILLED_PART of the working order; MISSING:
-    closes since the last good weight. held_weight : float64[S, M], that weight. model_cash : float64[M].
+    cells : int64[S, M, 4], the models' virtual MODEL_LOTS; ORDER_PART and FILLED_PART of the
+    working order; MISSING: closes since the last good weight. held_weight : float64[S, M], that
+    weight. model_cash : float64[M].
     """
 
     account: Floats
@@ -56,8 +61,9 @@ class Book(NamedTuple):
 class Rules(NamedTuple):
     """What stays fixed in a run. Caps are fractions of equity, infinity is no cap.
 
-    grid : float64[S, 2], LOT_SIZE (units) and PRICE_UNITS (10^price_precision). groups : int64[S, 3], ASSET and CLASS
-    numbers, RESTRICTED_FLAG. budget : float64[M]. class_cap : float64[C]. capital_cap : base currency.
+    grid : float64[S, 2], LOT_SIZE (units) and PRICE_UNITS (10^price_precision). groups : int64[S,
+    3], ASSET and CLASS numbers, RESTRICTED_FLAG. budget : float64[M]. class_cap : float64[C].
+    capital_cap : base currency.
     """
 
     grid: Floats
@@ -81,7 +87,8 @@ class Rules(NamedTuple):
 
 
 class Market(NamedTuple):
-    """Bars on the merged schedule. open, close, volume : float64[T, S], NaN = missing or not closing.
+    """Bars on the merged schedule. open, close, volume : float64[T, S], NaN = missing or not
+    closing.
 
     closing : bool[T, S], the symbol's universe closes at t. day : int64[T], UTC date number.
     """
@@ -96,13 +103,16 @@ class Market(NamedTuple):
 class Plan(NamedTuple):
     """One step's results and scratch space.
 
-    fields : int64[S, 10], what matching gave (FILL_LOTS, FILL_COMMISSION in millionths, EXPIRED lots) and the decision
-    (TARGET, ORDER lots; PLANNED, MOVES, CANCEL, CROSSED as 0 or 1; OUTCOME). figures : float64[S, 3], FILL_PRICE; EXPOSURE,
-    fraction of equity after the stages so far (of unplanned symbols: as held); SCALE, what the stages left of it.
-    cells : int64[S, M, 4], MODEL_TARGET, ORDER_PART, CROSS_PART, weight REASON. effective : float64[S, M], weight x
-    budget x multiplier after the position clip. stages : float64[STAGES, S] or None.
-    factor : float64[1], drawdown multiplier. flags : int64[4], HALTED, REDUCE_ONLY; HELD_BACK: some symbol keeps other
-    lots than its target; MOVED: there is something to place. The rest is scratch.
+    fields : int64[S, 10], what matching gave (FILL_LOTS, FILL_COMMISSION in millionths, EXPIRED
+    lots) and the decision (TARGET, ORDER lots; PLANNED, MOVES, CANCEL, CROSSED as 0 or 1;
+    OUTCOME). figures : float64[S, 3], FILL_PRICE; EXPOSURE, fraction of equity after the stages so
+    far (of unplanned symbols: as held); SCALE, what the stages left of it.
+    cells : int64[S, M, 4], MODEL_TARGET, ORDER_PART, CROSS_PART, weight REASON. effective :
+    float64[S, M], weight x budget x multiplier after the position clip. stages : float64[STAGES,
+    S] or None.
+    factor : float64[1], drawdown multiplier. flags : int64[4], HALTED, REDUCE_ONLY; HELD_BACK:
+    some symbol keeps other lots than its target; MOVED: there is something to place. The rest is
+    scratch.
     """
 
     fields: Integers

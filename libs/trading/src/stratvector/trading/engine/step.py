@@ -1,8 +1,9 @@
-"""One close time of one portfolio, in the order of the flow. The three drivers use these functions and no others.
+"""One close time of one portfolio, in the order of the flow. The three drivers use these functions
+and no others.
 
 match_close   working orders of the closing symbols meet their bar         simulated broker
-settle_close  fills, expiries                                             backtest (live: from the FILLS lane)
-decide        marks, breakers, weights, limits, orders                      risk service
+settle_close  fills, expiries                                             backtest (live: from the
+FILLS lane) decide        marks, breakers, weights, limits, orders                      risk service
 place         the decision takes effect: crosses, working orders           risk service
 """
 
@@ -47,7 +48,9 @@ from stratvector.trading.engine.targets import apply_stages, choose_symbols, rou
 def match_close(
     t: int, market: Market, book: Book, rules: Rules, plan: Plan, symbols: Indices, models: Indices
 ) -> None:
-    """Match and settle the working orders of the symbols that close at t; what is not filled expires."""
+    """Match and settle the working orders of the symbols that close at t; what is not filled
+    expires.
+    """
     for s in range(len(symbols)):
         plan.fields[s, FILL_LOTS] = 0
         plan.fields[s, EXPIRED] = 0

@@ -16,7 +16,7 @@ from stratvector.trading.engine.state import (
 )
 
 
-@numba.njit(cache=True, error_model="numpy", parallel=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, error_model="numpy", parallel=True)
 def run_columns(
     market: Market,
     weights: Floats,

@@ -1,7 +1,8 @@
-"""From weights to whole lots: which symbols are planned, the stages in their order, and the models' targets in lots.
+"""From weights to whole lots: which symbols are planned, the stages in their order, and the
+models' targets in lots.
 
-The models' parts of a target come from their effective weights times what the stages left (pro rata), so they sum to
-the net target exactly.
+The models' parts of a target come from their effective weights times what the stages left (pro
+rata), so they sum to the net target exactly.
 """
 
 from typing import Any
@@ -76,7 +77,9 @@ def admit(
 def choose_symbols(
     t: int, value: float, market: Market, book: Book, rules: Rules, plan: Plan, symbols: Indices
 ) -> bool:
-    """Mark what is planned; held symbols enter the limits at their mark with working orders. True if any is planned."""
+    """Mark what is planned; held symbols enter the limits at their mark with working orders. True
+    if any is planned.
+    """
     any_planned = False
     plan.flags[HELD_BACK] = 0
     plan.flags[MOVED] = 0
@@ -98,7 +101,9 @@ def choose_symbols(
 
 @engine_jit
 def record(stage: int, stages: Any, figures: Floats, symbols: Indices) -> None:
-    """Keep the exposures that a stage left; compiled away where nothing is recorded (stages is None)."""
+    """Keep the exposures that a stage left; compiled away where nothing is recorded (stages is
+    None).
+    """
     if stages is not None:
         for s in range(len(symbols)):
             stages[stage, s] = figures[s, EXPOSURE]
@@ -137,7 +142,9 @@ def apply_stages(
 
 @engine_jit
 def keep_lots(s: int, outcome: int, book: Book, plan: Plan) -> None:
-    """The symbol stays as it is, whatever its target; others must leave room for what it holds beyond that."""
+    """The symbol stays as it is, whatever its target; others must leave room for what it holds
+    beyond that.
+    """
     plan.fields[s, MOVES] = 0
     plan.fields[s, CROSSED] = 0
     plan.fields[s, OUTCOME] = outcome
@@ -151,8 +158,8 @@ def round_target(
 ) -> None:
     """The symbol's target in whole lots, toward zero, and its parts per model.
 
-    While every model's wish is inside the no-trade band around what it holds, the symbol does not move at all: neither
-    an order nor a cross.
+    While every model's wish is inside the no-trade band around what it holds, the symbol does not
+    move at all: neither an order nor a cross.
     """
     per_lot = 0.0
     if value > 0.0:

@@ -1,1 +1,3 @@
-"""execution: claims and sends approved orders, records what the broker did; the only one that talks to brokers."""
+"""execution: claims and sends approved orders, records what the broker did; the only one that
+talks to brokers.
+"""

@@ -1,9 +1,11 @@
 """One broker account's lane: decisions in, the broker's word out.
 
-    claim (SENDING, fenced)  ─▶  send  ─▶  record (ACCEPTED, REJECTED, UNKNOWN …)  ─▶  match at the next close
+    claim (SENDING, fenced)  ─▶  send  ─▶  record (ACCEPTED, REJECTED, UNKNOWN …)  ─▶  match at the
+    next close
 
-An order that an earlier owner claimed is never sent: the broker is asked, and if it does not know the order after its
-settle time, the order is abandoned. The next decision plans anew under a new id.
+An order that an earlier owner claimed is never sent: the broker is asked, and if it does not know
+the order after its settle time, the order is abandoned. The next decision plans anew under a new
+id.
 """
 
 from collections.abc import Sequence
@@ -112,7 +114,7 @@ class AccountLane:
         return self._event(FillKind.ABANDONED, order, "the broker does not know the order")
 
     async def _find(self, order: ApprovedOrder) -> Acknowledgement | None:
-        """Ask until the broker answers: an order whose fate is unknown is never given up unasked."""
+        """Ask until the broker answers: an order of unknown fate is never given up unasked."""
         while True:
             try:
                 return await self._broker.find(order)

@@ -1,4 +1,6 @@
-"""The portfolio's record: every close folded into one ledger entry, committed once, positions published after fills."""
+"""The portfolio's record: every close folded into one ledger entry, committed once, positions
+published after fills.
+"""
 
 from decimal import ROUND_HALF_EVEN, Decimal
 
@@ -37,7 +39,9 @@ class PortfolioRecord:
         self._published = -1
 
     async def run(self) -> None:
-        """Own the lane, then fold the log from its beginning; what is committed is not written again."""
+        """Own the lane, then fold the log from its beginning; what is committed is not written
+        again.
+        """
         await self.lane.acquire()
         async for stored in self.lane.history():
             positions = decode_positions(stored.message.payload)

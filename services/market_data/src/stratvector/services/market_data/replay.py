@@ -1,4 +1,6 @@
-"""Replay of recorded bars: one lane per universe, at most 64 closes ahead of the portfolio's decisions."""
+"""Replay of recorded bars: one lane per universe, at most 64 closes ahead of the portfolio's
+decisions.
+"""
 
 from stratvector.contracts.codecs import decode_closed_bars, encode_closed_bars
 from stratvector.runtime.lane import Lane

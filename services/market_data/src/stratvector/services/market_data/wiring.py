@@ -13,6 +13,4 @@ def build(deployment: Deployment, ports: Ports) -> Tasks:
         ReplayLane(ports, session.portfolio, u, session.histories[u.name], session.schedule)
         for u in session.portfolio.universes
     ]
-    return Tasks(
-        main=[replay.run() for replay in lanes], background=[r.lane.keep() for r in lanes]
-    )
+    return Tasks(main=[replay.run() for replay in lanes], background=[r.lane.keep() for r in lanes])
