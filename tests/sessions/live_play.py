@@ -1,0 +1,91 @@
+"""A session played close by close through the live parts: account, simulated broker and ledger,
+without a bus."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from stratvector.trading.account import PortfolioAccount
+from stratvector.trading.bars import ClosedBars
+from stratvector.trading.executions import cancelled
+from stratvector.trading.fills import FillEvent
+from stratvector.trading.ledger import LedgerEntry
+from stratvector.trading.ledger_fold import LedgerFold
+from stratvector.trading.orders import Cut, Decision
+from stratvector.trading.portfolio import ModelAllocation
+from stratvector.trading.reasons import SignalReason
+from stratvector.trading.session import Session
+from stratvector.trading.signals import Action, SignalRow, Signals
+from stratvector.trading.simulated_broker import SimulatedBroker
+
+
+@dataclass(frozen=True, eq=False)
+class Played:
+    """Decisions, events and ledger entries in the order of the closes, and the account after the
+    last."""
+
+    decisions: tuple[Decision, ...]
+    events: tuple[FillEvent, ...]
+    entries: tuple[LedgerEntry, ...]
+    account: PortfolioAccount
+
+
+def play_live(session: Session) -> Played:
+    """What risk, execution and ledger make of a session whose bars and signals are never late."""
+    portfolio, schedule = session.portfolio, session.schedule
+    account = PortfolioAccount(portfolio, schedule)
+    broker, ledger = SimulatedBroker(portfolio), LedgerFold(portfolio)
+    decisions, events, entries = [], list[FillEvent](), []
+    ended: list[FillEvent] = []
+    for index, close_time in enumerate(schedule.close_times.tolist()):
+        universes = schedule.universes_at(index)
+        bars = [_closed(session, name, close_time) for name in universes]
+        known = (*ended, *broker.match(close_time, bars))
+        for event in known:
+            account.settle(event)
+        signals = {
+            model.name: _signals(session, model, close_time)
+            for model in portfolio.models
+            if model.universe in universes
+        }
+        account.observe(close_time, bars, signals)
+        decision = account.decide(close_time, Cut())
+        account.place(decision)
+        ended = _execute(broker, decision)
+        decisions.append(decision)
+        events.extend(known)
+        entries.append(ledger.fold(known, bars, tuple(signals.values()), decision))
+    return Played(tuple(decisions), tuple(events), tuple(entries), account)
+
+
+def _execute(broker: SimulatedBroker, decision: Decision) -> list[FillEvent]:
+    ended = [
+        cancelled(cancel.order_id, cancel.symbol, decision.close_time)
+        for cancel in decision.cancels
+        if broker.cancel(cancel.order_id)
+    ]
+    for order in decision.orders:
+        broker.accept(order)
+    return ended
+
+
+def _closed(session: Session, universe: str, close_time: int) -> ClosedBars:
+    bars = session.histories[universe].bars
+    timeframe = session.portfolio.universe(universe).timeframe
+    opened = session.open_time(universe, close_time)
+    return bars.closed(bars.at(close_time), universe, timeframe, open_time=opened)
+
+
+def _signals(session: Session, model: ModelAllocation, close_time: int) -> Signals:
+    bars, scan = session.histories[model.universe].bars, session.scans[model.name]
+    row = bars.at(close_time)
+    pairs: Sequence[tuple[str, float]] = list(
+        zip(bars.symbols, np.asarray(scan.weights[row]).tolist(), strict=True)
+    )
+    rows = tuple(
+        SignalRow(symbol, weight, 1.0, Action.HOLD, SignalReason.NONE) for symbol, weight in pairs
+    )
+    return Signals(
+        session.portfolio.name, model.name, "1.0.0", close_time, rows, tuple(scan.states[row]), ""
+    )
