@@ -67,8 +67,7 @@ class Backtest:
 
 def _traded(bars: Bars, instruments: Mapping[str, Instrument]) -> tuple[Instrument, ...]:
     return tuple(
-        instruments.get(symbol)
-        or Instrument(symbol, symbol, "any", PRICE_PRECISION, LOT_SIZE)
+        instruments.get(symbol) or Instrument(symbol, symbol, "any", PRICE_PRECISION, LOT_SIZE)
         for symbol in bars.symbols
     )
 

@@ -181,9 +181,7 @@ def _gross_fraction(entry: LedgerEntry) -> float:
     return entry.decision.gross_exposure / equity if equity > 0.0 else math.nan
 
 
-def _by_model(
-    prefix: str, portfolio: Portfolio, kind: pl.DataType | type[pl.DataType]
-) -> Columns:
+def _by_model(prefix: str, portfolio: Portfolio, kind: pl.DataType | type[pl.DataType]) -> Columns:
     return {f"{prefix}_{name}": kind for name in portfolio.model_names}
 
 

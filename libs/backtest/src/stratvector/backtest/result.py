@@ -32,7 +32,7 @@ NOT_REJECTED = frozenset({PlanOutcome.NOT_PLANNED, PlanOutcome.ORDERED, PlanOutc
 
 @dataclass(frozen=True)
 class ModelResult:
-    """One model's share of a run. profit : base currency, net of commission; fills that it shared."""
+    """One model's share. profit : base currency, net of commission. fills : shared ones."""
 
     name: str
     profit: float
@@ -145,5 +145,3 @@ def result_of(outcome: Outcome) -> Result:
     schedule = session.schedule
     signals = sum(len(schedule.closes_of(m.universe)) for m in session.portfolio.models)
     return Result(session, ledger_entries(outcome), int(schedule.closes.sum()), signals)
-
-

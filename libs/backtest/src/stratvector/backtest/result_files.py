@@ -47,9 +47,7 @@ def document(result: Result, provenance: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def write_result(
-    root: Path, name: str, result: Result, provenance: Mapping[str, Any]
-) -> Path:
+def write_result(root: Path, name: str, result: Result, provenance: Mapping[str, Any]) -> Path:
     """Write a result to root/<name>-<n>, n the first free number from 1; the folder.
 
     Raises OSError.

@@ -1,4 +1,4 @@
-"""Every command ends in one of four ways: done (0), a sentence (1), a wrong option (2), Ctrl-C (130).
+"""How commands end: done (0), with a sentence (1), for a wrong option (2), by Ctrl-C (130).
 
 A user's mistake is a sentence. A mistake of ours is a sentence too, and its traceback is a line of
 logs/errors.log.

@@ -53,8 +53,7 @@ def run_in_process(session: Session, watch: Watch) -> Result:
 def _bars(world: World, session: Session) -> int:
     """Messages of the bars lanes from the session's start on; earlier ones are warm-up."""
     lanes = (
-        subject("bars", universe=u.name, timeframe=u.timeframe)
-        for u in session.portfolio.universes
+        subject("bars", universe=u.name, timeframe=u.timeframe) for u in session.portfolio.universes
     )
     return sum(
         decode_closed_bars(stored.message.payload).close_time >= session.start

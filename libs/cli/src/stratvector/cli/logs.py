@@ -1,4 +1,4 @@
-"""Local logs: JSON lines in logs/<name>.log, rotated. The only place that writes wall-clock time."""
+"""Local logs: JSON lines in logs/<name>.log, rotated, each with the wall time of writing."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -18,9 +18,7 @@ def append(name: str, lines: Iterable[Mapping[str, Any]], folder: Path = FOLDER)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.log"
     logged_at = datetime.now(UTC).isoformat(timespec="milliseconds")
-    handler = RotatingFileHandler(
-        path, maxBytes=SIZE_BYTES_MAX, backupCount=KEPT, encoding="utf-8"
-    )
+    handler = RotatingFileHandler(path, maxBytes=SIZE_BYTES_MAX, backupCount=KEPT, encoding="utf-8")
     try:
         for line in lines:
             text = json.dumps({"logged_at": logged_at, **line}, default=str)

@@ -83,19 +83,20 @@ def up(
         raise CommandFailed(
             "services as processes of their own come later: run `stratvector up --in-process`"
         )
-    from stratvector.cli.config import read_configuration, session_of
-    from stratvector.cli.runs import in_services, run_and_record, write_summary
+    from stratvector.cli.config import read_configuration
+    from stratvector.cli.runs import in_services, load, log_run, run_and_record, write_summary
     from stratvector.cli.tables import print_summary
 
     configuration = read_configuration(config)
     mode = configuration.system.system.mode
     if mode not in RUNS_HERE:
         raise CommandFailed(f"{config}: system.mode is {mode!r}; so far up runs backtest or replay")
-    session = session_of(configuration, start, end)
-    document = run_and_record(configuration, session, out, partial(in_services, verbose=verbose))
+    session = load(configuration, start, end)
+    run = run_and_record(configuration, session, out, partial(in_services, verbose=verbose))
+    log_run(run)
     if json is not None:
-        write_summary(json, document)
-    print_summary(output(), document)
+        write_summary(json, run.document)
+    print_summary(output(), run.document)
     if not once:
         _stay()
 
@@ -113,23 +114,23 @@ def backtest_run(
     json: AsJson = False,
 ) -> None:
     """Run a session through the compiled loop: result.json, orders, fills and equity as Parquet."""
-    from stratvector.cli.config import read_configuration, session_of
-    from stratvector.cli.runs import compiled, run_and_record
+    from stratvector.cli.config import read_configuration
+    from stratvector.cli.runs import compiled, load, run_and_record
     from stratvector.cli.tables import print_summary
 
     configuration = read_configuration(config)
-    session = session_of(configuration, start, end, data)
-    document = run_and_record(configuration, session, out, compiled)
+    session = load(configuration, start, end, data)
+    run = run_and_record(configuration, session, out, compiled)
     if json:
-        print_json(document)
+        print_json(run.document)
     else:
-        print_summary(output(), document)
+        print_summary(output(), run.document)
 
 
 @app.command(epilog="Example: stratvector doctor --config config/system.yaml")
 @guarded
 def doctor(config: Config = CONFIG, json: AsJson = False) -> None:
-    """Check what runs need: tools, services, configuration, data, compiled code, a small backtest."""
+    """Check what runs need: tools, services, configuration, data, and a small backtest."""
     from stratvector.cli.doctor import examine, print_examination
 
     examination = examine(config)

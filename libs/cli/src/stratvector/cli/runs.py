@@ -3,8 +3,12 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from stratvector.cli.console import aside
+from stratvector.cli.logs import append
 
 if TYPE_CHECKING:
     from stratvector.backtest import Result
@@ -16,10 +20,20 @@ HASH_DIGITS = 8
 Driver = Callable[["Session"], "Result"]
 
 
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its result, and the document that is shown: the result's own, where it lies
+    and how long it took.
+    """
+
+    result: "Result"
+    document: dict[str, Any]
+
+
 def run_and_record(
     configuration: "Configuration", session: "Session", out: Path, driver: Driver
-) -> dict[str, Any]:
-    """Run, write the results to out/<portfolio>-<hash>-<n>, and return all that is known.
+) -> Run:
+    """Run, and write the results to out/<portfolio>-<hash>-<n>.
 
     The hash is over configuration and data, so that equal inputs stand side by side; n counts
     their runs.
@@ -34,12 +48,32 @@ def run_and_record(
     seconds = time.perf_counter() - begun
     inputs = hash_of([facts["config_hash"], facts["data_hash"]])[:HASH_DIGITS]
     folder = write_result(out, f"{session.portfolio.name}-{inputs}", result, facts)
-    return document(result, facts) | {
+    run = {
         "run": folder.name,
         "results": str(folder),
         "seconds": round(seconds, 3),
         "close_times_per_s": round(len(result.entries) / seconds, 1),
     }
+    return Run(result, document(result, facts) | run)
+
+
+def log_run(run: Run) -> None:
+    """Orders, fills and performance as lines of the local logs. Raises OSError."""
+    name = {"run": run.document["run"]}
+    append("orders", (name | row for row in run.result.orders.iter_rows(named=True)))
+    append("trades", (name | row for row in run.result.fills.iter_rows(named=True)))
+    figures = ("first_close", "last_close", "final_equity", "metrics", "models")
+    append("performance", [name | {key: run.document[key] for key in figures}])
+
+
+def load(
+    configuration: "Configuration", start: str | None, end: str | None, data: Path | None = None
+) -> "Session":
+    """The configuration's session, with a word on what takes these seconds. Raises BadConfig."""
+    with aside().status("loading bars"):
+        from stratvector.cli.config import session_of
+
+        return session_of(configuration, start, end, None if data is None else str(data))
 
 
 def compiled(session: "Session") -> "Result":

@@ -9,16 +9,18 @@ from stratvector.trading.timestamps import utc_text
 def told(entry: LedgerEntry, portfolio: Portfolio) -> list[str]:
     """Lines for a reader who follows along."""
     sizes = {i.symbol: i for i in portfolio.instruments}
-    when = utc_text(entry.close_time)
+
+    def units(symbol: str, lots: int) -> str:
+        return f"{sizes[symbol].quantity(abs(lots))} {symbol}"
+
+    when, equity = utc_text(entry.close_time), entry.decision.equity
     fills = [
-        f"{when} {'bought' if event.lots > 0 else 'sold'} {sizes[event.symbol].quantity(abs(event.lots))} "
-        f"{event.symbol} at {event.price}"
-        for event, _ in executions(entry)
+        f"{when} {'bought' if e.lots > 0 else 'sold'} {units(e.symbol, e.lots)} at {e.price}"
+        for e, _ in executions(entry)
     ]
     orders = [
-        f"{when} orders to {'buy' if order.lots > 0 else 'sell'} {sizes[order.symbol].quantity(abs(order.lots))} "
-        f"{order.symbol}, equity {entry.decision.equity:,.2f}"
-        for order in entry.decision.orders
+        f"{when} orders to {'buy' if o.lots > 0 else 'sell'} {units(o.symbol, o.lots)}, "
+        f"equity {equity:,.2f}"
+        for o in entry.decision.orders
     ]
     return fills + orders
-

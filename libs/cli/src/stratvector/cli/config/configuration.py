@@ -22,7 +22,7 @@ RISK_FOLDER = "risk"
 
 @dataclass(frozen=True)
 class TradedModel:
-    """A model of the portfolio that is active, from both files. index : its place in system.yaml."""
+    """An active model of the portfolio, from both files. index : its place in system.yaml."""
 
     index: int
     entry: ModelEntry

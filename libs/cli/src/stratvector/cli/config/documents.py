@@ -1,4 +1,4 @@
-"""YAML files as tables of keys. A key that stands twice is refused: YAML would keep the last one."""
+"""YAML files as tables of keys. A key that stands twice is refused: YAML keeps the last one."""
 
 from collections.abc import Hashable
 from pathlib import Path
@@ -22,7 +22,7 @@ def read_document(path: Path, needed: str) -> dict[str, Any]:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigUnreadable(path, f"it cannot be read: {reason}") from error
     try:
-        document = yaml.load(text, _Loader)  # noqa: S506  a SafeLoader
+        document = yaml.load(text, _Loader)
     except yaml.YAMLError as error:
         raise ConfigUnreadable(path, _sentence(error)) from error
     if document is None:

@@ -1,4 +1,4 @@
-"""From configuration to a session: bars on their calendars, strategies, and what reports must say."""
+"""From configuration to a session: bars on their calendars, strategies, and their caveats."""
 
 import hashlib
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from stratvector.cli.config.configuration import (
     hash_of,
     read_configuration,
 )
+from stratvector.cli.config.session_range import session_range
 from stratvector.cli.config.universes import UniverseEntry
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from stratvector.trading.portfolio import Portfolio, Universe
     from stratvector.trading.session import Session
     from stratvector.trading.strategy import Strategy
+
 
 def load_session(
     config_path: str | Path,
@@ -44,10 +46,11 @@ def session_of(
     """
     from stratvector.trading.session import History, Session
 
-    first, last = _range(configuration, start, end)
+    first, last = session_range(configuration, start, end)
     strategies = {m.entry.name: _strategy(configuration, m) for m in configuration.traded}
     portfolio = _portfolio(configuration)
-    histories, notes = {}, []
+    histories: dict[str, History] = {}
+    notes: list[str] = []
     for universe in portfolio.universes:
         warmup = max(
             strategies[m.entry.name].history - 1
@@ -97,28 +100,6 @@ def _data_hash(session: "Session") -> str:
             # Adding zero makes -0.0 and 0.0 one.
             digest.update((getattr(bars, field) + 0.0).tobytes())
     return digest.hexdigest()
-
-
-def _range(configuration: Configuration, start: str | None, end: str | None) -> tuple[int, int]:
-    """First and last instant, UTC ns, with the place of a wrong one in its error."""
-    from stratvector.market.instants import UnknownInstant, first_instant, last_instant
-
-    session = configuration.system.session
-    ends = []
-    for option, given, parse in (("start", start, first_instant), ("end", end, last_instant)):
-        text = given or (getattr(session, option) if session else None)
-        place = ("command line", f"--{option}") if given else (configuration.path, f"session.{option}")
-        if text is None:
-            raise BadValue(*place, None, f"give it there, or with --{option}")
-        try:
-            ends.append((place, text, parse(text)))
-        except UnknownInstant as error:
-            rule = str(error).partition(": ")[2]
-            raise BadValue(*place, text, rule) from error
-    (_, first_text, first), (place, last_text, last) = ends
-    if not first <= last:
-        raise BadValue(*place, last_text, f"it must not be before the start, {first_text}")
-    return first, last
 
 
 def _portfolio(configuration: Configuration) -> "Portfolio":

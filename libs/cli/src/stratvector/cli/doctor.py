@@ -1,0 +1,164 @@
+"""doctor: whether this machine can run sessions; each check by itself, one verdict."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PYTHON_MIN = (3, 11)
+BUILD_TOOLS = ("cargo", "cc", "git")
+
+
+class State(StrEnum):
+    """How a check ended. REMARK : runs work, but something is missing or slow."""
+
+    GOOD = "good"
+    REMARK = "remark"
+    BAD = "bad"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check's outcome; detail is a phrase."""
+
+    check: str
+    state: State
+    detail: str
+
+
+@dataclass(frozen=True)
+class Examination:
+    """All findings, in the order of the checks."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing is bad."""
+        return all(f.state is not State.BAD for f in self.findings)
+
+    @property
+    def verdict(self) -> str:
+        """One line."""
+        bad = [f.check for f in self.findings if f.state is State.BAD]
+        remarks = sum(f.state is State.REMARK for f in self.findings)
+        if bad:
+            return f"Not ready: {', '.join(bad)} must be repaired first."
+        told = f", {remarks} with a remark" if remarks else ""
+        return f"Ready: {len(self.findings)} checks passed{told}."
+
+    def document(self) -> dict[str, Any]:
+        """The examination as JSON values."""
+        findings = [asdict(f) for f in self.findings]
+        return {"healthy": self.healthy, "verdict": self.verdict, "checks": findings}
+
+
+def examine(config: Path) -> Examination:
+    """Run every check; one that raises is a bad finding, never an error."""
+    checks: tuple[tuple[str, Callable[[], Finding]], ...] = (
+        ("python", _python),
+        ("build tools", _build_tools),
+        ("services", _services),
+        ("configuration", lambda: _configuration(config)),
+        ("data", lambda: _data(config)),
+        ("compiled code", _compiled_code),
+        ("folders", _folders),
+        ("small backtest", _small_backtest),
+    )
+    return Examination(tuple(_found(name, check) for name, check in checks))
+
+
+def print_examination(console: "Console", examination: Examination) -> None:
+    """A line per check, then the verdict."""
+    from rich.table import Table
+
+    marks = {State.GOOD: "[green]✓", State.REMARK: "[yellow]!", State.BAD: "[red]✗"}
+    table = Table(box=None, show_header=False)
+    for finding in examination.findings:
+        table.add_row(marks[finding.state], finding.check, finding.detail)
+    console.print(table)
+    console.print(examination.verdict, style="bold green" if examination.healthy else "bold red")
+
+
+def _found(name: str, check: Callable[[], Finding]) -> Finding:
+    try:
+        return check()
+    except Exception as error:  # noqa: BLE001  whatever is wrong is the finding
+        return Finding(name, State.BAD, str(error) or type(error).__name__)
+
+
+def _python() -> Finding:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    if sys.version_info < PYTHON_MIN:
+        return Finding("python", State.BAD, f"{version}, but 3.11 or newer is needed")
+    return Finding("python", State.GOOD, version)
+
+
+def _build_tools() -> Finding:
+    missing = [tool for tool in BUILD_TOOLS if shutil.which(tool) is None]
+    if missing:
+        detail = f"{', '.join(missing)} not found: needed to build, not to run"
+        return Finding("build tools", State.REMARK, detail)
+    return Finding("build tools", State.GOOD, ", ".join(BUILD_TOOLS))
+
+
+def _services() -> Finding:
+    from stratvector.runtime.deployment import installed_services
+
+    return Finding("services", State.GOOD, ", ".join(installed_services()))
+
+
+def _configuration(config: Path) -> Finding:
+    from stratvector.cli.config import read_configuration
+
+    read = read_configuration(config)
+    models = ", ".join(model.entry.name for model in read.traded)
+    return Finding("configuration", State.GOOD, f"{config}: {models}")
+
+
+def _data(config: Path) -> Finding:
+    from stratvector.cli.config import read_configuration, session_of
+
+    session = session_of(read_configuration(config))
+    closes = ", ".join(f"{name} {len(h.bars):,}" for name, h in session.histories.items())
+    return Finding("data", State.GOOD, f"closes with warm-up: {closes}")
+
+
+def _compiled_code() -> Finding:
+    from stratvector.trading.engine.compiling import cache_directory
+
+    folder = cache_directory()
+    count = sum(1 for _ in folder.rglob("*.nbi"))
+    if not count:
+        detail = f"none in {folder}: the first run compiles for a while, or `make setup` does"
+        return Finding("compiled code", State.REMARK, detail)
+    return Finding("compiled code", State.GOOD, f"{count} functions in {folder}")
+
+
+def _folders() -> Finding:
+    from stratvector.cli.logs import FOLDER
+
+    for folder in (Path("results"), FOLDER):
+        place = folder if folder.exists() else Path()
+        if not os.access(place, os.W_OK):
+            return Finding("folders", State.BAD, f"{place.absolute()} cannot be written")
+    return Finding("folders", State.GOOD, f"results and logs in {Path.cwd()}")
+
+
+def _small_backtest() -> Finding:
+    from stratvector.cli.small_backtest import small_backtest
+
+    first, second = small_backtest(), small_backtest()
+    if not len(first.fills):
+        return Finding("small backtest", State.BAD, "it traded nothing")
+    if not (first.fills.equals(second.fills) and first.equity.equals(second.equity)):
+        return Finding("small backtest", State.BAD, "a second run gave another result")
+    detail = f"{len(first.fills)} fills, final equity {first.final_equity:,.2f}, twice the same"
+    return Finding("small backtest", State.GOOD, detail)
