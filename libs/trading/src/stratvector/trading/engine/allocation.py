@@ -12,14 +12,33 @@ from stratvector.trading.engine.state import (
     Integers,
 )
 
+PRODUCT_SAFE = 3037000499  # floor(sqrt(2^63 - 1)): products of two numbers up to it fit in int64
+DIGIT, DIGIT_TOP = 16, 72057594037927936  # long division takes four bits at a time, from 16^14 down
+
+
+@engine_jit
+def share_of(amount: int, share: int, whole: int) -> tuple[int, int]:
+    """amount x share / whole as quotient and remainder; exact for 0 <= amount, share <= whole <
+    2^58, whole above 0.
+
+    A lot may be a hundred-millionth of a coin, so that the product does not fit in int64: it is
+    then divided digit by digit of `share`, as on paper.
+    """
+    if whole <= PRODUCT_SAFE:
+        return amount * share // whole, amount * share % whole
+    quotient, rest, unit = 0, 0, DIGIT_TOP
+    while unit > 0:
+        rest = rest * DIGIT + amount * (share // unit % DIGIT)
+        quotient = quotient * DIGIT + rest // whole
+        rest %= whole
+        unit //= DIGIT
+    return quotient, rest
+
 
 @engine_jit
 def apportion(total: int, shares: Integers, parts: Integers, models: Indices) -> None:
     """Spread `total` (any sign) over `shares` (whole, one sign, not all zero): parts sum to
-    `total`.
-
-    Shares in size below 3e9, so that products fit in int64.
-    """
+    `total`."""
     if len(models) == 1:
         parts[0] = total
         return
@@ -31,16 +50,15 @@ def apportion(total: int, shares: Integers, parts: Integers, models: Indices) ->
     rounds, rest = size // whole, size % whole
     given = 0
     for m in range(len(models)):
-        parts[m] = rounds * abs(shares[m]) + (rest * abs(shares[m])) // whole
+        quota, _ = share_of(rest, abs(shares[m]), whole)
+        parts[m] = rounds * abs(shares[m]) + quota
         given += parts[m]
     while given < size:
         best, winner = -1, 0
         for m in range(len(models)):
-            remainder = (rest * abs(shares[m])) % whole
-            floor = rounds * abs(shares[m]) + (rest * abs(shares[m])) // whole
-            if (
-                remainder > best and parts[m] == floor
-            ):  # a model that had its lot is above its floor
+            quota, remainder = share_of(rest, abs(shares[m]), whole)
+            waits = parts[m] == rounds * abs(shares[m]) + quota  # has not had its odd lot yet
+            if waits and remainder > best:
                 best, winner = remainder, m
         parts[winner] += 1
         given += 1
@@ -69,20 +87,20 @@ def split_fill(
         parts[0] = lots
         return
     sign = 1 if lots >= 0 else -1
-    whole, done, step = abs(order), abs(filled + lots), abs(lots)
-    rest = step
+    whole, done, rest = abs(order), abs(filled + lots), abs(lots)
     for m in range(len(models)):
-        quota = (done * abs(shares[m])) // whole
+        quota, _ = share_of(done, abs(shares[m]), whole)
         parts[m] = min(max(0, quota - abs(given[m])), rest)
         rest -= parts[m]
     while rest > 0:
-        best, winner = -whole - 1, -1
+        winner, least, best = -1, 0, 0
         for m in range(len(models)):
+            quota, remainder = share_of(done, abs(shares[m]), whole)
             has = abs(given[m]) + parts[m]
-            if has < abs(shares[m]):
-                deficit = done * abs(shares[m]) - has * whole
-                if winner < 0 or deficit > best:
-                    best, winner = deficit, m
+            ahead = has - quota  # whole lots above its quota, of which `remainder` is the rest
+            closer = ahead < least or (ahead == least and remainder > best)
+            if has < abs(shares[m]) and (winner < 0 or closer):
+                winner, least, best = m, ahead, remainder
         parts[winner] += 1
         rest -= 1
     for m in range(len(models)):
