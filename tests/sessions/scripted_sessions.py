@@ -143,9 +143,9 @@ def _table(
 def _history(script: Script, name: str, symbols: tuple[str, ...]) -> History:
     step = 1 if name == "fast" else 2
     close = _panel(script.closes, symbols, step)
-    opened = _panel(script.closes | script.opens, symbols, step)
+    opened = _panel({**script.closes, **script.opens}, symbols, step)
     plenty = {s: [None if c is None else 1e6 for c in row] for s, row in script.closes.items()}
-    volume = _panel(plenty | script.volumes, symbols, step)
+    volume = _panel({**plenty, **script.volumes}, symbols, step)
     close_times = START + HOUR * step * np.arange(len(close), dtype=np.int64)
     high, low = np.fmax(opened, close), np.fmin(opened, close)
     bars = Bars(symbols, close_times, opened, high, low, close, volume)
