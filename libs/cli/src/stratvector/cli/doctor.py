@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 PYTHON_MIN = (3, 11)
+PACKAGES = ("numpy", "numba", "polars", "protobuf", "pydantic", "exchange-calendars")
 BUILD_TOOLS = ("cargo", "cc", "git")
 
 
@@ -60,10 +62,14 @@ class Examination:
         return {"healthy": self.healthy, "verdict": self.verdict, "checks": findings}
 
 
-def examine(config: Path) -> Examination:
-    """Run every check; one that raises is a bad finding, never an error."""
+def examine(config: Path, verbose: bool = False) -> Examination:
+    """Run every check; one that raises is a bad finding, never an error.
+
+    verbose : list the versions of the packages that results depend on, too.
+    """
     checks: tuple[tuple[str, Callable[[], Finding]], ...] = (
         ("python", _python),
+        *((("packages", _packages),) if verbose else ()),
         ("build tools", _build_tools),
         ("services", _services),
         ("configuration", lambda: _configuration(config)),
@@ -99,6 +105,11 @@ def _python() -> Finding:
     if sys.version_info < PYTHON_MIN:
         return Finding("python", State.BAD, f"{version}, but 3.11 or newer is needed")
     return Finding("python", State.GOOD, version)
+
+
+def _packages() -> Finding:
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES)
+    return Finding("packages", State.GOOD, versions)
 
 
 def _build_tools() -> Finding:

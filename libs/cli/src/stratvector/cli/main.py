@@ -112,6 +112,7 @@ def backtest_run(
     end: End = None,
     out: Out = RESULTS,
     json: AsJson = False,
+    verbose: Verbose = False,
 ) -> None:
     """Run a session through the compiled loop: result.json, orders, fills and equity as Parquet."""
     from stratvector.cli.config import read_configuration
@@ -120,7 +121,7 @@ def backtest_run(
 
     configuration = read_configuration(config)
     session = load(configuration, start, end, data)
-    run = run_and_record(configuration, session, out, compiled)
+    run = run_and_record(configuration, session, out, partial(compiled, verbose=verbose))
     if json:
         print_json(run.document)
     else:
@@ -129,11 +130,15 @@ def backtest_run(
 
 @app.command(epilog="Example: stratvector doctor --config config/system.yaml")
 @guarded
-def doctor(config: Config = CONFIG, json: AsJson = False) -> None:
+def doctor(
+    config: Config = CONFIG,
+    json: AsJson = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="List package versions too.")] = False,
+) -> None:
     """Check what runs need: tools, services, configuration, data, and a small backtest."""
     from stratvector.cli.doctor import examine, print_examination
 
-    examination = examine(config)
+    examination = examine(config, verbose)
     if json:
         print_json(examination.document())
     else:

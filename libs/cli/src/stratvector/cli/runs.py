@@ -76,14 +76,19 @@ def load(
         return session_of(configuration, start, end, None if data is None else str(data))
 
 
-def compiled(session: "Session") -> "Result":
+def compiled(session: "Session", verbose: bool) -> "Result":
     """The backtest's compiled loop."""
     from stratvector.backtest import result_of
     from stratvector.cli.progress import session_progress
+    from stratvector.cli.told import told
     from stratvector.trading import replay
 
     with session_progress(session.schedule, "backtest") as progress:
-        return result_of(replay.run(session, progress))
+        result = result_of(replay.run(session, progress))
+        for entry in result.entries if verbose else ():
+            for line in told(entry, session.portfolio):
+                progress.say(line)
+    return result
 
 
 def in_services(session: "Session", verbose: bool) -> "Result":

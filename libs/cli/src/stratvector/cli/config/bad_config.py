@@ -43,11 +43,15 @@ class UnknownKey(BadConfig):
 
 
 class BadValue(BadConfig):
-    """`value` of `key` in `path` breaks `rule`, a phrase such as "it must be above 0"."""
+    """`value` of `key` in `path` breaks `rule`, a phrase such as "it must be above 0".
+
+    value : None where there is none.
+    """
 
     def __init__(self, path: Path | str, key: str, value: object, rule: str) -> None:
         self.path, self.key, self.value, self.rule = path, key, value, rule
-        super().__init__(f"{path}: {key} is {value!r}; {rule}")
+        shown = "missing" if value is None else repr(value)
+        super().__init__(f"{path}: {key} is {shown}; {rule}")
 
 
 class UnusableData(BadConfig):
@@ -61,5 +65,5 @@ class UnusableData(BadConfig):
 def suggestion(name: str, known: Iterable[str]) -> str:
     """The nearest known name as a question, else all of them."""
     names = [str(k) for k in known]
-    near = get_close_matches(name, names, n=1)
+    near = get_close_matches(name, names, n=1) or [k for k in names if name in k.split("_")][:1]
     return f"did you mean {near[0]}?" if near else f"there are {', '.join(names) or 'none'}"

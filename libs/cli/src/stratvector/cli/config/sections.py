@@ -1,12 +1,11 @@
 """The base of every section, and pydantic's complaints put into one sentence of ours."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
 
 from stratvector.cli.config.bad_config import BadConfig, BadValue, UnknownKey
 
@@ -31,7 +30,7 @@ def checked(kind: type[Checked], path: Path, document: Mapping[str, Any]) -> Che
         raise _refusal(kind, path, error.errors()) from None
 
 
-def _refusal(kind: type[Section], path: Path, errors: list[ErrorDetails]) -> BadConfig:
+def _refusal(kind: type[Section], path: Path, errors: Sequence[Mapping[str, Any]]) -> BadConfig:
     """Unknown keys first: a misspelt key also makes its rightful one missing."""
     details = sorted(errors, key=lambda e: e["type"] != "extra_forbidden")[0]
     place = details["loc"]
@@ -46,11 +45,11 @@ def _refusal(kind: type[Section], path: Path, errors: list[ErrorDetails]) -> Bad
     return BadValue(path, dotted(place), _shown(details["input"]), _rule(details))
 
 
-def _rule(details: ErrorDetails) -> str:
+def _rule(details: Mapping[str, Any]) -> str:
     known = _RULES.get(details["type"])
     if known is not None:
         return known.format(**details.get("ctx", {}))
-    message = details["msg"]
+    message: str = details["msg"]
     return message[0].lower() + message[1:].rstrip(".")
 
 

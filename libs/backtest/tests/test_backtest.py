@@ -1,0 +1,143 @@
+"""Backtest: one strategy over one panel, and what its result says."""
+
+import math
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from stratvector.backtest import Backtest, Costs, RiskLimits
+from stratvector.backtest.metrics import METRIC_KEYS
+from stratvector.trading.bars import Bars
+from stratvector.trading.instruments import Instrument
+from stratvector.trading.strategy import Strategy
+
+DAY_NS = 86_400_000_000_000
+MONDAY = 18_263 * DAY_NS  # 2020-01-02, a Thursday's midnight: closes the Wednesday
+
+
+class BuyAndHold(Strategy):
+    """The same weight in every symbol, always."""
+
+    name = "buy_and_hold"
+
+    @property
+    def history(self) -> int:
+        """One close."""
+        return 1
+
+    def features(self, bars: Bars) -> NDArray[np.float64]:
+        """Equal weights."""
+        return np.full((*bars.close.shape, 1), 1.0 / bars.close.shape[1])
+
+
+def panel(close: list[list[float]], days: list[int] | None = None) -> Bars:
+    values = np.array(close)
+    opened = np.vstack([values[:1], values[:-1]])
+    times = MONDAY + np.array(days or range(len(close)), dtype=np.int64) * DAY_NS
+    return Bars(
+        tuple("ABCD"[: values.shape[1]]),
+        times,
+        opened,
+        np.maximum(opened, values),
+        np.minimum(opened, values),
+        values,
+        np.full(values.shape, 1e6),
+    )
+
+
+FREE = Costs(commission=0.0, slippage=0.0)
+
+
+def test_a_free_holding_earns_what_its_price_earns() -> None:
+    result = Backtest(panel([[100.0], [100.0], [110.0], [121.0]]), BuyAndHold(), costs=FREE).run()
+    assert result.final_equity == pytest.approx(121_000.0, rel=1e-7)  # whole lots
+    assert result.metrics["total_return"] == pytest.approx(0.21, rel=1e-6)
+    assert list(result.metrics) == list(METRIC_KEYS)
+
+
+def test_an_order_of_one_close_fills_at_the_next_open() -> None:
+    result = Backtest(panel([[100.0], [104.0], [110.0]]), BuyAndHold(), costs=FREE).run()
+    first = result.fills.row(0, named=True)
+    assert (first["symbol"], first["side"], first["price"]) == ("A", "buy", 100.0)
+    assert result.equity["close_time"].to_list()[1] == first["known_time"]
+
+
+def test_costs_are_paid_and_told() -> None:
+    costs = Costs(commission=0.001, slippage=0.0005)
+    result = Backtest(panel([[100.0]] * 4), BuyAndHold(), cash=10_000, costs=costs).run()
+    commission = math.fsum(result.fills["commission"].to_list())
+    paid = commission + math.fsum(result.fills["slippage"].to_list())
+    assert paid > 0
+    assert result.final_equity == pytest.approx(10_000 - paid, abs=1e-6)
+    assert result.metrics["total_commission"] == pytest.approx(commission)
+
+
+def test_default_costs_are_a_tenth_and_half_a_tenth_of_a_percent() -> None:
+    session = Backtest(panel([[100.0]] * 2), BuyAndHold()).session
+    assert session.portfolio.costs == Costs(commission=0.001, slippage=0.0005)
+
+
+def test_there_is_no_leverage_unless_limits_allow_it() -> None:
+    class Double(BuyAndHold):
+        def features(self, bars: Bars) -> NDArray[np.float64]:
+            return super().features(bars) * 2.0
+
+    bars = panel([[100.0, 50.0]] * 4)
+    careful = Backtest(bars, Double(), costs=FREE).run()
+    assert max(careful.equity["gross_exposure"].to_list()) <= 1.0
+    bold = Backtest(bars, Double(), costs=FREE, limits=RiskLimits(gross=2.0)).run()
+    assert max(bold.equity["gross_exposure"].to_list()) == pytest.approx(2.0, abs=1e-6)
+
+
+def test_a_second_run_is_equal() -> None:
+    backtest = Backtest(panel([[100.0, 50.0], [101.0, 49.0], [99.0, 52.0]]), BuyAndHold())
+    first, second = backtest.run(), backtest.run()
+    assert first.fills.equals(second.fills)
+    assert first.orders.equals(second.orders)
+    assert first.equity.equals(second.equity)
+
+
+def test_bars_that_close_every_day_annualise_by_the_calendar_year() -> None:
+    week = panel([[100.0]] * 8)
+    assert Backtest(week, BuyAndHold()).run().trades_every_day
+    # 2020-01-01 was a Wednesday: offsets 3 and 4 close Saturday and Sunday.
+    workdays = panel([[100.0]] * 6, [0, 1, 2, 5, 6, 7])
+    assert not Backtest(workdays, BuyAndHold()).run().trades_every_day
+
+
+def test_instruments_set_lots_and_precision() -> None:
+    whole = {"A": Instrument("A", "A", "equity", 2, Decimal(1))}
+    bars = panel([[333.333]] * 3)
+    result = Backtest(bars, BuyAndHold(), cash=1_000, costs=FREE, instruments=whole).run()
+    fill = result.fills.row(0, named=True)
+    assert (fill["lots"], fill["price"]) == (3, 333.33)
+
+
+def test_round_trips_are_a_table() -> None:
+    class InAndOut(BuyAndHold):
+        def features(self, bars: Bars) -> NDArray[np.float64]:
+            held = np.arange(len(bars)) < len(bars) // 2
+            return super().features(bars) * held[:, None, None]
+
+    result = Backtest(panel([[100.0 + t] for t in range(8)]), InAndOut(), costs=FREE).run()
+    assert len(result.trades) == result.metrics["trades"] == 1
+    assert result.trades["profit"][0] == pytest.approx(result.final_equity - 100_000)
+
+
+def test_a_run_without_a_trade_has_empty_tables_with_their_columns() -> None:
+    class Flat(BuyAndHold):
+        def features(self, bars: Bars) -> NDArray[np.float64]:
+            return super().features(bars) * 0.0
+
+    result = Backtest(panel([[100.0]] * 3), Flat()).run()
+    assert result.final_equity == 100_000
+    assert len(result.fills) == len(result.orders) == len(result.trades) == 0
+    assert "lots_buy_and_hold" in result.fills.columns
+    assert result.rejections == {}
+
+
+def test_bars_without_a_close_are_refused() -> None:
+    with pytest.raises(ValueError, match="at least one close"):
+        Backtest(panel([[100.0]]).window(0, 0), BuyAndHold())

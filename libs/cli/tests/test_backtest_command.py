@@ -1,0 +1,118 @@
+"""`stratvector backtest run`: results on disk, tables, JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+if TYPE_CHECKING:
+    from libs.cli.tests.conftest import Place
+
+NAMES = ["equity.parquet", "fills.parquet", "orders.parquet", "result.json"]
+
+
+def test_a_run_leaves_four_files_and_prints_where(place: Place) -> None:
+    run = place.backtest()
+    assert run.exit_code == 0, run.stderr
+    (folder,) = place.results()
+    assert sorted(path.name for path in folder.iterdir()) == NAMES
+    assert f"results/{folder.name}" in run.stdout
+    assert "Sharpe" in run.stdout
+    assert "EquityTrendModel_v1" in run.stdout
+
+
+def test_a_second_run_gives_the_same_bytes_under_the_next_number(place: Place) -> None:
+    assert place.backtest().exit_code == 0
+    assert place.backtest().exit_code == 0
+    first, second = place.results()
+    assert first.name.removesuffix("-1") == second.name.removesuffix("-2")
+    for name in NAMES:
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+
+
+def test_other_configuration_or_other_data_is_another_run(place: Place) -> None:
+    assert place.backtest().exit_code == 0
+    place.change("system.yaml", "commission: 0.001", "commission: 0.002")
+    assert place.backtest().exit_code == 0
+    assert place.backtest("--end", "2020-05-29").exit_code == 0
+    names = {folder.name.rpartition("-")[0] for folder in place.results()}
+    assert len(names) == 3
+
+
+def test_the_document_agrees_with_the_tables(place: Place) -> None:
+    run = place.backtest("--json")
+    document = json.loads(run.stdout)
+    folder = place.results()[0]
+    orders = pl.read_parquet(folder / "orders.parquet")
+    fills = pl.read_parquet(folder / "fills.parquet")
+    equity = pl.read_parquet(folder / "equity.parquet")
+    assert document["orders"] == len(orders) > 0
+    assert document["fills"] == len(fills) > 0
+    assert document["close_times"] == len(equity)
+    assert document["final_equity"] == equity["equity"][-1]
+    assert document["bars"] == 104 + 150
+    assert document["signals"] == document["bars"]
+    profit = sum(model["profit"] for model in document["models"].values())
+    assert profit == pytest.approx(document["final_equity"] - 50_000, abs=1e-6)
+    assert document["run"] == folder.name
+    saved = json.loads((folder / "result.json").read_text())
+    assert saved == {key: document[key] for key in saved}
+
+
+def test_lots_of_the_models_add_up_in_every_order_and_fill(place: Place) -> None:
+    place.backtest()
+    for name in ("orders", "fills"):
+        table = pl.read_parquet(place.results()[0] / f"{name}.parquet")
+        parts = table.select(pl.sum_horizontal(pl.col("^lots_.*$")))
+        assert parts.to_series().to_list() == table["lots"].to_list()
+
+
+def test_data_replaces_every_source(place: Place) -> None:
+    place.change("universes.yaml", "source: prices.csv", "source: nowhere.csv")
+    run = place.backtest("--data", "prices.csv")
+    assert run.exit_code == 0, run.stderr
+
+
+def test_out_says_where_results_go(place: Place) -> None:
+    assert place.backtest("--out", "elsewhere").exit_code == 0
+    assert not (place.folder / "results").exists()
+    assert (place.folder / "elsewhere").is_dir()
+
+
+def test_a_session_without_a_trade_says_so(place: Place) -> None:
+    run = place.backtest("--start", "2020-06-29", "--end", "2020-06-30")
+    assert run.exit_code == 0
+    place.change("models.yaml", "slow_ma_period: 10", "slow_ma_period: 100000")
+    place.change("models.yaml", "long_lookback: 8", "long_lookback: 100000")
+    run = place.backtest()
+    assert run.exit_code == 0
+    assert "No trade: no model asked for a position" in run.stdout
+
+
+def test_a_total_return_series_is_told(place: Place) -> None:
+    place.change("universes.yaml", "symbols: [AAA, BBB]", "symbols: [AAPL, NFLX]")
+    place.change("universes.yaml", "source: prices.csv", "source: sample")
+    run = place.backtest("--json")
+    assert any("total-return" in caveat for caveat in json.loads(run.stdout)["caveats"])
+
+
+def test_results_that_cannot_be_written_are_one_sentence(place: Place) -> None:
+    (place.folder / "results").write_text("a file")
+    run = place.backtest()
+    assert run.exit_code == 1
+    assert run.stderr.strip().splitlines()[-1] == "stratvector: results: file exists"
+
+
+def test_a_run_leaves_no_draft(place: Place) -> None:
+    place.backtest()
+    assert [p for p in (place.folder / "results").iterdir() if p.name.startswith(".")] == []
+
+
+def test_verbose_tells_every_order_and_fill_beside_the_document(place: Place) -> None:
+    run = place.backtest("--json", "--verbose")
+    document = json.loads(run.stdout)
+    assert run.stderr.count(" orders to ") == document["orders"]
+    assert run.stderr.count(" bought ") + run.stderr.count(" sold ") == document["fills"]

@@ -1,0 +1,88 @@
+"""The command itself: help with examples, version, doctor, failures."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import typer
+
+from stratvector.cli.failures import guarded
+
+if TYPE_CHECKING:
+    from libs.cli.tests.conftest import Place
+
+
+@pytest.mark.parametrize("command", [[], ["up"], ["backtest", "run"], ["doctor"]])
+def test_help_shows_an_example(place: Place, command: list[str]) -> None:
+    run = place.run(*command, "--help")
+    assert run.exit_code == 0
+    assert f"Example: stratvector {' '.join(command)}" in run.stdout
+
+
+def test_help_loads_no_data_package() -> None:
+    code = (
+        "import sys; from stratvector.cli import main; "
+        "print([m for m in ('numba', 'polars', 'pandas', 'numpy', 'pydantic') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_version_is_printed(place: Place) -> None:
+    run = place.run("--version")
+    assert (run.exit_code, run.stdout) == (0, "stratvector 0.1.0\n")
+
+
+def test_a_wrong_option_is_a_usage_error(place: Place) -> None:
+    run = place.run("up", "--onec")
+    assert run.exit_code == 2
+    assert "No such option: --onec" in run.stderr
+
+
+def test_a_defect_is_one_sentence_and_a_logged_traceback(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @guarded
+    def broken() -> None:
+        raise KeyError("missing")
+
+    with pytest.raises(typer.Exit) as ended:
+        broken()
+    assert ended.value.exit_code == 1
+    said = capsys.readouterr().err
+    assert "KeyError: 'missing'; this is a defect, its traceback is in logs/errors.log" in said
+    (line,) = (place.folder / "logs" / "errors.log").read_text().splitlines()
+    assert "in broken" in json.loads(line)["traceback"]
+
+
+def test_doctor_finds_a_good_machine_ready(place: Place) -> None:
+    run = place.run("doctor")
+    assert run.exit_code == 0, run.stdout
+    assert run.stdout.splitlines()[-1].startswith("Ready: 8 checks passed")
+    document = json.loads(place.run("doctor", "--json").stdout)
+    assert document["healthy"] is True
+    assert {"check", "state", "detail"} == set(document["checks"][0])
+
+
+def test_doctor_lists_packages_when_asked(place: Place) -> None:
+    assert "numba " in place.run("doctor", "--verbose").stdout
+
+
+def test_doctor_names_what_must_be_repaired(place: Place) -> None:
+    (place.folder / "prices.csv").unlink()
+    run = place.run("doctor")
+    assert run.exit_code == 1
+    assert run.stdout.splitlines()[-1] == "Not ready: data must be repaired first."
+
+
+def test_the_installed_command_runs(place: Place) -> None:
+    command = Path(sys.executable).with_name("stratvector")
+    arguments = ["backtest", "run", "--config", "config/system.yaml", "--json"]
+    done = subprocess.run([str(command), *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["fills"] > 0

@@ -1,0 +1,287 @@
+"""Every way to misconfigure is one sentence with file, key, value and rule, and exit code 1."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from libs.cli.tests.conftest import Place
+
+SYSTEM, MODELS, UNIVERSES = "system.yaml", "models.yaml", "universes.yaml"
+
+MISTAKES = {
+    "an unknown key gets a suggestion": (
+        SYSTEM,
+        "mode: replay",
+        "mod: replay",
+        "config/system.yaml: key system.mod is unknown; did you mean mode?",
+    ),
+    "an unknown section gets a suggestion": (
+        SYSTEM,
+        "costs: {",
+        "cost: {",
+        "config/system.yaml: key cost is unknown; did you mean costs?",
+    ),
+    "an unknown key of a model names its place": (
+        SYSTEM,
+        "budget_fraction: 0.6",
+        "budget: 0.6",
+        "config/system.yaml: key models[0].budget is unknown; did you mean budget_fraction?",
+    ),
+    "an unknown mode": (
+        SYSTEM,
+        "mode: replay",
+        "mode: fast",
+        "config/system.yaml: system.mode is 'fast'; "
+        "it must be one of 'backtest', 'replay', 'paper' or 'live'",
+    ),
+    "a budget above the whole": (
+        SYSTEM,
+        "budget_fraction: 0.6",
+        "budget_fraction: 1.6",
+        "config/system.yaml: models[0].budget_fraction is 1.6; it must be at most 1",
+    ),
+    "no money": (
+        SYSTEM,
+        "50000.00",
+        "0",
+        "config/system.yaml: system.backtest_initial_nav is 0; it must be above 0",
+    ),
+    "a word for a number": (
+        SYSTEM,
+        "per_asset_cap: 0.40",
+        "per_asset_cap: much",
+        "config/system.yaml: risk.per_asset_cap is 'much'; it must be a number",
+    ),
+    "not a number at all": (
+        SYSTEM,
+        "per_asset_cap: 0.40",
+        "per_asset_cap: .nan",
+        "config/system.yaml: risk.per_asset_cap is nan; it must be a finite number",
+    ),
+    "caps in the wrong order": (
+        SYSTEM,
+        "per_asset_cap: 0.40",
+        "per_symbol_cap: 0.50",
+        "config/system.yaml: risk: per_symbol_cap is 0.5 and per_asset_cap is 0.4; "
+        "per_symbol_cap <= per_asset_cap must hold",
+    ),
+    "a stop that nobody would enforce": (
+        SYSTEM,
+        "per_asset_cap: 0.40",
+        "stop_loss: 0.05",
+        "config/system.yaml: risk: stop_loss is 0.05, but protective stops cannot be configured "
+        "yet: remove the key",
+    ),
+    "a profile that is not there": (
+        SYSTEM,
+        "per_asset_cap: 0.40",
+        "profile: brave",
+        "config/risk/brave.yaml: there is no such file; config/system.yaml: risk.profile is "
+        "'brave'",
+    ),
+    "a model that no file describes": (
+        SYSTEM,
+        "name: EquityTrendModel_v1",
+        "name: EquityTrendModel_v2",
+        "config/system.yaml: models[0].name is 'EquityTrendModel_v2'; models.yaml does not "
+        "describe it; did you mean EquityTrendModel_v1?",
+    ),
+    "a model listed twice": (
+        SYSTEM,
+        "name: CryptoMomentumModel_v1",
+        "name: EquityTrendModel_v1",
+        "config/system.yaml: models[1].name is 'EquityTrendModel_v1'; the model is listed twice",
+    ),
+    "another version than the installed one": (
+        SYSTEM,
+        'version: "1.0.0"',
+        'version: "2.0.0"',
+        "config/system.yaml: models[0].version is '2.0.0'; "
+        "the installed EquityTrendModel_v1 is 1.0.0",
+    ),
+    "a start that is no date": (
+        SYSTEM,
+        "start: 2020-02-03",
+        "start: soon",
+        "config/system.yaml: session.start is 'soon'; write 2018-01-31 or 2018-01-31T16:00Z",
+    ),
+    "an end before the start": (
+        SYSTEM,
+        "end: 2020-06-30",
+        "end: 2020-01-30",
+        "config/system.yaml: session.end is '2020-01-30'; "
+        "it must not be before the start, 2020-02-03",
+    ),
+    "a timeframe that divides no day": (
+        UNIVERSES,
+        "timeframe: 1D",
+        "timeframe: 7H",
+        "config/universes.yaml: universes.stocks: timeframe '7H' is unknown",
+    ),
+    "a universe that is not there": (
+        MODELS,
+        "universe: stocks",
+        "universe: stock",
+        "config/models.yaml: models.EquityTrendModel_v1.universe is 'stock'; "
+        "universes.yaml does not hold it; did you mean stocks?",
+    ),
+    "a model for another class": (
+        MODELS,
+        "asset_classes: [equity]",
+        "asset_classes: [bond]",
+        "config/models.yaml: models.EquityTrendModel_v1.asset_classes is ['bond']; "
+        "universe stocks holds equity",
+    ),
+    "a parameter that the model has not": (
+        MODELS,
+        "slow_ma_period",
+        "slow_period",
+        "config/models.yaml: models.EquityTrendModel_v1: model EquityTrendModel_v1 has no "
+        "parameter 'slow_period'",
+    ),
+    "a parameter that breaks the model's rule": (
+        MODELS,
+        "short_lookback: 3",
+        "short_lookback: 9",
+        "config/models.yaml: models.CryptoMomentumModel_v1: model CryptoMomentumModel_v1 is "
+        "impossible: short_lookback 9 must be below long_lookback 8",
+    ),
+    "a calendar that is unknown": (
+        UNIVERSES,
+        "calendar: XNYS",
+        "calendar: XNOWHERE",
+        "config/universes.yaml: universes.stocks: calendar 'XNOWHERE' is unknown",
+    ),
+    "a source that is not there": (
+        UNIVERSES,
+        "source: prices.csv",
+        "source: gone.csv",
+        "config/universes.yaml: universes.stocks from gone.csv: gone.csv: there is no such file",
+    ),
+    "symbols that the file has not": (
+        UNIVERSES,
+        "symbols: [AAA, BBB]",
+        "symbols: [AAA, ZZZ]",
+        "config/universes.yaml: universes.stocks from prices.csv: ",
+    ),
+    "an asset of no symbol": (
+        UNIVERSES,
+        "assets: {CCC-USD",
+        "assets: {DDD-USD",
+        "config/universes.yaml: universes.coins: assets names DDD-USD, which is not one of CCC-USD",
+    ),
+    "a list for a table": (
+        UNIVERSES,
+        "universes:\n  stocks:",
+        "universes:\n  other: []\n  stocks:",
+        "config/universes.yaml: universes.other is []; it must be a table of keys",
+    ),
+    "text that is not YAML": (
+        SYSTEM,
+        "session: {",
+        "session: {[",
+        "config/system.yaml: line ",
+    ),
+    "a key that stands twice": (
+        SYSTEM,
+        "costs: {",
+        "risk: {}\ncosts: {",
+        "config/system.yaml: line 8: key risk stands twice",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_sentence(place: Place, mistake: str) -> None:
+    name, old, new, sentence = MISTAKES[mistake]
+    place.change(name, old, new)
+    run = place.backtest()
+    assert run.exit_code == 1
+    last = run.stderr.strip().splitlines()[-1]
+    assert last.startswith(f"stratvector: {sentence}")
+    assert "Traceback" not in run.stderr
+    assert not (place.folder / "results").exists()
+    assert not (place.folder / "logs").exists()
+
+
+@pytest.mark.parametrize("name", [MODELS, UNIVERSES])
+def test_a_file_that_is_missing_is_named(place: Place, name: str) -> None:
+    (place.config / name).unlink()
+    run = place.backtest()
+    assert run.exit_code == 1
+    assert f"config/{name}: there is no such file; it belongs beside system.yaml" in run.stderr
+
+
+def test_a_missing_configuration_says_how_to_give_one(place: Place) -> None:
+    run = place.run("up", "--in-process", "--once", "--config", "nowhere.yaml")
+    assert run.exit_code == 1
+    assert "nowhere.yaml: there is no such file; give one with --config FILE" in run.stderr
+
+
+def test_a_wrong_option_of_the_command_line_is_named(place: Place) -> None:
+    assert "command line: --start is 'x'; write 2018-01-31" in place.backtest("--start", "x").stderr
+    early = place.backtest("--end", "2019-01-01").stderr
+    assert "command line: --end is '2019-01-01'; it must not be before the start" in early
+
+
+def test_a_range_without_bars_tells_what_there_is(place: Place) -> None:
+    run = place.backtest("--start", "2024-01-01", "--end", "2024-02-01")
+    assert run.exit_code == 1
+    assert "has no bar from 2024-01-01" in run.stderr
+    assert "its bars run from 2020-01-01" in run.stderr
+
+
+def test_without_a_session_section_the_range_must_be_given(place: Place) -> None:
+    place.change(SYSTEM, "session: {start: 2020-02-03, end: 2020-06-30}\n", "")
+    missing = "session.start is missing; give it there, or --start D"
+    assert missing in place.backtest().stderr
+    assert place.backtest("--start", "2020-03-02", "--end", "2020-06-30").exit_code == 0
+
+
+def test_no_active_model_is_refused(place: Place) -> None:
+    for universe in ("stocks", "coins"):
+        place.change(MODELS, f"universe: {universe}", f"active: false\n    universe: {universe}")
+    assert "no model of the portfolio is active" in place.backtest().stderr
+
+
+def test_a_portfolio_needs_a_model(place: Place) -> None:
+    (place.config / SYSTEM).write_text("models: []")
+    assert "config/system.yaml: models is []; it must have at least 1 entry" in (
+        place.backtest().stderr
+    )
+
+
+def test_a_missing_key_is_named(place: Place) -> None:
+    place.change(SYSTEM, ", budget_fraction: 0.6", "")
+    sentence = "config/system.yaml: models[0].budget_fraction is missing; it must be given"
+    assert sentence in place.backtest().stderr
+
+
+def test_nav_and_timeframe_may_stand_at_the_top(place: Place) -> None:
+    place.change(SYSTEM, ", backtest_initial_nav: 50000.00}", "}\nbacktest_initial_nav: 70000.00")
+    assert '"initial_equity": 70000.0' in place.backtest("--json").stdout
+
+
+def test_a_universe_without_timeframe_takes_the_systems(place: Place) -> None:
+    place.change(UNIVERSES, "timeframe: 1D\n    calendar: 24/7", "calendar: 24/7")
+    place.change(SYSTEM, "account: simulated", "account: simulated, timeframe: D1")
+    assert '"timeframe": "D1"' in place.backtest("--json").stdout
+
+
+def test_keys_beside_a_profile_take_the_profiles_place(place: Place) -> None:
+    (place.config / "risk").mkdir()
+    profile = place.config / "risk" / "calm.yaml"
+    profile.write_text("per_asset_cap: 0.10\nmax_leverage: 0.5\n")
+    place.change(SYSTEM, "risk: {per_asset_cap: 0.40", "risk: {profile: calm, max_leverage: null")
+    run = place.backtest("--json")
+    assert '"per_asset_cap": 0.1' in run.stdout
+    assert '"max_leverage": null' in run.stdout
+    profile.write_text("stop_loss: 0.05")
+    assert "config/risk/calm.yaml: stop_loss is 0.05, but protective stops" in (
+        place.backtest().stderr
+    )
+    profile.write_text("profile: other")
+    assert "a profile can't build on another one" in place.backtest().stderr
