@@ -40,14 +40,18 @@ def exposure_of(lots: int, s: int, value: float, book: Book, rules: Rules) -> fl
 
 @engine_jit
 def settled_lots(s: int, book: Book, plan: Plan) -> int:
-    """Position once all working orders and the planned one are filled; a raising order does not
-    count yet.
+    """Position once all working orders and the planned one are filled, as far as that shrinks it.
+
+    What an order raises does not count yet; one through zero shrinks to flat, and raises from
+    there.
     """
     held: int = book.lots[s, POSITION]
     if plan.fields[s, CANCEL] == 0:
         held += book.lots[s, WORKING]
     after: int = held + plan.fields[s, ORDER]
-    return after if abs(after) <= abs(held) else held
+    if held > 0:
+        return min(held, max(0, after))
+    return max(held, min(0, after))
 
 
 @engine_jit
@@ -85,7 +89,7 @@ def fit_order(
     extra = LOTS_MAX
     if room < np.inf:
         extra = min(LOTS_MAX, np.floor(room * value / (rules.grid[s, LOT_SIZE] * book.mark[s])))
-    allowed = min(abs(after), abs(held) + whole(extra))
+    allowed = min(abs(after), abs(settled_lots(s, book, plan)) + whole(extra))
     lots = sign * allowed - held
     lots = max(0, lots) if plan.fields[s, ORDER] > 0 else min(0, lots)
     if lots == 0:
@@ -116,9 +120,8 @@ def check_room(
     for s in range(len(symbols)):
         plan.figures[s, EXPOSURE] = exposure_of(settled_lots(s, book, plan), s, value, book, rules)
     for s in range(len(symbols)):
-        if plan.fields[s, OUTCOME] == ORDERED and abs(
-            book.lots[s, POSITION] + plan.fields[s, ORDER]
-        ) > abs(book.lots[s, POSITION]):
+        after = book.lots[s, POSITION] + plan.fields[s, ORDER]
+        if plan.fields[s, OUTCOME] == ORDERED and after != settled_lots(s, book, plan):
             fit_order(s, value, book, rules, plan, symbols, models)
 
 

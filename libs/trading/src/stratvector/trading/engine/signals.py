@@ -16,13 +16,14 @@ from stratvector.trading.engine.state import (
 )
 
 KEPT_CLOSES_MAX = 3  # a NaN or late weight keeps the previous target for so many closes, then 0
+WEIGHT_MAX = 1e9  # a larger or infinite one would turn the sums of its groups into NaN
 FRESH, KEPT, EXPIRED = 0, 1, 2  # reasons.WeightReason
 
 
 @engine_jit
 def hold_weight(s: int, m: int, weight: float, book: Book, plan: Plan) -> None:
-    """Fold one weight (NaN = missing or late) into the book."""
-    if weight == weight:
+    """Fold one weight (NaN = missing or late) into the book; an absurd one counts as missing."""
+    if abs(weight) < WEIGHT_MAX:
         book.held_weight[s, m] = weight
         book.cells[s, m, MISSING] = 0
         plan.cells[s, m, REASON] = FRESH

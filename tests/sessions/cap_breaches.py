@@ -1,0 +1,125 @@
+"""The cap invariant, checked from what was published alone: no line of the engine is used here.
+
+No approved order raises an exposure above its cap, at decision prices, with all working orders
+filled; a halted book only flattens, after a daily loss orders only reduce.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from stratvector.trading.fills import FillEvent, FillKind
+from stratvector.trading.orders import Decision
+from stratvector.trading.session import Session
+
+TOLERANCE = 1e-9
+
+Lots = dict[str, int]
+
+
+@dataclass
+class Account:
+    """Positions and working orders, folded from events and decisions."""
+
+    positions: Lots = field(default_factory=dict)
+    working: Lots = field(default_factory=dict)
+
+    def settle(self, event: FillEvent) -> None:
+        if event.kind is FillKind.FILLED:
+            self.positions[event.symbol] = self.positions.get(event.symbol, 0) + event.lots
+            self.working[event.symbol] -= event.lots
+        elif event.kind is FillKind.EXPIRED:
+            self.working[event.symbol] = 0
+
+    def place(self, decision: Decision) -> None:
+        for cancel in decision.cancels:
+            self.working[cancel.symbol] = 0
+        for order in decision.orders:
+            assert not self.working.get(order.symbol), f"two orders of {order.symbol} are working"
+            self.working[order.symbol] = order.lots
+
+    def once_filled(self) -> Lots:
+        symbols = {**self.positions, **self.working}
+        return {s: self.positions.get(s, 0) + self.working.get(s, 0) for s in symbols}
+
+
+def cap_breaches(
+    session: Session, decisions: Sequence[Decision], events: Sequence[FillEvent]
+) -> list[str]:
+    """A line for every order that breaks the invariant."""
+    account, breaches, waiting = Account(), [], list(events)
+    for t, decision in enumerate(decisions):
+        while waiting and waiting[0].known_time <= decision.close_time:
+            account.settle(waiting.pop(0))
+        before = account.once_filled()
+        positions = dict(account.positions)
+        account.place(decision)
+        after = account.once_filled()
+        breaches += [f"close {t}: {line}" for line in _flow(decision, positions, after)]
+        if decision.equity > 0:
+            breaches += [
+                f"close {t}: {line}" for line in _caps(session, t, decision, before, after)
+            ]
+        elif decision.orders and not decision.halted:
+            breaches.append(f"close {t}: orders without equity")
+    return breaches
+
+
+def _flow(decision: Decision, positions: Lots, after: Lots) -> Iterator[str]:
+    """What a halted book and a reduce-only one may not do."""
+    for order in decision.orders:
+        held, will = positions.get(order.symbol, 0), after[order.symbol]
+        if decision.halted and will != 0:
+            yield f"{order.symbol} is not flattened by a halted book: {held} -> {will}"
+        if decision.reduce_only and not min(0, held) <= will <= max(0, held):
+            yield f"{order.symbol} grows after a daily loss: {held} -> {will}"
+
+
+def _caps(session: Session, t: int, decision: Decision, before: Lots, after: Lots) -> Iterator[str]:
+    """Groups above their cap in which an order raises an exposure."""
+    value = _values(session, t, decision.equity)
+    for name, cap, symbols, side in _groups(session, decision.equity):
+        total = sum(side(value(s, after.get(s, 0))) for s in symbols)
+        if total <= cap + TOLERANCE:
+            continue
+        for order in decision.orders:
+            was = side(value(order.symbol, before.get(order.symbol, 0)))
+            will = side(value(order.symbol, after[order.symbol]))
+            if order.symbol in symbols and will > was + TOLERANCE:
+                yield f"{name} {total:.6f} > {cap:.6f}, and {order.symbol} goes {was} -> {will}"
+
+
+def _values(session: Session, t: int, equity: float) -> Callable[[str, int], float]:
+    """Signed exposure of lots of a symbol at its last known close."""
+    marks = {}
+    for s, instrument in enumerate(session.portfolio.instruments):
+        known = [c for c in session.market.close[: t + 1, s].tolist() if c == c]
+        marks[instrument.symbol] = known[-1] * float(instrument.lot_size) if known else 0.0
+    return lambda symbol, lots: lots * marks[symbol] / equity
+
+
+def _long(exposure: float) -> float:
+    return max(0.0, exposure)
+
+
+Group = tuple[str, float, set[str], Callable[[float], float]]
+
+
+def _groups(session: Session, equity: float) -> Iterator[Group]:
+    """Every cap: name, fraction of equity, symbols, and what of an exposure counts."""
+    limits, instruments = session.portfolio.limits, session.portfolio.instruments
+    everything = {i.symbol for i in instruments}
+    if limits.symbol is not None:
+        yield from ((f"symbol {s}", limits.symbol, {s}, abs) for s in sorted(everything))
+    if limits.asset is not None:
+        for asset in sorted({i.asset for i in instruments}):
+            members = {i.symbol for i in instruments if i.asset == asset}
+            yield f"asset {asset}", limits.asset, members, abs
+    for asset_class, cap in limits.class_caps.items():
+        members = {i.symbol for i in instruments if i.asset_class == asset_class}
+        yield f"class {asset_class}", cap, members, abs
+    if limits.invested is not None:
+        yield "invested", limits.invested, everything, _long
+    if limits.gross is not None:
+        yield "gross", limits.gross, everything, abs
+    if limits.capital is not None:
+        yield "capital", limits.capital / equity, everything, abs
