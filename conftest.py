@@ -13,6 +13,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
 FIGURE = "figure"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How many storms the simulation weathers: `make test` 200, `make simulation` 1,000."""
+    parser.addoption("--seeds", type=int, default=200, help="seeds of the fault simulation")
+
+
 @pytest.fixture
 def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Prints a line at the end of the run, also when the test runs in a worker process."""

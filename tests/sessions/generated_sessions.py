@@ -159,6 +159,7 @@ def _limits(random: np.random.Generator) -> RiskLimits:
     def maybe(value: float) -> float | None:
         return value if random.random() < 0.6 else None
 
+    tight = random.random() < 0.3
     return RiskLimits(
         position=maybe(0.25),
         symbol=maybe(0.3),
@@ -166,9 +167,9 @@ def _limits(random: np.random.Generator) -> RiskLimits:
         class_caps={"crypto": 0.2} if random.random() < 0.6 else {},
         invested=maybe(0.8),
         gross=maybe(1.2),
-        daily_loss=maybe(0.05),
-        drawdown_trigger=maybe(0.10),
-        drawdown_halt=maybe(0.20),
+        daily_loss=maybe(0.01 if tight else 0.05),
+        drawdown_trigger=maybe(0.005 if tight else 0.10),
+        drawdown_halt=maybe(0.015 if tight else 0.20),
         no_trade_band=float(random.choice([0.0, 0.005, 0.02])),
     )
 

@@ -93,6 +93,29 @@ def test_an_owner_that_renews_keeps_its_standby_waiting() -> None:
     assert ids(world) == ["late"]
 
 
+def test_a_released_lane_goes_to_its_standby() -> None:
+    taken: list[float] = []
+
+    async def owner(ports: Ports, lane: Lane) -> None:
+        await lane.acquire()
+        await ports.clock.sleep(60.0)
+        lane.release()
+
+    async def standby(ports: Ports) -> None:
+        await lane_of(ports, "standby").acquire()
+        taken.append(ports.clock.monotonic_seconds())
+
+    def finished(ports: Ports) -> Tasks:
+        lane = lane_of(ports, "owner")
+        return Tasks([owner(ports, lane)], [lane.keep()])
+
+    world = World()
+    world.add("owner", finished)
+    world.add("standby", lambda ports: Tasks([standby(ports)]), start_seconds=1.0)
+    world.run(until=["standby"])
+    assert 60.0 < taken[0] < 90.0
+
+
 def test_a_zombie_that_resumes_after_a_takeover_publishes_nothing(
     play: Callable[..., World],
 ) -> None:

@@ -46,6 +46,7 @@ class Lane:
         self._instance = ports.instance
         self._lease = Lease(ports, subject, lease_seconds)
         self._mark_sequence = 0
+        self._released = False
 
     async def acquire(self) -> None:
         """Wait as a standby until the lane is free, then own it: swap the lease, store the mark."""
@@ -90,11 +91,19 @@ class Lane:
         self.check_ownership()
         return stored
 
+    def release(self) -> None:
+        """Nothing more will be published: let the lease run out, so that a standby may take over.
+
+        A service with several lanes may own some while its standby owns the others; each can end
+        only when the finished lanes become free.
+        """
+        self._released = True
+
     async def keep(self) -> None:
-        """Renew the lease for ever, a third of it at a time. Raises LostOwnership."""
-        while True:
+        """Renew the lease until `release`, a third of it at a time. Raises LostOwnership."""
+        while not self._released:
             await self._lease.rest()
-            if self.epoch:
+            if self.epoch and not self._released:
                 try:
                     await self._lease.renew()
                 except LostOwnership as error:

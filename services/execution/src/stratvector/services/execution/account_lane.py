@@ -49,6 +49,7 @@ class AccountLane:
         for index, close_time in enumerate(self._schedule.close_times.tolist()):
             await self._close(close_time, self._schedule.universes_at(index))
             await self._execute((await self._decisions.next()).noun)
+        self.lane.release()
 
     async def _close(self, close_time: int, universes: tuple[str, ...]) -> None:
         """Match and publish what the close did to the working orders, once."""

@@ -53,6 +53,7 @@ class PortfolioRecord:
                 await self._store.commit(entry)
             if close_time > self._published and _traded(entry):
                 await self._publish(entry)
+        self.lane.release()
 
     async def _entry(self, close_time: int, universes: tuple[str, ...]) -> LedgerEntry:
         bars = await self._bars.at(close_time, universes)

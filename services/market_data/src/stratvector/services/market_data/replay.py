@@ -41,6 +41,7 @@ class ReplayLane:
             if close_time > published:
                 await self._wait_for_decisions(close_time)
                 await self._publish(row, close_time)
+        self.lane.release()
 
     async def _publish(self, row: int, close_time: int) -> None:
         opened = int(self._history.open_times[row])

@@ -43,6 +43,7 @@ class PortfolioLane:
             self._adopted[decision.close_time] = decision
         for index, close_time in enumerate(self._schedule.close_times.tolist()):
             await self._close(close_time, self._schedule.universes_at(index))
+        self.lane.release()
 
     async def _close(self, close_time: int, universes: tuple[str, ...]) -> None:
         bars = await self._bars.at(close_time, universes)

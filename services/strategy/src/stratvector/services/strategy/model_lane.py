@@ -51,6 +51,7 @@ class ModelLane:
             received = await self._bars.next()
             await self._on_bars(received)
             if received.noun.close_time >= self._end:
+                self.lane.release()
                 return
 
     def _adopt(self, signals: Signals) -> None:

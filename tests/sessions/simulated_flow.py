@@ -1,0 +1,199 @@
+"""One session through the five services on the simulated bus, with what is left of it to look at."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from stratvector.contracts.codecs import decode_decision, decode_fills_report
+from stratvector.runtime.deployment import Deployment, installed_services
+from stratvector.runtime.ports import Broker, Ports
+from stratvector.runtime.readers import account_lane
+from stratvector.runtime.simulation.broker_double import BrokerDouble, Identity
+from stratvector.runtime.simulation.fate import Plan
+from stratvector.runtime.simulation.faults import Faults
+from stratvector.runtime.simulation.store import MemoryLedgerStore
+from stratvector.runtime.simulation.world import World
+from stratvector.trading import replay
+from stratvector.trading.bars import ClosedBars
+from stratvector.trading.engine.matching import match_market
+from stratvector.trading.engine_rules import rules_of
+from stratvector.trading.executions import filled
+from stratvector.trading.fills import TERMINAL, FillEvent, FillKind
+from stratvector.trading.ledger import LedgerEntry
+from stratvector.trading.orders import ApprovedOrder, Decision
+from stratvector.trading.reasons import Outcome
+from stratvector.trading.session import Session
+from tests.sessions.cap_invariant import broken_caps
+
+MARKET_WORDS = (FillKind.FILLED, FillKind.EXPIRED)
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A finished run."""
+
+    session: Session
+    world: World
+    store: MemoryLedgerStore
+    double: BrokerDouble | None
+
+    @property
+    def entries(self) -> list[LedgerEntry]:
+        """The ledger, in the order of the closes."""
+        return [self.store.entries[close] for close in sorted(self.store.entries)]
+
+    @property
+    def decisions(self) -> list[Decision]:
+        """What the ORDERS lane says to its readers."""
+        lane = account_lane("orders", self.session.portfolio)
+        return [decode_decision(s.message.payload) for s in self.world.bus.contents(lane)]
+
+    @property
+    def events(self) -> list[FillEvent]:
+        """What the FILLS lane says to its readers."""
+        lane = account_lane("fills", self.session.portfolio)
+        reports = [decode_fills_report(s.message.payload) for s in self.world.bus.contents(lane)]
+        return [event for report in reports for event in report.events]
+
+
+def run_flow(
+    session: Session,
+    seed: int = 0,
+    faults: Faults | None = None,
+    plans: Iterable[Plan] = (),
+    identity: Identity | None = None,
+    instances: int = 1,
+) -> Flow:
+    """Run to the end. identity : of a broker double; None is the simulated broker."""
+    world = World(seed, faults, plans, horizon_seconds=3_600.0)
+    store = MemoryLedgerStore()
+    double = None if identity is None else broker_double(session, identity)
+    deployment = Deployment(session, store, None if double is None else partial(_same, double))
+    services = installed_services()
+    for name, build in services.items():
+        world.add(name, partial(build, deployment), instances=instances)
+    world.run(until=list(services))
+    return Flow(session, world, store, double)
+
+
+def broker_double(session: Session, identity: Identity) -> BrokerDouble:
+    """A venue that prices by the engine's matching and rejects one order in twenty, by its id."""
+    rules = rules_of(session.portfolio)
+    instruments = session.portfolio.instruments
+    index = {i.symbol: n for n, i in enumerate(instruments)}
+
+    def price(order: ApprovedOrder, bars: ClosedBars) -> FillEvent | None:
+        column, s = bars.symbols.index(order.symbol), index[order.symbol]
+        opened, volume = float(bars.open[column]), float(bars.volume[column])
+        lots, price, commission = match_market(order.lots, opened, volume, s, rules)
+        if lots != order.lots:
+            return None
+        times = (bars.open_time, bars.close_time)
+        return filled(order.order_id, instruments[s], lots, price, commission, opened, times)
+
+    def refuse(order: ApprovedOrder) -> str | None:
+        return "margin" if int(order.order_id[:8], 16) % 20 == 0 else None
+
+    return BrokerDouble(price, identity, refuse)
+
+
+def _same(double: BrokerDouble, ports: Ports) -> Broker:
+    return double
+
+
+def breaches_of(flow: Flow) -> list[str]:
+    """I1, I2, I4 and I5 of a run, and parity on the simulated broker; empty when all hold."""
+    return [
+        *_accepted_twice(flow),
+        *_without_outcome(flow),
+        *_unequal_to_broker(flow),
+        *_above_cap_or_frozen(flow),
+        *_unequal_to_backtest(flow),
+    ]
+
+
+def _unequal_to_backtest(flow: Flow) -> list[str]:
+    """On the simulated broker no fault may change a result."""
+    if flow.double is not None:
+        return []
+    outcome = replay.run(flow.session)
+    breaches = []
+    if [d.orders for d in flow.decisions] != [d.orders for d in outcome.decisions]:
+        breaches.append("orders differ from the backtest's")
+    if [e for e in flow.events if e.kind in MARKET_WORDS] != list(outcome.events):
+        breaches.append("executions differ from the backtest's")
+    if [d.equity for d in flow.decisions] != outcome.journal.equity.tolist():
+        breaches.append("equity differs from the backtest's")
+    return breaches
+
+
+def _accepted_twice(flow: Flow) -> list[str]:
+    twice = [] if flow.double is None else flow.double.accepted_twice()
+    return [f"I1: order {order} was accepted more than once" for order in twice]
+
+
+def _without_outcome(flow: Flow) -> list[str]:
+    """Orders that had a close to end at, and did not."""
+    done: dict[str, int] = {}
+    ended: set[str] = set()
+    for event in flow.events:
+        done[event.order_id] = done.get(event.order_id, 0) + event.lots
+        if event.kind in TERMINAL:
+            ended.add(event.order_id)
+    return [
+        f"I2: order {order.order_id} of {order.decided_at} has no outcome"
+        for decision in flow.decisions
+        for order in decision.orders
+        if order.expires_at
+        and order.order_id not in ended
+        and done.get(order.order_id) != order.lots
+    ]
+
+
+def _unequal_to_broker(flow: Flow) -> list[str]:
+    if flow.double is None:
+        return []
+    ours = [e for entry in flow.entries for e in entry.events if e.kind is FillKind.FILLED]
+    breaches = []
+    if sorted(e.execution_id for e in ours) != sorted(e.execution_id for e in flow.double.fills):
+        breaches.append("I4: the ledger's executions are not the broker's")
+    lots: dict[str, int] = {}
+    for event in flow.double.fills:
+        lots[event.symbol] = lots.get(event.symbol, 0) + event.lots
+    held = {symbol: count for symbol, count in lots.items() if count}
+    if held != flow.entries[-1].positions:
+        breaches.append(f"I4: the ledger holds {flow.entries[-1].positions}, the broker {held}")
+    return breaches
+
+
+def _above_cap_or_frozen(flow: Flow) -> list[str]:
+    breaches: list[str] = []
+    working: dict[str, ApprovedOrder] = {}
+    marks: dict[str, float] = {}
+    for entry in flow.entries:
+        _fold_orders(working, entry)
+        marks |= _marks(flow.session, entry.close_time)
+        cancelled = {cancel.symbol for cancel in entry.decision.cancels}
+        lots = {s: o.lots for s, o in working.items() if s not in cancelled}
+        caps = broken_caps(flow.session.portfolio, entry.decision, entry.positions, lots, marks)
+        breaches += [f"I5: {sentence}" for sentence in caps]
+        breaches += [
+            f"I2: {row.symbol} is frozen at {entry.close_time}, but none of its orders is working"
+            for row in entry.decision.symbols
+            if row.outcome is Outcome.WORKING and row.symbol not in working
+        ]
+        working |= {order.symbol: order for order in entry.decision.orders}
+    return breaches
+
+
+def _fold_orders(working: dict[str, ApprovedOrder], entry: LedgerEntry) -> None:
+    for event in entry.events:
+        order = working.get(event.symbol)
+        ours = order is not None and order.order_id == event.order_id
+        if ours and (event.kind in TERMINAL or event.kind is FillKind.FILLED):
+            del working[event.symbol]
+
+
+def _marks(session: Session, close_time: int) -> Mapping[str, float]:
+    row = session.market.close[session.schedule.index(close_time)].tolist()
+    return {s: c for s, c in zip(session.portfolio.symbols, row, strict=True) if c == c}
