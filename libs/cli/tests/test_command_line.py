@@ -86,3 +86,14 @@ def test_the_installed_command_runs(place: Place) -> None:
     done = subprocess.run([str(command), *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["fills"] > 0
+
+
+def test_a_reader_who_leaves_early_gets_no_traceback(place: Place) -> None:
+    command = Path(sys.executable).with_name("stratvector")
+    pipeline = f"{command} backtest run --config config/system.yaml --json | true"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", pipeline], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr

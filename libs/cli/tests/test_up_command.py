@@ -80,7 +80,7 @@ def test_ctrl_c_in_the_middle_leaves_nothing_and_exits_130(place: Place) -> None
     process.send_signal(signal.SIGINT)
     _, rest = process.communicate(timeout=WAIT_SECONDS)
     assert process.returncode == 130
-    assert "Interrupted: no results were written." in rest
+    assert "stratvector: interrupted before the end" in rest
     assert "Traceback" not in rest
     assert not (place.folder / "results").exists()
 

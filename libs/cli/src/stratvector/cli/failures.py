@@ -5,6 +5,7 @@ logs/errors.log.
 """
 
 import functools
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -35,8 +36,12 @@ def guarded(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
         except typer.Exit:
             raise
         except KeyboardInterrupt:
-            complain("Interrupted: no results were written.")
+            complain("interrupted before the end; a run that was under way left no results")
             raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:
+            # Whoever read the output has left; Python's own flush at exit must not fail again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(FAILED) from None
         except Exception as error:  # noqa: BLE001  the last place that can still say it well
             complain(_sentence(error))
             raise typer.Exit(FAILED) from None
@@ -50,8 +55,9 @@ def _sentence(error: Exception) -> str:
 
     if isinstance(error, CommandFailed | BadConfig | ServiceMissing):
         return str(error)
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {(error.strerror or type(error).__name__).lower()}"
+    if isinstance(error, OSError):
+        reason = (error.strerror or str(error)).lower()
+        return reason if error.filename is None else f"{error.filename}: {reason}"
     return f"{type(error).__name__}: {error}; this is a defect, its traceback is in {_log(error)}"
 
 
