@@ -6,6 +6,7 @@ there is no other place where a decision is put into words.
 
 from decimal import Decimal
 
+from stratvector.trading.engine.arithmetic import round_to_grid
 from stratvector.trading.engine.journal import Journal
 from stratvector.trading.identity import order_id
 from stratvector.trading.orders import (
@@ -78,7 +79,11 @@ class DecisionReader:
         return Cross(self._instruments[s].symbol, parts, self._price(journal, t, s))
 
     def _price(self, journal: Journal, t: int, s: int) -> Decimal:
-        return self._instruments[s].price(float(journal.mark[t, s]))
+        """The mark as money, on the grid by the engine's own rounding: crosses settle at it."""
+        instrument = self._instruments[s]
+        return instrument.price(
+            float(round_to_grid(float(journal.mark[t, s]), 10.0**instrument.price_precision))
+        )
 
     def _symbol(self, journal: Journal, t: int, s: int) -> SymbolDecision:
         return SymbolDecision(
