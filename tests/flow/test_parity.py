@@ -1,4 +1,4 @@
-"""One engine: the compiled backtest and the five services give the same session, to the last bit."""
+"""One engine: the compiled backtest and the five services give the same session to the last bit."""
 
 from dataclasses import replace
 
@@ -47,7 +47,7 @@ def test_services_and_backtest_agree_on_generated_portfolios(
 
 
 def test_the_generated_portfolios_meet_every_case() -> None:
-    """Ties of close times, gaps, crosses, halts and cancels all occur, or the test above is empty."""
+    """Ties, gaps, crosses, halts and cancels all occur, or the test above is empty."""
     ties = gaps = crosses = cancels = halts = expiries = 0
     for seed in range(60):
         session = generated_session(seed, Shape(3, 2, 4))

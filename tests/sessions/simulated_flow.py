@@ -1,4 +1,4 @@
-"""One session through the five services on the simulated bus, with what is left of it to look at."""
+"""One session through the five services on the simulated bus, and what is left to look at."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
