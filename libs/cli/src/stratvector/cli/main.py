@@ -17,7 +17,7 @@ RESULTS = Path("results")
 RUNS_HERE = ("backtest", "replay")
 
 Config = Annotated[
-    Path, typer.Option("--config", metavar="FILE", help="system.yaml; the rest lies beside it.")
+    Path, typer.Option("--config", metavar="FILE", help="system.yaml; the other files lie beside it.")
 ]
 Data = Annotated[
     Path | None,
@@ -106,7 +106,7 @@ def up(
 )
 @guarded
 def backtest_run(
-    config: Config,
+    config: Config = CONFIG,
     data: Data = None,
     start: Start = None,
     end: End = None,
