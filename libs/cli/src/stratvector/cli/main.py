@@ -17,7 +17,7 @@ RESULTS = Path("results")
 RUNS_HERE = ("backtest", "replay")
 
 Config = Annotated[
-    Path, typer.Option("--config", metavar="FILE", help="system.yaml; the other files lie beside it.")
+    Path, typer.Option("--config", metavar="FILE", help="system.yaml; others lie beside it.")
 ]
 Data = Annotated[
     Path | None,
