@@ -26,7 +26,7 @@ simulation: setup  ## Run the long fault simulation: 1,000 seeds
 bench: $(patsubst benchmarks/bench_%.py,bench-%,$(wildcard benchmarks/bench_*.py))  ## Run every benchmark
 
 bench-%: setup  ## Run one benchmark, such as bench-engine
-	$(BIN)/python benchmarks/bench_$*.py $(ARGS)
+	$(BIN)/python -m benchmarks.bench_$* $(ARGS)
 
 lint: setup  ## Check style, types, import rules, protos and Rust
 	@tools/lint.sh $(CODE)

@@ -8,7 +8,7 @@ from stratvector.trading.engine import journal as journals
 from stratvector.trading.engine.account import gross_exposure
 from stratvector.trading.engine.compiling import engine_jit
 from stratvector.trading.engine.state import (
-    FILL_LOTS,
+    FILLS,
     Book,
     Floats,
     Indices,
@@ -53,12 +53,9 @@ def run_bare(
     models: Indices,
 ) -> int:
     """All steps, keeping only equity (float64[T]); the number of fills."""
-    fills = 0
     for t in range(len(equity)):
         equity[t] = step(t, market, weights, multipliers, book, rules, plan, symbols, models)
-        for s in range(len(symbols)):
-            if plan.fields[s, FILL_LOTS] != 0:
-                fills += 1
+    fills: int = plan.flags[FILLS]
     return fills
 
 

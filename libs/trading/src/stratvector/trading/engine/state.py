@@ -32,7 +32,7 @@ ASSET, CLASS, RESTRICTED_FLAG = 0, 1, 2  # Rules.groups
 FILL_PRICE, EXPOSURE, SCALE = 0, 1, 2  # Plan.figures
 FILL_LOTS, FILL_COMMISSION, EXPIRED, TARGET, ORDER = 0, 1, 2, 3, 4  # Plan.fields
 PLANNED, MOVES, CANCEL, CROSSED, OUTCOME = 5, 6, 7, 8, 9  # Plan.fields
-HALTED, REDUCE_ONLY, HELD_BACK, MOVED = 0, 1, 2, 3  # Plan.flags
+HALTED, REDUCE_ONLY, HELD_BACK, MOVED, FILLS = 0, 1, 2, 3, 4  # Plan.flags
 
 
 class Book(NamedTuple):
@@ -110,9 +110,9 @@ class Plan(NamedTuple):
     cells : int64[S, M, 4], MODEL_TARGET, ORDER_PART, CROSS_PART, weight REASON. effective :
     float64[S, M], weight x budget x multiplier after the position clip. stages : float64[STAGES,
     S] or None.
-    factor : float64[1], drawdown multiplier. flags : int64[4], HALTED, REDUCE_ONLY; HELD_BACK:
-    some symbol keeps other lots than its target; MOVED: there is something to place. The rest is
-    scratch.
+    factor : float64[1], drawdown multiplier. flags : int64[5], HALTED, REDUCE_ONLY; HELD_BACK:
+    some symbol keeps other lots than its target; MOVED: there is something to place; FILLS: so many
+    since the plan was made. The rest is scratch.
     """
 
     fields: Integers
@@ -156,7 +156,7 @@ def new_plan(symbols: int, models: int, groups: int, stages: Any) -> Plan:
         np.zeros((symbols, models)),
         stages,
         np.ones(1),
-        np.zeros(4, np.int64),
+        np.zeros(5, np.int64),
         np.zeros(groups),
         np.zeros(groups),
         np.zeros(models, np.int64),

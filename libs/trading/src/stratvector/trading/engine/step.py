@@ -28,6 +28,7 @@ from stratvector.trading.engine.state import (
     FILL_COMMISSION,
     FILL_LOTS,
     FILL_PRICE,
+    FILLS,
     MOVED,
     MOVES,
     ORDER,
@@ -60,6 +61,7 @@ def match_close(
             book.lots[s, WORKING], market.open[t, s], market.volume[t, s], s, rules
         )
         if lots != 0:
+            plan.flags[FILLS] += 1
             plan.fields[s, FILL_LOTS] = lots
             plan.figures[s, FILL_PRICE] = price
             plan.fields[s, FILL_COMMISSION] = commission
