@@ -45,6 +45,7 @@ def trip_breakers(day: int, value: float, book: Book, rules: Rules, plan: Plan) 
     start_day(day, book)
     plan.factor[0] = drawdown_factor(value, book, rules)
     plan.flags[HALTED] = book.latch[LATCH]
-    floor = book.account[DAY_START] * (1.0 - rules.daily_loss)
+    start = book.account[DAY_START]
+    floor = start - rules.daily_loss * abs(start)  # below a negative start, too
     plan.flags[REDUCE_ONLY] = 1 if value <= floor else 0
     book.account[LAST_EQUITY] = value
