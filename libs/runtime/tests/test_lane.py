@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from stratvector.contracts.codecs import Owner, decode_owner
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Kind, LostOwnership, Message, Ports, Stored
@@ -37,7 +38,8 @@ def test_a_new_owner_stores_its_mark_and_then_its_messages(play: Callable[..., W
         )
 
     mark, content = play(script).bus.journal
-    assert (mark.message.kind, mark.message.payload) == (Kind.OWNER, b"one 1")
+    assert mark.message.kind is Kind.OWNER
+    assert decode_owner(mark.message.payload) == Owner("one", 1)
     assert content.message.id == "a"
 
 

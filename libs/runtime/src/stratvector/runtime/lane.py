@@ -13,6 +13,7 @@ learn the sequence that would be accepted.
 from collections.abc import AsyncIterator, Sequence
 from typing import NoReturn
 
+from stratvector.contracts.codecs import Owner, encode_owner
 from stratvector.runtime.epochs import EpochFilter
 from stratvector.runtime.lease import Lease, holder
 from stratvector.runtime.ports import (
@@ -159,9 +160,8 @@ class Lane:
     def _mark(self, epoch: int) -> Message:
         stream = stream_of(self.subject)
         identity = message_id(stream, self.subject, "owner", self._instance, epoch)
-        return Message(
-            self.subject, identity, f"{self._instance} {epoch}".encode(), epoch, Kind.OWNER
-        )
+        payload = encode_owner(Owner(self._instance, epoch))
+        return Message(self.subject, identity, payload, epoch, Kind.OWNER)
 
     def _check_page(self, page: Sequence[Stored]) -> None:
         if not page:
