@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numba
 import numpy as np
 from numba import types
-from numpy.typing import NDArray
 
-from stratvector.trading.engine import compiling
 from stratvector.trading.engine.arithmetic import round_to_grid
+from stratvector.trading.engine.compiling import engine_jit
+from stratvector.trading.engine.state import Floats
 
 WEIGHT_UNITS = 1e9  # weights are rounded to 1e-9, so that decisions are equal across machines
 
@@ -36,9 +36,9 @@ _SCAN = types.void(
 class Scan(NamedTuple):
     """weights, confidence : float64[T, symbols]. states : float64[T, K], after each close."""
 
-    weights: NDArray[np.float64]
-    confidence: NDArray[np.float64]
-    states: NDArray[np.float64]
+    weights: Floats
+    confidence: Floats
+    states: Floats
 
 
 def decide_jit(function: Callable[..., None]) -> Callable[..., None]:
@@ -52,23 +52,42 @@ def decide_jit(function: Callable[..., None]) -> Callable[..., None]:
     return compiled
 
 
+@engine_jit
+def round_row(weights: Floats, confidence: Floats) -> None:
+    """Round one close's weights and confidence, in place."""
+    for s in range(len(weights)):
+        weights[s] = round_to_grid(weights[s], WEIGHT_UNITS)
+        confidence[s] = round_to_grid(confidence[s], WEIGHT_UNITS)
+
+
 @numba.njit(_SCAN, cache=True, error_model="numpy", nogil=True)
 def _scan(decide, rows, parameters, state, first, weights, confidence, states):  # type: ignore[no-untyped-def]
     for t in range(rows.shape[0]):
         if t >= first:
             decide(state, rows[t], parameters, weights[t], confidence[t])
-            for s in range(weights.shape[1]):
-                weights[t, s] = round_to_grid(weights[t, s], WEIGHT_UNITS)
-                confidence[t, s] = round_to_grid(confidence[t, s], WEIGHT_UNITS)
+            round_row(weights[t], confidence[t])
         for k in range(state.shape[0]):
             states[t, k] = state[k]
 
 
+def decide_row(
+    decide: Callable[..., None], row: Floats, parameters: Floats, state: Floats
+) -> tuple[Floats, Floats]:
+    """One close of the fold, as live does it: weights and confidence of a feature row.
+
+    `state` is advanced in place. The same calls as in `run_scan`, so the same bits.
+    """
+    weights, confidence = np.zeros(len(row)), np.zeros(len(row))
+    decide(state, row, parameters, weights, confidence)
+    round_row(weights, confidence)
+    return weights, confidence
+
+
 def run_scan(
     decide: Callable[..., None],
-    rows: NDArray[np.float64],
-    parameters: NDArray[np.float64],
-    state: NDArray[np.float64],
+    rows: Floats,
+    parameters: Floats,
+    state: Floats,
     first: int,
 ) -> Scan:
     """Fold `decide` over rows[first:]; closes before it are warm-up with weight 0.
@@ -81,6 +100,3 @@ def run_scan(
     )
     _scan(decide, rows, parameters, state, first, *result)
     return result
-
-
-__all__ = ["DECIDE", "WEIGHT_UNITS", "Scan", "compiling", "decide_jit", "run_scan"]

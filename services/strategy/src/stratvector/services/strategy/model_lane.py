@@ -9,7 +9,7 @@ from stratvector.runtime.ports import Ports
 from stratvector.runtime.readers import Reader, Received
 from stratvector.services.strategy.window import Window
 from stratvector.trading.bars import ClosedBars
-from stratvector.trading.engine.scan import run_scan
+from stratvector.trading.engine.scan import decide_row
 from stratvector.trading.flow import hop, subject
 from stratvector.trading.identity import message_id
 from stratvector.trading.portfolio import ModelAllocation, Portfolio
@@ -32,6 +32,7 @@ class ModelLane:
     ) -> None:
         universe = portfolio.universe(model.universe)
         self._portfolio, self._model, self._strategy = portfolio.name, model.name, strategy
+        self._parameters = strategy.parameters()
         self._start, self._end = start, end
         self._symbols = universe.symbols
         self._window = Window(universe.symbols, strategy.history)
@@ -84,16 +85,9 @@ class ModelLane:
         """The rows of the newest close; advances the model's memory."""
         if not self._window.is_full():
             return tuple(self._row(n, 0.0, 0.0, True) for n in range(len(self._symbols)))
-        features = self._strategy.features(self._window.bars())[-1:]
-        scanned = run_scan(
-            self._strategy.decide,
-            np.ascontiguousarray(features),
-            self._strategy.parameters(),
-            self._state,
-            0,
-        )
-        weights, confidence = scanned.weights[0].tolist(), scanned.confidence[0].tolist()
-        pairs = enumerate(zip(weights, confidence, strict=True))
+        row = np.ascontiguousarray(self._strategy.features(self._window.bars())[-1])
+        decided = decide_row(self._strategy.decide, row, self._parameters, self._state)
+        pairs = enumerate(zip(*(values.tolist() for values in decided), strict=True))
         return tuple(self._row(n, weight, sure, False) for n, (weight, sure) in pairs)
 
     def _row(self, n: int, weight: float, confidence: float, warming_up: bool) -> SignalRow:
