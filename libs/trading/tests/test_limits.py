@@ -1,5 +1,7 @@
 """Each limit on both sides of its cap, what the stages record, and what held symbols take away."""
 
+from typing import Any
+
 import pytest
 
 from stratvector.trading import replay
@@ -21,7 +23,7 @@ def ordered(decision: Decision) -> dict[str, int]:
 
 
 def exposures(decision: Decision, stage: Stage) -> list[float]:
-    return [pytest.approx(symbol.stages[stage], abs=1e-12) for symbol in decision.symbols]
+    return [round(symbol.stages[stage], 12) for symbol in decision.symbols]
 
 
 @pytest.mark.parametrize(("cap", "lots"), [(0.49, 490), (0.5, 500), (0.51, 500)])
@@ -29,13 +31,15 @@ def exposures(decision: Decision, stage: Stage) -> list[float]:
 def test_a_wish_above_a_cap_is_cut_to_it_and_one_below_is_left_alone(
     limit: str, cap: float, lots: int
 ) -> None:
-    limits = RiskLimits(**{limit: cap})
+    capped: dict[str, Any] = {limit: cap}
+    limits = RiskLimits(**capped)
     assert ordered(first_decision({"A": 0.5}, limits=limits)) == {"A": lots}
 
 
 @pytest.mark.parametrize("limit", ["position", "symbol", "asset", "gross"])
 def test_a_cap_binds_a_short_as_it_binds_a_long(limit: str) -> None:
-    limits = RiskLimits(**{limit: 0.3})
+    capped: dict[str, Any] = {limit: 0.3}
+    limits = RiskLimits(**capped)
     assert ordered(first_decision({"A": -0.5}, limits=limits)) == {"A": -300}
 
 
