@@ -1,12 +1,16 @@
 """readers: the flow's inboxes with their contents decoded, asked close by close.
 
 Risk, execution and ledger walk the same schedule; each asks for what belongs to one close and gets
-exactly that.
+exactly that, or an error that halts it.
+
+UnfitMessage
+├── OutOfStep      the lane's next message belongs to another close
+└── OtherSymbols   bars whose symbols are not the universe's
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from stratvector.contracts.codecs import (
     decode_closed_bars,
@@ -23,7 +27,41 @@ from stratvector.trading.orders import Decision
 from stratvector.trading.portfolio import Portfolio, Universe
 from stratvector.trading.signals import Signals
 
+
+class OfOneClose(Protocol):
+    """A noun of which a lane carries one per close."""
+
+    @property
+    def close_time(self) -> int:
+        """Nanoseconds UTC."""
+
+
 Noun = TypeVar("Noun")
+NounOfOneClose = TypeVar("NounOfOneClose", bound=OfOneClose)
+
+
+class UnfitMessage(RuntimeError):
+    """A message that can't be processed: its reader stops, and skips nothing."""
+
+
+class OutOfStep(UnfitMessage):
+    """The lane's next message belongs to another close."""
+
+    def __init__(self, lane: str, asked: int, found: int) -> None:
+        super().__init__(
+            f"{lane} was asked for close {asked}, but its next message is of close {found}"
+        )
+        self.lane, self.asked, self.found = lane, asked, found
+
+
+class OtherSymbols(UnfitMessage):
+    """Bars whose symbols are not the universe's, in its order."""
+
+    def __init__(self, lane: str, expected: tuple[str, ...], found: tuple[str, ...]) -> None:
+        super().__init__(
+            f"{lane} must carry the symbols {', '.join(expected)}; they are {', '.join(found)}"
+        )
+        self.lane, self.expected, self.found = lane, expected, found
 
 
 @dataclass(frozen=True)
@@ -42,6 +80,7 @@ class Reader(Generic[Noun]):
         self, ports: Ports, service: str, lane: str, decode: Callable[[bytes], Noun]
     ) -> None:
         durable = f"{service}-{lane}".replace(".", "-")
+        self.lane = lane
         self._inbox = Inbox(ports, durable, lane)
         self._decode = decode
 
@@ -51,10 +90,22 @@ class Reader(Generic[Noun]):
         return Received(self._decode(stored.message.payload), stored.message.id, stored.sequence)
 
 
+class CloseReader(Reader[NounOfOneClose]):
+    """A reader of a lane that carries one message per close."""
+
+    async def at(self, close_time: int) -> Received[NounOfOneClose]:
+        """The next message, which must be of that close. Raises OutOfStep."""
+        received = await self.next()
+        if received.noun.close_time != close_time:
+            raise OutOfStep(self.lane, close_time, received.noun.close_time)
+        return received
+
+
 class BarsReader:
     """The `bars` lanes of a portfolio's universes."""
 
     def __init__(self, ports: Ports, service: str, universes: Sequence[Universe]) -> None:
+        self._symbols = {u.name: u.symbols for u in universes}
         self._readers = {
             u.name: Reader(
                 ports,
@@ -67,27 +118,32 @@ class BarsReader:
 
     async def at(self, close_time: int, universes: Sequence[str]) -> list[Received[ClosedBars]]:
         """The cross-sections of the universes that close at a time; earlier ones are warm-up and
-        passed over.
+        passed over. Raises OutOfStep, OtherSymbols.
         """
         return [await self._at(close_time, universe) for universe in universes]
 
     async def _at(self, close_time: int, universe: str) -> Received[ClosedBars]:
-        received = await self._readers[universe].next()
+        reader = self._readers[universe]
+        received = await reader.next()
         while received.noun.close_time < close_time:
-            received = await self._readers[universe].next()
+            received = await reader.next()
+        if received.noun.close_time != close_time:
+            raise OutOfStep(reader.lane, close_time, received.noun.close_time)
+        if received.noun.symbols != self._symbols[universe]:
+            raise OtherSymbols(reader.lane, self._symbols[universe], received.noun.symbols)
         return received
 
 
-def signals_reader(ports: Ports, service: str, portfolio: str, model: str) -> Reader[Signals]:
+def signals_reader(ports: Ports, service: str, portfolio: str, model: str) -> CloseReader[Signals]:
     """One model's `signals` lane."""
-    return Reader(
+    return CloseReader(
         ports, service, subject("signals", portfolio=portfolio, model=model), decode_signals
     )
 
 
-def orders_reader(ports: Ports, service: str, portfolio: Portfolio) -> Reader[Decision]:
+def orders_reader(ports: Ports, service: str, portfolio: Portfolio) -> CloseReader[Decision]:
     """The portfolio's `orders` lane."""
-    return Reader(ports, service, account_lane("orders", portfolio), decode_decision)
+    return CloseReader(ports, service, account_lane("orders", portfolio), decode_decision)
 
 
 class FillsReader:
@@ -97,10 +153,13 @@ class FillsReader:
         self._reader = Reader(ports, service, account_lane("fills", portfolio), decode_fills_report)
 
     async def until(self, close_time: int) -> list[Received[FillsReport]]:
-        """Every report up to the one that closes `close_time`."""
+        """Every report up to the one that closes `close_time`. Raises OutOfStep."""
         reports = [await self._reader.next()]
-        while reports[-1].noun.closed != close_time:
+        while reports[-1].noun.closed is None:
             reports.append(await self._reader.next())
+        closed = reports[-1].noun.closed
+        if closed != close_time:
+            raise OutOfStep(self._reader.lane, close_time, closed)
         return reports
 
 

@@ -48,7 +48,7 @@ class AccountLane:
             self._fold(decode_fills_report(stored.message.payload))
         for index, close_time in enumerate(self._schedule.close_times.tolist()):
             await self._close(close_time, self._schedule.universes_at(index))
-            await self._execute((await self._decisions.next()).noun)
+            await self._execute((await self._decisions.at(close_time)).noun)
         self.lane.release()
 
     async def _close(self, close_time: int, universes: tuple[str, ...]) -> None:

@@ -59,11 +59,11 @@ class PortfolioRecord:
         bars = await self._bars.at(close_time, universes)
         reports = await self._fills.until(close_time)
         signals = [
-            (await self._signals[model.name].next()).noun
+            (await self._signals[model.name].at(close_time)).noun
             for model in self._portfolio.models
             if model.universe in universes
         ]
-        decision = (await self._decisions.next()).noun
+        decision = (await self._decisions.at(close_time)).noun
         events = [event for report in reports for event in report.noun.events]
         return self._fold.fold(events, [b.noun for b in bars], signals, decision)
 

@@ -70,7 +70,7 @@ class PortfolioLane:
     ) -> dict[str, Received[Signals]]:
         """The signals of every model whose universe closes."""
         return {
-            model.name: await self._signals[model.name].next()
+            model.name: await self._signals[model.name].at(close_time)
             for model in self._portfolio.models
             if model.universe in universes
         }

@@ -1,0 +1,164 @@
+"""Readers hand over exactly what belongs to one close, or say that the lane is out of step."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from stratvector.contracts.codecs import (
+    encode_closed_bars,
+    encode_decision,
+    encode_fills_report,
+    encode_signals,
+)
+from stratvector.runtime.lane import Lane
+from stratvector.runtime.ports import Ports
+from stratvector.runtime.readers import (
+    BarsReader,
+    FillsReader,
+    OtherSymbols,
+    OutOfStep,
+    account_lane,
+    orders_reader,
+    signals_reader,
+)
+from stratvector.runtime.simulation.world import World
+from stratvector.trading.bars import ClosedBars
+from stratvector.trading.fills import FillsReport
+from stratvector.trading.orders import Decision
+from stratvector.trading.signals import Signals
+from tests.sessions.scripted_sessions import Script, scripted_session
+
+Play = Callable[..., World]
+PORTFOLIO = scripted_session(
+    Script(closes={"A": [1.0, 1.0], "B": [1.0, 1.0]}, weights={"model": {"A": [0.0]}}, slow=("B",))
+).portfolio
+FAST, SLOW = "bars.fast.1H", "bars.slow.2H"
+
+
+async def store(ports: Ports, subject: str, *payloads: bytes) -> None:
+    """What another service published on a lane."""
+    lane = Lane(ports, subject)
+    await lane.acquire()
+    for number, payload in enumerate(payloads):
+        await lane.publish(f"{subject} {number}", payload)
+
+
+def bars(close_time: int, universe: str = "fast", symbols: tuple[str, ...] = ("A",)) -> bytes:
+    one = np.ones(len(symbols))
+    timeframe = "1H" if universe == "fast" else "2H"
+    return encode_closed_bars(
+        ClosedBars(universe, timeframe, close_time, symbols, one, one, one, one, one)
+    )
+
+
+def signals(close_time: int) -> bytes:
+    return encode_signals(Signals("scripted", "model", "1.0.0", close_time, (), (), "bars-id"))
+
+
+def decision(close_time: int) -> bytes:
+    return encode_decision(
+        Decision("scripted", "paper", close_time, 1.0, 0.0, 1.0, False, False, (), (), (), ())
+    )
+
+
+def report(number: int, closed: int | None = None) -> bytes:
+    return encode_fills_report(FillsReport("scripted", "paper", number, (), closed))
+
+
+def test_bars_of_a_close_come_from_the_universes_that_close(play: Play) -> None:
+    async def script(ports: Ports) -> None:
+        await store(ports, FAST, bars(1), bars(2), bars(3))
+        await store(ports, SLOW, bars(2, "slow", ("B",)))
+        reader = BarsReader(ports, "risk", PORTFOLIO.universes)
+        assert [r.noun.universe for r in await reader.at(1, ("fast",))] == ["fast"]
+        both = await reader.at(2, ("fast", "slow"))
+        assert [(r.noun.universe, r.noun.close_time) for r in both] == [("fast", 2), ("slow", 2)]
+        assert (both[0].id, both[0].sequence) == ("bars.fast.1H 1", 3)
+
+    play(script)
+
+
+def test_bars_before_the_first_close_asked_for_are_warm_up_and_passed_over(play: Play) -> None:
+    async def script(ports: Ports) -> None:
+        await store(ports, FAST, *(bars(close) for close in range(1, 8)))
+        reader = BarsReader(ports, "risk", PORTFOLIO.universes)
+        assert (await reader.at(6, ("fast",)))[0].noun.close_time == 6
+        assert (await reader.at(7, ("fast",)))[0].noun.close_time == 7
+
+    play(script)
+
+
+def test_bars_that_lack_the_close_asked_for_are_out_of_step(play: Play) -> None:
+    async def script(ports: Ports) -> None:
+        await store(ports, FAST, bars(1), bars(3))
+        reader = BarsReader(ports, "risk", PORTFOLIO.universes)
+        with pytest.raises(OutOfStep, match=r"bars\.fast\.1H .* close 2, .* close 3") as raised:
+            await reader.at(2, ("fast",))
+        assert (raised.value.asked, raised.value.found) == (2, 3)
+
+    play(script)
+
+
+def test_bars_of_other_symbols_are_refused(play: Play) -> None:
+    """Readers take columns by place, so another order would be another market."""
+
+    async def script(ports: Ports) -> None:
+        await store(ports, FAST, bars(1, symbols=("Z",)))
+        reader = BarsReader(ports, "risk", PORTFOLIO.universes)
+        with pytest.raises(OtherSymbols, match=r"bars\.fast\.1H .* A; .* Z"):
+            await reader.at(1, ("fast",))
+
+    play(script)
+
+
+def test_signals_of_a_close_must_be_the_next_of_their_lane(play: Play) -> None:
+    async def script(ports: Ports) -> None:
+        await store(ports, "signals.scripted.model", signals(1), signals(3))
+        reader = signals_reader(ports, "risk", "scripted", "model")
+        assert (await reader.at(1)).noun.close_time == 1
+        with pytest.raises(OutOfStep, match=r"signals\.scripted\.model"):
+            await reader.at(2)
+
+    play(script)
+
+
+def test_a_decision_is_never_taken_for_that_of_another_close(play: Play) -> None:
+    async def script(ports: Ports) -> None:
+        await store(ports, account_lane("orders", PORTFOLIO), decision(1), decision(2))
+        reader = orders_reader(ports, "execution", PORTFOLIO)
+        with pytest.raises(OutOfStep, match=r"orders\.scripted\.paper"):
+            await reader.at(2)
+
+    play(script)
+
+
+def test_whoever_follows_a_lane_takes_whatever_comes_next(play: Play) -> None:
+    async def script(ports: Ports) -> None:
+        await store(ports, account_lane("orders", PORTFOLIO), decision(1), decision(5))
+        reader = orders_reader(ports, "market_data-fast", PORTFOLIO)
+        assert [(await reader.next()).noun.close_time for _ in range(2)] == [1, 5]
+
+    play(script)
+
+
+def test_fills_come_up_to_the_report_that_closes(play: Play) -> None:
+    async def script(ports: Ports) -> None:
+        reports = [report(0, 1), report(1), report(2), report(3, 2), report(4)]
+        await store(ports, account_lane("fills", PORTFOLIO), *reports)
+        reader = FillsReader(ports, "risk", PORTFOLIO)
+        assert [r.noun.number for r in await reader.until(1)] == [0]
+        assert [r.noun.number for r in await reader.until(2)] == [1, 2, 3]
+
+    play(script)
+
+
+def test_fills_that_never_closed_the_close_asked_for_are_out_of_step(play: Play) -> None:
+    async def script(ports: Ports) -> None:
+        await store(ports, account_lane("fills", PORTFOLIO), report(0, 1), report(1, 3))
+        reader = FillsReader(ports, "risk", PORTFOLIO)
+        await reader.until(1)
+        with pytest.raises(OutOfStep, match=r"fills\.scripted\.paper"):
+            await reader.until(2)
+
+    play(script)
