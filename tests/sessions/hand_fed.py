@@ -1,0 +1,172 @@
+"""Lanes fed by hand: what the other services of a flow would publish, so that one runs alone."""
+
+from collections.abc import Coroutine, Sequence
+from functools import partial
+from typing import Any
+
+from stratvector.contracts.codecs import (
+    encode_closed_bars,
+    encode_decision,
+    encode_fills_report,
+    encode_signals,
+)
+from stratvector.runtime.host import ServiceFactory, Tasks
+from stratvector.runtime.lane import Lane
+from stratvector.runtime.ports import Ports
+from stratvector.runtime.readers import account_lane
+from stratvector.runtime.simulation.world import World
+from stratvector.trading.fills import FillEvent, FillsReport
+from stratvector.trading.flow import stream_of, subject
+from stratvector.trading.identity import message_id, order_id
+from stratvector.trading.instruments import Instrument
+from stratvector.trading.orders import ApprovedOrder, Cancel, Decision
+from stratvector.trading.reasons import SignalReason
+from stratvector.trading.session import Session
+from stratvector.trading.signals import Action, SignalRow, Signals
+
+
+def feed(world: World, lane: str, payloads: Sequence[bytes]) -> None:
+    """Publish on a lane, as its only owner, before the service under test starts."""
+    name = f"feeder {len(world.bus.journal)} of {lane}"
+    world.add(name, feeder(lane, payloads))
+    world.run(until=[name])
+
+
+def feeder(lane: str, payloads: Sequence[bytes], after_seconds: float = 0.0) -> ServiceFactory:
+    """A producer that runs beside the service under test."""
+
+    async def publish(ports: Ports) -> None:
+        await ports.clock.sleep(after_seconds)
+        writer = Lane(ports, lane)
+        await writer.acquire()
+        for number, payload in enumerate(payloads):
+            identity = message_id(stream_of(lane), lane, "fed", writer.epoch, number)
+            await writer.publish(identity, payload)
+
+    return lambda ports: Tasks([publish(ports)])
+
+
+def let_pass(world: World, seconds: float) -> None:
+    """Run whatever was added for some virtual time, then end it."""
+    name = f"watch {len(world.bus.journal)}"
+
+    def sleep(ports: Ports) -> Coroutine[Any, Any, None]:
+        return ports.clock.sleep(seconds)
+
+    world.add(name, lambda ports: Tasks([sleep(ports)]))
+    world.run(until=[name])
+
+
+def payloads_of(world: World, lane: str) -> list[bytes]:
+    """What a lane says to its readers."""
+    return [stored.message.payload for stored in world.bus.contents(lane)]
+
+
+def bars_lane(session: Session, universe: str) -> str:
+    """The subject of a universe's bars."""
+    timeframe = session.portfolio.universe(universe).timeframe
+    return subject("bars", universe=universe, timeframe=timeframe)
+
+
+def signals_lane(session: Session, model: str) -> str:
+    """The subject of a model's signals."""
+    return subject("signals", portfolio=session.portfolio.name, model=model)
+
+
+def orders_lane(session: Session) -> str:
+    """The subject of the account's decisions."""
+    return account_lane("orders", session.portfolio)
+
+
+def fills_lane(session: Session) -> str:
+    """The subject of the account's fills."""
+    return account_lane("fills", session.portfolio)
+
+
+def feed_bars(world: World, session: Session) -> None:
+    """All bars of all universes, warm-up first."""
+    for universe in session.portfolio.universes:
+        bars = session.histories[universe.name].bars
+        section = partial(bars.closed, universe=universe.name, timeframe=universe.timeframe)
+        opens = session.histories[universe.name].open_times.tolist()
+        sections = [section(row, open_time=opened) for row, opened in enumerate(opens)]
+        feed(world, bars_lane(session, universe.name), [encode_closed_bars(s) for s in sections])
+
+
+def feed_signals(world: World, session: Session) -> None:
+    """The weights of all models at the closes from the session's start on."""
+    for model in session.portfolio.models:
+        closes = session.schedule.closes_of(model.universe).tolist()
+        messages = [signals_of(session, model.name, close) for close in closes]
+        feed(world, signals_lane(session, model.name), [encode_signals(m) for m in messages])
+
+
+def signals_of(session: Session, model: str, close_time: int) -> Signals:
+    """A model's signals at a close, its action left out."""
+    universe = session.portfolio.universe(
+        next(m.universe for m in session.portfolio.models if m.name == model)
+    )
+    row, scan = session.histories[universe.name].bars.at(close_time), session.scans[model]
+    pairs = zip(universe.symbols, scan.weights[row].tolist(), strict=True)
+    rows = tuple(
+        SignalRow(symbol, weight, 1.0, Action.HOLD, SignalReason.NONE) for symbol, weight in pairs
+    )
+    state = tuple(scan.states[row].tolist())
+    return Signals(session.portfolio.name, model, "1.0.0", close_time, rows, state, "bars-id")
+
+
+def report(
+    session: Session, number: int, events: Sequence[FillEvent] = (), closed: int | None = None
+) -> bytes:
+    """What execution publishes."""
+    portfolio = session.portfolio
+    return encode_fills_report(
+        FillsReport(portfolio.name, portfolio.account, number, tuple(events), closed)
+    )
+
+
+def order(session: Session, symbol: str, lots: int, index: int) -> ApprovedOrder:
+    """An order decided at the schedule's close `index`, good until the next."""
+    portfolio, closes = session.portfolio, session.schedule.close_times.tolist()
+    instrument = _instrument(session, symbol)
+    return ApprovedOrder(
+        order_id(portfolio.name, portfolio.account, symbol, closes[index]),
+        symbol,
+        lots,
+        (lots,),
+        instrument.price(10.0),
+        closes[index],
+        closes[index + 1] if index + 1 < len(closes) else 0,
+    )
+
+
+def decisions(
+    session: Session,
+    orders: dict[int, list[ApprovedOrder]],
+    cancels: dict[int, list[ApprovedOrder]] | None = None,
+) -> list[bytes]:
+    """A decision at each close of the schedule, with hand-made orders and cancels by its index."""
+    portfolio = session.portfolio
+    return [
+        encode_decision(
+            Decision(
+                portfolio=portfolio.name,
+                account=portfolio.account,
+                close_time=close_time,
+                equity=float(portfolio.initial_cash),
+                gross_exposure=0.0,
+                drawdown_factor=1.0,
+                halted=False,
+                reduce_only=False,
+                orders=tuple(orders.get(index, ())),
+                cancels=tuple(Cancel(o.order_id, o.symbol) for o in (cancels or {}).get(index, ())),
+                crosses=(),
+                symbols=(),
+            )
+        )
+        for index, close_time in enumerate(session.schedule.close_times.tolist())
+    ]
+
+
+def _instrument(session: Session, symbol: str) -> Instrument:
+    return next(i for i in session.portfolio.instruments if i.symbol == symbol)
