@@ -60,10 +60,8 @@ install_members() {
 
 warm_cache() {
     local module
-    for module in trading/engine strategies; do
-        if [[ -f libs/${module%%/*}/src/stratvector/$module/warm.py ]]; then
-            "$venv/bin/python" -m "stratvector.${module//\//.}.warm"
-        fi
+    for module in trading strategies; do
+        "$venv/bin/python" -m "stratvector.$module.warm"
     done
 }
 
@@ -87,6 +85,6 @@ if ((${#protos[@]} > 0)); then
     step contracts "generating the contracts" tools/proto.sh tools/proto.sh "${protos[@]}"
 fi
 if ((${#compiled[@]} > 0)); then
-    step cache "compiling the engine and the models, which takes up to a minute" warm_cache \
+    step cache "compiling the engine and the models, which takes up to two minutes" warm_cache \
         requirements.lock "${compiled[@]}"
 fi

@@ -1,0 +1,100 @@
+"""`python -m stratvector.trading.warm` compiles what the product calls into numba's cache.
+
+numba compiles a function once per types of its arguments. One symbol or model is a tuple to it,
+more are an array, so every driver is run once in each of the four combinations.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stratvector.trading import replay
+from stratvector.trading.account import PortfolioAccount
+from stratvector.trading.bars import Bars
+from stratvector.trading.engine.session import indices
+from stratvector.trading.engine.sweep import run_columns
+from stratvector.trading.engine_rules import rules_of
+from stratvector.trading.instruments import Instrument
+from stratvector.trading.ledger_fold import LedgerFold
+from stratvector.trading.orders import Cut
+from stratvector.trading.portfolio import ModelAllocation, Portfolio, Universe
+from stratvector.trading.session import History, Session
+from stratvector.trading.simulated_broker import SimulatedBroker
+from stratvector.trading.strategy import Strategy
+
+SHAPES = ((1, 1), (1, 2), (2, 1), (2, 2))
+HOUR = 3_600 * 10**9
+CLOSES = 3
+
+
+@dataclass(frozen=True)
+class _Steady(Strategy):
+    """Half of the budget, always."""
+
+    name = "steady"
+
+    @property
+    def history(self) -> int:
+        """None but the newest close."""
+        return 1
+
+    def features(self, bars: Bars) -> NDArray[np.float64]:
+        """One half everywhere."""
+        return np.full((*bars.close.shape, 1), 0.5)
+
+
+def warm() -> None:
+    """Run backtest, live account, simulated broker, ledger and sweep once in every shape."""
+    for symbols, models in SHAPES:
+        session = _session(symbols, models)
+        replay.run(session)
+        _trade(session)
+    _sweep(_session(1, 1))
+
+
+def _session(symbols: int, models: int) -> Session:
+    names = tuple(f"WARM{n}" for n in range(symbols))
+    universe = Universe("warm", "1H", "24/7", tuple(Instrument(n, n, "warm") for n in names))
+    allocations = tuple(ModelAllocation(f"model_{m}", "warm", 0.5) for m in range(models))
+    portfolio = Portfolio("warm", "paper", Decimal(10_000), (universe,), allocations)
+    close_times = HOUR * np.arange(1, CLOSES + 1, dtype=np.int64)
+    price = np.full((CLOSES, symbols), 10.0)
+    bars = Bars(names, close_times, price, price, price, price, price)
+    history = History(bars, close_times - HOUR)
+    return Session(portfolio, HOUR, {"warm": history}, {m.name: _Steady() for m in allocations})
+
+
+def _trade(session: Session) -> None:
+    """A few closes through the parts that run live."""
+    portfolio, bars = session.portfolio, session.histories["warm"].bars
+    account = PortfolioAccount(portfolio, session.schedule)
+    broker, ledger = SimulatedBroker(portfolio), LedgerFold(portfolio)
+    for row, close_time in enumerate(bars.close_times.tolist()):
+        closed = [bars.closed(row, "warm", "1H", open_time=close_time - HOUR)]
+        events = broker.match(close_time, closed)
+        for event in events:
+            account.settle(event)
+        account.observe(close_time, closed, {})
+        if row == 0:
+            decision = replay.run(session).decisions[0]  # buys; `decide` alone has no signals here
+        else:
+            decision = account.decide(close_time, Cut())
+        account.place(decision)
+        ledger.fold(events, closed, (), decision)
+        for order in decision.orders:
+            broker.accept(order)
+
+
+def _sweep(session: Session) -> None:
+    """Two columns of one symbol and one model."""
+    weights = np.repeat(session.weights[np.newaxis], 2, axis=0)
+    equity, fills = np.zeros((2, CLOSES)), np.zeros(2, np.int64)
+    ones, rules = np.ones((CLOSES, 1)), rules_of(session.portfolio)
+    axes = (indices(1), indices(1))
+    run_columns(session.market, weights, ones, 10_000.0, rules, equity, fills, *axes)
+
+
+if __name__ == "__main__":
+    warm()
