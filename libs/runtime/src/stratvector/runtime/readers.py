@@ -101,37 +101,40 @@ class CloseReader(Reader[NounOfOneClose]):
         return received
 
 
+class UniverseReader(Reader[ClosedBars]):
+    """One universe's `bars` lane. Who reads it takes columns by place, so symbols are checked."""
+
+    def __init__(self, ports: Ports, service: str, universe: Universe) -> None:
+        lane = subject("bars", universe=universe.name, timeframe=universe.timeframe)
+        super().__init__(ports, service, lane, decode_closed_bars)
+        self._symbols = universe.symbols
+
+    async def next(self) -> Received[ClosedBars]:
+        """The next cross-section. Raises OtherSymbols."""
+        received = await super().next()
+        if received.noun.symbols != self._symbols:
+            raise OtherSymbols(self.lane, self._symbols, received.noun.symbols)
+        return received
+
+    async def at(self, close_time: int) -> Received[ClosedBars]:
+        """That of a close; earlier ones are warm-up and passed over. Raises OutOfStep."""
+        received = await self.next()
+        while received.noun.close_time < close_time:
+            received = await self.next()
+        if received.noun.close_time != close_time:
+            raise OutOfStep(self.lane, close_time, received.noun.close_time)
+        return received
+
+
 class BarsReader:
     """The `bars` lanes of a portfolio's universes."""
 
     def __init__(self, ports: Ports, service: str, universes: Sequence[Universe]) -> None:
-        self._symbols = {u.name: u.symbols for u in universes}
-        self._readers = {
-            u.name: Reader(
-                ports,
-                service,
-                subject("bars", universe=u.name, timeframe=u.timeframe),
-                decode_closed_bars,
-            )
-            for u in universes
-        }
+        self._readers = {u.name: UniverseReader(ports, service, u) for u in universes}
 
     async def at(self, close_time: int, universes: Sequence[str]) -> list[Received[ClosedBars]]:
-        """The cross-sections of the universes that close at a time; earlier ones are warm-up and
-        passed over. Raises OutOfStep, OtherSymbols.
-        """
-        return [await self._at(close_time, universe) for universe in universes]
-
-    async def _at(self, close_time: int, universe: str) -> Received[ClosedBars]:
-        reader = self._readers[universe]
-        received = await reader.next()
-        while received.noun.close_time < close_time:
-            received = await reader.next()
-        if received.noun.close_time != close_time:
-            raise OutOfStep(reader.lane, close_time, received.noun.close_time)
-        if received.noun.symbols != self._symbols[universe]:
-            raise OtherSymbols(reader.lane, self._symbols[universe], received.noun.symbols)
-        return received
+        """The cross-sections of the universes that close at a time, in the given order."""
+        return [await self._readers[universe].at(close_time) for universe in universes]
 
 
 def signals_reader(ports: Ports, service: str, portfolio: str, model: str) -> CloseReader[Signals]:

@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from stratvector.contracts.codecs import decode_closed_bars, decode_signals, encode_signals
+from stratvector.contracts.codecs import decode_signals, encode_signals
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Ports
-from stratvector.runtime.readers import Reader, Received
+from stratvector.runtime.readers import Received, UniverseReader
 from stratvector.services.strategy.window import Window
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.engine.scan import decide_row
@@ -16,6 +16,18 @@ from stratvector.trading.portfolio import ModelAllocation, Portfolio
 from stratvector.trading.reasons import SignalReason
 from stratvector.trading.signals import SignalRow, Signals, derive_action
 from stratvector.trading.strategy import Strategy
+
+
+class ForeignSignals(RuntimeError):
+    """The lane holds signals of another universe or of a model with another memory."""
+
+    def __init__(self, lane: str, signals: Signals, symbols: tuple[str, ...], numbers: int) -> None:
+        found = ", ".join(row.symbol for row in signals.rows)
+        super().__init__(
+            f"{lane} holds signals of {found} with a state of {len(signals.state)} numbers; "
+            f"this model is over {', '.join(symbols)} with {numbers}"
+        )
+        self.lane = lane
 
 
 class ModelLane:
@@ -40,8 +52,7 @@ class ModelLane:
         self._held = [0.0] * len(universe.symbols)
         self._published = -1
         self.lane = Lane(ports, subject("signals", portfolio=portfolio.name, model=model.name))
-        bars = subject("bars", universe=universe.name, timeframe=universe.timeframe)
-        self._bars = Reader(ports, f"strategy-{model.name}", bars, decode_closed_bars)
+        self._bars = UniverseReader(ports, f"strategy-{model.name}", universe)
 
     async def run(self) -> None:
         """Own the lane, adopt what is published, compute and publish the rest."""
@@ -56,6 +67,10 @@ class ModelLane:
                 return
 
     def _adopt(self, signals: Signals) -> None:
+        """Go on from what an earlier owner left. Raises ForeignSignals."""
+        symbols = tuple(row.symbol for row in signals.rows)
+        if symbols != self._symbols or len(signals.state) != self._state.size:
+            raise ForeignSignals(self.lane.subject, signals, self._symbols, self._state.size)
         self._published = signals.close_time
         self._state = np.array(signals.state, dtype=np.float64)
         self._remember(signals.rows)
