@@ -4,11 +4,12 @@ No approved order raises an exposure above its cap, at decision prices, with all
 filled; a halted book only flattens, after a daily loss orders only reduce.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from stratvector.trading.fills import FillEvent, FillKind
+from stratvector.trading.fills import TERMINAL, FillEvent, FillKind
 from stratvector.trading.orders import Decision
+from stratvector.trading.reasons import Outcome
 from stratvector.trading.session import Session
 
 TOLERANCE = 1e-9
@@ -22,12 +23,13 @@ class Account:
 
     positions: Lots = field(default_factory=dict)
     working: Lots = field(default_factory=dict)
+    orders: dict[str, str] = field(default_factory=dict)
 
     def settle(self, event: FillEvent) -> None:
         if event.kind is FillKind.FILLED:
             self.positions[event.symbol] = self.positions.get(event.symbol, 0) + event.lots
             self.working[event.symbol] -= event.lots
-        elif event.kind is FillKind.EXPIRED:
+        elif event.kind in TERMINAL and self.orders.get(event.symbol) == event.order_id:
             self.working[event.symbol] = 0
 
     def place(self, decision: Decision) -> None:
@@ -36,6 +38,7 @@ class Account:
         for order in decision.orders:
             assert not self.working.get(order.symbol), f"two orders of {order.symbol} are working"
             self.working[order.symbol] = order.lots
+            self.orders[order.symbol] = order.order_id
 
     def once_filled(self) -> Lots:
         symbols = {**self.positions, **self.working}
@@ -45,23 +48,41 @@ class Account:
 def cap_breaches(
     session: Session, decisions: Sequence[Decision], events: Sequence[FillEvent]
 ) -> list[str]:
-    """A line for every order that breaks the invariant."""
-    account, breaches, waiting = Account(), [], list(events)
-    for t, decision in enumerate(decisions):
-        while waiting and waiting[0].known_time <= decision.close_time:
-            account.settle(waiting.pop(0))
-        before = account.once_filled()
-        positions = dict(account.positions)
+    """A line for every order that breaks the invariant; events belong to their known close."""
+    waiting, closes = list(events), []
+    for decision in decisions:
+        known = [event for event in waiting if event.known_time <= decision.close_time]
+        waiting = waiting[len(known) :]
+        closes.append((known, decision))
+    return breaches_by_close(session, closes)
+
+
+def breaches_by_close(
+    session: Session, closes: Iterable[tuple[Sequence[FillEvent], Decision]]
+) -> list[str]:
+    """The same, from the events that each decision had folded in; and symbols frozen by nothing."""
+    account, breaches = Account(), []
+    for t, (events, decision) in enumerate(closes):
+        for event in events:
+            account.settle(event)
+        lines = list(_frozen(decision, account.working))
+        before, positions = account.once_filled(), dict(account.positions)
         account.place(decision)
         after = account.once_filled()
-        breaches += [f"close {t}: {line}" for line in _flow(decision, positions, after)]
+        lines += _flow(decision, positions, after)
         if decision.equity > 0:
-            breaches += [
-                f"close {t}: {line}" for line in _caps(session, t, decision, before, after)
-            ]
+            lines += _caps(session, t, decision, before, after)
         elif decision.orders and not decision.halted:
-            breaches.append(f"close {t}: orders without equity")
+            lines.append("orders without equity")
+        breaches += [f"close {t}: {line}" for line in lines]
     return breaches
+
+
+def _frozen(decision: Decision, working: Lots) -> Iterator[str]:
+    """Symbols that wait for an order which has ended: its reservation leaked."""
+    for row in decision.symbols:
+        if row.outcome is Outcome.WORKING and not working.get(row.symbol):
+            yield f"{row.symbol} is frozen, but no order of it is working"
 
 
 def _flow(decision: Decision, positions: Lots, after: Lots) -> Iterator[str]:

@@ -18,7 +18,6 @@ from stratvector.runtime.simulation.world import World
 from stratvector.trading.fills import FillEvent, FillsReport
 from stratvector.trading.flow import stream_of, subject
 from stratvector.trading.identity import message_id, order_id
-from stratvector.trading.instruments import Instrument
 from stratvector.trading.orders import ApprovedOrder, Cancel, Decision
 from stratvector.trading.reasons import SignalReason
 from stratvector.trading.session import Session
@@ -126,17 +125,18 @@ def report(
 
 
 def order(session: Session, symbol: str, lots: int, index: int) -> ApprovedOrder:
-    """An order decided at the schedule's close `index`, good until the next."""
-    portfolio, closes = session.portfolio, session.schedule.close_times.tolist()
-    instrument = _instrument(session, symbol)
+    """An order decided at the schedule's close `index`, good until the symbol's next."""
+    portfolio, decided_at = session.portfolio, int(session.schedule.close_times[index])
+    universe = next(u for u in portfolio.universes if symbol in u.symbols)
+    instrument = universe.instruments[universe.symbols.index(symbol)]
     return ApprovedOrder(
-        order_id(portfolio.name, portfolio.account, symbol, closes[index]),
+        order_id(portfolio.name, portfolio.account, symbol, decided_at),
         symbol,
         lots,
         (lots,),
         instrument.price(10.0),
-        closes[index],
-        closes[index + 1] if index + 1 < len(closes) else 0,
+        decided_at,
+        session.schedule.next_close(universe.name, decided_at) or 0,
     )
 
 
@@ -166,7 +166,3 @@ def decisions(
         )
         for index, close_time in enumerate(session.schedule.close_times.tolist())
     ]
-
-
-def _instrument(session: Session, symbol: str) -> Instrument:
-    return next(i for i in session.portfolio.instruments if i.symbol == symbol)

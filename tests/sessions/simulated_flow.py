@@ -1,6 +1,6 @@
 """One session through the five services on the simulated bus, and what is left to look at."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,9 +21,8 @@ from stratvector.trading.executions import filled
 from stratvector.trading.fills import TERMINAL, FillEvent, FillKind
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.orders import ApprovedOrder, Decision
-from stratvector.trading.reasons import Outcome
 from stratvector.trading.session import Session
-from tests.sessions.cap_invariant import broken_caps
+from tests.sessions.cap_breaches import breaches_by_close
 
 MARKET_WORDS = (FillKind.FILLED, FillKind.EXPIRED)
 
@@ -167,33 +166,5 @@ def _unequal_to_broker(flow: Flow) -> list[str]:
 
 
 def _above_cap_or_frozen(flow: Flow) -> list[str]:
-    breaches: list[str] = []
-    working: dict[str, ApprovedOrder] = {}
-    marks: dict[str, float] = {}
-    for entry in flow.entries:
-        _fold_orders(working, entry)
-        marks |= _marks(flow.session, entry.close_time)
-        cancelled = {cancel.symbol for cancel in entry.decision.cancels}
-        lots = {s: o.lots for s, o in working.items() if s not in cancelled}
-        caps = broken_caps(flow.session.portfolio, entry.decision, entry.positions, lots, marks)
-        breaches += [f"I5: {sentence}" for sentence in caps]
-        breaches += [
-            f"I2: {row.symbol} is frozen at {entry.close_time}, but none of its orders is working"
-            for row in entry.decision.symbols
-            if row.outcome is Outcome.WORKING and row.symbol not in working
-        ]
-        working |= {order.symbol: order for order in entry.decision.orders}
-    return breaches
-
-
-def _fold_orders(working: dict[str, ApprovedOrder], entry: LedgerEntry) -> None:
-    for event in entry.events:
-        order = working.get(event.symbol)
-        ours = order is not None and order.order_id == event.order_id
-        if ours and (event.kind in TERMINAL or event.kind is FillKind.FILLED):
-            del working[event.symbol]
-
-
-def _marks(session: Session, close_time: int) -> Mapping[str, float]:
-    row = session.market.close[session.schedule.index(close_time)].tolist()
-    return {s: c for s, c in zip(session.portfolio.symbols, row, strict=True) if c == c}
+    closes = [(entry.events, entry.decision) for entry in flow.entries]
+    return [f"I5: {line}" for line in breaches_by_close(flow.session, closes)]
