@@ -1,5 +1,6 @@
 """`python -m tests.sessions.compile_counts` runs what the product runs, and prints as JSON which
-functions numba took from its disk cache and which it compiled."""
+functions numba took from its disk cache and which it compiled. A user's own `decide` is no part of
+the product: it is compiled in every process."""
 
 import importlib.util
 import json
@@ -11,9 +12,11 @@ import numpy as np
 from numba.core.registry import CPUDispatcher
 
 from stratvector.trading import replay
+from stratvector.trading.engine.scan import decide_row
 from stratvector.trading.engine.session import indices
 from stratvector.trading.engine.sweep import run_columns
 from stratvector.trading.engine_rules import rules_of
+from stratvector.trading.strategy import follow_first_feature
 from tests.sessions.generated_sessions import Shape, generated_session
 from tests.sessions.live_play import play_live
 from tests.sessions.scripted_sessions import one_symbol
@@ -29,6 +32,7 @@ def run_everything() -> None:
         ):
             replay.run(session)
             play_live(session)
+    decide_row(follow_first_feature, np.ones((2, 1)), np.zeros(0), np.zeros(0))
     session = one_symbol([10.0] * 5, [1.0, 0.0, 1.0, 0.0, 1.0])
     weights, equity = session.weights[np.newaxis].copy(), np.zeros((1, 5))
     axes = (np.ones((5, 1)), 1e4, rules_of(session.portfolio), equity, np.zeros(1, np.int64))
@@ -59,8 +63,8 @@ def counts() -> dict[str, list[str]]:
 
 
 def dispatchers() -> Iterator[CPUDispatcher]:
-    """Every compiled function in a module of ours, once."""
-    ours = [m for n, m in list(sys.modules.items()) if n.startswith(("stratvector", "tests."))]
+    """Every compiled function in a module of the product, once."""
+    ours = [m for n, m in list(sys.modules.items()) if n.startswith("stratvector")]
     seen = {id(v): v for module in ours for v in vars(module).values()}
     yield from (value for value in seen.values() if isinstance(value, CPUDispatcher))
 

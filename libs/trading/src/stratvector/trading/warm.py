@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from stratvector.trading import replay
 from stratvector.trading.account import PortfolioAccount
 from stratvector.trading.bars import Bars
+from stratvector.trading.engine.scan import decide_row
 from stratvector.trading.engine.session import indices
 from stratvector.trading.engine.sweep import run_columns
 from stratvector.trading.engine_rules import rules_of
@@ -46,11 +47,12 @@ class _Steady(Strategy):
 
 
 def warm() -> None:
-    """Run backtest, live account, simulated broker, ledger and sweep once in every shape."""
+    """Run backtest, live decisions, account, broker, ledger and sweep once in every shape."""
     for symbols, models in SHAPES:
         session = _session(symbols, models)
         replay.run(session)
         _trade(session)
+    decide_row(_Steady.decide, np.full((1, 1), 0.5), np.zeros(0), np.zeros(0))
     _sweep(_session(1, 1))
 
 
