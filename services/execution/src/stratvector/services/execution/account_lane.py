@@ -97,12 +97,15 @@ class AccountLane:
         return [self._outcome(order, answer)]
 
     async def _recover(self, order: ApprovedOrder) -> list[FillEvent]:
-        """An order of an earlier owner: ask, never send."""
-        accepted = self._log.state(order) is OrderState.ACCEPTED
-        outcome = await self._ask(order)
-        if accepted and outcome.kind is FillKind.ACCEPTED:
-            return []
-        return [outcome]
+        """An order of an earlier owner: ask, never send.
+
+        What the log says was accepted stays so when the broker no longer finds it: its executions
+        come with a close.
+        """
+        if self._log.state(order) is not OrderState.ACCEPTED:
+            return [await self._ask(order)]
+        answer = await self._find(order)
+        return [] if answer is None or answer.accepted else [self._outcome(order, answer)]
 
     async def _ask(self, order: ApprovedOrder) -> FillEvent:
         """What the broker knows of an order, now or after its settle time."""
