@@ -61,7 +61,9 @@ class SimulatedBroker:
             times = (bars.open_time, close_time)
             instrument = self._instruments[s]
             events.append(
-                filled(order.order_id, instrument, lots, price, commission, open_price, times)
+                filled(
+                    order.order_id, instrument, lots, float(price), commission, open_price, times
+                )
             )
         if lots != order.lots:
             events.append(expired(order.order_id, order.symbol, close_time))
