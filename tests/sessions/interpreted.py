@@ -14,11 +14,12 @@ def interpreted_modules(*names: str) -> list[ModuleType]:
     place."""
     compiled = {name: m for name, m in sys.modules.items() if _is_ours(name)}
     _swap(compiled, {})
+    before = numba.config.DISABLE_JIT  # type: ignore[attr-defined]
     numba.config.DISABLE_JIT = True  # type: ignore[attr-defined]
     try:
         return [importlib.import_module(name) for name in names]
     finally:
-        numba.config.DISABLE_JIT = False  # type: ignore[attr-defined]
+        numba.config.DISABLE_JIT = before  # type: ignore[attr-defined]
         _swap({name: m for name, m in sys.modules.items() if _is_ours(name)}, compiled)
 
 

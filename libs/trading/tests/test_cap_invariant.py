@@ -79,6 +79,7 @@ def test_a_flip_from_short_to_long_leaves_room_for_a_long_that_the_band_held_bac
     assert [(o.symbol, o.lots) for o in flip.orders] == [("B", 500)]
 
 
+@pytest.mark.filterwarnings("ignore:.*:RuntimeWarning")  # Python warns of inf - inf, numba does not
 @pytest.mark.parametrize("wish", [float("inf"), float("-inf"), 1e300, -1e308])
 def test_an_absurd_weight_frees_no_other_symbol_from_its_caps(wish: float) -> None:
     session = scripted_session(

@@ -5,7 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numba
 import pytest
+
+pytestmark = pytest.mark.skipif(
+    bool(numba.config.DISABLE_JIT),  # type: ignore[attr-defined]
+    reason="there is no cache where nothing is compiled",
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 PLANTED = """

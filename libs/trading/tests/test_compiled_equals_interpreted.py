@@ -55,6 +55,10 @@ def assert_equal_journals(compiled: replay.Outcome, by_python: Any) -> None:
         assert array.tobytes() == getattr(by_python.journal, name).tobytes(), name
 
 
+@pytest.mark.skipif(
+    bool(numba.config.DISABLE_JIT),  # type: ignore[attr-defined]
+    reason="both copies are run by Python",
+)
 def test_the_second_copy_is_not_compiled() -> None:
     compiled = session.run_recorded
     assert isinstance(compiled, numba.core.registry.CPUDispatcher)

@@ -32,6 +32,7 @@ def test_a_good_weight_starts_the_three_closes_anew() -> None:
     assert targets(session) == [500, 500, 500, 400, 400, 400, 400]
 
 
+@pytest.mark.filterwarnings("ignore:.*:RuntimeWarning")  # Python warns of inf - inf, numba does not
 @pytest.mark.parametrize("weight", [float("inf"), float("-inf"), 1e12])
 def test_an_absurd_weight_counts_as_unknown(weight: float) -> None:
     session = one_symbol([10.0] * 3, [0.5, weight, 0.5])
