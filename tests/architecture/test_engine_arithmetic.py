@@ -76,7 +76,7 @@ DENOMINATORS = {
     "exposure_of value": "check_orders asks for value > 0 first",
     "room_of value": "check_orders asks for value > 0 first",
     "fit_order rules.grid[s, LOT_SIZE] * book.mark[s]": "an ordered symbol has a mark above zero",
-    "choose_symbols value": "tested in the same line",
+    "hold_symbol value": "tested in the same line",
     "apply_stages value": "tested in the same line",
     "round_target book.mark[s] * rules.grid[s, LOT_SIZE]": "a planned symbol has a mark above zero",
 }

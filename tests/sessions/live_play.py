@@ -31,11 +31,18 @@ class Played:
     account: PortfolioAccount
 
 
-def play_live(session: Session) -> Played:
+class SlowToCancel(SimulatedBroker):
+    """A venue at which every order fills before its cancel arrives."""
+
+    def cancel(self, order_id: str) -> bool:
+        return False
+
+
+def play_live(session: Session, venue: type[SimulatedBroker] = SimulatedBroker) -> Played:
     """What risk, execution and ledger make of a session whose bars and signals are never late."""
     portfolio, schedule = session.portfolio, session.schedule
     account = PortfolioAccount(portfolio, schedule)
-    broker, ledger = SimulatedBroker(portfolio), LedgerFold(portfolio)
+    broker, ledger = venue(portfolio), LedgerFold(portfolio)
     decisions, events, entries = [], list[FillEvent](), []
     ended: list[FillEvent] = []
     for index, close_time in enumerate(schedule.close_times.tolist()):

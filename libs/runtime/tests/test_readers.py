@@ -70,7 +70,7 @@ def test_bars_of_a_close_come_from_the_universes_that_close(play: Play) -> None:
     async def script(ports: Ports) -> None:
         await store(ports, FAST, bars(1), bars(2), bars(3))
         await store(ports, SLOW, bars(2, "slow", ("B",)))
-        reader = BarsReader(ports, "risk", PORTFOLIO.universes)
+        reader = BarsReader(ports, "risk", PORTFOLIO)
         assert [r.noun.universe for r in await reader.at(1, ("fast",))] == ["fast"]
         both = await reader.at(2, ("fast", "slow"))
         assert [(r.noun.universe, r.noun.close_time) for r in both] == [("fast", 2), ("slow", 2)]
@@ -82,7 +82,7 @@ def test_bars_of_a_close_come_from_the_universes_that_close(play: Play) -> None:
 def test_bars_before_the_first_close_asked_for_are_warm_up_and_passed_over(play: Play) -> None:
     async def script(ports: Ports) -> None:
         await store(ports, FAST, *(bars(close) for close in range(1, 8)))
-        reader = BarsReader(ports, "risk", PORTFOLIO.universes)
+        reader = BarsReader(ports, "risk", PORTFOLIO)
         assert (await reader.at(6, ("fast",)))[0].noun.close_time == 6
         assert (await reader.at(7, ("fast",)))[0].noun.close_time == 7
 
@@ -92,7 +92,7 @@ def test_bars_before_the_first_close_asked_for_are_warm_up_and_passed_over(play:
 def test_bars_that_lack_the_close_asked_for_are_out_of_step(play: Play) -> None:
     async def script(ports: Ports) -> None:
         await store(ports, FAST, bars(1), bars(3))
-        reader = BarsReader(ports, "risk", PORTFOLIO.universes)
+        reader = BarsReader(ports, "risk", PORTFOLIO)
         with pytest.raises(OutOfStep, match=r"bars\.fast\.1H .* close 2, .* close 3") as raised:
             await reader.at(2, ("fast",))
         assert (raised.value.asked, raised.value.found) == (2, 3)
@@ -105,7 +105,7 @@ def test_bars_of_other_symbols_are_refused(play: Play) -> None:
 
     async def script(ports: Ports) -> None:
         await store(ports, FAST, bars(1, symbols=("Z",)))
-        reader = BarsReader(ports, "risk", PORTFOLIO.universes)
+        reader = BarsReader(ports, "risk", PORTFOLIO)
         with pytest.raises(OtherSymbols, match=r"bars\.fast\.1H .* A; .* Z"):
             await reader.at(1, ("fast",))
 

@@ -10,7 +10,7 @@ from stratvector.trading.fills import FillKind
 from stratvector.trading.portfolio import Costs, RiskLimits
 from stratvector.trading.reasons import Outcome, Stage
 from stratvector.trading.replay import Outcome as Run
-from tests.sessions.live_play import play_live
+from tests.sessions.live_play import SlowToCancel, play_live
 from tests.sessions.scripted_sessions import Script, one_symbol, scripted_session
 from tests.sessions.wild_sessions import wild_session
 
@@ -74,15 +74,30 @@ def halting_script(slow_weights: list[float]) -> Script:
     )
 
 
-def test_a_halt_cancels_the_working_order_of_a_symbol_that_is_not_closing_and_flattens_it() -> None:
+def test_a_halt_cancels_a_working_order_and_flattens_once_it_is_gone() -> None:
     run = replay.run(scripted_session(halting_script([0.2, 0.2, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4])))
     assert run.decisions[2].orders[-1].symbol == "S"
     halt = run.decisions[3]
     assert [c.order_id for c in halt.cancels] == [run.decisions[2].orders[-1].order_id]
-    assert [(o.symbol, o.lots) for o in halt.orders] == [("A", -500), ("S", -200)]
-    assert all(d.orders == () and d.cancels == () for d in run.decisions[4:])
+    assert [(o.symbol, o.lots) for o in halt.orders] == [("A", -500)]
+    assert [(o.symbol, o.lots) for o in run.decisions[4].orders] == [("S", -200)]
+    assert all(d.cancels == () for d in run.decisions[4:])
+    assert all(d.orders == () for d in run.decisions[5:])
     filled = [(e.symbol, e.lots) for e in run.events if e.kind is FillKind.FILLED]
     assert filled == [("A", 500), ("S", 200), ("A", -500), ("S", -200)]
+
+
+def test_an_order_that_fills_before_its_cancel_arrives_is_counted_and_then_flattened() -> None:
+    script = halting_script([0.2, 0.2, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4])
+    played = play_live(scripted_session(script), SlowToCancel)
+    opening, halt = played.decisions[2].orders[-1], played.decisions[3]
+    assert [c.order_id for c in halt.cancels] == [opening.order_id]
+    assert [(o.symbol, o.lots) for o in halt.orders] == [("A", -500)]
+    filled = [(e.symbol, e.lots) for e in played.events if e.kind is FillKind.FILLED]
+    assert ("S", opening.lots) in filled
+    assert played.account.positions == {}
+    assert played.account.reserved_lots == {}
+    assert played.entries[-1].positions == {}
 
 
 def test_a_halt_cancels_an_opening_order_of_a_symbol_that_holds_nothing() -> None:

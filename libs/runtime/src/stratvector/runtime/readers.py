@@ -127,10 +127,13 @@ class UniverseReader(Reader[ClosedBars]):
 
 
 class BarsReader:
-    """The `bars` lanes of a portfolio's universes."""
+    """The `bars` lanes of a portfolio's universes; portfolios that share a universe each have
+    durable consumers of their own.
+    """
 
-    def __init__(self, ports: Ports, service: str, universes: Sequence[Universe]) -> None:
-        self._readers = {u.name: UniverseReader(ports, service, u) for u in universes}
+    def __init__(self, ports: Ports, service: str, portfolio: Portfolio) -> None:
+        reader = f"{service}-{portfolio.name}"
+        self._readers = {u.name: UniverseReader(ports, reader, u) for u in portfolio.universes}
 
     async def at(self, close_time: int, universes: Sequence[str]) -> list[Received[ClosedBars]]:
         """The cross-sections of the universes that close at a time, in the given order."""

@@ -124,7 +124,11 @@ class PortfolioAccount:
         return self._equity
 
     def decide(self, close_time: int, cut: Cut) -> Decision:
-        """The decision at the close that was just observed; nothing takes effect before `place`."""
+        """The decision at the close that was just observed; nothing takes effect before `place`.
+
+        cut : what it uses; its multipliers (none: 1 for every model) weigh the budgets.
+        """
+        self._multipliers[0] = cut.multipliers or 1.0
         decide(
             0,
             self._equity,
@@ -149,7 +153,6 @@ class PortfolioAccount:
         plan.fields[:, [ORDER, CANCEL, CROSSED]] = 0
         for cancel in decision.cancels:
             plan.fields[self._symbols[cancel.symbol], CANCEL] = 1
-            self._orders.pop(cancel.symbol, None)
         for cross in decision.crosses:
             plan.fields[self._symbols[cross.symbol], CROSSED] = 1
             plan.cells[self._symbols[cross.symbol], :, CROSS_PART] = cross.parts

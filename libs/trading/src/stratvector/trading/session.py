@@ -14,7 +14,7 @@ from stratvector.trading.engine.state import Floats, Market
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.schedule import Schedule, merge
 from stratvector.trading.strategy import Strategy, scan
-from stratvector.trading.timestamps import Nanoseconds
+from stratvector.trading.timestamps import Nanoseconds, utc_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +54,10 @@ class Session:
                 raise ValueError(
                     f"bars of universe {universe.name} hold {bars.symbols}; "
                     f"it is {universe.symbols}"
+                )
+            if not len(bars) or bars.close_times[-1] < self.start:
+                raise ValueError(
+                    f"universe {universe.name} has no close at or after {utc_text(self.start)}"
                 )
         for model in self.portfolio.model_names:
             if model not in self.strategies:

@@ -4,6 +4,7 @@ from stratvector.trading.engine.allocation import apportion, split_fill
 from stratvector.trading.engine.arithmetic import round_to_grid
 from stratvector.trading.engine.compiling import engine_jit
 from stratvector.trading.engine.state import (
+    CANCELLING,
     CASH,
     CROSS_PART,
     FILLED_PART,
@@ -86,6 +87,7 @@ def settle_fill(
 def release(s: int, book: Book, models: Indices) -> None:
     """The symbol's order is terminal: nothing of it is reserved any more."""
     book.lots[s, WORKING] = 0
+    book.lots[s, CANCELLING] = 0
     for m in range(len(models)):
         book.cells[s, m, ORDER_PART] = 0
         book.cells[s, m, FILLED_PART] = 0

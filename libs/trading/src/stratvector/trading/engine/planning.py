@@ -9,7 +9,6 @@ from stratvector.trading.engine.allocation import apportion
 from stratvector.trading.engine.compiling import engine_jit
 from stratvector.trading.engine.limits import is_planned
 from stratvector.trading.engine.state import (
-    CANCEL,
     CROSS_PART,
     CROSSED,
     HALTED,
@@ -24,7 +23,6 @@ from stratvector.trading.engine.state import (
     OUTCOME,
     POSITION,
     TARGET,
-    WORKING,
     Book,
     Indices,
     Plan,
@@ -82,9 +80,6 @@ def cut_order(s: int, lots: int, plan: Plan, models: Indices) -> None:
 def plan_order(s: int, value: float, book: Book, rules: Rules, plan: Plan, models: Indices) -> None:
     """The symbol's crosses and order, from the models' targets and what they hold."""
     halted = plan.flags[HALTED] == 1
-    if halted and book.lots[s, WORKING] != 0:
-        plan.fields[s, CANCEL] = 1
-        plan.flags[MOVED] = 1
     plan.fields[s, CROSSED] = 0
     wishes = 0
     for m in range(len(models)):

@@ -13,7 +13,6 @@ from stratvector.trading.engine.compiling import engine_jit
 from stratvector.trading.engine.planning import cut_order
 from stratvector.trading.engine.state import (
     ASSET,
-    CANCEL,
     CLASS,
     EXPOSURE,
     HELD_BACK,
@@ -45,9 +44,7 @@ def settled_lots(s: int, book: Book, plan: Plan) -> int:
     What an order raises does not count yet; one through zero shrinks to flat, and raises from
     there.
     """
-    held: int = book.lots[s, POSITION]
-    if plan.fields[s, CANCEL] == 0:
-        held += book.lots[s, WORKING]
+    held: int = book.lots[s, POSITION] + book.lots[s, WORKING]
     after: int = held + plan.fields[s, ORDER]
     if held > 0:
         return min(held, max(0, after))

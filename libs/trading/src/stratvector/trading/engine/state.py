@@ -24,7 +24,7 @@ STAGES = 8
 
 CASH, PEAK, DAY_START, LAST_EQUITY = 0, 1, 2, 3  # Book.account
 DAY, LATCH = 0, 1  # Book.latch
-POSITION, WORKING = 0, 1  # Book.lots
+POSITION, WORKING, CANCELLING = 0, 1, 2  # Book.lots
 MODEL_LOTS, ORDER_PART, FILLED_PART, MISSING = 0, 1, 2, 3  # Book.cells
 MODEL_TARGET, CROSS_PART, REASON = 0, 2, 3  # Plan.cells, beside ORDER_PART
 LOT_SIZE, PRICE_UNITS = 0, 1  # Rules.grid
@@ -41,8 +41,8 @@ class Book(NamedTuple):
     account : float64[4], CASH in the base currency, PEAK, DAY_START and LAST_EQUITY of the
     breakers.
     latch : int64[2], DAY (UTC date number), LATCH (1 = halted by drawdown).
-    lots : int64[S, 2], POSITION, and WORKING: signed lots of the symbol's one working order that
-    are still open.
+    lots : int64[S, 3], POSITION; WORKING: signed lots of the symbol's one working order that are
+    still open; CANCELLING: 1 while a cancel of it is under way.
     mark : float64[S], last known close, 0 = none yet.
     cells : int64[S, M, 4], the models' virtual MODEL_LOTS; ORDER_PART and FILLED_PART of the
     working order; MISSING: closes since the last good weight. held_weight : float64[S, M], that
@@ -136,7 +136,7 @@ def new_book(symbols: int, models: int, cash: float) -> Book:
     book = Book(
         np.full(4, cash),
         np.zeros(2, np.int64),
-        np.zeros((symbols, 2), np.int64),
+        np.zeros((symbols, 3), np.int64),
         np.zeros(symbols),
         np.zeros((symbols, models, 4), np.int64),
         np.zeros((symbols, models)),

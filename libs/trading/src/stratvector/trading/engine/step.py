@@ -23,6 +23,7 @@ from stratvector.trading.engine.room import check_orders
 from stratvector.trading.engine.signals import hold_weights
 from stratvector.trading.engine.state import (
     CANCEL,
+    CANCELLING,
     CROSSED,
     EXPIRED,
     FILL_COMMISSION,
@@ -50,12 +51,17 @@ def match_close(
     t: int, market: Market, book: Book, rules: Rules, plan: Plan, symbols: Indices, models: Indices
 ) -> None:
     """Match and settle the working orders of the symbols that close at t; what is not filled
-    expires.
+    expires. The simulated broker cancels at once: before any bar.
     """
     for s in range(len(symbols)):
         plan.fields[s, FILL_LOTS] = 0
         plan.fields[s, EXPIRED] = 0
-        if book.lots[s, WORKING] == 0 or not market.closing[t, s]:
+        if book.lots[s, WORKING] == 0:
+            continue
+        if book.lots[s, CANCELLING] == 1:
+            release(s, book, models)
+            continue
+        if not market.closing[t, s]:
             continue
         lots, price, commission = match_market(
             book.lots[s, WORKING], market.open[t, s], market.volume[t, s], s, rules
@@ -118,14 +124,14 @@ def decide(
 
 @engine_jit
 def place(book: Book, rules: Rules, plan: Plan, symbols: Indices, models: Indices) -> None:
-    """Let the plan take effect: cancels release, crosses settle, orders are working."""
+    """Let the plan take effect: cancels are under way, crosses settle, orders are working."""
     if plan.flags[MOVED] == 0:
         return
     for s in range(len(symbols)):
+        if plan.fields[s, CANCEL] == 1:
+            book.lots[s, CANCELLING] = 1
         if plan.fields[s, PLANNED] == 0 or plan.fields[s, MOVES] == 0:
             continue
-        if plan.fields[s, CANCEL] == 1:
-            release(s, book, models)
         if len(models) > 1 and plan.fields[s, CROSSED] == 1:
             settle_cross(s, book, rules, plan, models)
         if plan.fields[s, ORDER] != 0:

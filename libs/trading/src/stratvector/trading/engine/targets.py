@@ -16,6 +16,7 @@ from stratvector.trading.engine.compiling import engine_jit
 from stratvector.trading.engine.signals import net_models
 from stratvector.trading.engine.state import (
     CANCEL,
+    CANCELLING,
     CROSSED,
     EXPOSURE,
     HALTED,
@@ -53,7 +54,8 @@ def admit(
 ) -> int:
     """NO_CHANGE when the symbol may be planned at t, else the reason why it keeps what it holds.
 
-    A halted book plans every symbol, closing or not, that no working order flattens yet.
+    A halted book plans every symbol, closing or not. A symbol whose order has no terminal event yet
+    is never planned: until then nobody knows what it will hold.
     """
     halted = plan.flags[HALTED] == 1
     if not (halted or market.closing[t, s]):
@@ -66,9 +68,7 @@ def admit(
         return NO_PRICE
     if not halted and not (value > 0.0 and value < FINITE_MAX):
         return NO_EQUITY
-    if book.lots[s, WORKING] != 0 and not (
-        halted and book.lots[s, POSITION] + book.lots[s, WORKING] != 0
-    ):
+    if book.lots[s, WORKING] != 0:
         return WORKING_OUTCOME
     return NO_CHANGE
 
@@ -87,16 +87,29 @@ def choose_symbols(
         plan.fields[s, OUTCOME] = admit(t, s, value, market, book, rules, plan)
         plan.fields[s, PLANNED] = plan.fields[s, OUTCOME] == NO_CHANGE
         plan.fields[s, ORDER] = 0
-        plan.fields[s, CANCEL] = False
+        plan.fields[s, CANCEL] = 0
         if plan.fields[s, PLANNED]:
             any_planned = True
         else:
-            lots = book.lots[s, POSITION] + book.lots[s, WORKING]
-            plan.fields[s, TARGET] = lots
-            plan.figures[s, EXPOSURE] = 0.0
-            if lots != 0 and value > 0.0:
-                plan.figures[s, EXPOSURE] = lots * rules.grid[s, LOT_SIZE] * book.mark[s] / value
+            hold_symbol(s, value, book, rules, plan)
     return any_planned
+
+
+@engine_jit
+def hold_symbol(s: int, value: float, book: Book, rules: Rules, plan: Plan) -> None:
+    """A symbol keeps what it holds and has working; a halted book cancels what does not flatten it.
+
+    The order stays reserved until the broker's word arrives: it may fill before the cancel does.
+    """
+    lots = book.lots[s, POSITION] + book.lots[s, WORKING]
+    plan.fields[s, TARGET] = lots
+    plan.figures[s, EXPOSURE] = 0.0
+    if lots != 0 and value > 0.0:
+        plan.figures[s, EXPOSURE] = lots * rules.grid[s, LOT_SIZE] * book.mark[s] / value
+    stray = book.lots[s, WORKING] != 0 and lots != 0
+    if plan.flags[HALTED] == 1 and stray and book.lots[s, CANCELLING] == 0:
+        plan.fields[s, CANCEL] = 1
+        plan.flags[MOVED] = 1
 
 
 @engine_jit

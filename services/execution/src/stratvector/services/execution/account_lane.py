@@ -35,7 +35,7 @@ class AccountLane:
         self._portfolio, self._schedule, self._broker = portfolio, schedule, broker
         self._clock: Clock = ports.clock
         self.lane = Lane(ports, account_lane("fills", portfolio))
-        self._bars = BarsReader(ports, "execution", portfolio.universes)
+        self._bars = BarsReader(ports, "execution", portfolio)
         self._decisions = orders_reader(ports, "execution", portfolio)
         self._log = OrderLog()
         self._published = 0

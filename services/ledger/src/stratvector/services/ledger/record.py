@@ -28,7 +28,7 @@ class PortfolioRecord:
         self._portfolio, self._schedule, self._store = portfolio, schedule, store
         self._fold = LedgerFold(portfolio)
         self.lane = Lane(ports, subject("positions", portfolio=portfolio.name))
-        self._bars = BarsReader(ports, "ledger", portfolio.universes)
+        self._bars = BarsReader(ports, "ledger", portfolio)
         self._fills = FillsReader(ports, "ledger", portfolio)
         self._decisions = orders_reader(ports, "ledger", portfolio)
         self._signals = {

@@ -27,7 +27,7 @@ class PortfolioLane:
         self._portfolio, self._schedule = portfolio, schedule
         self.account = PortfolioAccount(portfolio, schedule)
         self.lane = Lane(ports, account_lane("orders", portfolio))
-        self._bars = BarsReader(ports, "risk", portfolio.universes)
+        self._bars = BarsReader(ports, "risk", portfolio)
         self._fills = FillsReader(ports, "risk", portfolio)
         self._signals = {
             model.name: signals_reader(ports, "risk", portfolio.name, model.name)

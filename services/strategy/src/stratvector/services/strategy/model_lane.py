@@ -52,7 +52,7 @@ class ModelLane:
         self._held = [0.0] * len(universe.symbols)
         self._published = -1
         self.lane = Lane(ports, subject("signals", portfolio=portfolio.name, model=model.name))
-        self._bars = UniverseReader(ports, f"strategy-{model.name}", universe)
+        self._bars = UniverseReader(ports, f"strategy-{portfolio.name}-{model.name}", universe)
 
     async def run(self) -> None:
         """Own the lane, adopt what is published, compute and publish the rest."""
