@@ -13,9 +13,9 @@ from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.orders import Decision
 
 
-def entry(close_time: int) -> LedgerEntry:
-    decision = Decision("main", "paper", close_time, 1.0, 0.0, 1.0, False, False, (), (), (), ())
-    return LedgerEntry("main", close_time, (), decision, (), (), {}, Decimal(1), Decimal(1), ())
+def entry(close_time: int, portfolio: str = "main") -> LedgerEntry:
+    decision = Decision(portfolio, "paper", close_time, 1.0, 0.0, 1.0, False, False, (), (), (), ())
+    return LedgerEntry(portfolio, close_time, (), decision, (), (), {}, Decimal(1), Decimal(1), ())
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -24,7 +24,7 @@ def test_each_close_is_committed_once_through_a_crash(when: When) -> None:
     began_at: list[int | None] = []
 
     async def commits(ports: Ports) -> None:
-        began_at.append(await store.last_close())
+        began_at.append(await store.last_close("main"))
         for close_time in range((began_at[-1] or 0) + 1, 5):
             await store.commit(entry(close_time))
 
@@ -47,3 +47,17 @@ def test_a_close_that_is_committed_again_changes_nothing() -> None:
     world.add("ledger", lambda ports: Tasks([commits(ports)]))
     world.run(until=["ledger"])
     assert store.entries[1] is first
+
+
+def test_a_store_keeps_one_portfolio() -> None:
+    store = MemoryLedgerStore()
+
+    async def commits(ports: Ports) -> None:
+        await store.commit(entry(1))
+        assert await store.last_close("other") is None
+        with pytest.raises(ValueError, match="this store keeps main, not other"):
+            await store.commit(entry(1, "other"))
+
+    world = World()
+    world.add("ledger", lambda ports: Tasks([commits(ports)]))
+    world.run(until=["ledger"])

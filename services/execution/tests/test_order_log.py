@@ -49,3 +49,18 @@ def test_a_terminal_event_ends_an_order_for_ever(kind: FillKind) -> None:
     assert log.state(ORDER) is OrderState.ENDED
     assert log.has_ended("o1")
     assert not log.has_ended("o2")
+
+
+def execution(execution_id: str, lots: int) -> FillEvent:
+    return FillEvent(FillKind.FILLED, "o1", "A", execution_id=execution_id, lots=lots)
+
+
+def test_an_execution_that_a_broker_tells_twice_is_recorded_once() -> None:
+    log = OrderLog()
+    first, second = execution("e1", -2), execution("e2", -3)
+    assert log.unrecorded([first, first, second]) == [first, second]
+    log.fold([first])
+    assert log.unrecorded([first, second, event(FillKind.EXPIRED)]) == [
+        second,
+        event(FillKind.EXPIRED),
+    ]

@@ -23,9 +23,9 @@ class WatchedLedgerStore:
     kept: MemoryLedgerStore
     watch: Watch
 
-    async def last_close(self) -> int | None:
-        """The newest committed close, or None."""
-        return await self.kept.last_close()
+    async def last_close(self, portfolio: str) -> int | None:
+        """The newest committed close of a portfolio, or None."""
+        return await self.kept.last_close(portfolio)
 
     async def commit(self, entry: LedgerEntry) -> None:
         """Write one close, then tell."""

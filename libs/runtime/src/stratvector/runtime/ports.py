@@ -175,8 +175,8 @@ class Broker(Protocol):
 class LedgerStore(Protocol):
     """Where the ledger keeps its entries; only the ledger service holds one."""
 
-    async def last_close(self) -> int | None:
-        """The newest committed close, or None."""
+    async def last_close(self, portfolio: str) -> int | None:
+        """The newest committed close of a portfolio, or None."""
 
     async def commit(self, entry: LedgerEntry) -> None:
         """Write one close atomically; writing the same close again changes nothing."""

@@ -56,7 +56,7 @@ class AccountLane:
         bars = await self._bars.at(close_time, universes)
         if close_time > self._closed:
             events = await self._broker.events_until(close_time, [b.noun for b in bars])
-            await self._publish(events, close_time)
+            await self._publish(self._log.unrecorded(events), close_time)
 
     async def _execute(self, decision: Decision) -> None:
         """Cancel, then claim and send, or find out about, every order of a decision."""

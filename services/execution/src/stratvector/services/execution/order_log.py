@@ -22,6 +22,18 @@ class OrderLog:
     def __init__(self) -> None:
         self._states: dict[str, OrderState] = {}
         self._filled: dict[str, int] = {}
+        self._executions: set[str] = set()
+
+    def unrecorded(self, events: Iterable[FillEvent]) -> list[FillEvent]:
+        """A broker's events without the executions that the lane has, or that come twice."""
+        fresh, seen = [], set(self._executions)
+        for event in events:
+            if event.kind is FillKind.FILLED:
+                if event.execution_id in seen:
+                    continue
+                seen.add(event.execution_id)
+            fresh.append(event)
+        return fresh
 
     def fold(self, events: Iterable[FillEvent]) -> None:
         """Take events in the lane's order."""
@@ -43,6 +55,7 @@ class OrderLog:
         if event.kind in TERMINAL:
             return OrderState.ENDED
         if event.kind is FillKind.FILLED:
+            self._executions.add(event.execution_id)
             self._filled[event.order_id] = self._filled.get(event.order_id, 0) + event.lots
             return OrderState.ACCEPTED
         if event.kind is FillKind.ACCEPTED:

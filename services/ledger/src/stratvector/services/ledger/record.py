@@ -46,7 +46,7 @@ class PortfolioRecord:
         async for stored in self.lane.history():
             positions = decode_positions(stored.message.payload)
             self._number, self._published = positions.number + 1, positions.close_time
-        committed = await self._store.last_close()
+        committed = await self._store.last_close(self._portfolio.name)
         for index, close_time in enumerate(self._schedule.close_times.tolist()):
             entry = await self._entry(close_time, self._schedule.universes_at(index))
             if committed is None or close_time > committed:
