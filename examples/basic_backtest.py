@@ -19,7 +19,10 @@ def main() -> None:
     )
     strategy = MomentumStrategy(short_window=10, long_window=30)
     costs = Costs(commission=0.001, slippage=0.0005)
-    result = Backtest(loaded.bars, strategy, cash=100_000, costs=costs).run()
+    backtest = Backtest(
+        loaded.bars, strategy, cash=100_000, costs=costs, open_times=loaded.open_times
+    )
+    result = backtest.run()
 
     for key in SHOWN:
         print(f"{key:18} {result.metrics[key]:12,.4f}")

@@ -10,8 +10,8 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 PRINTS = {
     "basic_backtest": [
-        "total_return             0.7409",
-        "final_equity         174,093.83",
+        "total_return             0.7462",
+        "final_equity         174,618.11",
         "the names are survivors",
     ],
     "own_strategy": [

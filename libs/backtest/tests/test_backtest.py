@@ -141,3 +141,23 @@ def test_a_run_without_a_trade_has_empty_tables_with_their_columns() -> None:
 def test_bars_without_a_close_are_refused() -> None:
     with pytest.raises(ValueError, match="at least one close"):
         Backtest(panel([[100.0]]).window(0, 0), BuyAndHold())
+
+
+def test_fills_are_stamped_with_the_opening_of_their_bar() -> None:
+    bars = panel([[10.0], [10.0], [10.0]])
+    opened = bars.close_times - DAY_NS // 4
+    fills = Backtest(bars, BuyAndHold(), open_times=opened).run().fills
+    assert fills["fill_time"].to_physical().to_list() == [int(opened[1])]
+
+
+def test_a_bar_that_opens_after_its_close_is_refused() -> None:
+    bars = panel([[10.0], [10.0]])
+    with pytest.raises(ValueError, match="one time before each close"):
+        Backtest(bars, BuyAndHold(), open_times=bars.close_times)
+
+
+def test_small_changes_are_not_traded_unless_asked_for() -> None:
+    closes = [[10.0 + 0.01 * day, 10.0] for day in range(30)]
+    quiet = Backtest(panel(closes), BuyAndHold()).run()
+    restless = Backtest(panel(closes), BuyAndHold(), limits=RiskLimits(gross=1.0)).run()
+    assert len(quiet.fills) < len(restless.fills)

@@ -185,6 +185,13 @@ def test_the_daily_loss_bites_at_its_limit(close: float, reduce_only: bool) -> N
     assert run.decisions[-1].reduce_only == reduce_only
 
 
+def test_a_daily_loss_that_is_won_back_still_ends_the_days_risk() -> None:
+    limits = RiskLimits(daily_loss=0.05)
+    closes = [10.0, 10.0, 9.0, 10.0, 10.0]
+    run = replay.run(one_symbol(closes, [1.0] * 5, limits=limits))
+    assert [d.reduce_only for d in run.decisions] == [False, False, True, True, True]
+
+
 def test_a_daily_loss_ends_with_the_utc_date() -> None:
     closes = [10.0] * 20 + [9.0] * 8
     limits = RiskLimits(daily_loss=0.05)

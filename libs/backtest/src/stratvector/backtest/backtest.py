@@ -14,7 +14,7 @@ from stratvector.trading.session import History, Session
 from stratvector.trading.strategy import Strategy
 from stratvector.trading.timestamps import NANOSECONDS_PER_DAY, Nanoseconds
 
-NO_LEVERAGE = RiskLimits(gross=1.0)
+NO_LEVERAGE = RiskLimits(gross=1.0, no_trade_band=0.005)
 LOT_SIZE = Decimal("0.0001")
 PRICE_PRECISION = 8
 
@@ -22,9 +22,10 @@ PRICE_PRECISION = 8
 class Backtest:
     """A strategy that trades all symbols of some bars with the whole account.
 
-    bars : the close times are the schedule; a bar opens when the one before it closes.
+    bars : the close times are the schedule. open_times : int64[T] ns UTC, when each bar opened;
+    None: when the one before it closed. Fills are stamped with it.
     cash : initial, base currency. costs : Costs() charges 0.1 % commission and 0.05 % slippage.
-    limits : no leverage unless they say so.
+    limits : by default no leverage, and no order for a change below 0.5 % of equity.
     instruments : per symbol; one that is not named trades in ten-thousandths, to 8 decimals.
 
     Raises ValueError for bars without a close and for numbers that break a rule.
@@ -39,9 +40,12 @@ class Backtest:
         costs: Costs | None = None,
         limits: RiskLimits = NO_LEVERAGE,
         instruments: Mapping[str, Instrument] | None = None,
+        open_times: Nanoseconds | None = None,
     ) -> None:
         if not len(bars):
             raise ValueError("a backtest needs bars of at least one close")
+        if open_times is not None and not np.all(open_times < bars.close_times):
+            raise ValueError("open_times must hold one time before each close of the bars")
         universe = Universe(
             "bars", "own", _calendar(bars.close_times), _traded(bars, instruments or {})
         )
@@ -55,7 +59,9 @@ class Backtest:
             costs or Costs(),
         )
         first = bars.close_times[:1]
-        history = History(bars, np.concatenate([first, bars.close_times[:-1]]))
+        if open_times is None:
+            open_times = np.concatenate([first, bars.close_times[:-1]])
+        history = History(bars, open_times)
         self.session = Session(
             portfolio, int(first[0]), {universe.name: history}, {strategy.name: strategy}
         )

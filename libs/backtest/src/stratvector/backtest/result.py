@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from stratvector.backtest.frames import (
+    WORKING,
     equity_frame,
     executions,
     fills_frame,
@@ -89,6 +90,11 @@ class Result:
                 gross_exposure=gross / np.where(equity > 0.0, equity, np.nan),
             )
         )
+
+    @property
+    def working_at_end(self) -> int:
+        """Orders of the last closes that no bar of the session could fill any more."""
+        return int((self.orders["status"] == WORKING).sum())
 
     @property
     def trades_every_day(self) -> bool:

@@ -35,6 +35,7 @@ def document(result: Result, provenance: Mapping[str, Any]) -> dict[str, Any]:
         "signals": result.signals,
         "orders": len(result.orders),
         "fills": len(result.fills),
+        "working_at_end": result.working_at_end,
         "rejections": result.rejections,
         "initial_equity": float(result.session.portfolio.initial_cash),
         "final_equity": result.final_equity,

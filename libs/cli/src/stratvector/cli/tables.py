@@ -104,6 +104,10 @@ def _remarks(document: dict[str, Any]) -> list[RenderableType]:
     remarks: list[RenderableType] = [
         Text(f"note: {caveat}", style="yellow") for caveat in document["caveats"]
     ]
+    if document["working_at_end"]:
+        remarks.append(
+            Text(f"note: {document['working_at_end']} orders still wait for their next bar.")
+        )
     if not document["fills"]:
         remarks.append(Text(no_trade_sentence(document), style="bold"))
     return remarks

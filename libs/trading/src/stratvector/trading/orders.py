@@ -81,8 +81,9 @@ class Cut:
 
 @dataclass(frozen=True)
 class Decision:
-    """One portfolio's decision at one close time; `equity` and `drawdown_factor` are the engine's
-    own floats.
+    """One portfolio's decision at one close time.
+
+    equity, gross_exposure : base currency, and drawdown_factor: the engine's own floats.
     """
 
     portfolio: str

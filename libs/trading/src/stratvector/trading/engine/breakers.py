@@ -3,6 +3,7 @@
 from stratvector.trading.engine.compiling import engine_jit
 from stratvector.trading.engine.state import (
     DAY,
+    DAY_LOSS,
     DAY_START,
     HALTED,
     LAST_EQUITY,
@@ -17,9 +18,12 @@ from stratvector.trading.engine.state import (
 
 @engine_jit
 def start_day(day: int, book: Book) -> None:
-    """On a new UTC date, the last equity of the date before becomes the day's start."""
+    """On a new UTC date, the last equity of the date before becomes the day's start, and the daily
+    loss is forgiven.
+    """
     if day != book.latch[DAY]:
         book.latch[DAY] = day
+        book.latch[DAY_LOSS] = 0
         book.account[DAY_START] = book.account[LAST_EQUITY]
 
 
@@ -47,5 +51,7 @@ def trip_breakers(day: int, value: float, book: Book, rules: Rules, plan: Plan) 
     plan.flags[HALTED] = book.latch[LATCH]
     start = book.account[DAY_START]
     floor = start - rules.daily_loss * abs(start)  # below a negative start, too
-    plan.flags[REDUCE_ONLY] = 1 if value <= floor else 0
+    if value <= floor:
+        book.latch[DAY_LOSS] = 1  # for the rest of the date, whatever is won back
+    plan.flags[REDUCE_ONLY] = book.latch[DAY_LOSS]
     book.account[LAST_EQUITY] = value

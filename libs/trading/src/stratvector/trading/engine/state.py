@@ -4,7 +4,7 @@ allocated in a loop.
 What belongs to one symbol stands side by side (columns named below), so that a step needs few base
 addresses: this made the one-symbol step a third faster than one array per figure. `symbols` and
 `models` go with them everywhere: a tuple such as (0,) makes numba unroll the loops for one symbol
-(twenty times faster than a runtime length of one), an int64 array serves any number.
+(twice as fast as a runtime length of one), an int64 array serves any number.
 """
 
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ MICRO = 1e6  # commission is kept in whole millionths of the base currency
 STAGES = 8
 
 CASH, PEAK, DAY_START, LAST_EQUITY = 0, 1, 2, 3  # Book.account
-DAY, LATCH = 0, 1  # Book.latch
+DAY, LATCH, DAY_LOSS = 0, 1, 2  # Book.latch
 POSITION, WORKING, CANCELLING = 0, 1, 2  # Book.lots
 MODEL_LOTS, ORDER_PART, FILLED_PART, MISSING = 0, 1, 2, 3  # Book.cells
 MODEL_TARGET, CROSS_PART, REASON = 0, 2, 3  # Plan.cells, beside ORDER_PART
@@ -40,7 +40,8 @@ class Book(NamedTuple):
 
     account : float64[4], CASH in the base currency, PEAK, DAY_START and LAST_EQUITY of the
     breakers.
-    latch : int64[2], DAY (UTC date number), LATCH (1 = halted by drawdown).
+    latch : int64[3], DAY (UTC date number), LATCH (1 = halted by drawdown), DAY_LOSS (1 = no new
+    risk for the rest of the date).
     lots : int64[S, 3], POSITION; WORKING: signed lots of the symbol's one working order that are
     still open; CANCELLING: 1 while a cancel of it is under way.
     mark : float64[S], last known close, 0 = none yet.
@@ -135,7 +136,7 @@ def new_book(symbols: int, models: int, cash: float) -> Book:
     """A flat account."""
     book = Book(
         np.full(4, cash),
-        np.zeros(2, np.int64),
+        np.zeros(3, np.int64),
         np.zeros((symbols, 3), np.int64),
         np.zeros(symbols),
         np.zeros((symbols, models, 4), np.int64),
