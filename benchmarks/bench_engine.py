@@ -25,10 +25,11 @@ from stratvector.trading.engine.sweep import run_columns
 Floats = NDArray[np.float64]
 CASH = 1_000_000.0
 BLOCK_COLUMNS = 254
+BAND = 0.005  # as in config/system.yaml; 0.0 trades at nearly every bar
 PAIRS = [(a, b) for a in range(5, 51) for b in range(20, 251, 2) if a < b]
 
 
-def rules_for(symbols: int, models: int) -> Rules:
+def rules_for(symbols: int, models: int, band: float = BAND) -> Rules:
     """The multi_model profile: asset 0.40, one of two classes 0.20, gross 1.2, drawdown 15/20 %."""
     classes = min(2, symbols)
     return Rules(
@@ -46,7 +47,7 @@ def rules_for(symbols: int, models: int) -> Rules:
         drawdown_trigger=0.15,
         drawdown_halt=0.20,
         derisking_factor=0.5,
-        no_trade_band=0.005,
+        no_trade_band=band,
         commission=0.001,
         slippage=0.0005,
         volume_limit=np.inf,
@@ -76,10 +77,10 @@ def sweep_weights(market: Market) -> Floats:
     return weights
 
 
-def bench_sweep() -> Figure:
+def bench_sweep(band: float) -> Figure:
     """Columns per second on all cores."""
     closes = 5_000
-    market, rules = market_of(closes, 1, seed=7), rules_for(1, 1)
+    market, rules = market_of(closes, 1, seed=7), rules_for(1, 1, band)
     weights, multipliers = sweep_weights(market), np.ones((closes, 1))
     equity, fills = np.zeros((BLOCK_COLUMNS, closes)), np.zeros(BLOCK_COLUMNS, np.int64)
     opened, close = market.open[:, 0].copy(), market.close[:, 0].copy()
@@ -93,12 +94,12 @@ def bench_sweep() -> Figure:
     def theirs() -> None:
         for first in range(0, len(weights), BLOCK_COLUMNS):
             block = weights[first : first + BLOCK_COLUMNS]
-            minimal_columns(opened, close, block, CASH, equity)
+            minimal_columns(opened, close, block, CASH, band, equity)
 
     ours_seconds, theirs_seconds = seconds_of(ours, theirs)
     rate, bare = len(weights) / ours_seconds, len(weights) / theirs_seconds
     return Figure(
-        f"sweep, {len(weights):,} columns x {closes:,} bars",
+        f"sweep, {len(weights):,} columns x {closes:,} bars, band {band}",
         "minimal loop without limits",
         rate,
         bare,
@@ -116,10 +117,10 @@ def held_weights(closes: int, symbols: int, models: int) -> Floats:
     return np.ascontiguousarray(held.repeat(50, axis=0) * 0.2)
 
 
-def bench_portfolio() -> Figure:
+def bench_portfolio(band: float) -> Figure:
     """Symbol-bars per second, one thread."""
     closes, symbols, models = 50_000, 10, 3
-    market, rules = market_of(closes, symbols, seed=8), rules_for(symbols, models)
+    market, rules = market_of(closes, symbols, seed=8), rules_for(symbols, models, band)
     weights, multipliers = held_weights(closes, symbols, models), np.ones((closes, models))
     netted = np.ascontiguousarray(weights.sum(axis=1) / models)
     equity = np.zeros(closes)
@@ -131,7 +132,7 @@ def bench_portfolio() -> Figure:
         session.run_bare(market, weights, multipliers, book, rules, plan, equity, *axes)
         halted.append(int(book.latch[1]))
 
-    theirs = partial(minimal_many, market.open, market.close, netted, CASH, equity)
+    theirs = partial(minimal_many, market.open, market.close, netted, CASH, band, equity)
     ours_seconds, theirs_seconds = seconds_of(ours, theirs)
     if any(halted):
         raise SystemExit(
@@ -139,7 +140,7 @@ def bench_portfolio() -> Figure:
         )
     rate, bare = (closes * symbols / seconds / 1e6 for seconds in (ours_seconds, theirs_seconds))
     return Figure(
-        f"portfolio, {symbols} symbols x {models} models x {closes:,} bars, one thread",
+        f"portfolio, {symbols} symbols x {models} models x {closes:,} bars, band {band}, 1 thread",
         "minimal loop, netted, no limits",
         rate,
         bare,
@@ -178,4 +179,13 @@ def bench_decision() -> Figure:
 
 
 if __name__ == "__main__":
-    report("engine", [bench_sweep(), bench_portfolio(), bench_decision()])
+    report(
+        "engine",
+        [
+            bench_sweep(BAND),
+            bench_sweep(0.0),
+            bench_portfolio(BAND),
+            bench_portfolio(0.0),
+            bench_decision(),
+        ],
+    )

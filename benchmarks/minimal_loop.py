@@ -13,7 +13,9 @@ Floats = NDArray[np.float64]
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
-def run_one(opened: Floats, close: Floats, weights: Floats, cash: float, equity: Floats) -> None:
+def run_one(
+    opened: Floats, close: Floats, weights: Floats, cash: float, band: float, equity: Floats
+) -> None:
     """One symbol; equity : float64[T], out."""
     position, working = 0.0, 0.0
     for t in range(len(close)):
@@ -25,21 +27,23 @@ def run_one(opened: Floats, close: Floats, weights: Floats, cash: float, equity:
         value = cash + position * close[t]
         equity[t] = value
         delta = np.floor(weights[t] * value / close[t]) - position
-        if abs(delta) * close[t] >= 0.005 * value:
+        if abs(delta) * close[t] >= band * value:
             working = delta
 
 
 @numba.njit(cache=True, error_model="numpy", parallel=True)
 def run_columns(
-    opened: Floats, close: Floats, weights: Floats, cash: float, equity: Floats
+    opened: Floats, close: Floats, weights: Floats, cash: float, band: float, equity: Floats
 ) -> None:
     """One column per parameter set; weights, equity : float64[columns, T]."""
     for column in prange(weights.shape[0]):
-        run_one(opened, close, weights[column], cash, equity[column])
+        run_one(opened, close, weights[column], cash, band, equity[column])
 
 
 @numba.njit(cache=True, error_model="numpy", nogil=True)
-def run_many(opened: Floats, close: Floats, weights: Floats, cash: float, equity: Floats) -> None:
+def run_many(
+    opened: Floats, close: Floats, weights: Floats, cash: float, band: float, equity: Floats
+) -> None:
     """Many symbols, models already netted; opened, close, weights : float64[T, S]."""
     closes, symbols = close.shape
     position, working = np.zeros(symbols), np.zeros(symbols)
@@ -56,5 +60,5 @@ def run_many(opened: Floats, close: Floats, weights: Floats, cash: float, equity
         equity[t] = value
         for s in range(symbols):
             delta = np.floor(weights[t, s] * value / close[t, s]) - position[s]
-            if abs(delta) * close[t, s] >= 0.005 * value:
+            if abs(delta) * close[t, s] >= band * value:
                 working[s] = delta

@@ -143,6 +143,9 @@ def test_a_leaked_reservation_is_caught(
 
 
 def test_the_same_storms_are_quiet_without_a_bug() -> None:
+    """Suspended machines are asked for I1 only: nothing but the venue can stop a send that was
+    claimed before the suspension and leaves after it, so I4 can break there.
+    """
     assert first_breach(STORMY, None) is None
     assert first_breach(STORMY, Identity.UNIQUE_FOR_EVER) is None
     assert first_breach(STORMY, Identity.NOT_UNIQUE, crash_after_a_send) is None

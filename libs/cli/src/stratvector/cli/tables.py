@@ -106,7 +106,7 @@ def _remarks(document: dict[str, Any]) -> list[RenderableType]:
     ]
     if document["working_at_end"]:
         remarks.append(
-            Text(f"note: {document['working_at_end']} orders still wait for their next bar.")
+            Text(f"note: orders that still wait for their next bar: {document['working_at_end']}")
         )
     if not document["fills"]:
         remarks.append(Text(no_trade_sentence(document), style="bold"))
