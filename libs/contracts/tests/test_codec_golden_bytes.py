@@ -20,7 +20,15 @@ from stratvector.contracts.v1 import (
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.fills import FillEvent, FillKind, FillsReport
 from stratvector.trading.ledger import Positions
-from stratvector.trading.orders import ApprovedOrder, Cancel, Cross, Cut, Decision, SymbolDecision
+from stratvector.trading.orders import (
+    ApprovedOrder,
+    Cancel,
+    Cross,
+    Cut,
+    Decision,
+    SymbolDecision,
+    ValueAtRisk,
+)
 from stratvector.trading.reasons import Outcome, SignalReason, WeightReason
 from stratvector.trading.signals import Action, SignalRow, Signals
 
@@ -70,6 +78,7 @@ DECISION = Decision(
     crosses=(Cross("ETH", (1, -1), Decimal("2.5")),),
     symbols=(SymbolDecision("BTC", Outcome.ORDERED, (0.5, 0.25), -7, (WeightReason.KEPT,)),),
     cut=Cut({"us": "b2", "crypto": "b1"}, {"trend": "late"}, 7, 8, (1.0, 0.5)),
+    value_at_risk=ValueAtRisk(CLOSE, 1.0, 0.5, 0.75, 10_000, 9, 0.25),
 )
 FILLS = FillsReport(
     portfolio="main",
@@ -116,7 +125,8 @@ GOLDEN: dict[str, tuple[Any, str]] = {
         "2a36fe9c97173901002a36fe9c971752090a026f3012034554485a0f0a03455448120202011a0408"
         "321001621e0a0342544310021a10000000000000e03f000000000000d03f200d2a01026a3d0a0c0a"
         "0663727970746f120262310a080a02757312026232120d0a057472656e6412046c61746518072008"
-        "2a10000000000000f03f000000000000e03f",
+        "2a10000000000000f03f000000000000e03f72320900002a36fe9c971711000000000000f03f1900"
+        "0000000000e03f21000000000000e83f28904e300939000000000000d03f",
     ),
     "fills_report": (
         FILLS,

@@ -12,7 +12,15 @@ from stratvector.contracts import codecs
 from stratvector.trading.bars import FIELDS, ClosedBars
 from stratvector.trading.fills import FillEvent, FillKind, FillsReport
 from stratvector.trading.ledger import Positions
-from stratvector.trading.orders import ApprovedOrder, Cancel, Cross, Cut, Decision, SymbolDecision
+from stratvector.trading.orders import (
+    ApprovedOrder,
+    Cancel,
+    Cross,
+    Cut,
+    Decision,
+    SymbolDecision,
+    ValueAtRisk,
+)
 from stratvector.trading.reasons import Outcome, SignalReason, WeightReason
 from stratvector.trading.signals import Action, SignalRow, Signals
 
@@ -81,6 +89,16 @@ cuts = st.builds(
     commands_sequence=counts,
     multipliers=several_doubles,
 )
+figures = st.builds(
+    ValueAtRisk,
+    as_of=signed,
+    horizon_days=doubles,
+    var_95=doubles,
+    cvar_95=doubles,
+    simulations=counts,
+    seed=counts,
+    factor=doubles,
+)
 decisions = st.builds(
     Decision,
     portfolio=names,
@@ -96,6 +114,7 @@ decisions = st.builds(
     crosses=several(st.builds(Cross, symbol=texts, parts=lots_per_model, price=money)),
     symbols=several(symbol_decisions),
     cut=cuts,
+    value_at_risk=st.none() | figures,
 )
 events = st.builds(
     FillEvent,
@@ -171,6 +190,7 @@ def test_signals_come_back_to_the_bit(content: Signals) -> None:
 @given(decisions)
 def test_a_decision_comes_back_to_the_bit(content: Decision) -> None:
     assert repr(codecs.decode_decision(codecs.encode_decision(content))) == repr(content)
+    assert codecs.decode_decided_close(codecs.encode_decision(content)) == content.close_time
 
 
 @given(reports)

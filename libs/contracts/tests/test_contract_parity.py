@@ -20,7 +20,15 @@ from stratvector.trading.bars import ClosedBars
 from stratvector.trading.fills import FillEvent, FillKind, FillsReport
 from stratvector.trading.flow import FLOW
 from stratvector.trading.ledger import Positions
-from stratvector.trading.orders import ApprovedOrder, Cancel, Cross, Cut, Decision, SymbolDecision
+from stratvector.trading.orders import (
+    ApprovedOrder,
+    Cancel,
+    Cross,
+    Cut,
+    Decision,
+    SymbolDecision,
+    ValueAtRisk,
+)
 from stratvector.trading.reasons import Outcome, SignalReason, Stage, WeightReason
 from stratvector.trading.signals import Action, SignalRow, Signals
 
@@ -48,6 +56,7 @@ NOUNS = (
     SignalRow,
     Signals,
     SymbolDecision,
+    ValueAtRisk,
 )
 # A dictionary's entries and a Decimal are messages on the wire only.
 WIRE_ONLY = {"Decimal", "Position", "UsedBars", "UsedSignals"}

@@ -8,7 +8,11 @@ that breaks the contract.
 from stratvector.contracts.bad_message import BadMessage
 from stratvector.contracts.codecs.bars import decode_closed_bars, encode_closed_bars
 from stratvector.contracts.codecs.fills import decode_fills_report, encode_fills_report
-from stratvector.contracts.codecs.orders import decode_decision, encode_decision
+from stratvector.contracts.codecs.orders import (
+    decode_decided_close,
+    decode_decision,
+    encode_decision,
+)
 from stratvector.contracts.codecs.owner import decode_owner, encode_owner
 from stratvector.contracts.codecs.positions import decode_positions, encode_positions
 from stratvector.contracts.codecs.signals import decode_signals, encode_signals
@@ -18,6 +22,7 @@ __all__ = [
     "BadMessage",
     "Owner",
     "decode_closed_bars",
+    "decode_decided_close",
     "decode_decision",
     "decode_fills_report",
     "decode_owner",

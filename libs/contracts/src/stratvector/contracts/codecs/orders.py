@@ -4,7 +4,15 @@ from stratvector.contracts.codecs.decimals import read_decimal, write_decimal
 from stratvector.contracts.codecs.enumerations import both_ways
 from stratvector.contracts.codecs.payload import decoded, encoded, refuse_nameless, unique
 from stratvector.contracts.v1 import orders_pb2
-from stratvector.trading.orders import ApprovedOrder, Cancel, Cross, Cut, Decision, SymbolDecision
+from stratvector.trading.orders import (
+    ApprovedOrder,
+    Cancel,
+    Cross,
+    Cut,
+    Decision,
+    SymbolDecision,
+    ValueAtRisk,
+)
 from stratvector.trading.reasons import Outcome, WeightReason
 
 OUTCOME_TO_WIRE, OUTCOME_FROM_WIRE = both_ways(
@@ -45,6 +53,11 @@ def decode_decision(payload: bytes) -> Decision:
     return decoded("orders", orders_pb2.Decision, _from_wire, payload)
 
 
+def decode_decided_close(payload: bytes) -> int:
+    """The close time (ns UTC) of a decision, for who only counts them. Raises BadMessage."""
+    return decoded("orders", orders_pb2.Decision, _close_time, payload)
+
+
 def _to_wire(decision: Decision) -> orders_pb2.Decision:
     refuse_nameless(portfolio=decision.portfolio, account=decision.account)
     wire = orders_pb2.Decision()
@@ -65,7 +78,33 @@ def _to_wire(decision: Decision) -> orders_pb2.Decision:
     for symbol in decision.symbols:
         _write_symbol(wire.symbols.add(), symbol)
     _write_cut(wire.cut, decision.cut)
+    if decision.value_at_risk is not None:
+        write_value_at_risk(wire.value_at_risk, decision.value_at_risk)
     return wire
+
+
+def write_value_at_risk(wire: orders_pb2.ValueAtRisk, figure: ValueAtRisk) -> None:
+    """Into a message that holds a figure."""
+    wire.as_of_ns = figure.as_of
+    wire.horizon_days = figure.horizon_days
+    wire.var_95 = figure.var_95
+    wire.cvar_95 = figure.cvar_95
+    wire.simulations = figure.simulations
+    wire.seed = figure.seed
+    wire.factor = figure.factor
+
+
+def read_value_at_risk(wire: orders_pb2.ValueAtRisk) -> ValueAtRisk:
+    """The figure in a message."""
+    return ValueAtRisk(
+        wire.as_of_ns,
+        wire.horizon_days,
+        wire.var_95,
+        wire.cvar_95,
+        wire.simulations,
+        wire.seed,
+        wire.factor,
+    )
 
 
 def _write_order(wire: orders_pb2.ApprovedOrder, order: ApprovedOrder) -> None:
@@ -103,6 +142,10 @@ def _write_cut(wire: orders_pb2.Cut, cut: Cut) -> None:
     wire.multipliers.extend(cut.multipliers)
 
 
+def _close_time(wire: orders_pb2.Decision) -> int:
+    return wire.close_time_ns
+
+
 def _from_wire(wire: orders_pb2.Decision) -> Decision:
     refuse_nameless(portfolio=wire.portfolio, account=wire.account)
     if not wire.HasField("cut"):
@@ -121,6 +164,9 @@ def _from_wire(wire: orders_pb2.Decision) -> Decision:
         crosses=tuple(map(_read_cross, wire.crosses)),
         symbols=tuple(map(_read_symbol, wire.symbols)),
         cut=_read_cut(wire.cut),
+        value_at_risk=(
+            read_value_at_risk(wire.value_at_risk) if wire.HasField("value_at_risk") else None
+        ),
     )
 
 
