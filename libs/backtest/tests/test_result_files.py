@@ -9,7 +9,14 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from stratvector.backtest import Backtest, Result, document, write_result
+from stratvector.backtest import (
+    Backtest,
+    Result,
+    document,
+    new_folder,
+    write_result,
+    write_result_into,
+)
 from stratvector.trading.bars import Bars
 from stratvector.trading.strategy import Strategy
 
@@ -65,6 +72,45 @@ def test_a_failure_while_writing_leaves_nothing(result: Result, tmp_path: Path) 
     with pytest.raises(ValueError, match="JSON compliant"):
         write_result(tmp_path, "name", result, {"seconds": math.inf})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_runs_own_folder_gets_the_same_bytes(result: Result, tmp_path: Path) -> None:
+    first = write_result(tmp_path, "name", result, {})
+    second = new_folder(tmp_path, "name", lambda draft: (draft / "session").mkdir())
+    assert second == tmp_path / "name-2"
+    assert write_result(tmp_path, "name", result, {}) == tmp_path / "name-3"
+    for _ in range(2):  # a run that was continued after its end writes it again
+        write_result_into(second, result, {})
+        names = sorted(path.name for path in second.iterdir() if path.is_file())
+        assert names == sorted(path.name for path in first.iterdir())
+    for path in first.iterdir():
+        assert path.read_bytes() == (second / path.name).read_bytes()
+
+
+def test_a_failure_while_writing_leaves_a_runs_own_folder_as_it_was(
+    result: Result, tmp_path: Path
+) -> None:
+    folder = new_folder(tmp_path, "name", lambda draft: (draft / "session").mkdir())
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_result_into(folder, result, {"seconds": math.inf})
+    assert [path.name for path in folder.iterdir()] == ["session"]
+
+
+def test_a_folder_has_its_name_once_it_is_whole_and_never_before(tmp_path: Path) -> None:
+    def fill(draft: Path) -> None:
+        (draft / "first").touch()
+        assert list(tmp_path.glob("[!.]*")) == []
+        (draft / "second").touch()
+
+    folder = new_folder(tmp_path, "name", fill)
+    assert folder == tmp_path / "name-1"
+    assert sorted(path.name for path in folder.iterdir()) == ["first", "second"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_draft_that_a_killed_process_left_takes_no_number(tmp_path: Path) -> None:
+    (tmp_path / ".draft-killed").mkdir()
+    assert new_folder(tmp_path, "name", Path.touch) == tmp_path / "name-1"
 
 
 def test_the_document_counts_what_the_tables_hold(result: Result) -> None:

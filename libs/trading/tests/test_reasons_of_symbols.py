@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratvector.trading import replay
+from stratvector.trading.account import PortfolioAccount
 from stratvector.trading.engine.journal import Journal, new_journal
 from stratvector.trading.engine.session import indices, run_recorded
 from stratvector.trading.engine.state import STAGES, new_book, new_plan
@@ -17,6 +19,8 @@ from stratvector.trading.fills import FillKind
 from stratvector.trading.portfolio import RiskLimits
 from stratvector.trading.reasons import Outcome
 from stratvector.trading.session import Session
+from stratvector.trading.signals import Signals
+from stratvector.trading.unfit import OtherRows, StrayExecution
 from tests.sessions.generated_sessions import Shape, generated_session
 from tests.sessions.live_play import play_live
 from tests.sessions.scripted_sessions import Script, one_symbol, scripted_session
@@ -116,8 +120,20 @@ def test_the_wild_sessions_meet_every_reason(say: Callable[[str], None]) -> None
 
 def test_an_execution_of_an_order_that_is_not_working_is_refused() -> None:
     played = play_live(one_symbol([10.0] * 2, [0.5] * 2))
-    with pytest.raises(ValueError, match=r"belongs to order .*, which is not working"):
+    with pytest.raises(StrayExecution, match=r"belongs to order .*, which is not working"):
         played.account.settle(played.events[0])
+    with pytest.raises(StrayExecution, match="of nothing that we trade belongs to order"):
+        played.account.settle(replace(played.events[0], symbol="nothing that we trade"))
+
+
+def test_signals_of_other_symbols_are_refused() -> None:
+    session = one_symbol([10.0] * 2, [0.5] * 2)
+    account = PortfolioAccount(session.portfolio, session.schedule)
+    close_time = int(session.schedule.close_times[0])
+    (model,) = session.portfolio.model_names
+    other = Signals("scripted", model, "1.0.0", close_time, (), (), "bars-id")
+    with pytest.raises(OtherRows, match=f"signals of {model} must have rows of A; they have none"):
+        account.observe(close_time, [], {model: other})
 
 
 def test_what_a_working_order_reserves_is_released_by_its_end() -> None:

@@ -1,12 +1,18 @@
 """Backtests: runs of the engine over recorded bars, and what they were worth.
 
 `Backtest` runs one strategy over one panel of bars. `result_of` reads a result off any compiled
-run, `Result` is the same for every driver, and `write_result` puts it on disk.
+run, `Result` is the same for every driver, and `write_result` puts it on disk
+(`new_folder` and `write_result_into` for a run whose folder has a name from its start on).
 """
 
 from stratvector.backtest.backtest import Backtest
 from stratvector.backtest.result import ModelResult, Result, result_of
-from stratvector.backtest.result_files import document, write_result
+from stratvector.backtest.result_files import (
+    document,
+    new_folder,
+    write_result,
+    write_result_into,
+)
 from stratvector.trading.portfolio import Costs, RiskLimits
 
 __all__ = [
@@ -16,6 +22,8 @@ __all__ = [
     "Result",
     "RiskLimits",
     "document",
+    "new_folder",
     "result_of",
     "write_result",
+    "write_result_into",
 ]

@@ -1,13 +1,15 @@
 """A result on disk: result.json and three Parquet files, all there or none.
 
-They are written into a draft folder that is renamed when it is whole. Nothing in them depends on
-the clock or the machine's paths: a second run of the same inputs gives the same bytes.
+They are written into a draft folder that is renamed when it is whole; what a killed process leaves
+of one is hidden and stands in nobody's way. Nothing in them depends on the clock or the machine's
+paths: a second run of the same inputs gives the same bytes.
 """
 
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -53,15 +55,46 @@ def write_result(root: Path, name: str, result: Result, provenance: Mapping[str,
 
     Raises OSError.
     """
+    return new_folder(root, name, lambda draft: _fill(draft, result, provenance))
+
+
+def new_folder(root: Path, name: str, fill: Callable[[Path], None]) -> Path:
+    """Make root/<name>-<n>, n the first free number from 1, whole or not at all; the folder.
+
+    fill : writes what belongs there into a draft. Raises OSError and what fill raises.
+    """
     root.mkdir(parents=True, exist_ok=True)
+    with _drafted(root) as draft:
+        fill(draft)
+        return _renamed(draft, root, name)
+
+
+def write_result_into(folder: Path, result: Result, provenance: Mapping[str, Any]) -> None:
+    """Write a result to a run's folder; result.json comes last, and says that it is whole.
+
+    Raises OSError.
+    """
+    with _drafted(folder) as draft:
+        _fill(draft, result, provenance)
+        for name in (*(f"{table}.parquet" for table in TABLES), RESULT):
+            (draft / name).replace(folder / name)
+        draft.rmdir()
+
+
+def _fill(folder: Path, result: Result, provenance: Mapping[str, Any]) -> None:
+    text = json.dumps(document(result, provenance), indent=2, allow_nan=False)
+    (folder / RESULT).write_text(text + "\n", encoding="utf-8")
+    for table in TABLES:
+        getattr(result, table).write_parquet(folder / f"{table}.parquet")
+
+
+@contextmanager
+def _drafted(root: Path) -> Iterator[Path]:
+    """An empty folder in root, removed if the block raises."""
     draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=root))
     try:
         draft.chmod(0o755)
-        text = json.dumps(document(result, provenance), indent=2, allow_nan=False)
-        (draft / RESULT).write_text(text + "\n", encoding="utf-8")
-        for table in TABLES:
-            getattr(result, table).write_parquet(draft / f"{table}.parquet")
-        return _renamed(draft, root, name)
+        yield draft
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise

@@ -38,6 +38,7 @@ from stratvector.trading.orders import Cut, Decision
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.schedule import Schedule
 from stratvector.trading.signals import Signals
+from stratvector.trading.unfit import OtherRows, StrayExecution
 
 
 class PortfolioAccount:
@@ -45,6 +46,7 @@ class PortfolioAccount:
 
     def __init__(self, portfolio: Portfolio, schedule: Schedule) -> None:
         self._portfolio, self._schedule = portfolio, schedule
+        self._days = schedule.days  # worked out once: it costs as much as the session is long
         self._symbols = {symbol: s for s, symbol in enumerate(portfolio.symbols)}
         self._rules = rules_of(portfolio)
         count, models = len(portfolio.symbols), len(portfolio.models)
@@ -82,18 +84,22 @@ class PortfolioAccount:
         lots = self._book.lots[:, POSITION].tolist()
         return {symbol: lots[s] for symbol, s in self._symbols.items() if lots[s]}
 
+    @property
+    def marks(self) -> dict[str, float]:
+        """Symbol -> last price, base currency per unit; 0 before its first bar."""
+        marks = self._book.mark.tolist()
+        return {symbol: marks[s] for symbol, s in self._symbols.items()}
+
     def settle(self, event: FillEvent) -> None:
-        """Apply one event of the FILLS lane; an execution of an order that is not working is
-        refused.
+        """Apply one event of the FILLS lane.
+
+        Raises StrayExecution for an execution of an order that is not working.
         """
-        s = self._symbols[event.symbol]
         ours = self._orders.get(event.symbol) == event.order_id
         if event.kind is FillKind.FILLED:
             if not ours:
-                raise ValueError(
-                    f"execution {event.execution_id} belongs to order {event.order_id}, "
-                    "which is not working"
-                )
+                raise StrayExecution(event.execution_id, event.order_id, event.symbol)
+            s = self._symbols[event.symbol]
             commission = commission_micros(event.commission)
             settle_fill(
                 s,
@@ -114,7 +120,7 @@ class PortfolioAccount:
         self, close_time: int, bars: Sequence[ClosedBars], signals: Mapping[str, Signals | None]
     ) -> float:
         """Fold one close: bars of the closing universes, signals (None = late) of their models;
-        the equity.
+        the equity. Raises OtherRows.
         """
         self._fill_market(close_time, bars)
         self._fill_weights(signals)
@@ -168,7 +174,7 @@ class PortfolioAccount:
 
     def _fill_market(self, close_time: int, bars: Sequence[ClosedBars]) -> None:
         self._market.closing[:] = False
-        self._market.day[0] = self._schedule.days[self._schedule.index(close_time)]
+        self._market.day[0] = self._days[self._schedule.index(close_time)]
         for section in bars:
             columns = self._portfolio.columns(section.universe)
             self._market.open[0, columns] = section.open
@@ -183,6 +189,14 @@ class PortfolioAccount:
                 continue
             columns = self._portfolio.columns(model.universe)
             arrived = signals[model.name]
+            if arrived is not None:
+                _refuse_other_rows(arrived, self._portfolio.symbols[columns])
             self._weights[0, m, columns] = (
                 np.nan if arrived is None else [row.weight for row in arrived.rows]
             )
+
+
+def _refuse_other_rows(signals: Signals, symbols: tuple[str, ...]) -> None:
+    found = tuple([row.symbol for row in signals.rows])
+    if found != symbols:
+        raise OtherRows(signals.model, symbols, found)

@@ -4,6 +4,7 @@ The backtest reads its journal this way after the loop, the risk service a journ
 there is no other place where a decision is put into words.
 """
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 from stratvector.trading.engine.arithmetic import round_to_grid
@@ -21,6 +22,9 @@ from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.reasons import Outcome, WeightReason
 from stratvector.trading.schedule import Schedule
 
+OUTCOMES = {int(outcome): outcome for outcome in Outcome}
+REASONS = {int(reason): reason for reason in WeightReason}
+
 
 class DecisionReader:
     """Reads decisions of one portfolio off journals."""
@@ -35,8 +39,9 @@ class DecisionReader:
         self, journal: Journal, t: int, close_time: int, cut: Cut, working: dict[str, str]
     ) -> Decision:
         """Row t of a journal. working : symbol -> id of the order that a cancel is meant for."""
-        symbols = range(len(self._instruments))
-        planned = [s for s in symbols if journal.planned[t, s] or journal.outcome[t, s] != 0]
+        ordered = journal.order_lots[t].nonzero()[0].tolist()
+        cancelled = journal.cancel[t].nonzero()[0].tolist()
+        crossed = journal.cross_parts[t].any(axis=0).nonzero()[0].tolist()
         return Decision(
             portfolio=self._portfolio.name,
             account=self._portfolio.account,
@@ -46,18 +51,13 @@ class DecisionReader:
             drawdown_factor=float(journal.factor[t]),
             halted=bool(journal.flags[t, 0]),
             reduce_only=bool(journal.flags[t, 1]),
-            orders=tuple(
-                self._order(journal, t, s, close_time) for s in symbols if journal.order_lots[t, s]
-            ),
+            orders=tuple(self._order(journal, t, s, close_time) for s in ordered),
             cancels=tuple(
                 Cancel(working[self._instruments[s].symbol], self._instruments[s].symbol)
-                for s in symbols
-                if journal.cancel[t, s]
+                for s in cancelled
             ),
-            crosses=tuple(
-                self._cross(journal, t, s) for s in symbols if journal.cross_parts[t, :, s].any()
-            ),
-            symbols=tuple(self._symbol(journal, t, s) for s in planned),
+            crosses=tuple(self._cross(journal, t, s) for s in crossed),
+            symbols=tuple(self._symbols(journal, t)),
             cut=cut,
         )
 
@@ -85,11 +85,23 @@ class DecisionReader:
             float(round_to_grid(float(journal.mark[t, s]), 10.0**instrument.price_precision))
         )
 
-    def _symbol(self, journal: Journal, t: int, s: int) -> SymbolDecision:
-        return SymbolDecision(
-            symbol=self._instruments[s].symbol,
-            outcome=Outcome(int(journal.outcome[t, s])),
-            stages=tuple(journal.stages[t, :, s].tolist()) if journal.planned[t, s] else (),
-            target_lots=int(journal.target_lots[t, s]),
-            weight_reasons=tuple(WeightReason(r) for r in journal.weight_reason[t, :, s].tolist()),
+    def _symbols(self, journal: Journal, t: int) -> Iterator[SymbolDecision]:
+        """What was planned, or was not and why; read by the row, which is what costs."""
+        rows = zip(
+            self._instruments,
+            journal.planned[t].tolist(),
+            journal.outcome[t].tolist(),
+            journal.stages[t].T.tolist(),
+            journal.target_lots[t].tolist(),
+            journal.weight_reason[t].T.tolist(),
+            strict=True,
         )
+        for instrument, planned, outcome, stages, target_lots, reasons in rows:
+            if planned or outcome:
+                yield SymbolDecision(
+                    symbol=instrument.symbol,
+                    outcome=OUTCOMES[outcome],
+                    stages=tuple(stages) if planned else (),
+                    target_lots=target_lots,
+                    weight_reasons=tuple([REASONS[reason] for reason in reasons]),
+                )

@@ -6,6 +6,7 @@ the protos, the services and what they subscribe to, so it can't lie.
     market_data ─bars─▶ strategy ─signals─▶ risk ─orders─▶ execution ─▶ broker
          └──────bars──────────────────────▶ risk ◀─fills── execution
     ledger ◀─ bars, signals, orders, fills ─▶ positions
+    drift ◀─ bars, signals          gateway ◀─ every noun          monte_carlo ◀─ risk asks
 """
 
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ class Hop:
     message : the protobuf message in `stratvector.contracts.v1` that travels.
     subject : pattern with the lane's keys in braces; one subject is one lane with one active owner.
     producer : the only service that may publish the subject.
-    consumers : the services that read it, in the order in which it reaches them.
+    consumers : the services that a message wakes, in the order in which it reaches them.
+    followers : the services that read the lane's log page by page, a moment later.
     """
 
     noun: str
@@ -28,6 +30,12 @@ class Hop:
     message: str
     producer: str
     consumers: tuple[str, ...]
+    followers: tuple[str, ...] = ()
+
+    @property
+    def readers(self) -> tuple[str, ...]:
+        """Every service that reads the noun."""
+        return (*self.consumers, *self.followers)
 
 
 FLOW: tuple[Hop, ...] = (
@@ -37,7 +45,8 @@ FLOW: tuple[Hop, ...] = (
         subject="bars.{universe}.{timeframe}",
         message="ClosedBars",
         producer="market_data",
-        consumers=("strategy", "risk", "execution", "ledger"),
+        consumers=("strategy", "risk", "execution"),
+        followers=("ledger", "drift", "gateway"),
     ),
     Hop(
         noun="signals",
@@ -45,7 +54,8 @@ FLOW: tuple[Hop, ...] = (
         subject="signals.{portfolio}.{model}",
         message="Signals",
         producer="strategy",
-        consumers=("risk", "ledger"),
+        consumers=("risk",),
+        followers=("ledger", "drift", "gateway"),
     ),
     Hop(
         noun="orders",
@@ -54,7 +64,8 @@ FLOW: tuple[Hop, ...] = (
         message="Decision",
         producer="risk",
         # market_data reads how far decisions have come, so that bars run at most 64 closes ahead
-        consumers=("execution", "ledger", "market_data"),
+        consumers=("execution", "market_data"),
+        followers=("ledger", "gateway"),
     ),
     Hop(
         noun="fills",
@@ -62,7 +73,8 @@ FLOW: tuple[Hop, ...] = (
         subject="fills.{portfolio}.{account}",
         message="FillsReport",
         producer="execution",
-        consumers=("risk", "ledger"),
+        consumers=("risk",),
+        followers=("ledger", "gateway"),
     ),
     Hop(
         noun="positions",
@@ -71,10 +83,15 @@ FLOW: tuple[Hop, ...] = (
         message="Positions",
         producer="ledger",
         consumers=(),
+        followers=("gateway",),
     ),
 )
 
+# Each writes a noun; together they are a session.
 SERVICES: tuple[str, ...] = ("market_data", "strategy", "risk", "execution", "ledger")
+# They follow the flow or are asked beside it, and write nothing into it.
+COMPANIONS: tuple[str, ...] = ("monte_carlo", "drift", "research", "gateway")
+HOUSE: tuple[str, ...] = (*SERVICES, *COMPANIONS)
 BARS_AHEAD_MAX = 64
 
 
@@ -96,9 +113,9 @@ def stream_of(name: str) -> str:
     return hop(name.split(".", 1)[0]).stream
 
 
-def consumed_by(service: str) -> tuple[Hop, ...]:
+def read_by(service: str) -> tuple[Hop, ...]:
     """The hops that a service reads, in the table's order."""
-    return tuple(h for h in FLOW if service in h.consumers)
+    return tuple(h for h in FLOW if service in h.readers)
 
 
 def produced_by(service: str) -> tuple[Hop, ...]:

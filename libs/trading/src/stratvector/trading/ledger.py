@@ -5,12 +5,19 @@ A pure fold of bars, signals, orders and fills in the order of the closes. Each 
 equity.
 """
 
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_EVEN, Context, Decimal
+from typing import TypeVar
 
 from stratvector.trading.fills import FillEvent
 from stratvector.trading.orders import Decision
 from stratvector.trading.signals import Signals
+
+Value = TypeVar("Value")
+
+MONEY_STEP = Decimal("0.00000001")
+_WIDE = Context(prec=60, Emin=MIN_EMIN, Emax=MAX_EMAX)  # the caller's could refuse large sums
 
 
 @dataclass(frozen=True)
@@ -54,3 +61,43 @@ class Positions:
     positions: dict[str, int]
     cash: Decimal
     equity: Decimal
+
+
+def same_entry(one: LedgerEntry, other: LedgerEntry) -> bool:
+    """Whether two entries say the same, to the last digit; NaN is NaN, and names have no order."""
+    return one == other or _spelled(one) == _spelled(other)
+
+
+def _spelled(entry: LedgerEntry) -> str:
+    cut = entry.decision.cut
+    cut = replace(cut, bars=_by_name(cut.bars), signals=_by_name(cut.signals))
+    models = tuple(replace(m, positions=_by_name(m.positions)) for m in entry.models)
+    return repr(
+        replace(
+            entry,
+            decision=replace(entry.decision, cut=cut),
+            positions=_by_name(entry.positions),
+            models=models,
+        )
+    )
+
+
+def _by_name(pairs: Mapping[str, Value]) -> dict[str, Value]:
+    return dict(sorted(pairs.items()))
+
+
+def rounded_money(money: Decimal) -> Decimal:
+    """Cash or equity as it is told outside of the record: half-even to 1e-8."""
+    return money.quantize(MONEY_STEP, ROUND_HALF_EVEN, _WIDE)
+
+
+def positions_of(entry: LedgerEntry, number: int) -> Positions:
+    """What is published of an entry; number : of the message in its lane, from 0."""
+    return Positions(
+        entry.portfolio,
+        entry.close_time,
+        number,
+        entry.positions,
+        rounded_money(entry.cash),
+        rounded_money(entry.equity),
+    )

@@ -20,6 +20,7 @@ from stratvector.trading.ledger import LedgerEntry, ModelAccount
 from stratvector.trading.orders import ApprovedOrder, Cross, Decision
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.signals import Signals
+from stratvector.trading.unfit import StrayExecution
 
 
 @dataclass
@@ -56,7 +57,10 @@ class LedgerFold:
         signals: Sequence[Signals],
         decision: Decision,
     ) -> LedgerEntry:
-        """One close: events up to it, its bars (marks), signals and decision."""
+        """One close: events up to it, its bars (marks), signals and decision.
+
+        Raises StrayExecution for an execution of an order that is not working.
+        """
         attributed = [
             (event.execution_id, self._settle(event))
             for event in events
@@ -76,7 +80,9 @@ class LedgerFold:
 
     def _settle(self, event: FillEvent) -> tuple[int, ...]:
         """Book one execution and return its parts per model."""
-        opened = self._orders[event.order_id]
+        opened = self._orders.get(event.order_id)
+        if opened is None or opened.order.symbol != event.symbol:
+            raise StrayExecution(event.execution_id, event.order_id, event.symbol)
         count = len(self._models)
         parts, fees = np.zeros(count, np.int64), np.zeros(count, np.int64)
         shares = np.array(opened.order.parts, np.int64)

@@ -9,6 +9,8 @@ from decimal import Decimal
 
 from stratvector.trading.reasons import Outcome, WeightReason
 
+LATE = "late"  # in a cut: the signals did not come in time, so the decision went without
+
 
 @dataclass(frozen=True)
 class ApprovedOrder:
@@ -67,7 +69,7 @@ class SymbolDecision:
 class Cut:
     """What a decision used, so that a replay consumes it and never re-derives it.
 
-    bars : universe -> message id. signals : model -> message id, or "late". fills_sequence and
+    bars : universe -> message id. signals : model -> message id, or LATE. fills_sequence and
     commands_sequence : the last message of each lane that was folded in.
     multipliers : per model in config order, each effective from an earlier close.
     """
@@ -80,10 +82,28 @@ class Cut:
 
 
 @dataclass(frozen=True)
+class ValueAtRisk:
+    """A loss by Monte Carlo, fractions of equity, both positive; level 95 %.
+
+    as_of : the close (ns UTC) whose positions and marks it is about. seed : of all draws.
+    factor : on all budgets, as it was in force when the portfolio stood so.
+    """
+
+    as_of: int
+    horizon_days: float
+    var_95: float
+    cvar_95: float
+    simulations: int
+    seed: int
+    factor: float = 1.0
+
+
+@dataclass(frozen=True)
 class Decision:
     """One portfolio's decision at one close time.
 
     equity, gross_exposure : base currency, and drawdown_factor: the engine's own floats.
+    value_at_risk : a figure that arrived before this decision; it weighs on later ones.
     """
 
     portfolio: str
@@ -99,3 +119,4 @@ class Decision:
     crosses: tuple[Cross, ...]
     symbols: tuple[SymbolDecision, ...]
     cut: Cut = field(default_factory=Cut)
+    value_at_risk: ValueAtRisk | None = None

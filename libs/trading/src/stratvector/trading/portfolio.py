@@ -40,7 +40,8 @@ class RiskLimits:
     of absolute exposures. capital : absolute exposure in the base currency. daily_loss : no new
     risk for the rest of the UTC date. drawdown_trigger, drawdown_halt : fractions below the peak
     at which targets are multiplied by derisking_factor, and at which the book is flattened and
-    latched. no_trade_band : smallest change, fraction of equity.
+    latched. value_at_risk : one-day loss at 95 % above which budgets shrink in proportion, where a
+    Monte Carlo service is asked. no_trade_band : smallest change, fraction of equity.
     """
 
     position: float | None = None
@@ -54,6 +55,7 @@ class RiskLimits:
     drawdown_trigger: float | None = None
     drawdown_halt: float | None = None
     derisking_factor: float = 0.5
+    value_at_risk: float | None = None
     no_trade_band: float = 0.0
 
     def __post_init__(self) -> None:
@@ -82,6 +84,7 @@ _FRACTIONS = (
     "daily_loss",
     "drawdown_trigger",
     "drawdown_halt",
+    "value_at_risk",
 )
 
 

@@ -2,13 +2,13 @@
 starts from.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
-from stratvector.trading.bars import Bars
+from stratvector.trading.bars import Bars, ClosedBars
 from stratvector.trading.engine.scan import Scan
 from stratvector.trading.engine.state import Floats, Market
 from stratvector.trading.portfolio import Portfolio
@@ -116,6 +116,15 @@ class Session:
             scanned = self.scans[model.name].weights
             weights[rows, m, columns] = scanned[len(scanned) - traded :]
         return weights
+
+    def sections(self, universe: str, after: int) -> Iterator[ClosedBars]:
+        """A universe's cross-sections later than a close (ns UTC), warm-up included, in order."""
+        history = self.histories[universe]
+        first = int(np.searchsorted(history.bars.close_times, after, side="right"))
+        timeframe = self.portfolio.universe(universe).timeframe
+        for row in range(first, len(history.bars)):
+            opened = int(history.open_times[row])
+            yield history.bars.closed(row, universe, timeframe, open_time=opened)
 
     def open_time(self, universe: str, close_time: int) -> int:
         """When the bar that closes at `close_time` opened."""

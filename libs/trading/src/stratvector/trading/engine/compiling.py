@@ -3,22 +3,24 @@
 numba's disk cache watches a function's own file only; a change in a function that it calls would
 leave a stale cache. So the cache's folder is keyed by a hash of all engine sources, numba's
 version and whether bounds are checked.
+
+Where numba's own switch NUMBA_DISABLE_JIT is 1, numba is not even imported: a process that calls
+little of the engine is spared its 80 MB and half a second, and gets the same bits.
 """
 
 import hashlib
+import importlib.metadata
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
-
-import numba
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def engine_hash() -> str:
     """16 hex digits over every source file of this folder: snapshots and caches are keyed by it."""
-    digest = hashlib.sha256(numba.__version__.encode())
+    digest = hashlib.sha256(importlib.metadata.version("numba").encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.name.encode() + source.read_bytes())
     return digest.hexdigest()[:16]
@@ -35,8 +37,12 @@ def cache_directory() -> Path:
     return Path(home) / "numba" / (engine_hash() + checked)
 
 
-os.environ["NUMBA_CACHE_DIR"] = str(cache_directory())
-numba.config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]  # type: ignore[attr-defined]
+IS_INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT") == "1"
+if not IS_INTERPRETED:
+    import numba
+
+    os.environ["NUMBA_CACHE_DIR"] = str(cache_directory())
+    numba.config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]  # type: ignore[attr-defined]
 
 
 _OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy", "nogil": True}
@@ -50,9 +56,15 @@ def engine_jit(function: Function) -> Function:
 
     It can't allocate: numba refuses to compile an engine function that makes an array.
     """
-    return cast(Function, numba.njit(**_LOOP_OPTIONS)(function))
+    return _compiled(function, _LOOP_OPTIONS)
 
 
 def allocating_jit(function: Function) -> Function:
     """Compile a function that makes arrays: called before a loop, never inside."""
-    return cast(Function, numba.njit(**_OPTIONS)(function))
+    return _compiled(function, _OPTIONS)
+
+
+def _compiled(function: Function, options: dict[str, Any]) -> Function:
+    if IS_INTERPRETED:
+        return function
+    return cast(Function, numba.njit(**options)(function))

@@ -14,9 +14,8 @@ from stratvector.trading.engine.state import (
     Plan,
     Rules,
 )
+from stratvector.trading.engine.weights import KEPT_CLOSES_MAX, WEIGHT_MAX
 
-KEPT_CLOSES_MAX = 3  # a NaN or late weight keeps the previous target for so many closes, then 0
-WEIGHT_MAX = 1e9  # a larger or infinite one would turn the sums of its groups into NaN
 FRESH, KEPT, EXPIRED = 0, 1, 2  # reasons.WeightReason
 
 

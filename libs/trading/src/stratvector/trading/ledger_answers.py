@@ -1,0 +1,135 @@
+"""What the ledger answers when it is asked: records read off the committed entries.
+
+Times are ns UTC, lots are signed, money is base currency. `parts` are lots per model in config
+order, models without any left out.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from stratvector.trading.fills import TERMINAL, FillKind
+
+FILLED, WORKING = "filled", "working"
+
+
+@dataclass(frozen=True)
+class LedgerStatus:
+    """How far a portfolio's record has come; None where there is no close yet.
+
+    closes, signals, orders, fills : how many are committed.
+    """
+
+    portfolio: str
+    closes: int
+    first_close: int | None
+    last_close: int | None
+    cash: Decimal | None
+    equity: Decimal | None
+    signals: int
+    orders: int
+    fills: int
+
+
+@dataclass(frozen=True)
+class OrderRecord:
+    """An approved order, and what has become of it up to the newest close.
+
+    last_event : None is none yet. text : the broker's words with it.
+    """
+
+    close_time: int
+    order_id: str
+    symbol: str
+    lots: int
+    parts: dict[str, int]
+    reference_price: Decimal
+    expires_at: int
+    filled_lots: int
+    last_event: FillKind | None
+    text: str
+
+    @property
+    def status(self) -> str:
+        """filled, working, or how it ended otherwise: rejected, cancelled, expired, abandoned."""
+        if self.filled_lots == self.lots:
+            return FILLED
+        if self.last_event in TERMINAL:
+            return self.last_event.name.lower()
+        return WORKING
+
+
+@dataclass(frozen=True)
+class FillRecord:
+    """One execution. close_time : of the close at which it was booked."""
+
+    close_time: int
+    execution_id: str
+    order_id: str
+    symbol: str
+    lots: int
+    parts: dict[str, int]
+    price: Decimal
+    commission: Decimal
+    slippage: Decimal
+    fill_time: int
+    known_time: int
+
+
+@dataclass(frozen=True)
+class ModelEquity:
+    """One model's share of the account; models start at zero, so equity is profit.
+
+    commission : paid since the start.
+    """
+
+    model: str
+    cash: Decimal
+    commission: Decimal
+    equity: Decimal
+
+
+@dataclass(frozen=True)
+class EquityRecord:
+    """The account after one close; engine_equity, gross_exposure and drawdown_factor are the
+    engine's own floats.
+    """
+
+    close_time: int
+    cash: Decimal
+    equity: Decimal
+    engine_equity: float
+    gross_exposure: float
+    drawdown_factor: float
+    halted: bool
+    reduce_only: bool
+    models: tuple[ModelEquity, ...]
+
+
+@dataclass(frozen=True)
+class PositionRecord:
+    """One symbol's holding, whole and per model; models that hold opposite lots leave 0."""
+
+    symbol: str
+    lots: int
+    parts: dict[str, int]
+
+
+@dataclass(frozen=True)
+class HeldPositions:
+    """What is held after a close, by symbol; close_time None: there was no close yet."""
+
+    close_time: int | None
+    positions: tuple[PositionRecord, ...]
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """What one model has earned over a range of closes, net of the commission that it paid there.
+
+    fills : executions that it has a part in.
+    """
+
+    model: str
+    profit: Decimal
+    commission: Decimal
+    fills: int

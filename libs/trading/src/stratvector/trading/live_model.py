@@ -1,0 +1,68 @@
+"""One model live: closes of its universe in, rows of signals out, with the memory between them.
+
+The strategy service publishes these rows; parity computes them again from logged bars.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stratvector.trading.bars import ClosedBars
+from stratvector.trading.engine.scan import decide_row
+from stratvector.trading.reasons import SignalReason
+from stratvector.trading.signals import SignalRow, Signals, derive_action
+from stratvector.trading.strategy import Strategy
+from stratvector.trading.window import Window
+
+
+class LiveModel:
+    """A strategy over the symbols of one universe. Per close: `rows`, then `remember` or `adopt`
+    what was published.
+    """
+
+    def __init__(self, strategy: Strategy, symbols: tuple[str, ...]) -> None:
+        self._strategy, self._symbols = strategy, symbols
+        self._parameters = strategy.parameters()
+        self._window = Window(symbols, strategy.history)
+        self._state: NDArray[np.float64] = strategy.initial_state(len(symbols))
+        self._held = [0.0] * len(symbols)
+
+    @property
+    def state(self) -> tuple[float, ...]:
+        """The strategy's memory after the newest close."""
+        return tuple(self._state.tolist())
+
+    def observe(self, section: ClosedBars) -> None:
+        """Take one close of the universe."""
+        self._window.append(section)
+
+    def rows(self) -> tuple[SignalRow, ...]:
+        """The rows of the newest close; advances the strategy's memory."""
+        if not self._window.is_full():
+            return tuple(self._row(n, 0.0, 0.0, True) for n in range(len(self._symbols)))
+        row = np.ascontiguousarray(self._strategy.features(self._window.bars())[-1])
+        decided = decide_row(self._strategy.decide, row, self._parameters, self._state)
+        pairs = enumerate(zip(*(values.tolist() for values in decided), strict=True))
+        return tuple(self._row(n, weight, sure, False) for n, (weight, sure) in pairs)
+
+    def remember(self, rows: tuple[SignalRow, ...]) -> None:
+        """The last good weights, which the next actions are relative to."""
+        for n, row in enumerate(rows):
+            if row.weight == row.weight:
+                self._held[n] = row.weight
+
+    def fits(self, signals: Signals) -> bool:
+        """Whether these are signals of this universe with a memory of this strategy's size."""
+        symbols = tuple(row.symbol for row in signals.rows)
+        return symbols == self._symbols and len(signals.state) == self._state.size
+
+    def adopt(self, signals: Signals) -> None:
+        """Go on from published signals, which must fit."""
+        self._state = np.array(signals.state, dtype=np.float64)
+        self.remember(signals.rows)
+
+    def _row(self, n: int, weight: float, confidence: float, warming_up: bool) -> SignalRow:
+        reason = SignalReason.WARMING_UP if warming_up else SignalReason.NONE
+        if weight != weight:
+            reason, confidence = SignalReason.MISSING_DATA, 0.0
+        action = derive_action(self._held[n], weight)
+        return SignalRow(self._symbols[n], weight, confidence, action, reason)

@@ -1,0 +1,93 @@
+"""What the log says of one session, close by close: the nouns as they were stored, with the ids and
+places of their messages.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from stratvector.trading.bars import ClosedBars
+from stratvector.trading.fills import FillEvent, FillsReport
+from stratvector.trading.ledger import LedgerEntry, Positions
+from stratvector.trading.orders import Decision
+from stratvector.trading.signals import Signals
+
+Noun = TypeVar("Noun")
+
+
+@dataclass(frozen=True)
+class Logged(Generic[Noun]):
+    """A noun with the id of its message and its sequence in the stream."""
+
+    noun: Noun
+    id: str
+    sequence: int
+
+
+@dataclass(frozen=True)
+class UndecidedClose:
+    """What a decision has at one close.
+
+    bars : per closing universe. signals : per model of these. reports : what execution published
+    since the close before, up to the report that closes this one.
+    """
+
+    close_time: int
+    bars: Mapping[str, Logged[ClosedBars]]
+    signals: Mapping[str, Logged[Signals]]
+    reports: tuple[Logged[FillsReport], ...]
+
+    @property
+    def events(self) -> tuple[FillEvent, ...]:
+        """All events of the reports, in their order."""
+        return tuple(event for report in self.reports for event in report.noun.events)
+
+
+@dataclass(frozen=True)
+class LoggedClose(UndecidedClose):
+    """Everything that belongs to one close."""
+
+    decision: Logged[Decision]
+
+
+@dataclass(frozen=True)
+class Halt:
+    """Where a lane's readers halt: what must come next is not what the lane holds.
+
+    close_time : of what must come next (ns UTC). id : of the message that is there instead.
+    why : one sentence.
+    """
+
+    noun: str
+    lane: str
+    close_time: int
+    id: str
+    why: str
+
+
+@dataclass(frozen=True)
+class SessionLog:
+    """A session as its lanes tell it, as far as it is complete.
+
+    scheduled : closes of the whole session. closes : the first of them, each with all its
+    messages. undecided : the close after these, if only its decision is missing.
+    entries : the ledger's fold of the closes; shorter only if a halt of fills says why.
+    warmup : bars before the session's start, per universe. positions : what the ledger published.
+    bars, signals : messages from the session's start on, complete closes or not.
+    halts : lanes that hold what no reader takes; an unfinished session has none.
+    """
+
+    scheduled: int
+    closes: tuple[LoggedClose, ...]
+    undecided: UndecidedClose | None
+    entries: tuple[LedgerEntry, ...]
+    warmup: Mapping[str, tuple[Logged[ClosedBars], ...]]
+    positions: tuple[Logged[Positions], ...]
+    bars: int
+    signals: int
+    halts: tuple[Halt, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every scheduled close is there with all its messages."""
+        return len(self.closes) == self.scheduled

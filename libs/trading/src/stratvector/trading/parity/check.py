@@ -1,0 +1,189 @@
+"""The check: one walk over the closes of a log, every part of it computed again.
+
+    bars ─▶ signals ─▶ fills ─▶ orders ─▶ positions        by the log alone
+      └──────────── recorded bars, compiled backtest       where the session's bars are at hand
+
+What was logged is adopted after each comparison: the first difference is told, the others counted.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from stratvector.trading.fills import FillKind
+from stratvector.trading.flow import FLOW
+from stratvector.trading.logged import Halt, LoggedClose, SessionLog
+from stratvector.trading.parity.decisions import DecisionReplay, messages_of
+from stratvector.trading.parity.difference import Difference, Fact, text
+from stratvector.trading.parity.executions import ExecutionReplay
+from stratvector.trading.parity.record import RecordReplay
+from stratvector.trading.parity.recording import BacktestReplay, RecordedBars, uncomparable
+from stratvector.trading.parity.signals import SignalsReplay
+from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.schedule import Schedule
+from stratvector.trading.session import Session
+from stratvector.trading.strategy import Strategy
+
+Progress = Callable[[int, int], None]
+NOUNS = [hop.noun for hop in FLOW]
+
+
+class Parts(Protocol):
+    """What a replay needs of a session; its bars are in the log."""
+
+    @property
+    def portfolio(self) -> Portfolio: ...
+
+    @property
+    def schedule(self) -> Schedule: ...
+
+    @property
+    def strategies(self) -> Mapping[str, Strategy]: ...
+
+
+class Replay(Protocol):
+    """One part of the check."""
+
+    def at(self, index: int, close: LoggedClose) -> Iterable[Difference]:
+        """The differences of a close; asked once for each, in order."""
+
+
+@dataclass(frozen=True)
+class Parity:
+    """What a check found.
+
+    scheduled, closes : of the session, and compared. last_close : of these, ns UTC. orders, fills :
+    approved orders and executions compared. first : the first difference in the order of the
+    closes and of the flow. others : how many came after it. positions_behind : closes with
+    executions that the published positions don't show yet. notes : what was not compared, and why.
+    """
+
+    scheduled: int
+    closes: int
+    last_close: int | None
+    orders: int
+    fills: int
+    first: Difference | None
+    others: int
+    positions_behind: int
+    notes: tuple[str, ...]
+
+    @property
+    def is_equal(self) -> bool:
+        """No difference as far as the log goes."""
+        return self.first is None
+
+    @property
+    def is_complete(self) -> bool:
+        """The log goes as far as the session."""
+        return self.closes == self.scheduled and self.positions_behind == 0
+
+
+def check(
+    log: SessionLog,
+    parts: Parts,
+    recorded: Session | None = None,
+    simulated_broker: bool = True,
+    progress: Progress | None = None,
+) -> Parity:
+    """Replay a log by its cuts.
+
+    recorded : the session with its bars, to compare with those and with a backtest.
+    simulated_broker : whether the fills are the simulated broker's, so that they can be computed.
+    progress : called with (closes done, closes in all).
+    """
+    decisions = DecisionReplay(parts.portfolio, parts.schedule)
+    record, notes = RecordReplay(log), list[str]()
+    replays: list[Replay] = [
+        *([RecordedBars(recorded, log)] if recorded else []),
+        SignalsReplay(parts.portfolio, parts.strategies, log.warmup),
+        ExecutionReplay(parts.portfolio, simulated_broker),
+        decisions,
+        record,
+        _Halts(log.halts),
+        *_backtest(log, recorded, simulated_broker, notes),
+    ]
+    found: list[Difference] = []
+    for index, close in enumerate(log.closes):
+        for replay in replays:
+            found.extend(replay.at(index, close))
+        if progress is not None:
+            progress(index + 1, log.scheduled)
+    found += _after(log, decisions)
+    return Parity(
+        scheduled=log.scheduled,
+        closes=len(log.closes),
+        last_close=log.closes[-1].close_time if log.closes else None,
+        orders=sum(len(close.decision.noun.orders) for close in log.closes),
+        fills=sum(e.kind is FillKind.FILLED for close in log.closes for e in close.events),
+        first=found[0] if found else None,
+        others=max(0, len(found) - 1),
+        positions_behind=record.behind,
+        notes=tuple(notes),
+    )
+
+
+def _backtest(
+    log: SessionLog, recorded: Session | None, simulated_broker: bool, notes: list[str]
+) -> list[Replay]:
+    """The comparison with a backtest, or a note that says why there is none."""
+    if recorded is None:
+        notes.append("not compared with a backtest: the session's bars are not at hand")
+        return []
+    if not simulated_broker:
+        notes.append("not compared with a backtest: the fills are a venue's")
+        return []
+    if why := uncomparable(log):
+        notes.append(why)
+        return []
+    return [BacktestReplay(recorded, log)]
+
+
+class _Halts:
+    """Where readers of the log halt, told at the close that they halt at."""
+
+    def __init__(self, halts: Sequence[Halt]) -> None:
+        self._halts = halts
+
+    def at(self, index: int, close: LoggedClose) -> Iterable[Difference]:
+        """Halts of one close."""
+        return [_halted(halt) for halt in self._halts if halt.close_time == close.close_time]
+
+
+def _after(log: SessionLog, decisions: DecisionReplay) -> list[Difference]:
+    """Halts at closes that are not complete; a missing decision is told with what it should be."""
+    compared = {close.close_time for close in log.closes}
+    halts = [halt for halt in log.halts if halt.close_time not in compared]
+    halts.sort(key=lambda halt: (halt.close_time, NOUNS.index(halt.noun)))
+    return [_halted(halt, log, decisions) for halt in halts]
+
+
+def _halted(
+    halt: Halt, log: SessionLog | None = None, decisions: DecisionReplay | None = None
+) -> Difference:
+    facts: tuple[Fact, ...] = ()
+    messages = {f"found in {halt.lane}": halt.id}
+    replayed = f"one message of {halt.lane} for this close"
+    undecided = None if log is None else log.undecided
+    if (
+        decisions is not None
+        and undecided is not None
+        and (halt.noun, halt.close_time) == ("orders", undecided.close_time)
+    ):
+        decision = decisions.decided(undecided)
+        replayed = f"a decision with {len(decision.orders)} orders, equity {text(decision.equity)}"
+        facts = tuple(
+            Fact(f"order of {order.symbol}", text(None), f"{order.lots} lots")
+            for order in decision.orders
+        )
+        messages |= messages_of(undecided)
+    return Difference(
+        halt.noun,
+        halt.close_time,
+        "",
+        "message",
+        halt.why,
+        replayed,
+        facts=facts,
+        messages=messages,
+    )

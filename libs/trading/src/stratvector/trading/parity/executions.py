@@ -1,0 +1,111 @@
+"""Fills computed again: the simulated broker gets the logged orders and meets the logged bars."""
+
+from collections.abc import Iterator
+
+from stratvector.trading.bars import ClosedBars
+from stratvector.trading.executions import cancelled
+from stratvector.trading.fills import TERMINAL, FillEvent, FillKind
+from stratvector.trading.logged import Logged, LoggedClose
+from stratvector.trading.orders import ApprovedOrder, Decision
+from stratvector.trading.parity.difference import Difference, Fact, gaps, text
+from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.simulated_broker import SimulatedBroker
+
+ENDS = TERMINAL | {FillKind.FILLED}
+
+
+class ExecutionReplay:
+    """What the account's lane must say of each decision's orders by the next close.
+
+    simulated_broker : False for another venue, of which only the claims are checked.
+    """
+
+    def __init__(self, portfolio: Portfolio, simulated_broker: bool) -> None:
+        self._broker = SimulatedBroker(portfolio) if simulated_broker else None
+        self._decision: Logged[Decision] | None = None
+
+    def at(self, index: int, close: LoggedClose) -> Iterator[Difference]:
+        """How the fills up to a close differ."""
+        yield from self._claims(close)
+        if self._broker is not None:
+            logged = tuple(event for event in close.events if event.kind in ENDS)
+            for gap in gaps(logged, self._executions(self._broker, close), "events"):
+                facts = self._facts(gap.subject, close)
+                yield self._difference(
+                    close, gap.what, gap.subject, gap.logged, gap.replayed, facts
+                )
+        self._decision = close.decision
+
+    def _claims(self, close: LoggedClose) -> Iterator[Difference]:
+        """Every order is claimed once before its outcome, and nothing else is."""
+        orders = () if self._decision is None else self._decision.noun.orders
+        expected = [order.order_id for order in orders]
+        symbols = {order.order_id: order.symbol for order in orders}
+        claims = [e for e in close.events if e.kind is FillKind.SENDING]
+        claimed = [claim.order_id for claim in claims]
+        symbols |= {claim.order_id: claim.symbol for claim in claims}
+        for order in dict.fromkeys((*expected, *claimed)):
+            counts = text(claimed.count(order)), text(expected.count(order))
+            if counts[0] != counts[1]:
+                facts = (Fact("order", order, order),)
+                yield self._difference(close, "claims", symbols[order], *counts, facts)
+
+    def _executions(self, broker: SimulatedBroker, close: LoggedClose) -> tuple[FillEvent, ...]:
+        cancels: list[FillEvent] = []
+        if self._decision is not None:
+            decision = self._decision.noun
+            cancels = [
+                cancelled(cancel.order_id, cancel.symbol, decision.close_time)
+                for cancel in decision.cancels
+                if broker.cancel(cancel.order_id)
+            ]
+            for order in decision.orders:
+                broker.accept(order)
+        sections = [logged.noun for logged in close.bars.values()]
+        return (*cancels, *broker.match(close.close_time, sections))
+
+    def _facts(self, symbol: str, close: LoggedClose) -> tuple[Fact, ...]:
+        """The order and the bar that met it, which both sides share."""
+        decision = None if self._decision is None else self._decision.noun
+        orders = () if decision is None else decision.orders
+        facts = [_shared("order", order) for order in orders if order.symbol == symbol]
+        for logged in close.bars.values():
+            if symbol in logged.noun.symbols:
+                facts += _bar_facts(symbol, logged.noun)
+        return tuple(facts)
+
+    def _difference(
+        self,
+        close: LoggedClose,
+        what: str,
+        symbol: str,
+        logged: str,
+        replayed: str,
+        facts: tuple[Fact, ...],
+    ) -> Difference:
+        messages = {f"bars {universe}": bars.id for universe, bars in close.bars.items()}
+        if self._decision is not None:
+            messages["orders"] = self._decision.id
+        messages |= {f"fills {report.noun.number}": report.id for report in close.reports}
+        return Difference(
+            "fills",
+            close.close_time,
+            symbol,
+            what,
+            logged,
+            replayed,
+            facts=facts,
+            messages=messages,
+        )
+
+
+def _shared(what: str, value: ApprovedOrder | float) -> Fact:
+    return Fact(what, text(value), text(value))
+
+
+def _bar_facts(symbol: str, section: ClosedBars) -> list[Fact]:
+    column = section.symbols.index(symbol)
+    return [
+        _shared(f"bar {name}", float(values[column]))
+        for name, values in (("open", section.open), ("volume", section.volume))
+    ]

@@ -1,0 +1,97 @@
+"""The log against the session that it is of: its recorded bars, and the compiled loop over them."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+
+from stratvector.trading import replay
+from stratvector.trading.bars import FIELDS, ClosedBars
+from stratvector.trading.fills import FillEvent, FillKind
+from stratvector.trading.ledger import LedgerEntry
+from stratvector.trading.logged import Logged, LoggedClose, SessionLog
+from stratvector.trading.orders import LATE, Cut
+from stratvector.trading.parity.difference import Difference, Gap, gaps
+from stratvector.trading.session import Session
+
+MARKET_WORDS = (FillKind.FILLED, FillKind.EXPIRED)
+
+
+class RecordedBars:
+    """The bars of the log are the session's, value by value."""
+
+    def __init__(self, session: Session, log: SessionLog) -> None:
+        self._session, self._log = session, log
+
+    def at(self, index: int, close: LoggedClose) -> Iterator[Difference]:
+        """How the bars of a close differ; the warm-up is told with the first one."""
+        if index == 0:
+            for early in self._log.warmup.values():
+                for logged in early:
+                    yield from self._differences(logged)
+        for logged in close.bars.values():
+            yield from self._differences(logged)
+
+    def _differences(self, logged: Logged[ClosedBars]) -> Iterator[Difference]:
+        section = logged.noun
+        history = self._session.histories[section.universe]
+        row = history.bars.at(section.close_time)
+        opened = int(history.open_times[row])
+        pairs = [("open_time", section.universe, section.open_time, opened)]
+        for name in FIELDS:
+            values = getattr(section, name).tolist(), getattr(history.bars, name)[row].tolist()
+            pairs += [(name, *triple) for triple in zip(section.symbols, *values, strict=True)]
+        for what, subject, ours, theirs in pairs:
+            for gap in gaps(ours, theirs, what, subject):
+                yield _told("bars", section.close_time, gap, "recording", {"bars": logged.id})
+
+
+class BacktestReplay:
+    """Decisions, executions and attribution of the log are the compiled backtest's."""
+
+    def __init__(self, session: Session, log: SessionLog) -> None:
+        self._session, self._log = session, log
+        self._outcome = replay.run(session)
+        self._events: defaultdict[int, list[FillEvent]] = defaultdict(list)
+        for event in self._outcome.events:
+            self._events[event.known_time].append(event)
+
+    def at(self, index: int, close: LoggedClose) -> Iterator[Difference]:
+        """How a close differs."""
+        time, messages = close.close_time, {"orders": close.decision.id}
+        logged = tuple(event for event in close.events if event.kind in MARKET_WORDS)
+        for gap in gaps(logged, tuple(self._events[time]), "events"):
+            yield _told("fills", time, gap, "backtest", {"fills": close.reports[-1].id})
+        decision = replace(close.decision.noun, cut=Cut(), value_at_risk=None)
+        for gap in gaps(decision, self._outcome.decisions[index]):
+            yield _told("orders", time, gap, "backtest", messages)
+        if index < len(self._log.entries):
+            yield from self._attribution(index, self._log.entries[index])
+
+    def _attribution(self, index: int, entry: LedgerEntry) -> Iterator[Difference]:
+        """Lots per model and symbol."""
+        symbols = self._session.portfolio.symbols
+        for m, account in enumerate(entry.models):
+            lots = self._outcome.journal.model_lots[index, m].tolist()
+            held = {symbol: count for symbol, count in zip(symbols, lots, strict=True) if count}
+            for gap in gaps(account.positions, held, f"lots of {account.model}"):
+                yield _told("ledger", entry.close_time, gap, "backtest", {})
+
+
+def uncomparable(log: SessionLog) -> str | None:
+    """Why a backtest, which knows neither lateness nor multipliers, must differ; None if not."""
+    cuts = [close.decision.noun.cut for close in log.closes]
+    late = sum(LATE in cut.signals.values() for cut in cuts)
+    weighed = sum(any(m != 1.0 for m in cut.multipliers) for cut in cuts)
+    if not late and not weighed:
+        return None
+    return (
+        f"not compared with a backtest: {late} decisions went without late signals, "
+        f"{weighed} had multipliers"
+    )
+
+
+def _told(
+    noun: str, close_time: int, gap: Gap, against: str, messages: dict[str, str]
+) -> Difference:
+    values = (gap.subject, gap.what, gap.logged, gap.replayed)
+    return Difference(noun, close_time, *values, against=against, messages=messages)
