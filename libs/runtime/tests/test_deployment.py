@@ -1,5 +1,8 @@
 """Services are found by their entry points; a missing one is named with the command that helps."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,3 +55,14 @@ def test_a_missing_service_gives_its_sentence(alone: Path, service: str) -> None
 def test_a_deployment_is_on_the_simulated_broker_unless_told_otherwise() -> None:
     session = one_symbol([1.0], [0.0])
     assert Deployment(session, MemoryLedgerStore()).broker is None
+
+
+@pytest.mark.parametrize("service", ["market_data", "ledger", "drift", "research", "gateway"])
+def test_a_service_that_computes_little_loads_no_compiler(service: str) -> None:
+    # As `python -m` does it, except that nothing is run.
+    code = f"import sys, stratvector.services.{service}.__main__; print('numba' in sys.modules)"
+    environment = {name: value for name, value in os.environ.items() if "NUMBA" not in name}
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "False\n"

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.inbox import Inbox
 from stratvector.runtime.ports import Bus, Kind, Message, Ports
@@ -172,3 +174,77 @@ async def has_caught_up(ports: Ports, inbox: Inbox) -> bool:
     """Read the log once, so that what follows comes through the consumer."""
     await store(ports.bus, content("first"))
     return await take(inbox, 1) == "first"
+
+
+def test_a_look_tells_whether_a_message_comes_in_time_and_takes_none(play: Play) -> None:
+    async def script(ports: Ports) -> None:
+        inbox = Inbox(ports, "risk", SUBJECT)
+        assert not await inbox.look(0.5)
+        await store(ports.bus, *map(content, "ab"))
+        assert await inbox.look(0.5)
+        assert await inbox.look(0.5)
+        assert await take(inbox, 2) == "ab"
+        assert not await inbox.look(0.5)
+
+    # The log is asked for the backlog alone: a short silence is no reason to doubt the consumer.
+    assert play(script).effects["script", "bus read"] == 1
+
+
+def test_a_look_does_not_count_what_no_reader_takes(play: Play) -> None:
+    async def script(ports: Ports) -> None:
+        inbox = Inbox(ports, "risk", SUBJECT)
+        await store(ports.bus, content("a"), mark(2))
+        assert await take(inbox, 1) == "a"
+        assert not await inbox.look(0.5)
+
+    play(script)
+
+
+def test_what_was_read_ahead_is_at_hand(play: Play) -> None:
+    async def script(ports: Ports) -> None:
+        inbox = Inbox(ports, "risk", SUBJECT)
+        await store(ports.bus, content("a"), mark(2), content("b", epoch=2))
+        assert not inbox.at_hand()
+        assert await take(inbox, 1) == "a"
+        assert inbox.at_hand()
+        assert await take(inbox, 1) == "b"
+        assert not inbox.at_hand()
+
+    play(script)
+
+
+def test_a_follower_reads_pages_and_no_consumer(play: Play) -> None:
+    async def script(ports: Ports) -> None:
+        inbox = Inbox(ports, None, SUBJECT)
+        names = [f"{n}," for n in range(600)]
+        await store(ports.bus, *map(content, names))
+        assert await take(inbox, 600) == "".join(names)
+
+    world = play(script)
+    assert world.effects["script", "bus read"] == 3
+    assert world.effects["script", "next"] == world.effects["script", "ack"] == 0
+
+
+def test_a_follower_rests_longer_each_time_that_it_finds_nothing(play: Play) -> None:
+    async def script(ports: Ports) -> None:
+        inbox = Inbox(ports, None, SUBJECT)
+        await store(ports.bus, content("a"))
+        assert await take(inbox, 1) == "a"
+        for _ in range(20):
+            assert not await inbox.look(2.0)
+
+    # 0.05 + 0.1 + 0.2 + 0.4 and 16 times the longest rest
+    assert play(script).now == pytest.approx(0.75 + 16 * 0.5)
+
+
+def test_a_follower_soon_sees_what_comes_after_a_rest(play: Play) -> None:
+    async def script(ports: Ports) -> None:
+        inbox = Inbox(ports, None, SUBJECT)
+        await store(ports.bus, content("a"))
+        assert await take(inbox, 1) == "a"
+        assert not await inbox.look(2.0)
+        await store(ports.bus, content("b"))
+        assert await take(inbox, 1) == "b"
+        assert not await inbox.look(2.0)
+
+    assert play(script).now == pytest.approx(0.05 + 0.1 + 0.05)

@@ -20,6 +20,7 @@ from stratvector.runtime.readers import (
     OutOfStep,
     account_lane,
     orders_reader,
+    progress_reader,
     signals_reader,
 )
 from stratvector.runtime.simulation.world import World
@@ -136,8 +137,8 @@ def test_a_decision_is_never_taken_for_that_of_another_close(play: Play) -> None
 def test_whoever_follows_a_lane_takes_whatever_comes_next(play: Play) -> None:
     async def script(ports: Ports) -> None:
         await store(ports, account_lane("orders", PORTFOLIO), decision(1), decision(5))
-        reader = orders_reader(ports, "market_data-fast", PORTFOLIO)
-        assert [(await reader.next()).noun.close_time for _ in range(2)] == [1, 5]
+        reader = progress_reader(ports, "market_data-fast", PORTFOLIO)
+        assert [(await reader.next()).noun for _ in range(2)] == [1, 5]
 
     play(script)
 

@@ -37,7 +37,7 @@ def writer(ports: Ports) -> Tasks:
         for number in range(len(written), COUNT):
             await lane.publish(identity(BARS, number), b"%d" % number)
 
-    return Tasks([work()], [lane.keep()])
+    return Tasks([work()], [lane])
 
 
 def relay(ports: Ports) -> Tasks:
@@ -53,7 +53,7 @@ def relay(ports: Ports) -> Tasks:
             if number >= done:
                 await lane.publish(identity(SIGNALS, number), b"%d" % value**2)
 
-    return Tasks([work()], [lane.keep()])
+    return Tasks([work()], [lane])
 
 
 def reader(ports: Ports) -> Tasks:

@@ -50,7 +50,7 @@ def test_time_passes_when_everybody_waits_for_it() -> None:
 def test_keepers_end_with_the_main_tasks() -> None:
     def service(ports: Ports) -> Tasks:
         lane = Lane(ports, SUBJECT)
-        return Tasks([lane.acquire()], [lane.keep()])
+        return Tasks([lane.acquire()], [lane])
 
     world = World()
     world.add("one", service)
@@ -143,7 +143,8 @@ def test_a_request_outlives_its_process() -> None:
         counts.append(len(await ports.bus.read(SUBJECT, 0)))
 
     def service(ports: Ports) -> Tasks:
-        return Tasks([works(ports)], [publishes(ports)] if ports.instance == "risk-1" else [])
+        work = [works(ports)]
+        return Tasks([*work, publishes(ports)] if ports.instance == "risk-1" else work)
 
     slow = FaultPlan("risk", "publish BARS", 1, Fate(out_seconds=1.0))
     world = World(plans=[slow, CrashPlan("risk", "sleep", 1)])

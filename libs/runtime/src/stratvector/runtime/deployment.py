@@ -5,17 +5,46 @@ services (the local platform, the simulation) finds them there, so that no libra
 service.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Protocol
 
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.ports import Broker, LedgerStore, Ports
-from stratvector.trading.flow import SERVICES
-from stratvector.trading.session import Session
+from stratvector.trading.bars import ClosedBars
+from stratvector.trading.flow import BARS_AHEAD_MAX, SERVICES
+from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.schedule import Schedule
+
+if TYPE_CHECKING:
+    from stratvector.trading.strategy import Strategy
 
 GROUP = "stratvector.services"
 BrokerFactory = Callable[[Ports], Broker]
+
+
+class SessionParts(Protocol):
+    """What services ask of a session: a `Session` in memory, or a `RecordedSession` on disk.
+
+    Only strategy asks for strategies and only market_data for bars, so that no other process loads
+    them.
+    """
+
+    @property
+    def portfolio(self) -> Portfolio: ...
+
+    @property
+    def start(self) -> int: ...
+
+    @property
+    def schedule(self) -> Schedule: ...
+
+    @property
+    def strategies(self) -> Mapping[str, "Strategy"]: ...
+
+    def sections(self, universe: str, after: int) -> Iterator[ClosedBars]:
+        """A universe's cross-sections later than a close, warm-up included, in order."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +52,13 @@ class Deployment:
     """One session on one set of ports.
 
     broker : makes execution's broker; None is the simulated one. ledger_store : where the ledger
-    writes.
+    writes. bars_ahead_max : closes that bars may run ahead of decisions.
     """
 
-    session: Session
+    session: SessionParts
     ledger_store: LedgerStore
     broker: BrokerFactory | None = None
+    bars_ahead_max: int = BARS_AHEAD_MAX
 
 
 Build = Callable[[Deployment, Ports], Tasks]

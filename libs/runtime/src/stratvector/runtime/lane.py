@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import NoReturn
 
 from stratvector.contracts.codecs import Owner, encode_owner
+from stratvector.runtime.at_hand import AT_HAND
 from stratvector.runtime.epochs import EpochFilter
 from stratvector.runtime.lease import Lease, holder
 from stratvector.runtime.ports import (
@@ -29,25 +30,27 @@ from stratvector.runtime.ports import (
 from stratvector.trading.flow import stream_of
 from stratvector.trading.identity import message_id
 
+REST_SECONDS = 0.1  # between two attempts to store a message, as a refusal may come at once
+
 
 class Lane:
     """One instance's writing end of a subject, used by one coroutine; `keep` runs beside it.
 
     subject : the lane. epoch : of this owner, 0 before `acquire`. sequence : the lane's last one as
     this owner knows it. lost : True for ever once ownership is known to be gone. lease_seconds :
-    see `Lease`.
+    see `Lease`, None for the ports'.
     """
 
-    def __init__(self, ports: Ports, subject: str, lease_seconds: float = 10.0) -> None:
+    def __init__(self, ports: Ports, subject: str, lease_seconds: float | None = None) -> None:
         self.subject = subject
         self.epoch = 0
         self.sequence = 0
         self.lost = False
         self._bus = ports.bus
+        self._clock = ports.clock
         self._instance = ports.instance
-        self._lease = Lease(ports, subject, lease_seconds)
+        self._lease = Lease(ports, subject, lease_seconds or ports.lease_seconds)
         self._mark_sequence = 0
-        self._released = False
 
     async def acquire(self) -> None:
         """Wait as a standby until the lane is free, then own it: swap the lease, store the mark."""
@@ -74,37 +77,40 @@ class Lane:
                     return
                 position = stored.sequence
                 if epochs.admits(stored.message):
+                    AT_HAND.set(stored)
                     yield stored
 
-    async def publish(self, id: str, payload: bytes) -> Stored:
+    async def publish(self, id: str, payload: bytes, event_time: int = 0) -> Stored:
         """Store a message exactly once, however often the request or its answer is lost.
 
-        id : deterministic, from `identity.message_id`. Raises LostOwnership; then this process must
-        exit, and the message may or may not be in the log: the next owner's `history` tells.
+        id : deterministic, from `identity.message_id`. event_time : the close that the message is
+        about, ns UTC, for its trace. Raises LostOwnership; then this process must exit, and the
+        message may or may not be in the log: the next owner's `history` tells.
         """
-        message = Message(self.subject, id, payload, self.epoch)
+        message = Message(self.subject, id, payload, self.epoch, event_time=event_time)
         stored = None
         while stored is None:
-            self.check_ownership()
+            await self._renew_if_stale()
             stored = await self._attempt(message)
         self.sequence = stored.sequence
         # What the caller does next in the world outside must not happen after a long sleep.
         self.check_ownership()
         return stored
 
-    def release(self) -> None:
-        """Nothing more will be published: let the lease run out, so that a standby may take over.
+    async def hand_over(self) -> None:
+        """Give the lane up before a clean stop, so that a standby need not wait for the lease.
 
-        A service with several lanes may own some while its standby owns the others; each can end
-        only when the finished lanes become free.
+        After it nothing more can be published; an answer that gets lost only costs that wait.
         """
-        self._released = True
+        self.lost = True
+        if self.epoch:
+            await self._lease.give_up(self.epoch)
 
     async def keep(self) -> None:
-        """Renew the lease until `release`, a third of it at a time. Raises LostOwnership."""
-        while not self._released:
+        """Renew the lease for ever, three times in its duration. Raises LostOwnership."""
+        while True:
             await self._lease.rest()
-            if self.epoch and not self._released:
+            if self.epoch and not self.lost:
                 try:
                     await self._lease.renew()
                 except LostOwnership as error:
@@ -114,6 +120,19 @@ class Lane:
         """Raise LostOwnership unless the lease was renewed lately; ask it before acting outside."""
         if self.lost or not self._lease.is_fresh():
             self._lose("the lease is lost or was not renewed in time")
+
+    async def _renew_if_stale(self) -> None:
+        """Ask before giving up: a lease that nobody took is still this owner's.
+
+        Work that held the event loop for a lease, or a bus that was away for so long, would
+        otherwise end every owner, and the same work would end its heir. Raises LostOwnership.
+        """
+        if not self.lost and not self._lease.is_fresh():
+            try:
+                await self._lease.renew()
+            except LostOwnership as error:
+                self._lose(str(error))
+        self.check_ownership()
 
     async def _attempt(self, message: Message) -> Stored | None:
         """One publish; None when certainly nothing was stored, so that it may be tried again."""
@@ -131,6 +150,7 @@ class Lane:
         if last is not None and last.message == message:
             return last
         if unknown and _sequence_of(last) == self.sequence:
+            await self._clock.sleep(REST_SECONDS)
             return None
         return self._lose(f"the last message is {_describe(last)}, not {message.id}")
 
@@ -156,6 +176,7 @@ class Lane:
                 return False
             if not await self._lease.is_mine():
                 return False
+            await self._clock.sleep(REST_SECONDS)
 
     def _mark(self, epoch: int) -> Message:
         stream = stream_of(self.subject)

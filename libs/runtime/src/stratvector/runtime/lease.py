@@ -8,6 +8,7 @@ keeps an owner that slept from acting outside.
 from stratvector.runtime.ports import Entry, LostOwnership, Ports, WrongRevision
 
 RENEWALS_PER_LEASE = 3
+NOBODY = "-"
 
 
 class Lease:
@@ -27,12 +28,12 @@ class Lease:
         self._renewed_at = 0.0
 
     async def wait_until_free(self) -> Entry | None:
-        """Stand by until the entry is absent, this instance's own, or unchanged for a lease."""
+        """Stand by until the entry is absent, nobody's, this instance's, or a lease old."""
         revision, since = -1, 0.0
         while True:
             asked_at = self._clock.monotonic_seconds()
             entry = await self._key_value.get(self.key)
-            if entry is None or holder(entry)[0] == self._instance:
+            if entry is None or holder(entry)[0] in (self._instance, NOBODY):
                 return entry
             if entry.revision != revision:
                 # The owner counts from before its write left, we from after we saw it: it gives up
@@ -74,6 +75,18 @@ class Lease:
                     raise LostOwnership(f"{self.key} has another owner") from None
             else:
                 self._renewed_at = begun_at
+                return
+
+    async def give_up(self, epoch: int) -> None:
+        """Leave the entry to nobody, unless it is another's already."""
+        while True:
+            try:
+                await self._key_value.put(self.key, f"{NOBODY} {epoch}".encode(), self._revision)
+            except WrongRevision:
+                # A renewal that was under way when its keeper was stopped moved the revision.
+                if not await self.is_mine():
+                    return
+            else:
                 return
 
     async def rest(self) -> None:

@@ -5,11 +5,14 @@ RuntimePortError
 ├── PublishUnknown     no answer: the message may or may not be stored; never treated as failed
 ├── WrongRevision      a compare-and-swap in the key-value store lost
 ├── BrokerUnknown      no answer from the broker: the order may or may not be there
+├── LedgerConflict     the ledger holds another entry of a close: its record is of another log
+├── NoAnswer           the Monte Carlo service gave no figure; the sentence says why
+├── ForeignMessage     the log holds a message that no owner of its lane can have written
 └── LostOwnership      this instance does not own its lane, or no longer: exit, never retry
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -17,6 +20,9 @@ from stratvector.trading.bars import ClosedBars
 from stratvector.trading.fills import FillEvent
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.orders import ApprovedOrder
+from stratvector.trading.timestamps import utc_text
+
+LEASE_SECONDS = 10.0
 
 
 class RuntimePortError(Exception):
@@ -43,6 +49,36 @@ class BrokerUnknown(RuntimePortError):
     """The broker did not answer; the order may have reached it."""
 
 
+class LedgerConflict(RuntimePortError):
+    """The ledger holds another entry of a committed close, or none of one before its newest."""
+
+    def __init__(self, portfolio: str, close_time: int) -> None:
+        super().__init__(
+            f"the ledger's record of {portfolio} at {utc_text(close_time)} is not what the log "
+            "says: it was written from another log, or by another version; give it a new database"
+        )
+        self.portfolio, self.close_time = portfolio, close_time
+
+
+class ForeignMessage(RuntimePortError):
+    """A stored message without the marks that every owner of a lane writes; nobody may skip it."""
+
+    def __init__(self, subject: str, sequence: int, why: str) -> None:
+        super().__init__(f"it was not written by an owner of the lane: {why}")
+        self.subject, self.sequence, self.why = subject, sequence, why
+
+
+class NoAnswer(RuntimePortError):
+    """The Monte Carlo service gave no figure; the sentence says why.
+
+    may_heal : it was away or cut the run, so that the same question may be answered later.
+    """
+
+    def __init__(self, sentence: str, may_heal: bool = False) -> None:
+        super().__init__(sentence)
+        self.may_heal = may_heal
+
+
 class LostOwnership(RuntimePortError):
     """Another instance owns the lane; this one must exit."""
 
@@ -56,13 +92,19 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Message:
-    """What is published: payload bytes under a deterministic id, in the name of an epoch."""
+    """What is published: payload bytes under a deterministic id, in the name of an epoch.
+
+    event_time : the close that it is about, ns UTC, for its trace, told where it is published.
+    trace_id : of that close, as a reader finds it; empty when nobody told.
+    """
 
     subject: str
     id: str
     payload: bytes
     epoch: int
     kind: Kind = Kind.CONTENT
+    event_time: int = field(default=0, compare=False)
+    trace_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -70,12 +112,14 @@ class Stored:
     """A message as the log holds it.
 
     sequence : its place in the stream. previous : the sequence of the message before it on its
-    subject (0 = none), that the publisher expected; so a reader sees every gap.
+    subject (0 = none), that the publisher expected; so a reader sees every gap. stored_at : when
+    the server stored it, ns UTC by its clock, 0 where nobody told; for metrics, never for results.
     """
 
     message: Message
     sequence: int
     previous: int
+    stored_at: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -157,36 +201,73 @@ class Acknowledgement:
 class Broker(Protocol):
     """A venue, or the simulated broker. Only execution holds one."""
 
+    @property
+    def is_external(self) -> bool:
+        """Whether it holds orders outside the log: then each claim and outcome is stored at once,
+        as nobody could tell them again.
+        """
+
     async def send(self, order: ApprovedOrder, epoch: int) -> Acknowledgement:
         """Hand over an order under its id. Raises BrokerUnknown when no answer came."""
 
     async def find(self, order: ApprovedOrder) -> Acknowledgement | None:
-        """What the broker knows of this order id; None when it was never accepted."""
+        """What the broker knows of this order id; None when it was never accepted.
+
+        Raises BrokerUnknown.
+        """
 
     async def cancel(self, order_id: str) -> bool:
-        """True when the order is cancelled now, False when it is not working."""
+        """True when the order is cancelled, also when it was before; False when it ended otherwise
+        or was never there. Raises BrokerUnknown.
+        """
 
     async def events_until(
         self, close_time: int, bars: Sequence[ClosedBars]
     ) -> Sequence[FillEvent]:
-        """Executions and terminal events up to a close; asked again, the same events."""
+        """Executions and terminal events up to a close; asked again, the same events.
+
+        Raises BrokerUnknown.
+        """
 
 
 class LedgerStore(Protocol):
     """Where the ledger keeps its entries; only the ledger service holds one."""
 
     async def last_close(self, portfolio: str) -> int | None:
-        """The newest committed close of a portfolio, or None."""
+        """The newest close of a portfolio that survives every crash from here on, or None."""
 
     async def commit(self, entry: LedgerEntry) -> None:
-        """Write one close atomically; writing the same close again changes nothing."""
+        """Take one close, which is kept whole or not at all, and never without those before it.
+
+        It may be durable a little later: the log is the source of truth, and who recovers asks
+        `last_close`. The same close again changes nothing. Raises LedgerConflict for another entry
+        of a close that is there.
+        """
+
+
+class Spans(Protocol):
+    """Who is told how the work of a close goes on, for its trace; never a source of results."""
+
+    def taken(self, stored: Stored) -> None:
+        """The calling coroutine took a message and works on it from here on."""
+
+    def open(self, name: str, close_time: int) -> Callable[[], None]:
+        """A span of a close (ns UTC) that began when the calling coroutine took its last message;
+        what is answered ends it, on any thread.
+        """
 
 
 @dataclass(frozen=True)
 class Ports:
-    """What a service instance gets to stand on. instance : unique for each start of a process."""
+    """What a service instance gets to stand on.
+
+    instance : unique for each start of a process. lease_seconds : how long a lane stays with an
+    owner that is not heard of. spans : None where nobody traces, which costs nothing.
+    """
 
     bus: Bus
     key_value: KeyValue
     clock: Clock
     instance: str
+    lease_seconds: float = LEASE_SECONDS
+    spans: Spans | None = None

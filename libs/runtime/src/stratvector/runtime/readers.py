@@ -14,15 +14,18 @@ from typing import Generic, Protocol, TypeVar
 
 from stratvector.contracts.codecs import (
     decode_closed_bars,
+    decode_decided_close,
     decode_decision,
     decode_fills_report,
     decode_signals,
 )
+from stratvector.runtime.at_hand import AT_HAND
 from stratvector.runtime.inbox import Inbox
-from stratvector.runtime.ports import Ports
+from stratvector.runtime.ports import Ports, Stored
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.fills import FillsReport
 from stratvector.trading.flow import subject
+from stratvector.trading.logged import Logged
 from stratvector.trading.orders import Decision
 from stratvector.trading.portfolio import Portfolio, Universe
 from stratvector.trading.signals import Signals
@@ -65,21 +68,30 @@ class OtherSymbols(UnfitMessage):
 
 
 @dataclass(frozen=True)
-class Received(Generic[Noun]):
-    """A decoded message with its id and its place in the log."""
+class Received(Logged[Noun]):
+    """A noun with the message that it came in."""
 
-    noun: Noun
-    id: str
-    sequence: int
+    stored: Stored
+
+    def take_up(self) -> None:
+        """Work on this message from here on: what can't be processed is it, and not the one that
+        was read last.
+        """
+        AT_HAND.set(self.stored)
 
 
 class Reader(Generic[Noun]):
-    """An inbox that decodes."""
+    """An inbox that decodes. follows : reads the lane's log page by page, without a durable."""
 
     def __init__(
-        self, ports: Ports, service: str, lane: str, decode: Callable[[bytes], Noun]
+        self,
+        ports: Ports,
+        service: str,
+        lane: str,
+        decode: Callable[[bytes], Noun],
+        follows: bool = False,
     ) -> None:
-        durable = f"{service}-{lane}".replace(".", "-")
+        durable = None if follows else f"{service}-{lane}".replace(".", "-")
         self.lane = lane
         self._inbox = Inbox(ports, durable, lane)
         self._decode = decode
@@ -87,7 +99,16 @@ class Reader(Generic[Noun]):
     async def next(self) -> Received[Noun]:
         """The next message of the lane."""
         stored = await self._inbox.next()
-        return Received(self._decode(stored.message.payload), stored.message.id, stored.sequence)
+        message = stored.message
+        return Received(self._decode(message.payload), message.id, stored.sequence, stored)
+
+    async def look(self, patience_seconds: float) -> bool:
+        """Whether the next message is at hand, or comes in time."""
+        return await self._inbox.look(patience_seconds)
+
+    def at_hand(self) -> bool:
+        """Whether the next message is here without asking the bus."""
+        return self._inbox.at_hand()
 
 
 class CloseReader(Reader[NounOfOneClose]):
@@ -104,9 +125,11 @@ class CloseReader(Reader[NounOfOneClose]):
 class UniverseReader(Reader[ClosedBars]):
     """One universe's `bars` lane. Who reads it takes columns by place, so symbols are checked."""
 
-    def __init__(self, ports: Ports, service: str, universe: Universe) -> None:
+    def __init__(
+        self, ports: Ports, service: str, universe: Universe, follows: bool = False
+    ) -> None:
         lane = subject("bars", universe=universe.name, timeframe=universe.timeframe)
-        super().__init__(ports, service, lane, decode_closed_bars)
+        super().__init__(ports, service, lane, decode_closed_bars, follows)
         self._symbols = universe.symbols
 
     async def next(self) -> Received[ClosedBars]:
@@ -131,32 +154,56 @@ class BarsReader:
     durable consumers of their own.
     """
 
-    def __init__(self, ports: Ports, service: str, portfolio: Portfolio) -> None:
+    def __init__(
+        self, ports: Ports, service: str, portfolio: Portfolio, follows: bool = False
+    ) -> None:
         reader = f"{service}-{portfolio.name}"
-        self._readers = {u.name: UniverseReader(ports, reader, u) for u in portfolio.universes}
+        self._readers = {
+            universe.name: UniverseReader(ports, reader, universe, follows)
+            for universe in portfolio.universes
+        }
 
     async def at(self, close_time: int, universes: Sequence[str]) -> list[Received[ClosedBars]]:
         """The cross-sections of the universes that close at a time, in the given order."""
         return [await self._readers[universe].at(close_time) for universe in universes]
 
+    async def look(self, universes: Sequence[str], patience_seconds: float) -> bool:
+        """Whether the next cross-section of each universe is at hand, or comes in time."""
+        for universe in universes:
+            if not await self._readers[universe].look(patience_seconds):
+                return False
+        return True
 
-def signals_reader(ports: Ports, service: str, portfolio: str, model: str) -> CloseReader[Signals]:
+
+def signals_reader(
+    ports: Ports, service: str, portfolio: str, model: str, follows: bool = False
+) -> CloseReader[Signals]:
     """One model's `signals` lane."""
-    return CloseReader(
-        ports, service, subject("signals", portfolio=portfolio, model=model), decode_signals
-    )
+    lane = subject("signals", portfolio=portfolio, model=model)
+    return CloseReader(ports, service, lane, decode_signals, follows)
 
 
-def orders_reader(ports: Ports, service: str, portfolio: Portfolio) -> CloseReader[Decision]:
+def orders_reader(
+    ports: Ports, service: str, portfolio: Portfolio, follows: bool = False
+) -> CloseReader[Decision]:
     """The portfolio's `orders` lane."""
-    return CloseReader(ports, service, account_lane("orders", portfolio), decode_decision)
+    lane = account_lane("orders", portfolio)
+    return CloseReader(ports, service, lane, decode_decision, follows)
+
+
+def progress_reader(ports: Ports, service: str, portfolio: Portfolio) -> Reader[int]:
+    """The portfolio's `orders` lane, of which only the close times are wanted."""
+    return Reader(ports, service, account_lane("orders", portfolio), decode_decided_close)
 
 
 class FillsReader:
     """The portfolio's `fills` lane, read up to each close."""
 
-    def __init__(self, ports: Ports, service: str, portfolio: Portfolio) -> None:
-        self._reader = Reader(ports, service, account_lane("fills", portfolio), decode_fills_report)
+    def __init__(
+        self, ports: Ports, service: str, portfolio: Portfolio, follows: bool = False
+    ) -> None:
+        lane = account_lane("fills", portfolio)
+        self._reader = Reader(ports, service, lane, decode_fills_report, follows)
 
     async def until(self, close_time: int) -> list[Received[FillsReport]]:
         """Every report up to the one that closes `close_time`. Raises OutOfStep."""

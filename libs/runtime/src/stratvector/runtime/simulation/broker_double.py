@@ -42,6 +42,8 @@ class BrokerDouble:
     was taken. fills : all executions.
     """
 
+    is_external = True
+
     def __init__(
         self,
         price: Price,

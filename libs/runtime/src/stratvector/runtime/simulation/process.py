@@ -33,7 +33,7 @@ class Process:
         self.alive = True
         self.paused_until = 0.0
         self.main = [Task(self, coroutine) for coroutine in tasks.main]
-        self.background = [Task(self, coroutine) for coroutine in tasks.background]
+        self.background = [Task(self, coroutine) for coroutine in tasks.keepers()]
         self.unfinished = len(self.main)
 
     @property

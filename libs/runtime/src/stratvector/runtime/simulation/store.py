@@ -2,8 +2,9 @@
 
 from functools import partial
 
+from stratvector.runtime.ports import LedgerConflict
 from stratvector.runtime.simulation.effect import Call, Channel
-from stratvector.trading.ledger import LedgerEntry
+from stratvector.trading.ledger import LedgerEntry, same_entry
 
 
 class MemoryLedgerStore:
@@ -21,7 +22,7 @@ class MemoryLedgerStore:
         return await Call("store read", "last close", Channel.LOCAL, perform)
 
     async def commit(self, entry: LedgerEntry) -> None:
-        """Write one close; the same close again changes nothing."""
+        """Write one close; the same close again changes nothing. Raises LedgerConflict."""
         kept = next(iter(self.entries.values()), entry).portfolio
         if kept != entry.portfolio:
             raise ValueError(f"this store keeps {kept}, not {entry.portfolio}")
@@ -33,4 +34,5 @@ class MemoryLedgerStore:
         return max(own, default=None)
 
     def _write(self, entry: LedgerEntry) -> None:
-        self.entries.setdefault(entry.close_time, entry)
+        if not same_entry(self.entries.setdefault(entry.close_time, entry), entry):
+            raise LedgerConflict(entry.portfolio, entry.close_time)

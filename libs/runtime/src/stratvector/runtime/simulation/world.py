@@ -6,7 +6,7 @@ SimulationError
 """
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
@@ -76,7 +76,8 @@ class World:
         self.losses: Counter[str] = Counter()
         self._processes: dict[str, Process] = {}
         self._awaited: set[str] = set()
-        self._finished: set[str] = set()
+        self._parts: dict[str, int] = {}
+        self._finished: defaultdict[str, set[int]] = defaultdict(set)
         self._last_lost: dict[str, str] = {}
 
     @property
@@ -106,11 +107,12 @@ class World:
         self.scheduler.at(delay_seconds, action)
 
     def run(self, until: Sequence[str]) -> None:
-        """Run until an instance of each named service has finished its main tasks, then end all.
+        """Run until each main task of each named service is finished, by whichever instance; then
+        end all.
 
         Raises ProcessFailed or Stalled.
         """
-        self._awaited = set(until) - self._finished
+        self._awaited = {service for service in until if not self._is_finished(service)}
         turn = self.scheduler.turn
         try:
             while self._awaited:
@@ -134,11 +136,13 @@ class World:
         process = task.process
         if task not in process.main:
             return
+        service = process.seat.service
+        self._finished[service].add(process.main.index(task))
+        if self._is_finished(service):
+            self._awaited.discard(service)
         process.unfinished -= 1
         if process.unfinished == 0:
             process.end()
-            self._finished.add(process.seat.service)
-            self._awaited.discard(process.seat.service)
 
     def on_lost(self, process: Process, error: LostOwnership) -> None:
         """A process gave up its lane: it ends, and a new one starts."""
@@ -167,6 +171,9 @@ class World:
         ]
         return Stalled(why, waits, [f"{k}: {v}" for k, v in list(self._last_lost.items())[-3:]])
 
+    def _is_finished(self, service: str) -> bool:
+        return len(self._finished[service]) == self._parts.get(service, -1)
+
     def _start(self, seat: Seat) -> None:
         seat.number += 1
         instance = f"{seat.name}-{seat.number}"
@@ -175,6 +182,7 @@ class World:
         tasks = seat.factory(Ports(self.bus, self.key_value, clock, instance))
         process = Process(seat, instance, clock, tasks)
         self._processes[seat.name] = process
+        self._parts[seat.service] = len(process.main)
         for task in process.tasks:
             self.scheduler.start(task)
 

@@ -1,0 +1,144 @@
+"""accounts: who may do what on the bus, as text of nats-server's configuration; pure.
+
+    FLOW          owns all streams; its one user, the provisioner, makes them
+    <service>     one account per service, which imports what the flow gives it and nothing else
+    monte_carlo   shards of its runs, among its own processes; nothing of the flow
+    operator      reads all logs, writes none; for the command line
+    SYS           the server's own; it has no user
+
+Permissions inside one account would not be enough: a user of it can have the server's answers
+delivered into any subject of the account, by naming that subject as the reply. Between accounts an
+answer only ever goes back to the account that asked.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from stratvector.runtime.jetstream.server_config import quoted
+from stratvector.runtime.jetstream.topology import (
+    OWNERS,
+    QUARANTINE,
+    Durable,
+    buckets,
+    durables,
+    streams,
+)
+from stratvector.trading.flow import COMPANIONS, SERVICES, produced_by, read_by
+from stratvector.trading.portfolio import Portfolio
+
+PROVISIONER = "provisioner"
+OPERATOR = "operator"
+MONTE_CARLO = "monte_carlo"
+SHARDS = "montecarlo.shards"
+ON_FLOW = (*SERVICES, *(one for one in COMPANIONS if read_by(one)))
+USERS = (PROVISIONER, *ON_FLOW, MONTE_CARLO, OPERATOR)
+INBOXES = "_INBOX.>"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A subject on which a user may ask FLOW. streamed : several answers may come."""
+
+    user: str
+    subject: str
+    streamed: bool = False
+
+
+def grants(portfolio: Portfolio) -> tuple[Grant, ...]:
+    """Everything that services and operator may do; whatever is not here is denied."""
+    readers = durables(portfolio)
+    of_services = (one for service in ON_FLOW for one in _of_service(service, readers))
+    return (*of_services, *_of_operator())
+
+
+def accounts_config(portfolio: Portfolio, public_keys: Mapping[str, str]) -> str:
+    """The part of the configuration that names accounts, users, exports and imports.
+
+    public_keys : the nkey of each of `USERS`. Raises KeyError when one is missing.
+    """
+    granted = grants(portfolio)
+    accounts = [_flow_account(granted, public_keys[PROVISIONER])]
+    for user in (*ON_FLOW, OPERATOR):
+        subjects = [one.subject for one in granted if one.user == user]
+        accounts.append(_user_account(user, subjects, public_keys[user]))
+    accounts.append(_shards_account(public_keys[MONTE_CARLO]))
+    return "\n".join(["accounts {", *accounts, "  SYS {}", "}", "system_account: SYS", ""])
+
+
+def _of_service(service: str, readers: tuple[Durable, ...]) -> Iterator[Grant]:
+    produced = produced_by(service)
+    for one in produced:
+        yield Grant(service, f"{one.noun}.>")
+        yield from _bucket(service, OWNERS, f"owner.{one.noun}")
+    for one in (*produced, *read_by(service)):
+        yield from _log(service, one.stream, f"{one.noun}.>")
+    for durable in readers:
+        if durable.service == service:
+            place = f"{durable.stream}.{durable.name}"
+            yield Grant(service, f"$JS.API.CONSUMER.MSG.NEXT.{place}", streamed=True)
+            yield Grant(service, f"$JS.ACK.{place}.>")
+    yield from _bucket(service, QUARANTINE, service)
+
+
+def _of_operator() -> Iterator[Grant]:
+    for stream in (*streams(), *buckets()):
+        yield from _log(OPERATOR, stream.name, stream.subjects)
+
+
+def _log(user: str, stream: str, subjects: str) -> Iterator[Grant]:
+    """Reading a whole stream: page by page, and the last message of a subject."""
+    yield Grant(user, f"$JS.API.DIRECT.GET.{stream}", streamed=True)
+    yield Grant(user, f"$JS.API.DIRECT.GET.{stream}.{subjects}")
+
+
+def _bucket(user: str, bucket: str, prefix: str) -> Iterator[Grant]:
+    """Writing and reading the keys of a bucket below a prefix."""
+    keys = f"$KV.{bucket}.{prefix}.>"
+    yield Grant(user, keys)
+    yield Grant(user, f"$JS.API.DIRECT.GET.KV_{bucket}.{keys}")
+
+
+def _flow_account(granted: tuple[Grant, ...], public_key: str) -> str:
+    allowed: dict[Grant, list[str]] = {}
+    for one in granted:
+        allowed.setdefault(Grant("", one.subject, one.streamed), []).append(one.user)
+    exports = []
+    for one, users in allowed.items():
+        response = ', response_type: "Stream"' if one.streamed else ""
+        names = ", ".join(quoted(user) for user in users)
+        exports.append(f"{{service: {quoted(one.subject)}{response}, accounts: [{names}]}}")
+    return _account(
+        "FLOW",
+        "jetstream: enabled",
+        f"users: [{{nkey: {quoted(public_key)}}}]",
+        _listed("exports", exports),
+    )
+
+
+def _user_account(user: str, subjects: list[str], public_key: str) -> str:
+    """The permissions repeat the imports: an attempt at anything else is refused and logged."""
+    imports = [f'{{service: {{account: "FLOW", subject: {quoted(one)}}}}}' for one in subjects]
+    allowed = ", ".join(quoted(one) for one in subjects)
+    permissions = f"publish: {{allow: [{allowed}]}}, subscribe: {{allow: [{quoted(INBOXES)}]}}"
+    return _account(
+        user,
+        f"users: [{{nkey: {quoted(public_key)}, permissions: {{{permissions}}}}}]",
+        _listed("imports", imports),
+    )
+
+
+def _shards_account(public_key: str) -> str:
+    """Whoever runs a scenario asks for its shards, and all processes answer."""
+    inside = f"[{quoted(SHARDS)}, {quoted(INBOXES)}]"
+    permissions = f"publish: {{allow: {inside}}}, subscribe: {{allow: {inside}}}"
+    return _account(
+        MONTE_CARLO, f"users: [{{nkey: {quoted(public_key)}, permissions: {{{permissions}}}}}]"
+    )
+
+
+def _account(name: str, *parts: str) -> str:
+    return "\n".join([f"  {quoted(name)} {{", *(f"    {part}" for part in parts), "  }"])
+
+
+def _listed(name: str, items: list[str]) -> str:
+    return "\n".join([f"{name}: [", *(f"      {item}" for item in items), "    ]"])

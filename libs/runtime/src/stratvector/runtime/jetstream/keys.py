@@ -1,0 +1,76 @@
+"""keys: one nkey seed per user of the bus, in files that only their owner may read."""
+
+import os
+from pathlib import Path
+
+import nkeys  # type: ignore[import-untyped]
+
+SUFFIX = ".seed"
+
+
+class BadSeedFile(RuntimeError):
+    """A seed file is missing, unreadable or holds no seed of a user."""
+
+    def __init__(self, file: Path, why: str) -> None:
+        super().__init__(f"seed file {file} {why}")
+        self.file = file
+
+
+class KeyFolder:
+    """The seeds of all users; whoever runs one service gets one file of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def seed_file(self, user: str) -> Path:
+        """Where a user's seed is."""
+        return self._folder / f"{user}{SUFFIX}"
+
+    def ensure(self, user: str) -> str:
+        """The user's public key; the seed is made when there is none yet. Raises BadSeedFile."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.chmod(0o700)
+        file = self.seed_file(user)
+        if not file.exists():
+            _write_new(file, nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_USER))
+        return public_key(file)
+
+
+def public_key(file: Path) -> str:
+    """The public key of a seed file. Raises BadSeedFile."""
+    pair = nkeys.from_seed(bytearray(read_seed(file).encode()))
+    try:
+        key: str = pair.public_key.decode()
+    finally:
+        pair.wipe()
+    return key
+
+
+def read_seed(file: Path) -> str:
+    """The seed in a file. Raises BadSeedFile, which never shows it."""
+    try:
+        text = file.read_bytes().strip()
+    except OSError as error:
+        raise BadSeedFile(file, f"can't be read: {error.strerror}") from error
+    try:
+        pair = nkeys.from_seed(bytearray(text))
+        is_user = pair.public_key.startswith(b"U")
+        pair.wipe()
+    # The decoder has no one error for what it can't decode.
+    except Exception:  # noqa: BLE001
+        is_user = False
+    if not is_user:
+        raise BadSeedFile(file, "holds no nkey seed of a user; such a seed begins with SU")
+    return text.decode()
+
+
+def _write_new(file: Path, seed: bytes) -> None:
+    """All or nothing: a crash never leaves half a seed under the file's name."""
+    part = file.with_name(f"{file.name}.part")
+    part.unlink(missing_ok=True)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as opened:
+        opened.write(seed + b"\n")
+        opened.flush()
+        os.fsync(opened.fileno())
+    part.rename(file)

@@ -1,0 +1,156 @@
+"""provisioner: makes the streams, buckets and durables; whoever may do this is no service.
+
+Asked again, it changes nothing; what exists with another configuration is told and left alone. So a
+request that a server's restart swallowed is simply made again.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from stratvector.runtime.jetstream.topology import (
+    REDELIVERY_SECONDS,
+    Durable,
+    Stream,
+    buckets,
+    durables,
+    streams,
+)
+from stratvector.trading.portfolio import Portfolio
+
+SECOND_NS = 1_000_000_000
+DUPLICATE_WINDOW_SECONDS = 20
+UNACKNOWLEDGED_MAX = 1024
+ANSWER_SECONDS = 2.0
+PATIENCE_SECONDS = 30.0
+REST_SECONDS = 0.1
+UNAVAILABLE = 503
+EXISTS_OTHERWISE = (10058, 10148)
+
+
+class ProvisioningError(RuntimeError):
+    """The server refused; says what and why."""
+
+
+class OtherConfiguration(ProvisioningError):
+    """A stream or durable of this name exists and is another; nothing was changed."""
+
+    def __init__(self, what: str, setting: str, wanted: object, found: object) -> None:
+        super().__init__(
+            f"{what} exists with {setting} {found!r} instead of {wanted!r}; "
+            "nothing was changed: use another store, or remove it by hand"
+        )
+        self.what, self.setting, self.wanted, self.found = what, setting, wanted, found
+
+
+async def provision(
+    client: Client, portfolio: Portfolio, redelivery_seconds: int = REDELIVERY_SECONDS
+) -> None:
+    """Make whatever of the portfolio's topology is missing. Raises ProvisioningError."""
+    for stream in (*streams(), *buckets()):
+        await _make_stream(client, stream)
+    for durable in durables(portfolio, redelivery_seconds):
+        await _make_durable(client, durable)
+
+
+def stream_settings(stream: Stream) -> dict[str, Any]:
+    """The configuration of a log: nothing that is acknowledged ever goes.
+
+    No roll-ups: one message with that header would remove what others wrote.
+    """
+    return {
+        "name": stream.name,
+        "subjects": [stream.subjects],
+        "storage": "file",
+        "retention": "limits",
+        "discard": "new",
+        "max_consumers": -1,
+        "max_msgs": -1,
+        "max_bytes": -1,
+        "max_age": 0,
+        "max_msgs_per_subject": 1 if stream.newest_only else -1,
+        "num_replicas": 1,
+        "duplicate_window": DUPLICATE_WINDOW_SECONDS * SECOND_NS,
+        "deny_delete": True,
+        "deny_purge": True,
+        "allow_direct": True,
+        "allow_rollup_hdrs": False,
+    }
+
+
+def durable_settings(durable: Durable) -> dict[str, Any]:
+    """The configuration of a reader's place: pulled, in order, everything from the beginning."""
+    return {
+        "name": durable.name,
+        "durable_name": durable.name,
+        "filter_subject": durable.subject,
+        "deliver_policy": "all",
+        "ack_policy": "all",
+        "ack_wait": durable.redelivery_seconds * SECOND_NS,
+        "max_ack_pending": UNACKNOWLEDGED_MAX,
+        "max_deliver": -1,
+        "replay_policy": "instant",
+    }
+
+
+async def _make_stream(client: Client, stream: Stream) -> None:
+    wanted = stream_settings(stream)
+    error = await _ask(client, f"STREAM.CREATE.{stream.name}", wanted)
+    if error is not None:
+        raise await _explained(
+            client, f"stream {stream.name}", f"STREAM.INFO.{stream.name}", wanted, error
+        )
+
+
+async def _make_durable(client: Client, durable: Durable) -> None:
+    wanted = durable_settings(durable)
+    place = f"{durable.stream}.{durable.name}"
+    request = {"stream_name": durable.stream, "config": wanted, "action": "create"}
+    error = await _ask(client, f"CONSUMER.CREATE.{place}.{durable.subject}", request)
+    if error is not None:
+        what = f"durable {durable.name} of {durable.stream}"
+        raise await _explained(client, what, f"CONSUMER.INFO.{place}", wanted, error)
+
+
+async def _ask(client: Client, call: str, request: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Ask the server's interface; its error, or None."""
+    answer = await _answer(client, call, json.dumps(request).encode())
+    error: dict[str, Any] | None = answer.get("error")
+    return error
+
+
+async def _answer(client: Client, call: str, request: bytes) -> dict[str, Any]:
+    """What the server says once it can; it may be starting again. Raises ProvisioningError."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + PATIENCE_SECONDS
+    while True:
+        try:
+            answer = await client.request(f"$JS.API.{call}", request, ANSWER_SECONDS)
+            told: dict[str, Any] = json.loads(answer.data)
+            if told.get("error", {}).get("code") != UNAVAILABLE:
+                return told
+            why = str(told["error"].get("description", told["error"]))
+        except NatsError as error:
+            why = str(error)
+        if loop.time() >= deadline:
+            raise ProvisioningError(
+                f"the server did not answer {call} within {PATIENCE_SECONDS:g} s: {why}"
+            )
+        await asyncio.sleep(REST_SECONDS)
+
+
+async def _explained(
+    client: Client, what: str, info: str, wanted: Mapping[str, Any], error: Mapping[str, Any]
+) -> ProvisioningError:
+    """The error with the setting that differs, when that is what is wrong."""
+    if error.get("err_code") in EXISTS_OTHERWISE:
+        found = (await _answer(client, info, b"")).get("config", {})
+        for setting, value in wanted.items():
+            # The server leaves out what is false or zero.
+            if found.get(setting, type(value)()) != value:
+                return OtherConfiguration(what, setting, value, found.get(setting))
+    return ProvisioningError(f"the server refused {what}: {error.get('description', error)}")

@@ -1,0 +1,1 @@
+"""What turns a service into a process of its own: settings, logs, ports, life and drain."""

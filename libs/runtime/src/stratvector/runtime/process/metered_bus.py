@@ -1,0 +1,83 @@
+"""metered_bus: a bus that counts what goes through it; only processes stand on one."""
+
+import time
+from collections.abc import Sequence
+
+import structlog
+from prometheus_client import Counter
+
+from stratvector.runtime.ports import Bus, Consumer, Message, Published, PublishUnknown, Stored
+from stratvector.runtime.process.metrics import ProcessMetrics
+
+
+class MeteredBus:
+    """Another bus, counted per subject. It also remembers what it did not store: a server whose
+    disk is full goes on answering reads and renewals, and nobody else would tell.
+    """
+
+    def __init__(self, bus: Bus, metrics: ProcessMetrics) -> None:
+        self._bus, self._metrics = bus, metrics
+        self._published: dict[str, Counter] = {}
+        self._unanswered: dict[str, str] = {}
+        self._log = structlog.get_logger("stratvector.bus")
+
+    async def publish(self, message: Message, expected_sequence: int) -> Published:
+        """The bus's publish; counted when it stored, timed also when it failed."""
+        begun_at = time.perf_counter()
+        subject = message.subject
+        try:
+            answer = await self._bus.publish(message, expected_sequence)
+        except PublishUnknown as error:
+            self._unanswered[subject] = message.id
+            self._metrics.unstored[subject] = str(error)
+            self._log.warning("not stored yet", lane=subject, id=message.id, why=str(error))
+            raise
+        finally:
+            self._metrics.publish_seconds.observe(time.perf_counter() - begun_at)
+        self._answered(subject)
+        counter = self._published.get(message.subject)
+        if counter is None:
+            counter = self._metrics.published.labels(message.subject)
+            self._published[message.subject] = counter
+        counter.inc()
+        return answer
+
+    async def last(self, subject: str) -> Stored | None:
+        """The bus's last; it may be what got no answer."""
+        stored = await self._bus.last(subject)
+        if stored is not None and stored.message.id == self._unanswered.get(subject):
+            self._answered(subject)
+        return stored
+
+    async def read(self, subject: str, after: int, limit: int = 256) -> Sequence[Stored]:
+        """The bus's read, counted by the page."""
+        page = await self._bus.read(subject, after, limit)
+        self._metrics.received.labels(subject).inc(len(page))
+        return page
+
+    def consumer(self, durable: str, subject: str) -> Consumer:
+        """The bus's consumer, counted."""
+        counter = self._metrics.received.labels(subject)
+        return _MeteredConsumer(self._bus.consumer(durable, subject), counter)
+
+    def _answered(self, subject: str) -> None:
+        if self._unanswered.pop(subject, None) is not None:
+            self._metrics.unstored.pop(subject, None)
+
+
+class _MeteredConsumer:
+    """Another consumer, counted."""
+
+    def __init__(self, consumer: Consumer, received: Counter) -> None:
+        self._consumer, self._received = consumer, received
+
+    async def next(self, timeout_seconds: float) -> Stored | None:
+        """The consumer's next."""
+        stored = await self._consumer.next(timeout_seconds)
+        if stored is not None:
+            self._received.inc()
+        return stored
+
+    async def ack(self, sequence: int) -> None:
+        """The consumer's ack."""
+        await self._consumer.ack(sequence)

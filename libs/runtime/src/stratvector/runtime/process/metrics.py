@@ -1,0 +1,69 @@
+"""metrics: what Prometheus scrapes from a service process."""
+
+from collections.abc import Iterator, Sequence
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+)
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from stratvector.runtime.lane import Lane
+
+PUBLISH_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+
+
+class ProcessMetrics:
+    """The instruments of one process on one registry.
+
+    unstored : why, by subject, of publishes that got no answer and are tried again.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self.unstored: dict[str, str] = {}
+        self.published = Counter(
+            "messages_published", "Messages stored on the bus.", ["subject"], registry=registry
+        )
+        self.received = Counter(
+            "messages_received", "Messages taken from the bus.", ["subject"], registry=registry
+        )
+        self.publish_seconds = Histogram(
+            "publish_seconds",
+            "From a publish to the bus's answer.",
+            buckets=PUBLISH_SECONDS,
+            registry=registry,
+        )
+        self.quarantined = Counter(
+            "quarantined_messages", "Messages that can't be processed.", registry=registry
+        )
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        GCCollector(registry=registry)
+
+    def watch(self, lanes: Sequence[Lane], collectors: Sequence[Collector] = ()) -> None:
+        """Tell of these lanes, and of what the service itself collects, at each scrape."""
+        for collector in (_LaneCollector(lanes), *collectors):
+            self.registry.register(collector)
+
+
+class _LaneCollector(Collector):
+    """Reads the lanes when asked; the lanes know nothing of it."""
+
+    def __init__(self, lanes: Sequence[Lane]) -> None:
+        self._lanes = lanes
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Owner and epoch of each lane."""
+        owner = GaugeMetricFamily("lane_owner", "1 while this process owns it.", labels=["lane"])
+        epoch = GaugeMetricFamily("lane_epoch", "Of this process, 0 as standby.", labels=["lane"])
+        for lane in self._lanes:
+            owner.add_metric([lane.subject], float(lane.epoch > 0 and not lane.lost))
+            epoch.add_metric([lane.subject], lane.epoch)
+        yield owner
+        yield epoch

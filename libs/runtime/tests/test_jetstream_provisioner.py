@@ -1,0 +1,223 @@
+"""Streams and durables on a real server: made once, never changed, never removed."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nats.aio.client import Client
+
+from stratvector.runtime.jetstream import provisioner
+from stratvector.runtime.jetstream.connection import connect
+from stratvector.runtime.jetstream.provisioner import (
+    OtherConfiguration,
+    ProvisioningError,
+    durable_settings,
+    provision,
+    stream_settings,
+)
+from stratvector.runtime.jetstream.server import NatsServer, free_port
+from stratvector.runtime.jetstream.server_config import ServerSettings
+from stratvector.runtime.jetstream.topology import buckets, durables, streams
+from stratvector.trading.portfolio import Portfolio
+from tests.sessions.generated_sessions import Shape, generated_session
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[NatsServer]:
+    made = NatsServer(ServerSettings(tmp_path / "store", free_port()), tmp_path, tmp_path / "log")
+    made.start()
+    yield made
+    made.kill()
+
+
+@pytest.fixture
+def portfolio() -> Portfolio:
+    return generated_session(1, Shape(universes=2, closes=5)).portfolio
+
+
+def with_client(server: NatsServer, script: Callable[[Client], Awaitable[None]]) -> None:
+    async def run() -> None:
+        client = await connect(server.url, None, "provisioner", wait_seconds=10.0)
+        try:
+            await script(client)
+        finally:
+            await client.close()
+
+    asyncio.run(run())
+
+
+async def ask(client: Client, call: str, request: object = None) -> dict[str, Any]:
+    payload = b"" if request is None else json.dumps(request).encode()
+    answer: dict[str, Any] = json.loads((await client.request(f"$JS.API.{call}", payload)).data)
+    assert "error" not in answer, answer
+    return answer
+
+
+async def everything(client: Client) -> dict[str, Any]:
+    """Names, configuration and contents of all there is."""
+    found = {}
+    for stream in (await ask(client, "STREAM.NAMES"))["streams"]:
+        info = await ask(client, f"STREAM.INFO.{stream}")
+        found[stream] = (info["created"], info["config"], info["state"]["messages"])
+        for consumer in (await ask(client, f"CONSUMER.LIST.{stream}"))["consumers"]:
+            found[f"{stream} {consumer['name']}"] = (consumer["created"], consumer["config"], 0)
+    return found
+
+
+def test_all_streams_buckets_and_durables_are_made(
+    server: NatsServer, portfolio: Portfolio
+) -> None:
+    async def script(client: Client) -> None:
+        await provision(client, portfolio)
+        found = await everything(client)
+        names = {stream.name for stream in (*streams(), *buckets())}
+        assert set(found) == names | {f"{d.stream} {d.name}" for d in durables(portfolio)}
+        config = found["ORDERS"][1]
+        assert config["subjects"] == ["orders.>"]
+        assert config["retention"] == "limits"
+        assert config["storage"] == "file"
+        assert config["discard"] == "new"
+        assert config["deny_delete"]
+        assert config["deny_purge"]
+        assert config["allow_direct"]
+        assert not config.get("allow_rollup_hdrs")
+        assert config["duplicate_window"] == 20_000_000_000
+        assert found["KV_owners"][1]["max_msgs_per_subject"] == 1
+
+    with_client(server, script)
+
+
+def test_asked_again_nothing_changes_not_even_after_a_restart(
+    server: NatsServer, portfolio: Portfolio
+) -> None:
+    async def script(client: Client) -> None:
+        await provision(client, portfolio)
+        await client.request("orders.main.paper", b"kept")
+        before = await everything(client)
+        await provision(client, portfolio)
+        assert await everything(client) == before
+        await asyncio.to_thread(server.kill)
+        await asyncio.to_thread(server.start)
+        await client.flush()
+        await provision(client, portfolio)
+        after = await everything(client)
+        assert {name: value[1:] for name, value in after.items()} == {
+            name: value[1:] for name, value in before.items()
+        }
+        assert after["ORDERS"][2] == 1
+
+    with_client(server, script)
+
+
+def test_another_portfolio_adds_its_durables_to_the_same_streams(
+    server: NatsServer, portfolio: Portfolio
+) -> None:
+    other = replace(portfolio, name="other")
+
+    async def script(client: Client) -> None:
+        await provision(client, portfolio)
+        before = await everything(client)
+        await provision(client, other)
+        after = await everything(client)
+        assert {name: after[name] for name in before} == before
+        assert set(after) - set(before) == {f"{d.stream} {d.name}" for d in durables(other)}
+
+    with_client(server, script)
+
+
+def test_a_stream_with_another_configuration_is_told_and_left_alone(
+    server: NatsServer, portfolio: Portfolio
+) -> None:
+    wanted = stream_settings(streams()[0])
+
+    async def script(client: Client) -> None:
+        await ask(client, "STREAM.CREATE.BARS", {**wanted, "duplicate_window": 10**9})
+        before = await everything(client)
+        with pytest.raises(OtherConfiguration) as raised:
+            await provision(client, portfolio)
+        assert str(raised.value) == (
+            "stream BARS exists with duplicate_window 1000000000 instead of 20000000000; "
+            "nothing was changed: use another store, or remove it by hand"
+        )
+        assert await everything(client) == before
+
+    with_client(server, script)
+
+
+def test_a_durable_with_another_configuration_is_told_and_left_alone(
+    server: NatsServer, portfolio: Portfolio
+) -> None:
+    first = durables(portfolio)[0]
+
+    async def script(client: Client) -> None:
+        await ask(client, f"STREAM.CREATE.{first.stream}", stream_settings(streams()[0]))
+        other = {**durable_settings(first), "ack_policy": "explicit"}
+        request = {"stream_name": first.stream, "config": other}
+        await ask(client, f"CONSUMER.CREATE.{first.stream}.{first.name}.{first.subject}", request)
+        with pytest.raises(
+            OtherConfiguration, match=f"durable {first.name} of BARS exists with ack_policy"
+        ):
+            await provision(client, portfolio)
+        kept = await ask(client, f"CONSUMER.INFO.{first.stream}.{first.name}")
+        assert kept["config"]["ack_policy"] == "explicit"
+
+    with_client(server, script)
+
+
+def test_what_the_server_refuses_is_told_in_its_words(
+    server: NatsServer, portfolio: Portfolio
+) -> None:
+    async def script(client: Client) -> None:
+        overlapping = {"name": "MINE", "subjects": ["orders.>"], "storage": "file"}
+        await ask(client, "STREAM.CREATE.MINE", overlapping)
+        with pytest.raises(
+            ProvisioningError, match="the server refused stream ORDERS: subjects overlap"
+        ):
+            await provision(client, portfolio)
+
+    with_client(server, script)
+
+
+def test_no_stream_forgets_and_a_bucket_keeps_the_newest_of_each_key() -> None:
+    for stream in streams():
+        settings = provisioner.stream_settings(stream)
+        assert settings["max_msgs"] == settings["max_bytes"] == -1
+        assert settings["max_msgs_per_subject"] == -1
+
+
+def test_a_request_that_a_restart_swallowed_is_made_again(
+    server: NatsServer, portfolio: Portfolio
+) -> None:
+    async def script(client: Client) -> None:
+        assert server.pid is not None
+        os.kill(server.pid, signal.SIGSTOP)
+        provisioning = asyncio.create_task(provision(client, portfolio))
+        await asyncio.sleep(0.2)
+        await asyncio.to_thread(server.kill)
+        await asyncio.to_thread(server.start)
+        await provisioning
+        assert (await ask(client, "STREAM.NAMES"))["total"] == len((*streams(), *buckets()))
+
+    with_client(server, script)
+
+
+def test_a_server_that_never_answers_is_one_sentence(
+    server: NatsServer, portfolio: Portfolio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provisioner, "ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(provisioner, "PATIENCE_SECONDS", 0.1)
+
+    async def script(client: Client) -> None:
+        assert server.pid is not None
+        os.kill(server.pid, signal.SIGSTOP)
+        with pytest.raises(ProvisioningError, match=r"did not answer STREAM\.CREATE\.\w+ within"):
+            await provision(client, portfolio)
+        os.kill(server.pid, signal.SIGCONT)
+
+    with_client(server, script)

@@ -1,0 +1,163 @@
+"""What goes through the bus is counted, and lanes are seen at the scrape; both cost little."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from stratvector.runtime.lane import Lane
+from stratvector.runtime.ports import (
+    Bus,
+    Consumer,
+    Message,
+    Ports,
+    Published,
+    PublishUnknown,
+    Stored,
+    WrongSequence,
+)
+from stratvector.runtime.process.metered_bus import MeteredBus
+from stratvector.runtime.process.metrics import ProcessMetrics
+from stratvector.runtime.simulation.fate import Fate, FaultPlan, Loss
+
+SUBJECT = "orders.main.paper"
+
+
+def sample(metrics: ProcessMetrics, name: str, **labels: str) -> float | None:
+    return metrics.registry.get_sample_value(name, labels)
+
+
+def test_messages_are_counted_by_subject(play) -> None:  # type: ignore[no-untyped-def]
+    metrics = ProcessMetrics(CollectorRegistry())
+
+    async def script(ports: Ports) -> None:
+        bus = MeteredBus(ports.bus, metrics)
+        consumer = bus.consumer("reader", SUBJECT)
+        assert await consumer.next(0.1) is None
+        for n in range(3):
+            await bus.publish(Message(SUBJECT, f"id-{n}", b"", 1), n)
+        assert len(await bus.read(SUBJECT, 1)) == 2
+        assert await bus.last(SUBJECT) == (await bus.read(SUBJECT, 2))[0]
+        stored = await consumer.next(1.0)
+        assert stored is not None
+        await consumer.ack(stored.sequence)
+
+    play(script)
+    assert sample(metrics, "messages_published_total", subject=SUBJECT) == 3
+    assert sample(metrics, "messages_received_total", subject=SUBJECT) == 2 + 1 + 1
+    assert sample(metrics, "publish_seconds_count") == 3
+
+
+@pytest.mark.parametrize("loss", ["request", "answer"])
+def test_a_publish_without_an_answer_is_told_until_it_is_known_to_be_stored(
+    play: Callable[..., object], loss: Loss
+) -> None:
+    metrics = ProcessMetrics(CollectorRegistry())
+
+    async def script(ports: Ports) -> None:
+        bus = MeteredBus(ports.bus, metrics)
+        message = Message(SUBJECT, "id", b"", 1)
+        with pytest.raises(PublishUnknown):
+            await bus.publish(message, 0)
+        assert list(metrics.unstored) == [SUBJECT]
+        if await bus.last(SUBJECT) is None:
+            assert list(metrics.unstored) == [SUBJECT]
+            await bus.publish(message, 0)
+        assert metrics.unstored == {}
+
+    play(script, [FaultPlan("script", "publish ORDERS", 1, Fate(loss=loss))])
+
+
+def test_a_refused_publish_is_timed_and_not_counted(play) -> None:  # type: ignore[no-untyped-def]
+    metrics = ProcessMetrics(CollectorRegistry())
+
+    async def script(ports: Ports) -> None:
+        bus = MeteredBus(ports.bus, metrics)
+        with pytest.raises(WrongSequence):
+            await bus.publish(Message(SUBJECT, "id", b"", 1), 9)
+
+    play(script)
+    assert sample(metrics, "messages_published_total", subject=SUBJECT) is None
+    assert sample(metrics, "publish_seconds_count") == 1
+
+
+def test_lanes_are_read_when_they_are_asked_for(play) -> None:  # type: ignore[no-untyped-def]
+    metrics = ProcessMetrics(CollectorRegistry())
+
+    def told() -> tuple[float | None, float | None]:
+        owner = sample(metrics, "lane_owner", lane=SUBJECT)
+        return owner, sample(metrics, "lane_epoch", lane=SUBJECT)
+
+    async def script(ports: Ports) -> None:
+        lane = Lane(ports, SUBJECT)
+        metrics.watch([lane])
+        assert told() == (0, 0)
+        await lane.acquire()
+        assert told() == (1, 1)
+        await lane.hand_over()
+        assert told() == (0, 1)
+
+    play(script)
+
+
+def test_the_fixed_names_are_there_from_the_start() -> None:
+    text = generate_latest(ProcessMetrics(CollectorRegistry()).registry).decode()
+    for name in ("publish_seconds_bucket", "quarantined_messages_total", "process_open_fds"):
+        assert name in text
+
+
+class StillBus:
+    """Answers at once; whatever a call costs on top of it is the meter's."""
+
+    def __init__(self) -> None:
+        self.stored = Stored(Message(SUBJECT, "id", b"", 1), 1, 0)
+
+    async def publish(self, message: Message, expected_sequence: int) -> Published:
+        return Published(1, False)
+
+    async def last(self, subject: str) -> Stored | None:
+        return None
+
+    async def read(self, subject: str, after: int, limit: int = 256) -> Sequence[Stored]:
+        return ()
+
+    def consumer(self, durable: str, subject: str) -> Consumer:
+        return StillConsumer(self.stored)
+
+
+class StillConsumer:
+    def __init__(self, stored: Stored) -> None:
+        self.stored = stored
+
+    async def next(self, timeout_seconds: float) -> Stored | None:
+        return self.stored
+
+    async def ack(self, sequence: int) -> None:
+        return None
+
+
+def test_what_the_meter_costs_is_told(say: Callable[[str], None]) -> None:
+    rounds = 20_000
+
+    async def seconds(bus: Bus) -> tuple[float, float]:
+        consumer, message = bus.consumer("reader", SUBJECT), Message(SUBJECT, "id", b"", 1)
+        begun_at = time.perf_counter()
+        for _ in range(rounds):
+            await bus.publish(message, 0)
+        between = time.perf_counter()
+        for _ in range(rounds):
+            await consumer.next(1.0)
+        return between - begun_at, time.perf_counter() - between
+
+    async def cheapest(bus: Bus) -> tuple[float, float]:
+        tries = [await seconds(bus) for _ in range(5)]
+        return min(t[0] for t in tries), min(t[1] for t in tries)
+
+    bare = asyncio.run(cheapest(StillBus()))
+    metrics = ProcessMetrics(CollectorRegistry())
+    metered = asyncio.run(cheapest(MeteredBus(StillBus(), metrics)))
+    published, received = ((m - b) / rounds * 1e6 for m, b in zip(metered, bare, strict=True))
+    say(f"metered bus: {published:.2f} microseconds per publish, {received:.2f} per delivery")
+    assert sample(metrics, "messages_published_total", subject=SUBJECT) == 5 * rounds
