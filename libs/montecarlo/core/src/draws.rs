@@ -62,6 +62,7 @@ impl Draws {
 
     /// The 64 random bits at `address`.
     #[must_use]
+    #[inline]
     pub fn bits(&self, address: Address) -> u64 {
         let block = philox4x32_10(address.counter(), self.key);
         u64::from(block[0]) | u64::from(block[1]) << 32
@@ -70,6 +71,7 @@ impl Draws {
     /// The draw at `address` from the open interval (0, 1): a multiple of 2⁻⁵³ that is odd, so
     /// that neither 0 nor 1 can appear and a logarithm or a quantile of it is finite.
     #[must_use]
+    #[inline]
     pub fn fraction(&self, address: Address) -> f64 {
         const STEP: f64 = 1.0 / (1_u64 << 52) as f64;
         ((self.bits(address) >> 12) as f64 + 0.5) * STEP

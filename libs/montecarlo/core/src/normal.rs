@@ -78,12 +78,14 @@ impl Normal {
 
     /// The draw at `address`.
     #[must_use]
+    #[inline]
     pub fn sample(&self, draws: &Draws, address: Address) -> f64 {
         self.mean + self.standard_deviation * standard_quantile(draws.fraction(address))
     }
 }
 
 /// Φ⁻¹(u) for 0 < u < 1.
+#[inline]
 fn standard_quantile(u: f64) -> f64 {
     let distance = u - 0.5;
     if distance.abs() <= 0.425 {
@@ -104,6 +106,7 @@ fn standard_quantile(u: f64) -> f64 {
 /// Numerator and denominator, lowest power first.
 type Rational = [[f64; 8]; 2];
 
+#[inline]
 fn ratio(x: f64, coefficients: &Rational) -> f64 {
     let horner = |powers: &[f64; 8]| powers.iter().rev().fold(0.0, |sum, &c| sum * x + c);
     horner(&coefficients[0]) / horner(&coefficients[1])

@@ -24,6 +24,7 @@ const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 /// assert_eq!(philox4x32_10([0; 4], [0; 2])[0], 0x6627_e8d5);
 /// ```
 #[must_use]
+#[inline]
 pub fn philox4x32_10(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
     let mut block = counter;
     let mut key = key;
@@ -34,6 +35,7 @@ pub fn philox4x32_10(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
     block
 }
 
+#[inline]
 fn round(x: [u32; 4], key: [u32; 2]) -> [u32; 4] {
     let (high0, low0) = wide_product(MULTIPLIERS[0], x[0]);
     let (high1, low1) = wide_product(MULTIPLIERS[1], x[2]);

@@ -1,0 +1,104 @@
+//! What Prometheus scrapes.
+
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry, TextEncoder,
+};
+use std::time::Duration;
+
+const RUN_SECONDS: [f64; 12] = [
+    0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0,
+];
+
+/// The instruments of one process.
+pub(crate) struct Metrics {
+    registry: Registry,
+    runs: IntCounterVec,
+    run_seconds: Histogram,
+    asked_again: IntCounter,
+    paths: IntCounter,
+}
+
+impl Metrics {
+    /// Instruments that stand at 0.
+    pub(crate) fn new() -> prometheus::Result<Self> {
+        let runs = Opts::new(
+            "monte_carlo_runs_total",
+            "Runs that this process was asked for and that ended.",
+        );
+        let seconds = HistogramOpts::new(
+            "monte_carlo_run_seconds",
+            "From the request of a run to its result.",
+        );
+        let metrics = Self {
+            registry: Registry::new(),
+            runs: IntCounterVec::new(runs, &["outcome"])?,
+            run_seconds: Histogram::with_opts(seconds.buckets(RUN_SECONDS.into()))?,
+            asked_again: IntCounter::new(
+                "monte_carlo_shards_asked_again_total",
+                "Shards that nobody answered in time.",
+            )?,
+            paths: IntCounter::new(
+                "monte_carlo_paths_total",
+                "Paths that this process computed, for itself and for others.",
+            )?,
+        };
+        for outcome in ["result", "refused", "unavailable", "cancelled"] {
+            metrics.runs.with_label_values(&[outcome]);
+        }
+        let registry = &metrics.registry;
+        registry.register(Box::new(metrics.runs.clone()))?;
+        registry.register(Box::new(metrics.run_seconds.clone()))?;
+        registry.register(Box::new(metrics.asked_again.clone()))?;
+        registry.register(Box::new(metrics.paths.clone()))?;
+        Ok(metrics)
+    }
+
+    /// A run that gave its result.
+    pub(crate) fn run_ended(&self, outcome: &str, took: Duration) {
+        self.runs.with_label_values(&[outcome]).inc();
+        if outcome == "result" {
+            self.run_seconds.observe(took.as_secs_f64());
+        }
+    }
+
+    /// A shard that nobody answered in time.
+    pub(crate) fn shard_asked_again(&self) {
+        self.asked_again.inc();
+    }
+
+    /// Paths that were computed here.
+    pub(crate) fn paths_computed(&self, paths: u64) {
+        self.paths.inc_by(paths);
+    }
+
+    /// All of it, in Prometheus's text format.
+    pub(crate) fn text(&self) -> String {
+        // Families of the registry's own always have a text.
+        TextEncoder::new()
+            .encode_to_string(&self.registry.gather())
+            .unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_instrument_is_told_from_the_beginning() {
+        let metrics = Metrics::new().unwrap();
+        metrics.run_ended("result", Duration::from_millis(20));
+        metrics.run_ended("cancelled", Duration::from_secs(9));
+        metrics.paths_computed(4096);
+        let text = metrics.text();
+        for line in [
+            "monte_carlo_runs_total{outcome=\"result\"} 1",
+            "monte_carlo_runs_total{outcome=\"unavailable\"} 0",
+            "monte_carlo_run_seconds_count 1",
+            "monte_carlo_paths_total 4096",
+            "monte_carlo_shards_asked_again_total 0",
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! What the process is told, by a YAML file and by the environment, which wins.
+//!
+//! A key that no setting has is refused, in the file and under the service's prefix in the
+//! environment: a misspelt setting never silently keeps its default.
+
+use crate::settings_file;
+use crate::settings_value::Told;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+const PREFIX: &str = "STRATVECTOR_MONTE_CARLO_";
+
+/// A setting as `--help` tells it.
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    pub(crate) default: &'static str,
+    pub(crate) about: &'static str,
+}
+
+const fn key(name: &'static str, default: &'static str, about: &'static str) -> Key {
+    Key {
+        name,
+        default,
+        about,
+    }
+}
+
+pub(crate) const KEYS: &[Key] = &[
+    key("nats_url", "nats://127.0.0.1:4222", "the NATS server"),
+    key(
+        "nats_seed_file",
+        "none",
+        "file with the service's nkey seed; none where the server has no accounts",
+    ),
+    key(
+        "workers",
+        "one per processor",
+        "threads that compute paths, 1 to 1024",
+    ),
+    key(
+        "host",
+        "127.0.0.1",
+        "address that the service's own ports listen on",
+    ),
+    key(
+        "grpc_port",
+        "0",
+        "gRPC: health, reflection and the service's questions; 0 takes a free port and logs it",
+    ),
+    key(
+        "http_port",
+        "0",
+        "/metrics, /healthz and /readyz; 0 takes a free port and logs it",
+    ),
+    key("drain_seconds", "10.0", "longest time for a clean stop"),
+    key(
+        "stall_seconds",
+        "10.0",
+        "/healthz fails when the event loop did not turn for so long",
+    ),
+    key(
+        "log_level",
+        "info",
+        "least severe event that is logged: debug, info, warning or error",
+    ),
+    key(
+        "debug_mode",
+        "false",
+        "log everything, as verbose_logging does",
+    ),
+    key(
+        "verbose_logging",
+        "false",
+        "log everything, whatever log_level says",
+    ),
+];
+
+/// The least severe event that is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogLevel {
+    Debug,
+    Info,
+    Warning,
+    Error,
+}
+
+/// Every setting with its value.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) nats_url: String,
+    pub(crate) nats_seed_file: Option<PathBuf>,
+    pub(crate) workers: usize,
+    pub(crate) host: String,
+    pub(crate) grpc_port: u16,
+    pub(crate) http_port: u16,
+    pub(crate) drain: Duration,
+    pub(crate) stall: Duration,
+    pub(crate) log_level: LogLevel,
+    pub(crate) log_all: bool,
+}
+
+/// The environment variable of a setting.
+pub(crate) fn variable(name: &str) -> String {
+    format!("{PREFIX}{}", name.to_uppercase())
+}
+
+impl Settings {
+    /// From a file if there is one, and from the environment; or one sentence that names each wrong
+    /// key and the rule that it breaks.
+    pub(crate) fn load(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, String> {
+        let mut told = file.map_or(Ok(BTreeMap::new()), settings_file::read)?;
+        let mut wrong = Vec::new();
+        let known: Vec<&str> = KEYS.iter().map(|key| key.name).collect();
+        for name in told.keys().filter(|name| !known.contains(&name.as_str())) {
+            let place = file.unwrap_or(Path::new("file")).display();
+            wrong.push(no_such(place, name, nearest(name, known.iter().copied())));
+        }
+        let variables: Vec<String> = known.iter().map(|name| variable(name)).collect();
+        for (name, value) in ours(environment) {
+            if let Some(at) = variables.iter().position(|known| *known == name) {
+                told.insert(known[at].into(), Told::Text(value));
+            } else {
+                let closest = nearest(&name, variables.iter().map(String::as_str));
+                wrong.push(no_such("environment", &name, closest));
+            }
+        }
+        if wrong.is_empty() {
+            Self::from_told(&told)
+        } else {
+            Err(wrong.join("; "))
+        }
+    }
+
+    fn from_told(told: &BTreeMap<String, Told>) -> Result<Self, String> {
+        let mut reader = Reader {
+            told,
+            wrong: Vec::new(),
+        };
+        let all = reader.read("debug_mode", false, Told::truth);
+        let settings = Self {
+            nats_url: reader.read("nats_url", KEYS[0].default.into(), address),
+            nats_seed_file: reader.read("nats_seed_file", None, optional_path),
+            workers: reader.read("workers", processors(), |told| told.whole(1, 1024)),
+            host: reader.read("host", "127.0.0.1".into(), Told::text),
+            grpc_port: reader.read("grpc_port", 0, |told| told.whole(0, 65_535)),
+            http_port: reader.read("http_port", 0, |told| told.whole(0, 65_535)),
+            drain: Duration::from_secs_f64(reader.read("drain_seconds", 10.0, Told::seconds)),
+            stall: Duration::from_secs_f64(reader.read("stall_seconds", 10.0, Told::seconds)),
+            log_level: reader.read("log_level", LogLevel::Info, level),
+            log_all: reader.read("verbose_logging", false, Told::truth) || all,
+        };
+        if reader.wrong.is_empty() {
+            Ok(settings)
+        } else {
+            Err(reader.wrong.join("; "))
+        }
+    }
+}
+
+struct Reader<'a> {
+    told: &'a BTreeMap<String, Told>,
+    wrong: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn read<T>(&mut self, name: &str, default: T, rule: impl Fn(&Told) -> Result<T, String>) -> T {
+        let Some(told) = self.told.get(name) else {
+            return default;
+        };
+        rule(told).unwrap_or_else(|broken| {
+            let (shown, places) = (told.shown(), variable(name));
+            self.wrong.push(format!(
+                "{name} can't be {shown}: {broken}; set {name} in the settings file or {places}"
+            ));
+            default
+        })
+    }
+}
+
+/// The variables that begin with the service's prefix, in upper case, by name.
+fn ours(
+    environment: impl Iterator<Item = (OsString, OsString)>,
+) -> impl Iterator<Item = (String, String)> {
+    let mut found: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in environment {
+        let name = name.to_string_lossy().to_uppercase();
+        if name.starts_with(PREFIX) {
+            found.insert(name, value.to_string_lossy().into_owned());
+        }
+    }
+    found.into_iter()
+}
+
+fn no_such(place: impl Display, name: &str, closest: &str) -> String {
+    format!("{place}: there is no setting {name}; the nearest is {closest}")
+}
+
+/// The known word that looks most like another one.
+fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> &'a str {
+    known
+        .min_by_key(|other| strsim::damerau_levenshtein(word, other))
+        .unwrap_or_default()
+}
+
+fn processors() -> usize {
+    available_parallelism().map_or(1, usize::from)
+}
+
+/// The address is told in logs and on /readyz.
+fn address(told: &Told) -> Result<String, String> {
+    let url = told.text()?;
+    if url.contains('@') {
+        return Err("it must hold no name and no password; nats_seed_file is the key".into());
+    }
+    Ok(url)
+}
+
+fn optional_path(told: &Told) -> Result<Option<PathBuf>, String> {
+    match told {
+        Told::Null => Ok(None),
+        told => Ok(Some(told.text()?.into())),
+    }
+}
+
+fn level(told: &Told) -> Result<LogLevel, String> {
+    match told.text()?.as_str() {
+        "debug" => Ok(LogLevel::Debug),
+        "info" => Ok(LogLevel::Info),
+        "warning" => Ok(LogLevel::Warning),
+        "error" => Ok(LogLevel::Error),
+        _ => Err("input should be 'debug', 'info', 'warning' or 'error'".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(environment: &[(&str, &str)]) -> Result<Settings, String> {
+        let pairs = environment.iter().map(|&(k, v)| (k.into(), v.into()));
+        Settings::load(None, pairs)
+    }
+
+    #[test]
+    fn without_a_word_every_setting_has_its_default() {
+        let settings = load(&[("PATH", "/bin")]).unwrap();
+        assert_eq!(settings.nats_url, "nats://127.0.0.1:4222");
+        assert_eq!((settings.grpc_port, settings.http_port), (0, 0));
+        assert_eq!(settings.log_level, LogLevel::Info);
+        assert_eq!(settings.nats_seed_file, None);
+        assert!(settings.workers >= 1);
+    }
+
+    #[test]
+    fn the_environment_is_read_under_the_services_prefix() {
+        let settings = load(&[
+            ("STRATVECTOR_MONTE_CARLO_WORKERS", "3"),
+            ("stratvector_monte_carlo_log_level", "error"),
+        ])
+        .unwrap();
+        assert_eq!(settings.workers, 3);
+        assert_eq!(settings.log_level, LogLevel::Error);
+    }
+
+    #[test]
+    fn an_unknown_variable_is_refused_with_the_nearest() {
+        let refused = load(&[("STRATVECTOR_MONTE_CARLO_WORKER", "3")]).unwrap_err();
+        assert_eq!(
+            refused,
+            "environment: there is no setting STRATVECTOR_MONTE_CARLO_WORKER; \
+             the nearest is STRATVECTOR_MONTE_CARLO_WORKERS"
+        );
+    }
+
+    #[test]
+    fn every_broken_rule_is_named_and_no_password_repeated() {
+        let refused = load(&[
+            ("STRATVECTOR_MONTE_CARLO_WORKERS", "0"),
+            ("STRATVECTOR_MONTE_CARLO_NATS_URL", "nats://me:secret@host"),
+        ])
+        .unwrap_err();
+        assert_eq!(
+            refused,
+            "nats_url can't be that value: it must hold no name and no password; nats_seed_file is \
+             the key; set nats_url in the settings file or STRATVECTOR_MONTE_CARLO_NATS_URL; \
+             workers can't be '0': input should be a whole number from 1 to 1024; set workers in \
+             the settings file or STRATVECTOR_MONTE_CARLO_WORKERS"
+        );
+    }
+}
