@@ -1,0 +1,84 @@
+"""A model's own returns and signals, from its published weights and the bars of its universe.
+
+    return(t) = Σ_s w_s(t−1) · (mark_s(t) / mark_s(t−1) − 1)
+
+as a fraction of the model's budget, before limits, costs and lateness: what the model said, not
+what the account did with it. A mark is the last known close, so a missing bar adds nothing at its
+close, and the next one adds the whole way. A weight that is NaN keeps the one before, for as many
+closes as the engine does, then it is 0.
+
+A close at which every weight held was 0 has no return: those zeros say that the model was out,
+which is the signals' affair, and would drown the distribution of what it earns while it is in.
+Neither has one at which no held symbol had a bar.
+
+The signal of a close is the net weight, Σ_s w_s(t), rounded to 1e-9 as weights are. It shows when
+the model changes its side, its size or the time that it is invested; a hedged book's size it does
+not show. No value is taken while the model warms up.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from stratvector.trading.bars import ClosedBars
+from stratvector.trading.engine.weights import KEPT_CLOSES_MAX, WEIGHT_MAX
+from stratvector.trading.reasons import SignalReason
+from stratvector.trading.signals import Signals
+from stratvector.trading.unfit import OtherRows
+
+WEIGHT_DIGITS: Final = 9
+
+
+@dataclass(frozen=True)
+class ModelValues:
+    """What one close adds. returns : None when there is none. signals : None while warming up."""
+
+    returns: float | None
+    signals: float | None
+
+
+class ModelSeries:
+    """The fold over one model's closes, in order."""
+
+    def __init__(self, symbols: tuple[str, ...]) -> None:
+        self._symbols = symbols
+        self._marks = [math.nan] * len(symbols)
+        self._held = [0.0] * len(symbols)
+        self._missing = [0] * len(symbols)
+        self._warm = False
+
+    def take(self, bars: ClosedBars, signals: Signals) -> ModelValues:
+        """Fold one close. Raises OtherRows when the rows are not of the universe's symbols."""
+        symbols = tuple(row.symbol for row in signals.rows)
+        if symbols != self._symbols:
+            raise OtherRows(signals.model, self._symbols, symbols)
+        returned = self._mark(bars)
+        self._hold(signals)
+        if not self._warm:
+            self._warm = any(row.reason is not SignalReason.WARMING_UP for row in signals.rows)
+        net = round(sum(self._held), WEIGHT_DIGITS) + 0.0  # one zero, not two
+        return ModelValues(returned, net if self._warm else None)
+
+    def _mark(self, bars: ClosedBars) -> float | None:
+        """The return of the weights that were held up to here."""
+        total, there = 0.0, False
+        for place, close in enumerate(np.asarray(bars.close).tolist()):
+            if close != close:
+                continue
+            mark, weight = self._marks[place], self._held[place]
+            if weight != 0.0 and mark == mark:
+                total += weight * (close / mark - 1.0)
+                there = True
+            self._marks[place] = close
+        return total if there else None
+
+    def _hold(self, signals: Signals) -> None:
+        for place, row in enumerate(signals.rows):
+            if abs(row.weight) < WEIGHT_MAX:
+                self._held[place], self._missing[place] = row.weight, 0
+                continue
+            self._missing[place] += 1
+            if self._missing[place] > KEPT_CLOSES_MAX:
+                self._held[place] = 0.0

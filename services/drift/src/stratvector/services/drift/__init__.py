@@ -1,0 +1,1 @@
+"""drift: scores each model's returns and signals against its reference."""

@@ -1,0 +1,85 @@
+"""gRPC: decode, one question to the watch, encode."""
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import grpc
+
+from stratvector.contracts.v1 import drift_service_pb2 as pb
+from stratvector.contracts.v1.drift_service_pb2_grpc import (
+    DriftServiceServicer,
+    add_DriftServiceServicer_to_server,
+)
+from stratvector.drift import FeatureDrift, ModelDrift
+from stratvector.runtime.host import Servicer
+from stratvector.services.drift.session_watch import SessionWatch, UnknownModel
+
+NAME: str = pb.DESCRIPTOR.services_by_name["DriftService"].full_name
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class DriftAnswers(DriftServiceServicer):
+    """Answers for the models of one session."""
+
+    def __init__(self, watch: SessionWatch) -> None:
+        self._watch = watch
+
+    async def GetScores(  # noqa: N802  the proto's name
+        self, request: pb.GetScoresRequest, context: Context
+    ) -> pb.GetScoresResponse:
+        """The newest score of each model."""
+        found = await _asked(self._watch.scores, request.model, context)
+        return pb.GetScoresResponse(models=map(model_message, found))
+
+    async def RunCheck(  # noqa: N802  the proto's name
+        self, request: pb.RunCheckRequest, context: Context
+    ) -> pb.RunCheckResponse:
+        """Scores at the newest close that was read."""
+        found = await _asked(self._watch.check, request.model, context)
+        return pb.RunCheckResponse(models=map(model_message, found))
+
+
+def drift_servicer(watch: SessionWatch) -> Servicer:
+    """What the drift process answers."""
+    answers = DriftAnswers(watch)
+    return Servicer(NAME, lambda server: add_DriftServiceServicer_to_server(answers, server))
+
+
+def model_message(drift: ModelDrift) -> pb.ModelDrift:
+    """A model's drift on its way out."""
+    return pb.ModelDrift(
+        model=drift.model,
+        close_time_ns=drift.close_time,
+        score=drift.score,
+        reason=drift.reason,
+        features=map(_feature_message, drift.features),
+    )
+
+
+def _feature_message(drift: FeatureDrift) -> pb.FeatureDrift:
+    return pb.FeatureDrift(
+        feature=drift.feature,
+        population_stability_index=drift.index,
+        kolmogorov_smirnov=drift.distance,
+        p_value=drift.p_value,
+        score=drift.score,
+        reference_start_ns=drift.reference.first,
+        reference_end_ns=drift.reference.last,
+        reference_count=drift.reference.count,
+        window_start_ns=drift.window.first,
+        window_end_ns=drift.window.last,
+        window_count=drift.window.count,
+    )
+
+
+async def _asked(
+    question: Callable[[str], tuple[ModelDrift, ...]], model: str, context: Context
+) -> tuple[ModelDrift, ...]:
+    try:
+        return question(model)
+    except UnknownModel as error:
+        return await _refuse(context, error)
+
+
+async def _refuse(context: Context, error: UnknownModel) -> NoReturn:
+    await context.abort(grpc.StatusCode.NOT_FOUND, str(error))

@@ -1,0 +1,100 @@
+"""The session's models, watched: bars and signals folded close by close, scored on a schedule.
+
+A follower: it reads its lanes by the page, a moment behind, wakes nobody and writes nothing. What
+it knows is a function of the log, so a start after a crash reads the log again and finds the same
+scores.
+"""
+
+from stratvector.drift import DriftRules, ModelDrift, ModelWatch
+from stratvector.runtime.ports import Ports
+from stratvector.runtime.readers import BarsReader, signals_reader
+from stratvector.services.drift.board import Board
+from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.schedule import Schedule
+from stratvector.trading.timestamps import NANOSECONDS_PER_SECOND
+
+NANOSECONDS_PER_HOUR = 3_600 * NANOSECONDS_PER_SECOND
+# A long log is at hand all at once: orders are more urgent than its record of last year.
+REST_CLOSES = 32
+REST_SECONDS = 0.005
+
+
+class UnknownModel(LookupError):
+    """A model that the session does not have; the message is one sentence."""
+
+    def __init__(self, model: str, models: tuple[str, ...]) -> None:
+        super().__init__(
+            f"there is no model {model!r} in this session: there are {', '.join(models)}"
+        )
+        self.model, self.models = model, models
+
+
+class SessionWatch:
+    """Watches every model of a portfolio. board : what the checks of the schedule found."""
+
+    def __init__(
+        self, ports: Ports, portfolio: Portfolio, schedule: Schedule, rules: DriftRules
+    ) -> None:
+        self._clock, self._portfolio, self._schedule = ports.clock, portfolio, schedule
+        self._every = rules.every_hours * NANOSECONDS_PER_HOUR
+        self._bars = BarsReader(ports, "drift", portfolio, follows=True)
+        self._signals = {
+            model.name: signals_reader(ports, "drift", portfolio.name, model.name, follows=True)
+            for model in portfolio.models
+        }
+        self._watches = {
+            model.name: ModelWatch(model.name, portfolio.universe(model.universe).symbols, rules)
+            for model in portfolio.models
+        }
+        self._checked_until: int | None = None  # the newest close that was looked at
+        self.board = Board(portfolio.model_names)
+
+    async def run(self) -> None:
+        """Fold the session from its beginning to its end."""
+        for index, close_time in enumerate(self._schedule.close_times.tolist()):
+            await self._take(close_time, self._schedule.universes_at(index))
+            if self._is_due(close_time):
+                self._check_all()
+            await self._clock.sleep(0.0 if index % REST_CLOSES else REST_SECONDS)
+
+    def check(self, model: str) -> tuple[ModelDrift, ...]:
+        """Where a model stands at its newest close, beside the schedule; every one for "".
+
+        Raises UnknownModel.
+        """
+        return tuple(self._watches[name].drift() for name in self._asked(model))
+
+    def scores(self, model: str) -> tuple[ModelDrift, ...]:
+        """What the newest check of the schedule found of a model, or of every one for "".
+
+        Models that were never checked are left out. Raises UnknownModel.
+        """
+        records = (self.board.record(name) for name in self._asked(model))
+        return tuple(record.drift for record in records if record.drift is not None)
+
+    async def _take(self, close_time: int, universes: tuple[str, ...]) -> None:
+        received = await self._bars.at(close_time, universes)
+        bars = {one.noun.universe: one.noun for one in received}
+        closing = [model for model in self._portfolio.models if model.universe in bars]
+        signals = [(await self._signals[model.name].at(close_time)).noun for model in closing]
+        # Nobody is answered from a close that is folded by half.
+        for model, said in zip(closing, signals, strict=True):
+            self._watches[model.name].take(bars[model.universe], said)
+
+    def _is_due(self, close_time: int) -> bool:
+        """Whether this is the first close at or after a multiple of the interval."""
+        before, self._checked_until = self._checked_until, close_time
+        return before is None or close_time // self._every > before // self._every
+
+    def _check_all(self) -> None:
+        for name, watch in self._watches.items():
+            known = self.board.record(name).drift
+            # Between two closes of its universe there is nothing new of a model.
+            if watch.close_time and (known is None or known.close_time < watch.close_time):
+                self.board.put(watch.drift())
+
+    def _asked(self, model: str) -> tuple[str, ...]:
+        names = self._portfolio.model_names
+        if model and model not in names:
+            raise UnknownModel(model, names)
+        return (model,) if model else names

@@ -1,0 +1,77 @@
+"""The watch on the simulated bus: checked at the first close at or after each multiple of hours."""
+
+import math
+
+import pytest
+
+from stratvector.drift import DriftRules
+from stratvector.runtime.host import Tasks
+from stratvector.runtime.ports import Ports
+from stratvector.runtime.simulation.world import World
+from stratvector.services.drift.session_watch import SessionWatch, UnknownModel
+from stratvector.trading.session import Session
+from tests.sessions.drift_stage import HOUR, expected_checks
+from tests.sessions.generated_sessions import Shape, generated_session
+from tests.sessions.hand_fed import feed_bars, feed_signals
+
+
+def watched(session: Session, rules: DriftRules) -> tuple[SessionWatch, World]:
+    """A watch after the whole session."""
+    world, made = World(), list[SessionWatch]()
+    feed_bars(world, session)
+    feed_signals(world, session)
+    before = len(world.bus.journal)
+
+    def follow(ports: Ports) -> Tasks:
+        made.append(SessionWatch(ports, session.portfolio, session.schedule, rules))
+        return Tasks([made[-1].run()])
+
+    world.add("drift", follow)
+    world.run(until=["drift"])
+    assert len(world.bus.journal) == before, "a follower published something"
+    return made[-1], world
+
+
+@pytest.mark.parametrize("seed", [1, 3, 5, 11])
+@pytest.mark.parametrize("every_hours", [1, 6, 24])
+def test_checks_are_made_on_the_schedule_and_find_what_the_log_says(
+    seed: int, every_hours: int
+) -> None:
+    session = generated_session(seed, Shape(universes=2, symbols=2, models=3, closes=300))
+    rules = DriftRules(every_hours=every_hours, reference_closes=100, window_closes=100)
+    watch, _ = watched(session, rules)
+    expected = expected_checks(session, rules)
+    for record in watch.board.records():
+        found = expected[record.model]
+        assert [close for close, _ in record.history] == [one.close_time for one in found]
+        assert [repr(score) for _, score in record.history] == [repr(one.score) for one in found]
+    assert watch.board.checks == sum(map(len, expected.values()))
+
+
+def test_a_check_is_made_at_most_once_between_two_multiples() -> None:
+    session = generated_session(3, Shape(universes=2, symbols=1, models=3, closes=120))
+    watch, _ = watched(session, DriftRules(every_hours=6))
+    for record in watch.board.records():
+        numbers = [close // (6 * HOUR) for close, _ in record.history]
+        assert numbers == sorted(numbers)
+        # A slow universe's newest close may lie before the multiple at which it was looked at.
+        assert all(numbers.count(number) <= 2 for number in numbers)
+
+
+def test_models_that_were_never_checked_are_left_out_and_unknown_ones_refused() -> None:
+    session = generated_session(1, Shape(closes=40))
+    world = World()
+
+    def follow(ports: Ports) -> Tasks:
+        watch = SessionWatch(ports, session.portfolio, session.schedule, DriftRules())
+        assert watch.scores("") == ()
+        checked = watch.check("")
+        assert [drift.model for drift in checked] == list(session.portfolio.model_names)
+        assert all(math.isnan(drift.score) and drift.close_time == 0 for drift in checked)
+        assert "there are 0 signals; 200 are needed" in checked[0].reason
+        with pytest.raises(UnknownModel, match="there is no model 'other' in this session"):
+            watch.scores("other")
+        return Tasks([ports.clock.sleep(0.0)])
+
+    world.add("drift", follow)
+    world.run(until=["drift"])
