@@ -1,5 +1,6 @@
 """execution alone: an order is claimed, sent at most once, and its outcome is on record."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -9,7 +10,7 @@ import pytest
 from stratvector.contracts.codecs import decode_fills_report
 from stratvector.runtime.deployment import Deployment
 from stratvector.runtime.host import Tasks
-from stratvector.runtime.ports import Acknowledgement, Ports
+from stratvector.runtime.ports import Acknowledgement, BrokerUnknown, Ports
 from stratvector.runtime.simulation.broker_double import BrokerDouble, Identity
 from stratvector.runtime.simulation.fate import CrashPlan, Fate, FaultPlan, Plan, When
 from stratvector.runtime.simulation.store import MemoryLedgerStore
@@ -39,6 +40,8 @@ SESSION = scripted_session(
 CLOSES = SESSION.schedule.close_times.tolist()
 A, B = order(SESSION, "A", 5, index=0), order(SESSION, "B", -3, index=0)
 AB = {0: [A, B]}
+LAST = order(SESSION, "A", 5, index=3)
+SIDES: tuple[When, ...] = ("before", "after")
 SENDING, ACCEPTED, FILLED = FillKind.SENDING, FillKind.ACCEPTED, FillKind.FILLED
 
 
@@ -228,7 +231,6 @@ def test_nobody_asks_the_venue_to_cancel_what_it_rejected() -> None:
 
 
 ORDERS = {0: [A, B], 1: [order(SESSION, "A", -5, 1)], 2: [order(SESSION, "B", 3, 2)]}
-SIDES: tuple[When, ...] = ("before", "after")
 
 
 @pytest.mark.parametrize("identity", Identity)
@@ -295,6 +297,51 @@ def test_the_wiring_takes_the_deployments_broker_and_else_the_simulated_one(
 
     world.add("execution", remember)
     world.run(until=["execution"])
-    assert [len(built[0].main), len(built[0].background)] == [1, 1]
+    assert [len(built[0].main), len(built[0].lanes)] == [1, 1]
     assert venue.sent == ([] if simulated else [A.order_id, B.order_id])
     assert Run(world, venue).kinds(A) == [SENDING, ACCEPTED, FILLED]
+
+
+def kinds_of(reports: list[FillsReport]) -> list[list[FillKind]]:
+    return [[event.kind for event in report.events] for report in reports]
+
+
+@pytest.mark.parametrize("orders", [AB, {3: [LAST]}])
+def test_a_venues_word_is_on_record_before_anything_else(
+    orders: dict[int, list[ApprovedOrder]],
+) -> None:
+    claimed, answered = kinds_of(
+        [report for report in finish(orders=orders).reports if report.closed is None]
+    )
+    assert set(claimed) == {SENDING}
+    assert set(answered) == {ACCEPTED}
+
+
+class AwayVenue(BrokerDouble):
+    """Every question is left unanswered once."""
+
+    def __init__(self) -> None:
+        super().__init__(at_the_open)
+        self.away = {"cancel", "events"}
+
+    async def cancel(self, order_id: str) -> bool:
+        self._answer("cancel")
+        return await super().cancel(order_id)
+
+    async def events_until(
+        self, close_time: int, bars: Sequence[ClosedBars]
+    ) -> Sequence[FillEvent]:
+        self._answer("events")
+        return await super().events_until(close_time, bars)
+
+    def _answer(self, question: str) -> None:
+        if question in self.away:
+            self.away.discard(question)
+            raise BrokerUnknown(question)
+
+
+def test_a_venue_that_is_away_is_asked_again() -> None:
+    run = finish(cancels={1: [B]}, venue=AwayVenue())
+    assert run.kinds(A) == [SENDING, ACCEPTED, FILLED]
+    assert run.kinds(B) == [SENDING, ACCEPTED, FillKind.CANCELLED]
+    assert run.world.now == pytest.approx(2 * SETTLE_SECONDS)

@@ -47,8 +47,7 @@ def test_a_terminal_event_ends_an_order_for_ever(kind: FillKind) -> None:
     log = OrderLog()
     log.fold([event(FillKind.FILLED, -2), event(kind), event(FillKind.ACCEPTED)])
     assert log.state(ORDER) is OrderState.ENDED
-    assert log.has_ended("o1")
-    assert not log.has_ended("o2")
+    assert not log.is_open("o1")
 
 
 def execution(execution_id: str, lots: int) -> FillEvent:
@@ -64,3 +63,23 @@ def test_an_execution_that_a_broker_tells_twice_is_recorded_once() -> None:
         second,
         event(FillKind.EXPIRED),
     ]
+
+
+def test_an_order_is_open_from_its_claim_to_its_end() -> None:
+    log = OrderLog()
+    log.fold([event(FillKind.SENDING)])
+    assert log.is_open("o1")
+    log.fold([event(FillKind.CANCELLED)])
+    assert not log.is_open("o1")
+
+
+def test_an_executed_order_is_forgotten_when_it_has_ended_and_not_before() -> None:
+    log = OrderLog()
+    log.fold([event(FillKind.SENDING), execution("e1", -2)])
+    log.forget_ended([ORDER])
+    assert log.state(ORDER) is OrderState.ACCEPTED
+    log.fold([execution("e2", -3)])
+    log.forget_ended([])
+    assert not log.is_open("o1")
+    assert log.unrecorded([execution("e2", -3)]) == []
+    assert vars(log)["_states"] == vars(log)["_filled"] == vars(log)["_executed"] == {}

@@ -1,5 +1,6 @@
 """market_data alone: bars up to 64 closes ahead of the decisions, and each of them once."""
 
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -8,10 +9,11 @@ import pytest
 from stratvector.contracts.codecs import decode_closed_bars
 from stratvector.runtime.deployment import Deployment
 from stratvector.runtime.host import Tasks
-from stratvector.runtime.ports import Ports
+from stratvector.runtime.ports import Clock, Ports
 from stratvector.runtime.simulation.fate import CrashPlan, Fate, FaultPlan, Loss, When
 from stratvector.runtime.simulation.store import MemoryLedgerStore
 from stratvector.runtime.simulation.world import World
+from stratvector.services.market_data.replay import REST_SECONDS_PER_CLOSE
 from stratvector.services.market_data.wiring import build
 from stratvector.trading.bars import FIELDS, ClosedBars
 from stratvector.trading.flow import BARS_AHEAD_MAX, hop
@@ -56,21 +58,63 @@ def test_the_warm_up_and_64_closes_come_before_any_decision() -> None:
     assert len(published(world, replayed)) == WARM_UP + BARS_AHEAD_MAX
 
 
-@pytest.mark.parametrize("decided", [1, 7])
-def test_each_decision_lets_one_more_close_through(decided: int) -> None:
-    world, replayed = World(), session(90)
+@pytest.mark.parametrize(("decided", "more"), [(1, 0), (32, 0), (33, 33), (40, 33), (66, 66)])
+def test_closes_come_in_bursts_once_half_of_those_ahead_are_decided(
+    decided: int, more: int
+) -> None:
+    world, replayed = World(), session(140)
     feed(world, orders_lane(replayed), decisions(replayed, {})[:decided])
     start(world, replayed)
     let_pass(world, 60.0)
-    assert len(published(world, replayed)) == WARM_UP + BARS_AHEAD_MAX + decided
+    assert len(published(world, replayed)) == WARM_UP + BARS_AHEAD_MAX + more
+
+
+@pytest.mark.parametrize(("ahead", "decided"), [(1, 1), (1, 5), (2, 5), (3, 5)])
+def test_a_small_window_never_stands_still(ahead: int, decided: int) -> None:
+    world, replayed = World(), session(20)
+    feed(world, orders_lane(replayed), decisions(replayed, {})[:decided])
+    deployment = Deployment(replayed, MemoryLedgerStore(), bars_ahead_max=ahead)
+    world.add("market_data", partial(build, deployment))
+    let_pass(world, 60.0)
+    assert len(published(world, replayed)) > WARM_UP + decided
 
 
 def test_a_decision_that_comes_late_wakes_the_replay() -> None:
-    world, replayed = World(), session(90)
+    world, replayed = World(), session(140)
     start(world, replayed)
-    world.add("risk", feeder(orders_lane(replayed), decisions(replayed, {})[:3], 20.0))
+    world.add("risk", feeder(orders_lane(replayed), decisions(replayed, {})[:33], 20.0))
     let_pass(world, 60.0)
-    assert len(published(world, replayed)) == WARM_UP + BARS_AHEAD_MAX + 3
+    assert len(published(world, replayed)) == WARM_UP + BARS_AHEAD_MAX + 33
+
+
+@dataclass(frozen=True)
+class Noting:
+    """A clock that notes how long it was slept on."""
+
+    clock: Clock
+    slept: list[float]
+
+    def monotonic_seconds(self) -> float:
+        return self.clock.monotonic_seconds()
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        await self.clock.sleep(seconds)
+
+
+@pytest.mark.parametrize(("ahead", "rests"), [(1, 0), (2, 0), (3, 0), (64, 1)])
+def test_only_much_room_lets_decisions_lie_for_a_moment(ahead: int, rests: int) -> None:
+    world, replayed, slept = World(), session(140), list[float]()
+    deployment = Deployment(replayed, MemoryLedgerStore(), bars_ahead_max=ahead)
+
+    def built(ports: Ports) -> Tasks:
+        return build(deployment, replace(ports, clock=Noting(ports.clock, slept)))
+
+    world.add("market_data", built)
+    world.add("risk", feeder(orders_lane(replayed), decisions(replayed, {}), 1.0))
+    world.run(until=["market_data"])
+    assert slept.count(REST_SECONDS_PER_CLOSE * (BARS_AHEAD_MAX // 2 - 1)) == rests
+    assert not any(0.0 < seconds < REST_SECONDS_PER_CLOSE * 10 for seconds in slept)
 
 
 def test_64_closes_are_counted_on_the_portfolios_schedule_not_on_the_universes() -> None:
@@ -141,5 +185,21 @@ def test_the_wiring_builds_a_lane_and_its_keeper_per_universe() -> None:
 
     world.add("market_data", remember)
     world.run(until=["market_data"])
-    assert [len(built[0].main), len(built[0].background)] == [2, 2]
+    assert [len(built[0].main), len(built[0].lanes)] == [2, 2]
     assert [len(published(world, replayed, name)) for name in ("fast", "slow")] == [20, 10]
+
+
+def test_a_replay_with_a_tempo_publishes_the_same_bars_no_faster() -> None:
+    replayed, seconds = session(30), {}
+    kept = dict[float, list[bytes]]()
+    for tempo in (1_000.0, 2.0):
+        world = World()
+        deployment = Deployment(replayed, MemoryLedgerStore())
+        world.add("market_data", partial(build, deployment, closes_per_s_max=tempo))
+        world.run(until=["market_data"])
+        seconds[tempo] = world.now
+        kept[tempo] = payloads_of(world, bars_lane(replayed, "fast"))
+    assert kept[2.0] == kept[1_000.0]
+    assert len(kept[2.0]) == 30
+    # 26 closes without the warm-up: the last is due 25 halves of a second after the first.
+    assert seconds[2.0] >= 12.5 > seconds[1_000.0]

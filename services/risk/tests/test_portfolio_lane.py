@@ -18,6 +18,7 @@ from stratvector.trading.fills import FillEvent, FillKind
 from stratvector.trading.orders import ApprovedOrder, Decision
 from stratvector.trading.reasons import Outcome
 from stratvector.trading.session import Session
+from stratvector.trading.unfit import StrayExecution
 from tests.sessions.hand_fed import (
     bars_lane,
     decisions,
@@ -187,8 +188,9 @@ def test_signals_of_another_close_stop_the_lane() -> None:
 
 def test_an_execution_of_an_order_that_is_not_working_stops_the_lane() -> None:
     stranger = order(SESSION, "A", 3, index=2)
-    with pytest.raises(ProcessFailed, match="which is not working"):
+    with pytest.raises(ProcessFailed) as failed:
         finish(filling(stranger))
+    assert isinstance(failed.value.error, StrayExecution)
 
 
 def test_the_wiring_builds_one_lane_and_its_keeper() -> None:
@@ -204,5 +206,5 @@ def test_the_wiring_builds_one_lane_and_its_keeper() -> None:
     feed(world, fills_lane(SESSION), filling(WANTED))
     world.add("risk", remember)
     world.run(until=["risk"])
-    assert [len(built[0].main), len(built[0].background)] == [1, 1]
+    assert [len(built[0].main), len(built[0].lanes)] == [1, 1]
     assert len(decided(world)) == len(CLOSES)

@@ -192,7 +192,7 @@ def test_the_wiring_builds_a_lane_and_its_keeper_per_model() -> None:
 
     world.add("strategy", remember)
     world.run(until=["strategy"])
-    assert [len(built[0].main), len(built[0].background)] == [3, 3]
+    assert [len(built[0].main), len(built[0].lanes)] == [3, 3]
     for model in session.portfolio.models:
         closes = session.schedule.closes_of(model.universe)
         assert len(signals_in(world, session, model.name)) == len(closes)

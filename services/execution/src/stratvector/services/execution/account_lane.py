@@ -3,18 +3,25 @@
     claim (SENDING, fenced)  ─▶  send  ─▶  record (ACCEPTED, REJECTED, UNKNOWN …)  ─▶  match at the
     next close
 
+What a broker outside the log may do is on record before and after. The simulated broker is a fold
+of the log: nothing of it can be lost, so claims and outcomes travel with the next close's matches
+when its bars are there already, in one message instead of three.
+
 An order that an earlier owner claimed is never sent: the broker is asked, and if it does not know
 the order after its settle time, the order is abandoned. The next decision plans anew under a new
 id.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import TypeVar
 
 from stratvector.contracts.codecs import decode_fills_report, encode_fills_report
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Acknowledgement, Broker, BrokerUnknown, Clock, Ports
 from stratvector.runtime.readers import BarsReader, account_lane, orders_reader
 from stratvector.services.execution.order_log import OrderLog, OrderState
+from stratvector.services.execution.order_meter import OrderMeter
 from stratvector.trading.executions import cancelled
 from stratvector.trading.fills import FillEvent, FillKind, FillsReport
 from stratvector.trading.flow import hop
@@ -23,21 +30,31 @@ from stratvector.trading.orders import ApprovedOrder, Decision
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.schedule import Schedule
 
+HOLD_SECONDS = 0.005  # how long the simulated broker's word may wait for the next close's bars
 SETTLE_SECONDS = 2.0  # how long a broker may take to show an order that it accepted
+
+Answer = TypeVar("Answer")
 
 
 class AccountLane:
-    """Publishes claims, outcomes and closes of one account."""
+    """Publishes claims, outcomes and closes of one account. meter : None where nobody measures."""
 
     def __init__(
-        self, ports: Ports, portfolio: Portfolio, schedule: Schedule, broker: Broker
+        self,
+        ports: Ports,
+        portfolio: Portfolio,
+        schedule: Schedule,
+        broker: Broker,
+        meter: OrderMeter | None = None,
     ) -> None:
+        self._meter, self._approved_at = meter, 0
         self._portfolio, self._schedule, self._broker = portfolio, schedule, broker
         self._clock: Clock = ports.clock
         self.lane = Lane(ports, account_lane("fills", portfolio))
         self._bars = BarsReader(ports, "execution", portfolio)
         self._decisions = orders_reader(ports, "execution", portfolio)
         self._log = OrderLog()
+        self._unpublished: list[FillEvent] = []
         self._published = 0
         self._closed = -1
 
@@ -48,41 +65,60 @@ class AccountLane:
             self._fold(decode_fills_report(stored.message.payload))
         for index, close_time in enumerate(self._schedule.close_times.tolist()):
             await self._close(close_time, self._schedule.universes_at(index))
-            await self._execute((await self._decisions.at(close_time)).noun)
-        self.lane.release()
+            received = await self._decisions.at(close_time)
+            decision, self._approved_at = received.noun, received.stored.stored_at
+            await self._execute(decision)
+            self._log.forget_ended(decision.orders)
+        await self._publish_all()
 
     async def _close(self, close_time: int, universes: tuple[str, ...]) -> None:
         """Match and publish what the close did to the working orders, once."""
+        if self._unpublished and not await self._rides(close_time, universes):
+            await self._publish_all()
         bars = await self._bars.at(close_time, universes)
         if close_time > self._closed:
-            events = await self._broker.events_until(close_time, [b.noun for b in bars])
+            sections = [received.noun for received in bars]
+            events = await self._answer(partial(self._broker.events_until, close_time, sections))
             await self._publish(self._log.unrecorded(events), close_time)
+
+    async def _rides(self, close_time: int, universes: tuple[str, ...]) -> bool:
+        """Whether events can travel with the close: it is to be published, and soon."""
+        is_new = close_time > self._closed
+        return is_new and await self._bars.look(universes, HOLD_SECONDS)
+
+    async def _put(self, events: Sequence[FillEvent]) -> None:
+        """Publish events at once if they tell of the world outside the log."""
+        self._unpublished.extend(events)
+        if self._broker.is_external:
+            await self._publish_all()
+
+    async def _publish_all(self) -> None:
+        if self._unpublished:
+            await self._publish([])
 
     async def _execute(self, decision: Decision) -> None:
         """Cancel, then claim and send, or find out about, every order of a decision."""
-        events = await self._cancel(decision)
         fresh = [o for o in decision.orders if self._log.state(o) is OrderState.NEW]
         known = [
             o
             for o in decision.orders
             if self._log.state(o) in (OrderState.CLAIMED, OrderState.ACCEPTED)
         ]
-        if fresh:
-            await self._publish([self._event(FillKind.SENDING, o) for o in fresh])
+        outcomes = await self._cancel(decision)
+        await self._put([self._event(FillKind.SENDING, order) for order in fresh])
         for order in known:
-            events.extend(await self._recover(order))
+            outcomes.extend(await self._recover(order))
         for order in fresh:
-            events.extend(await self._send(order))
-        if events:
-            await self._publish(events)
+            outcomes.extend(await self._send(order))
+        await self._put(outcomes)
 
     async def _cancel(self, decision: Decision) -> list[FillEvent]:
         events = []
         for cancel in decision.cancels:
-            if self._log.has_ended(cancel.order_id):
+            if not self._log.is_open(cancel.order_id):
                 continue
             self.lane.check_ownership()
-            if await self._broker.cancel(cancel.order_id):
+            if await self._answer(partial(self._broker.cancel, cancel.order_id)):
                 events.append(cancelled(cancel.order_id, cancel.symbol, decision.close_time))
         return events
 
@@ -93,8 +129,16 @@ class AccountLane:
             answer = await self._broker.send(order, self.lane.epoch)
         except BrokerUnknown as error:
             unknown = self._event(FillKind.UNKNOWN, order, str(error))
-            return [unknown, await self._ask(order)]
+            outcome = await self._ask(order)
+            if outcome.kind is not FillKind.ABANDONED:
+                self._acknowledged()
+            return [unknown, outcome]
+        self._acknowledged()
         return [self._outcome(order, answer)]
+
+    def _acknowledged(self) -> None:
+        if self._meter is not None:
+            self._meter.acknowledged(self._approved_at)
 
     async def _recover(self, order: ApprovedOrder) -> list[FillEvent]:
         """An order of an earlier owner: ask, never send.
@@ -104,24 +148,24 @@ class AccountLane:
         """
         if self._log.state(order) is not OrderState.ACCEPTED:
             return [await self._ask(order)]
-        answer = await self._find(order)
+        answer = await self._answer(partial(self._broker.find, order))
         return [] if answer is None or answer.accepted else [self._outcome(order, answer)]
 
     async def _ask(self, order: ApprovedOrder) -> FillEvent:
         """What the broker knows of an order, now or after its settle time."""
         for patience in (SETTLE_SECONDS, 0.0):
-            answer = await self._find(order)
+            answer = await self._answer(partial(self._broker.find, order))
             if answer is not None:
                 return self._outcome(order, answer)
             if patience:
                 await self._clock.sleep(patience)
         return self._event(FillKind.ABANDONED, order, "the broker does not know the order")
 
-    async def _find(self, order: ApprovedOrder) -> Acknowledgement | None:
-        """Ask until the broker answers: an order of unknown fate is never given up unasked."""
+    async def _answer(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Ask until the broker answers: what may be asked twice is never given up unasked."""
         while True:
             try:
-                return await self._broker.find(order)
+                return await ask()
             except BrokerUnknown:
                 await self._clock.sleep(SETTLE_SECONDS)
 
@@ -139,12 +183,18 @@ class AccountLane:
             text=text,
         )
 
-    async def _publish(self, events: Sequence[FillEvent], closed: int | None = None) -> None:
+    async def _publish(self, news: Sequence[FillEvent], closed: int | None = None) -> None:
+        """Publish what is still unpublished, then what is new."""
+        events = (*self._unpublished, *news)
         report = FillsReport(
-            self._portfolio.name, self._portfolio.account, self._published, tuple(events), closed
+            self._portfolio.name, self._portfolio.account, self._published, events, closed
         )
         identity = message_id(hop("fills").stream, self.lane.subject, self._published)
-        await self.lane.publish(identity, encode_fills_report(report))
+        about = closed if closed is not None else max(event.known_time for event in events)
+        await self.lane.publish(identity, encode_fills_report(report), about)
+        self._unpublished.clear()
+        if self._meter is not None:
+            self._meter.published(events)
         self._fold(report)
 
     def _fold(self, report: FillsReport) -> None:

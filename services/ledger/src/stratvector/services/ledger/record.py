@@ -1,22 +1,27 @@
 """The portfolio's record: every close folded into one ledger entry, committed once, positions
-published after fills.
+published after fills: the newest ones, when several closes are at hand.
 """
 
-from decimal import ROUND_HALF_EVEN, Decimal
+from collections.abc import Sequence
 
 from stratvector.contracts.codecs import decode_positions, encode_positions
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import LedgerStore, Ports
-from stratvector.runtime.readers import BarsReader, FillsReader, orders_reader, signals_reader
-from stratvector.trading.fills import FillKind
+from stratvector.runtime.readers import (
+    BarsReader,
+    FillsReader,
+    Received,
+    orders_reader,
+    signals_reader,
+)
+from stratvector.trading.fills import FillKind, FillsReport
 from stratvector.trading.flow import hop, subject
 from stratvector.trading.identity import message_id
-from stratvector.trading.ledger import LedgerEntry, Positions
+from stratvector.trading.ledger import LedgerEntry, positions_of
 from stratvector.trading.ledger_fold import LedgerFold
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.schedule import Schedule
-
-MONEY_ON_WIRE = Decimal("0.00000001")
+from stratvector.trading.unfit import StrayExecution
 
 
 class PortfolioRecord:
@@ -28,15 +33,17 @@ class PortfolioRecord:
         self._portfolio, self._schedule, self._store = portfolio, schedule, store
         self._fold = LedgerFold(portfolio)
         self.lane = Lane(ports, subject("positions", portfolio=portfolio.name))
-        self._bars = BarsReader(ports, "ledger", portfolio)
-        self._fills = FillsReader(ports, "ledger", portfolio)
-        self._decisions = orders_reader(ports, "ledger", portfolio)
+        # Nobody waits for the record, so no message wakes it: it reads by the page.
+        self._bars = BarsReader(ports, "ledger", portfolio, follows=True)
+        self._fills = FillsReader(ports, "ledger", portfolio, follows=True)
+        self._decisions = orders_reader(ports, "ledger", portfolio, follows=True)
         self._signals = {
-            model.name: signals_reader(ports, "ledger", portfolio.name, model.name)
+            model.name: signals_reader(ports, "ledger", portfolio.name, model.name, follows=True)
             for model in portfolio.models
         }
         self._number = 0
         self._published = -1
+        self._due: LedgerEntry | None = None  # its positions are to be published
 
     async def run(self) -> None:
         """Own the lane, then fold the log from its beginning; what is committed is not written
@@ -49,13 +56,17 @@ class PortfolioRecord:
         committed = await self._store.last_close(self._portfolio.name)
         for index, close_time in enumerate(self._schedule.close_times.tolist()):
             entry = await self._entry(close_time, self._schedule.universes_at(index))
-            if committed is None or close_time > committed:
+            # The newest committed close again: a store of another log refuses it.
+            if committed is None or close_time >= committed:
                 await self._store.commit(entry)
             if close_time > self._published and _traded(entry):
-                await self._publish(entry)
-        self.lane.release()
+                self._due = entry
+            if self._due is not None and not self._decisions.at_hand():
+                await self._publish(self._due)
 
     async def _entry(self, close_time: int, universes: tuple[str, ...]) -> LedgerEntry:
+        # A close's decision is its last message: once it is there, the others are.
+        decision = (await self._decisions.at(close_time)).noun
         bars = await self._bars.at(close_time, universes)
         reports = await self._fills.until(close_time)
         signals = [
@@ -63,23 +74,29 @@ class PortfolioRecord:
             for model in self._portfolio.models
             if model.universe in universes
         ]
-        decision = (await self._decisions.at(close_time)).noun
         events = [event for report in reports for event in report.noun.events]
-        return self._fold.fold(events, [b.noun for b in bars], signals, decision)
+        try:
+            return self._fold.fold(events, [b.noun for b in bars], signals, decision)
+        except StrayExecution as error:
+            _take_up_its_report(error, reports)
+            raise
 
     async def _publish(self, entry: LedgerEntry) -> None:
-        positions = Positions(
-            entry.portfolio,
-            entry.close_time,
-            self._number,
-            entry.positions,
-            entry.cash.quantize(MONEY_ON_WIRE, ROUND_HALF_EVEN),
-            entry.equity.quantize(MONEY_ON_WIRE, ROUND_HALF_EVEN),
-        )
+        positions = positions_of(entry, self._number)
         identity = message_id(hop("positions").stream, self.lane.subject, entry.close_time)
-        await self.lane.publish(identity, encode_positions(positions))
+        await self.lane.publish(identity, encode_positions(positions), entry.close_time)
         self._number += 1
+        self._due = None
 
 
 def _traded(entry: LedgerEntry) -> bool:
     return any(event.kind is FillKind.FILLED for event in entry.events)
+
+
+def _take_up_its_report(error: StrayExecution, reports: Sequence[Received[FillsReport]]) -> None:
+    """What can't be processed is the report of the execution, not the decision that was read
+    last.
+    """
+    for report in reports:
+        if any(event.execution_id == error.execution_id for event in report.noun.events):
+            report.take_up()

@@ -1,13 +1,62 @@
 """The only place that constructs ledger's parts."""
 
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
 from stratvector.runtime.deployment import Deployment
 from stratvector.runtime.host import Tasks
-from stratvector.runtime.ports import Ports
+from stratvector.runtime.ports import LedgerConflict, LedgerStore, Ports
+from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.services.ledger.record import PortfolioRecord
+
+if TYPE_CHECKING:
+    from stratvector.services.ledger.adapters.sql_store import SqlLedgerStore
+    from stratvector.services.ledger.settings import LedgerSettings
 
 
 def build(deployment: Deployment, ports: Ports) -> Tasks:
-    """The record of the session's portfolio."""
+    """The record of the session's portfolio, in the deployment's store."""
+    record = _record(deployment, ports, deployment.ledger_store)
+    return Tasks(main=[record.run()], lanes=[record.lane])
+
+
+def serve(settings: "LedgerSettings", deployment: Deployment, ports: Ports) -> Tasks:
+    """The record in its database, with what answers questions about it. Raises BadDatabase."""
+    # The simulated world builds a record without a database, and need not wait for these.
+    from stratvector.services.ledger.adapters.database import LedgerDatabase
+    from stratvector.services.ledger.adapters.sql_store import SqlLedgerStore
+    from stratvector.services.ledger.adapters.traced_store import RecordSpans, TracedLedgerStore
+    from stratvector.services.ledger.servicer import ledger_servicer
+
+    database = LedgerDatabase(settings.database())
+    database.prepare()
+    spans = None if ports.spans is None else RecordSpans(ports.spans)
+    store = SqlLedgerStore(database, on_written=None if spans is None else spans.written)
+    told = store if spans is None else TracedLedgerStore(store, spans)
+    record = _record(deployment, ports, told)
+    return Tasks(
+        main=[_told(partial(_to_the_end, record, store)), _told(store.write)],
+        lanes=[record.lane],
+        servicers=[ledger_servicer(database, deployment.session.portfolio.name)],
+        close=database.close,
+    )
+
+
+def _record(deployment: Deployment, ports: Ports, store: LedgerStore) -> PortfolioRecord:
     session = deployment.session
-    record = PortfolioRecord(ports, session.portfolio, session.schedule, deployment.ledger_store)
-    return Tasks(main=[record.run()], background=[record.lane.keep()])
+    return PortfolioRecord(ports, session.portfolio, session.schedule, store)
+
+
+async def _to_the_end(record: PortfolioRecord, store: "SqlLedgerStore") -> None:
+    """The session is recorded when its last close is in the database."""
+    await record.run()
+    await store.close()
+
+
+async def _told(work: Callable[[], Awaitable[None]]) -> None:
+    """A record that is not the log's is a sentence for a person, no defect."""
+    try:
+        await work()
+    except LedgerConflict as error:
+        raise CannotStart(str(error)) from error

@@ -1,34 +1,52 @@
-"""Replay of recorded bars: one lane per universe, at most 64 closes ahead of the portfolio's
-decisions.
-"""
+"""Replay of recorded bars: one lane per universe, not far ahead of the portfolio's decisions."""
+
+from collections.abc import Callable, Iterator
 
 from stratvector.contracts.codecs import decode_closed_bars, encode_closed_bars
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Ports
-from stratvector.runtime.readers import orders_reader
-from stratvector.trading.flow import BARS_AHEAD_MAX, hop, subject
+from stratvector.runtime.readers import progress_reader
+from stratvector.services.market_data.tempo import Tempo
+from stratvector.trading.bars import ClosedBars
+from stratvector.trading.flow import hop, subject
 from stratvector.trading.identity import message_id
 from stratvector.trading.portfolio import Portfolio, Universe
 from stratvector.trading.schedule import Schedule
-from stratvector.trading.session import History
+
+# How long a decision may lie unread for each close that bars may stay ahead: the flow then decides
+# a fraction of these, and many decisions cost one wake-up.
+REST_SECONDS_PER_CLOSE = 0.0005
+
+Sections = Callable[[int], Iterator[ClosedBars]]
 
 
 class ReplayLane:
-    """Publishes one universe's history, warm-up first, close by close."""
+    """Publishes one universe's history, warm-up first, close by close.
+
+    sections : the recorded cross-sections later than a close, in order. bars_ahead_max : closes
+    that bars may run ahead of decisions. closes_per_s_max : see `Tempo`.
+    """
 
     def __init__(
         self,
         ports: Ports,
         portfolio: Portfolio,
         universe: Universe,
-        history: History,
+        sections: Sections,
         schedule: Schedule,
+        bars_ahead_max: int,
+        closes_per_s_max: float | None = None,
     ) -> None:
-        self._universe, self._history, self._schedule = universe, history, schedule
+        self._sections, self._schedule = sections, schedule
         name = subject("bars", universe=universe.name, timeframe=universe.timeframe)
         self.lane = Lane(ports, name)
         service = f"market_data-{universe.name}"  # each universe watches decisions on its own
-        self._decisions = orders_reader(ports, service, portfolio)
+        self._decisions = progress_reader(ports, service, portfolio)
+        self._bars_ahead_max = bars_ahead_max
+        self._ahead_after_wait = max(1, bars_ahead_max // 2)
+        self._rest_seconds = REST_SECONDS_PER_CLOSE * (self._ahead_after_wait - 1)
+        self._clock = ports.clock
+        self._tempo = Tempo(ports.clock, closes_per_s_max)
         self._decided = -1
 
     async def run(self) -> None:
@@ -37,25 +55,27 @@ class ReplayLane:
         published = -1
         async for stored in self.lane.history():
             published = decode_closed_bars(stored.message.payload).close_time
-        for row, close_time in enumerate(self._history.bars.close_times.tolist()):
-            if close_time > published:
-                await self._wait_for_decisions(close_time)
-                await self._publish(row, close_time)
-        self.lane.release()
+        for section in self._sections(published):
+            await self._wait_for_decisions(section.close_time)
+            await self._publish(section)
 
-    async def _publish(self, row: int, close_time: int) -> None:
-        opened = int(self._history.open_times[row])
-        section = self._history.bars.closed(
-            row, self._universe.name, self._universe.timeframe, open_time=opened
-        )
+    async def _publish(self, section: ClosedBars) -> None:
+        close_time = section.close_time
         identity = message_id(hop("bars").stream, self.lane.subject, close_time)
-        await self.lane.publish(identity, encode_closed_bars(section))
+        await self.lane.publish(identity, encode_closed_bars(section), close_time)
 
     async def _wait_for_decisions(self, close_time: int) -> None:
-        """Hold back until decisions are at most `BARS_AHEAD_MAX` closes behind."""
+        """Hold back at `bars_ahead_max` closes ahead until half of them are decided: bars then come
+        in bursts, and between these the way of an order has the processors for itself.
+        """
         if close_time < self._schedule.close_times[0]:
             return
         place = self._schedule.index(close_time)
-        while place - self._decided > BARS_AHEAD_MAX:
-            decision = (await self._decisions.next()).noun
-            self._decided = self._schedule.index(decision.close_time)
+        await self._tempo.wait_for(place)
+        if place - self._decided <= self._bars_ahead_max:
+            return
+        while place - self._decided > self._ahead_after_wait:
+            if self._rest_seconds and not await self._decisions.look(0.0):
+                await self._clock.sleep(self._rest_seconds)
+            decided_at = (await self._decisions.next()).noun
+            self._decided = self._schedule.index(decided_at)

@@ -1,30 +1,48 @@
 """One portfolio's lane: bars, signals and fills of a close in, one decision out."""
 
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+
 from stratvector.contracts.codecs import decode_decision, encode_decision
 from stratvector.runtime.lane import Lane
-from stratvector.runtime.ports import Ports
+from stratvector.runtime.ports import Ports, Stored
 from stratvector.runtime.readers import (
     BarsReader,
     FillsReader,
-    Received,
+    OutOfStep,
     account_lane,
     signals_reader,
 )
+from stratvector.services.risk.portfolio_state import PortfolioState
+from stratvector.services.risk.value_at_risk_desk import ValueAtRiskDesk
 from stratvector.trading.account import PortfolioAccount
 from stratvector.trading.bars import ClosedBars
+from stratvector.trading.fills import FillsReport
 from stratvector.trading.flow import hop
 from stratvector.trading.identity import message_id
-from stratvector.trading.orders import Cut, Decision
+from stratvector.trading.logged import Logged
+from stratvector.trading.orders import Cut, Decision, ValueAtRisk
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.schedule import Schedule
 from stratvector.trading.signals import Signals
+from stratvector.trading.value_at_risk import multipliers
 
 
 class PortfolioLane:
     """Publishes one decision per close of the portfolio's schedule."""
 
-    def __init__(self, ports: Ports, portfolio: Portfolio, schedule: Schedule) -> None:
+    def __init__(
+        self,
+        ports: Ports,
+        portfolio: Portfolio,
+        schedule: Schedule,
+        desk: ValueAtRiskDesk | None = None,
+    ) -> None:
         self._portfolio, self._schedule = portfolio, schedule
+        self._desk = desk or ValueAtRiskDesk(portfolio, None)
+        self._newest: Decision | None = None
+        self._figure: ValueAtRisk | None = None
+        self._recorded_at = 0
         self.account = PortfolioAccount(portfolio, schedule)
         self.lane = Lane(ports, account_lane("orders", portfolio))
         self._bars = BarsReader(ports, "risk", portfolio)
@@ -33,41 +51,86 @@ class PortfolioLane:
             model.name: signals_reader(ports, "risk", portfolio.name, model.name)
             for model in portfolio.models
         }
-        self._adopted: dict[int, Decision] = {}
+
+    def state(self) -> PortfolioState | None:
+        """The portfolio as of the newest decision; None before the first one."""
+        if self._newest is None:
+            return None
+        lots, marks = self.account.positions, self.account.marks
+        return PortfolioState(
+            self._newest,
+            lots,
+            {symbol: marks[symbol] for symbol in lots},
+            self._figure,
+            self._recorded_at,
+            self._desk.trouble,
+        )
 
     async def run(self) -> None:
         """Own the lane, then walk the schedule: adopt decided closes, decide the others."""
-        await self.lane.acquire()
-        async for stored in self.lane.history():
-            decision = decode_decision(stored.message.payload)
-            self._adopted[decision.close_time] = decision
-        for index, close_time in enumerate(self._schedule.close_times.tolist()):
-            await self._close(close_time, self._schedule.universes_at(index))
-        self.lane.release()
+        try:
+            await self._walk()
+        finally:
+            await self._desk.close()
 
-    async def _close(self, close_time: int, universes: tuple[str, ...]) -> None:
+    async def _walk(self) -> None:
+        await self.lane.acquire()
+        history = self.lane.history()
+        for index, close_time in enumerate(self._schedule.close_times.tolist()):
+            adopted = await self._adopted(history, close_time)
+            await self._close(close_time, self._schedule.universes_at(index), adopted)
+
+    async def _adopted(self, history: AsyncIterator[Stored], close_time: int) -> Decision | None:
+        """What an earlier owner decided at a close, None beyond its last one. Raises OutOfStep."""
+        async for stored in history:
+            decision = decode_decision(stored.message.payload)
+            if decision.close_time != close_time:
+                raise OutOfStep(self.lane.subject, close_time, decision.close_time)
+            return decision
+        return None
+
+    async def _close(
+        self, close_time: int, universes: tuple[str, ...], decision: Decision | None
+    ) -> None:
         bars = await self._bars.at(close_time, universes)
+        # Bars and signals may be far ahead; fills follow the decision before, so they come last.
+        signals = await self._signals_at(close_time, universes)
         reports = await self._fills.until(close_time)
         for report in reports:
+            report.take_up()
             for event in report.noun.events:
                 self.account.settle(event)
-        signals = await self._signals_at(close_time, universes)
         self.account.observe(
             close_time,
             [received.noun for received in bars],
             {model: received.noun for model, received in signals.items()},
         )
-        decision = self._adopted.pop(close_time, None)
+        self._desk.observe(close_time, [received.noun for received in bars])
         if decision is None:
-            cut = self._cut(bars, signals, reports[-1].sequence)
-            decision = self.account.decide(close_time, cut)
-            identity = message_id(hop("orders").stream, self.lane.subject, close_time)
-            await self.lane.publish(identity, encode_decision(decision))
+            decision = await self._decide(close_time, self._cut(bars, signals, reports))
+            factor = min(decision.cut.multipliers, default=1.0)
+            self._desk.decided(close_time, self.account.positions, decision.equity, factor)
         self.account.place(decision)
+        self._remember(decision)
+
+    async def _decide(self, close_time: int, cut: Cut) -> Decision:
+        """Decide and publish; a figure that arrived goes with it and weighs from the next close."""
+        decision = self.account.decide(close_time, cut)
+        if (figure := self._desk.arrived()) is not None:
+            decision = replace(decision, value_at_risk=figure)
+        identity = message_id(hop("orders").stream, self.lane.subject, close_time)
+        await self.lane.publish(identity, encode_decision(decision), close_time)
+        return decision
+
+    def _remember(self, decision: Decision) -> None:
+        self._newest = decision
+        if (figure := decision.value_at_risk) is not None:
+            self._figure, self._recorded_at = figure, decision.close_time
+            self._desk.recorded(figure)
 
     async def _signals_at(
         self, close_time: int, universes: tuple[str, ...]
-    ) -> dict[str, Received[Signals]]:
+    ) -> dict[str, Logged[Signals]]:
         """The signals of every model whose universe closes."""
         return {
             model.name: await self._signals[model.name].at(close_time)
@@ -77,13 +140,13 @@ class PortfolioLane:
 
     def _cut(
         self,
-        bars: list[Received[ClosedBars]],
-        signals: dict[str, Received[Signals]],
-        fills_sequence: int,
+        bars: Sequence[Logged[ClosedBars]],
+        signals: Mapping[str, Logged[Signals]],
+        reports: Sequence[Logged[FillsReport]],
     ) -> Cut:
         return Cut(
             bars={received.noun.universe: received.id for received in bars},
             signals={model: received.id for model, received in signals.items()},
-            fills_sequence=fills_sequence,
-            multipliers=tuple(1.0 for _ in self._portfolio.models),
+            fills_sequence=reports[-1].sequence,
+            multipliers=multipliers(self._portfolio, self._figure),
         )

@@ -1,24 +1,21 @@
 """One model's lane: bars in, signals out, its memory carried by its own messages."""
 
-import numpy as np
-from numpy.typing import NDArray
-
 from stratvector.contracts.codecs import decode_signals, encode_signals
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Ports
-from stratvector.runtime.readers import Received, UniverseReader
-from stratvector.services.strategy.window import Window
+from stratvector.runtime.readers import UnfitMessage, UniverseReader
+from stratvector.services.strategy.model_state import ModelState
 from stratvector.trading.bars import ClosedBars
-from stratvector.trading.engine.scan import decide_row
 from stratvector.trading.flow import hop, subject
 from stratvector.trading.identity import message_id
+from stratvector.trading.live_model import LiveModel
+from stratvector.trading.logged import Logged
 from stratvector.trading.portfolio import ModelAllocation, Portfolio
-from stratvector.trading.reasons import SignalReason
-from stratvector.trading.signals import SignalRow, Signals, derive_action
+from stratvector.trading.signals import SignalRow, Signals
 from stratvector.trading.strategy import Strategy
 
 
-class ForeignSignals(RuntimeError):
+class ForeignSignals(UnfitMessage):
     """The lane holds signals of another universe or of a model with another memory."""
 
     def __init__(self, lane: str, signals: Signals, symbols: tuple[str, ...], numbers: int) -> None:
@@ -43,16 +40,28 @@ class ModelLane:
         end: int,
     ) -> None:
         universe = portfolio.universe(model.universe)
-        self._portfolio, self._model, self._strategy = portfolio.name, model.name, strategy
-        self._parameters = strategy.parameters()
+        self._portfolio, self._name, self._version = portfolio.name, model.name, strategy.version
         self._start, self._end = start, end
         self._symbols = universe.symbols
-        self._window = Window(universe.symbols, strategy.history)
-        self._state: NDArray[np.float64] = strategy.initial_state(len(universe.symbols))
-        self._held = [0.0] * len(universe.symbols)
+        self._model = LiveModel(strategy, universe.symbols)
+        self._allocation, self._strategy = model, strategy.name
         self._published = -1
+        self._rows: tuple[SignalRow, ...] = ()
         self.lane = Lane(ports, subject("signals", portfolio=portfolio.name, model=model.name))
         self._bars = UniverseReader(ports, f"strategy-{portfolio.name}-{model.name}", universe)
+
+    def state(self) -> ModelState:
+        """The model as of its newest signals."""
+        return ModelState(
+            self._name,
+            self._strategy,
+            self._version,
+            self._allocation.universe,
+            self._symbols,
+            self._allocation.budget_fraction,
+            self._published if self._published >= 0 else None,
+            self._rows,
+        )
 
     async def run(self) -> None:
         """Own the lane, adopt what is published, compute and publish the rest."""
@@ -63,57 +72,34 @@ class ModelLane:
             received = await self._bars.next()
             await self._on_bars(received)
             if received.noun.close_time >= self._end:
-                self.lane.release()
                 return
 
     def _adopt(self, signals: Signals) -> None:
         """Go on from what an earlier owner left. Raises ForeignSignals."""
-        symbols = tuple(row.symbol for row in signals.rows)
-        if symbols != self._symbols or len(signals.state) != self._state.size:
-            raise ForeignSignals(self.lane.subject, signals, self._symbols, self._state.size)
-        self._published = signals.close_time
-        self._state = np.array(signals.state, dtype=np.float64)
-        self._remember(signals.rows)
+        if not self._model.fits(signals):
+            numbers = len(self._model.state)
+            raise ForeignSignals(self.lane.subject, signals, self._symbols, numbers)
+        self._published, self._rows = signals.close_time, signals.rows
+        self._model.adopt(signals)
 
-    async def _on_bars(self, received: Received[ClosedBars]) -> None:
+    async def _on_bars(self, received: Logged[ClosedBars]) -> None:
         section = received.noun
-        self._window.append(section)
+        self._model.observe(section)
         if section.close_time <= self._published:
             return
-        rows = self._compute()
+        rows = self._model.rows()
         if section.close_time < self._start:
             return
         signals = Signals(
             self._portfolio,
-            self._model,
-            self._strategy.version,
+            self._name,
+            self._version,
             section.close_time,
             rows,
-            tuple(self._state.tolist()),
+            self._model.state,
             received.id,
         )
-        self._remember(rows)
+        self._model.remember(rows)
         identity = message_id(hop("signals").stream, self.lane.subject, section.close_time)
-        await self.lane.publish(identity, encode_signals(signals))
-
-    def _compute(self) -> tuple[SignalRow, ...]:
-        """The rows of the newest close; advances the model's memory."""
-        if not self._window.is_full():
-            return tuple(self._row(n, 0.0, 0.0, True) for n in range(len(self._symbols)))
-        row = np.ascontiguousarray(self._strategy.features(self._window.bars())[-1])
-        decided = decide_row(self._strategy.decide, row, self._parameters, self._state)
-        pairs = enumerate(zip(*(values.tolist() for values in decided), strict=True))
-        return tuple(self._row(n, weight, sure, False) for n, (weight, sure) in pairs)
-
-    def _row(self, n: int, weight: float, confidence: float, warming_up: bool) -> SignalRow:
-        reason = SignalReason.WARMING_UP if warming_up else SignalReason.NONE
-        if weight != weight:
-            reason, confidence = SignalReason.MISSING_DATA, 0.0
-        action = derive_action(self._held[n], weight)
-        return SignalRow(self._symbols[n], weight, confidence, action, reason)
-
-    def _remember(self, rows: tuple[SignalRow, ...]) -> None:
-        """The last good weights, which the next actions are relative to."""
-        for n, row in enumerate(rows):
-            if row.weight == row.weight:
-                self._held[n] = row.weight
+        await self.lane.publish(identity, encode_signals(signals), section.close_time)
+        self._published, self._rows = section.close_time, rows

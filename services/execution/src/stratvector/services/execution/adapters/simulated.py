@@ -13,6 +13,8 @@ from stratvector.trading.simulated_broker import SimulatedBroker
 class SimulatedBrokerAdapter:
     """Every order that was claimed is there: the log is this broker's only memory."""
 
+    is_external = False
+
     def __init__(self, portfolio: Portfolio) -> None:
         self._broker = SimulatedBroker(portfolio)
 

@@ -1,0 +1,1 @@
+"""Where the ledger talks to its database."""

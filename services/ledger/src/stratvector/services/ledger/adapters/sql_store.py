@@ -1,0 +1,125 @@
+"""The ledger's store on SQL: closes are committed in groups, by a thread beside the event loop.
+
+    commit, commit, … ─▶ pending ─▶ write: one transaction for all that is pending ─▶ last_close
+
+A group is what arrived while the group before it was on its way to the disk, so its size follows
+the load. A close is in the database whole or not at all, and never without those before it.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from stratvector.services.ledger.adapters.database import LedgerDatabase
+from stratvector.services.ledger.adapters.stored_entry import last_close
+from stratvector.services.ledger.adapters.writer import LedgerWriter
+from stratvector.trading.ledger import LedgerEntry
+
+GROUP_CLOSES_MAX = 256
+LINGER_SECONDS = 0.1
+
+
+class SqlLedgerStore:
+    """Speaks `ports.LedgerStore`; `write` runs beside the one who commits.
+
+    linger_seconds : how long a group waits for more closes. group_closes_max : how many closes may
+    wait; the next commit waits until there is room. on_written : told on a thread of each group
+    that is in the database.
+    """
+
+    def __init__(
+        self,
+        database: LedgerDatabase,
+        linger_seconds: float = LINGER_SECONDS,
+        group_closes_max: int = GROUP_CLOSES_MAX,
+        on_written: Callable[[Sequence[LedgerEntry]], None] | None = None,
+    ) -> None:
+        self._database = database
+        self._linger_seconds = linger_seconds
+        self._group_closes_max = group_closes_max
+        self._on_written = on_written
+        self._pending: list[LedgerEntry] = []
+        self._changed = asyncio.Condition()
+        self._closed = False
+        self._ended = False
+        self._failure: Exception | None = None
+
+    async def last_close(self, portfolio: str) -> int | None:
+        """The newest close of a portfolio that is in the database, or None."""
+        return await asyncio.to_thread(self._read_last_close, portfolio)
+
+    async def commit(self, entry: LedgerEntry) -> None:
+        """Take one close; `write` makes it durable, after all that were committed before it.
+
+        Raises what ended `write`.
+        """
+        async with self._changed:
+            await self._changed.wait_for(self._has_room)
+            if self._ended:
+                raise self._failure or RuntimeError("the ledger's writer has ended")
+            self._pending.append(entry)
+            self._changed.notify_all()
+
+    async def close(self) -> None:
+        """Say that nothing more is committed: `write` ends when all is in the database."""
+        async with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    async def write(self) -> None:
+        """Write until `close`; when cancelled, what was committed is written first.
+
+        Raises LedgerConflict, BadDatabase.
+        """
+        try:
+            with self._database.errors_told(), self._database.writer.connect() as connection:
+                await self._write(LedgerWriter(connection))
+        except Exception as error:
+            self._failure = error
+            raise
+        finally:
+            self._ended = True
+            async with self._changed:
+                self._changed.notify_all()
+
+    async def _write(self, writer: LedgerWriter) -> None:
+        try:
+            while group := await self._next_group():
+                await _whole(asyncio.to_thread(self._write_group, writer, group))
+                async with self._changed:
+                    self._changed.notify_all()
+        except asyncio.CancelledError:
+            await _whole(asyncio.to_thread(self._write_group, writer, list(self._pending)))
+            raise
+
+    def _write_group(self, writer: LedgerWriter, group: list[LedgerEntry]) -> None:
+        """On a thread; meanwhile others are only added behind the group."""
+        writer.write(group)
+        del self._pending[: len(group)]
+        if self._on_written is not None:
+            self._on_written(group)
+
+    async def _next_group(self) -> list[LedgerEntry]:
+        """All that is pending, once there is anything; empty at the end."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._pending or self._closed)
+        if not self._closed and len(self._pending) < self._group_closes_max:
+            await asyncio.sleep(self._linger_seconds)
+        return list(self._pending)
+
+    def _has_room(self) -> bool:
+        return self._ended or len(self._pending) < self._group_closes_max
+
+    def _read_last_close(self, portfolio: str) -> int | None:
+        with self._database.errors_told(), self._database.reader.connect() as connection:
+            return last_close(connection, portfolio)
+
+
+async def _whole(work: Coroutine[Any, Any, None]) -> None:
+    """Wait for a thread's work also when cancelled: its connection must not be closed under it."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

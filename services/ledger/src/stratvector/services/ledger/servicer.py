@@ -1,0 +1,135 @@
+"""gRPC: decode, one question to the database, encode. Reads never wait for the one who writes."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
+
+import grpc
+
+from stratvector.contracts.codecs import ledger_service as codec
+from stratvector.contracts.v1 import ledger_service_pb2 as pb
+from stratvector.contracts.v1.ledger_service_pb2_grpc import (
+    LedgerServiceServicer,
+    add_LedgerServiceServicer_to_server,
+)
+from stratvector.runtime.host import Servicer
+from stratvector.services.ledger.adapters.database import BadDatabase, LedgerDatabase
+from stratvector.services.ledger.adapters.queries import Closes, Found, Ledger, Page
+from stratvector.services.ledger.page_tokens import BadRequest, closes_of, page_of, token_of
+
+NAME: str = pb.DESCRIPTOR.services_by_name["LedgerService"].full_name
+Answer = TypeVar("Answer")
+Record = TypeVar("Record")
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class UnknownPortfolio(LookupError):
+    """This ledger records another portfolio."""
+
+
+class LedgerAnswers(LedgerServiceServicer):
+    """Answers for one portfolio."""
+
+    def __init__(self, database: LedgerDatabase, portfolio: str) -> None:
+        self._database = database
+        self._portfolio = portfolio
+
+    async def GetStatus(  # noqa: N802  the proto's name
+        self, request: pb.GetStatusRequest, context: Context
+    ) -> pb.GetStatusResponse:
+        """How far the record has come."""
+        status = await self._ask(request, context, lambda ledger: ledger.status())
+        return pb.GetStatusResponse(status=codec.status_message(status))
+
+    async def QueryOrders(  # noqa: N802  the proto's name
+        self, request: pb.QueryOrdersRequest, context: Context
+    ) -> pb.QueryOrdersResponse:
+        """Approved orders, and what has become of them."""
+        found = await self._found(request, context, 2, Ledger.orders)
+        return pb.QueryOrdersResponse(
+            orders=map(codec.order_message, found.records), next_page_token=token_of(found.last)
+        )
+
+    async def QueryFills(  # noqa: N802  the proto's name
+        self, request: pb.QueryFillsRequest, context: Context
+    ) -> pb.QueryFillsResponse:
+        """Executions."""
+        found = await self._found(request, context, 2, Ledger.fills)
+        return pb.QueryFillsResponse(
+            fills=map(codec.fill_message, found.records), next_page_token=token_of(found.last)
+        )
+
+    async def QueryEquity(  # noqa: N802  the proto's name
+        self, request: pb.QueryEquityRequest, context: Context
+    ) -> pb.QueryEquityResponse:
+        """The account at each close."""
+        found = await self._found(request, context, 1, Ledger.equity)
+        return pb.QueryEquityResponse(
+            closes=map(codec.equity_message, found.records), next_page_token=token_of(found.last)
+        )
+
+    async def QueryPositions(  # noqa: N802  the proto's name
+        self, request: pb.QueryPositionsRequest, context: Context
+    ) -> pb.QueryPositionsResponse:
+        """What is held."""
+        at = request.at_ns if request.HasField("at_ns") else None
+        held = await self._ask(request, context, lambda ledger: ledger.positions(at))
+        return codec.positions_message(held)
+
+    async def GetAttribution(  # noqa: N802  the proto's name
+        self, request: pb.GetAttributionRequest, context: Context
+    ) -> pb.GetAttributionResponse:
+        """What each model has earned and paid."""
+        closes = await _decoded(context, lambda: closes_of(request.range))
+        results = await self._ask(request, context, lambda ledger: ledger.attribution(closes))
+        return pb.GetAttributionResponse(models=map(codec.result_message, results))
+
+    async def _found(
+        self,
+        request: Any,
+        context: Context,
+        key_size: int,
+        question: Callable[[Ledger, Closes, Page], Found[Record]],
+    ) -> Found[Record]:
+        """A page of records of a range of closes. key_size : numbers that tell a record's place."""
+        closes, page = await _decoded(
+            context, lambda: (closes_of(request.range), page_of(request.page, key_size))
+        )
+        return await self._ask(request, context, lambda ledger: question(ledger, closes, page))
+
+    async def _ask(
+        self, request: Any, context: Context, question: Callable[[Ledger], Answer]
+    ) -> Answer:
+        """The answer to a question, or the call ends with a status and a sentence."""
+        try:
+            return await asyncio.to_thread(self._read, request.portfolio, question)
+        except UnknownPortfolio as error:
+            await _refuse(context, grpc.StatusCode.NOT_FOUND, error)
+        except BadDatabase as error:
+            await _refuse(context, grpc.StatusCode.INTERNAL, error)
+
+    def _read(self, portfolio: str, question: Callable[[Ledger], Answer]) -> Answer:
+        if portfolio not in ("", self._portfolio):
+            raise UnknownPortfolio(
+                f"this ledger records portfolio {self._portfolio!r}, not {portfolio!r}"
+            )
+        # One transaction: an answer is of one state, whatever is committed meanwhile.
+        with self._database.errors_told(), self._database.reader.begin() as connection:
+            return question(Ledger(connection, self._portfolio))
+
+
+def ledger_servicer(database: LedgerDatabase, portfolio: str) -> Servicer:
+    """What the ledger's process answers."""
+    answers = LedgerAnswers(database, portfolio)
+    return Servicer(NAME, lambda server: add_LedgerServiceServicer_to_server(answers, server))
+
+
+async def _decoded(context: Context, decode: Callable[[], Answer]) -> Answer:
+    try:
+        return decode()
+    except BadRequest as error:
+        await _refuse(context, grpc.StatusCode.INVALID_ARGUMENT, error)
+
+
+async def _refuse(context: Context, code: grpc.StatusCode, error: Exception) -> NoReturn:
+    await context.abort(code, str(error))

@@ -1,0 +1,1 @@
+"""What risk asks outside: the Monte Carlo service."""

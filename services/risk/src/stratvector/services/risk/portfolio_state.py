@@ -1,0 +1,23 @@
+"""What risk knows of its portfolio after a decision, for whoever asks or scrapes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from stratvector.trading.orders import Decision, ValueAtRisk
+
+
+@dataclass(frozen=True)
+class PortfolioState:
+    """As of the newest decision, adopted or made.
+
+    lots : signed lots that are held. marks : last price of each of these, base currency per unit.
+    figure : the newest value at risk that a decision recorded, at `recorded_at` (ns UTC, 0 = none).
+    trouble : why there is no newer one.
+    """
+
+    decision: Decision
+    lots: Mapping[str, int]
+    marks: Mapping[str, float]
+    figure: ValueAtRisk | None
+    recorded_at: int
+    trouble: str

@@ -1,0 +1,68 @@
+"""gRPC: the portfolio as risk sees it; decode, one look, encode."""
+
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from stratvector.contracts.codecs.orders import write_value_at_risk
+from stratvector.contracts.v1 import risk_service_pb2 as pb
+from stratvector.contracts.v1.risk_service_pb2_grpc import (
+    RiskServiceServicer,
+    add_RiskServiceServicer_to_server,
+)
+from stratvector.runtime.host import Servicer
+from stratvector.services.risk.portfolio_state import PortfolioState
+
+NAME: str = pb.DESCRIPTOR.services_by_name["RiskService"].full_name
+Context = grpc.aio.ServicerContext[Any, Any]
+Look = Callable[[], PortfolioState | None]
+
+
+class RiskAnswers(RiskServiceServicer):
+    """Answers for one portfolio. look : its state, None before the first decision."""
+
+    def __init__(self, portfolio: str, look: Look) -> None:
+        self._portfolio, self._look = portfolio, look
+
+    async def GetPortfolio(  # noqa: N802  the proto's name
+        self, request: pb.GetPortfolioRequest, context: Context
+    ) -> pb.GetPortfolioResponse:
+        """The portfolio as of the newest decision."""
+        if request.portfolio not in ("", self._portfolio):
+            await context.abort(
+                grpc.StatusCode.NOT_FOUND,
+                f"this risk service decides for {self._portfolio!r}, not {request.portfolio!r}",
+            )
+        state = self._look()
+        if state is None:
+            await context.abort(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                f"portfolio {self._portfolio!r} has no decision here yet",
+            )
+        return pb.GetPortfolioResponse(portfolio=_message(state))
+
+
+def risk_servicer(portfolio: str, look: Look) -> Servicer:
+    """What the risk process answers."""
+    answers = RiskAnswers(portfolio, look)
+    return Servicer(NAME, lambda server: add_RiskServiceServicer_to_server(answers, server))
+
+
+def _message(state: PortfolioState) -> pb.PortfolioState:
+    decision = state.decision
+    message = pb.PortfolioState(
+        portfolio=decision.portfolio,
+        close_time_ns=decision.close_time,
+        equity=decision.equity,
+        gross_exposure=decision.gross_exposure,
+        drawdown_factor=decision.drawdown_factor,
+        halted=decision.halted,
+        reduce_only=decision.reduce_only,
+        value_at_risk_recorded_at_ns=state.recorded_at,
+        value_at_risk_trouble=state.trouble,
+    )
+    if state.figure is not None:
+        write_value_at_risk(message.value_at_risk, state.figure)
+    return message

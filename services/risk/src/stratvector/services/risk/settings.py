@@ -1,0 +1,20 @@
+"""settings: what the risk process is told."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from stratvector.runtime.process.settings import Seconds, ServiceSettings, Whole
+
+
+class RiskSettings(ServiceSettings):
+    """Decides at every close of a portfolio and publishes the approved orders."""
+
+    monte_carlo_grpc: str | None = None
+    """host:port of the Monte Carlo service that is asked for the value at risk; none asks nobody"""
+    value_at_risk_every_hours: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 24.0
+    """hours of event time between two questions for the value at risk"""
+    value_at_risk_rest_seconds: Seconds = 1.0
+    """least seconds on the clock between them"""
+    value_at_risk_simulations: Annotated[Whole, Field(ge=1_000, le=10_000_000)] = 10_000
+    """paths of each answer"""

@@ -1,0 +1,7 @@
+"""settings: what the strategy process is told."""
+
+from stratvector.runtime.process.settings import ServiceSettings
+
+
+class StrategySettings(ServiceSettings):
+    """Computes each model's target weights at every close and publishes them as signals."""
