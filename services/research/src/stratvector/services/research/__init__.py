@@ -1,0 +1,1 @@
+"""research: backtests as jobs, each a process of its own, with results on disk."""

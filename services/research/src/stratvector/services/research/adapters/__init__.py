@@ -1,0 +1,1 @@
+"""Where research touches the disk and starts processes."""

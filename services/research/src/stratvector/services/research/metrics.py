@@ -1,0 +1,34 @@
+"""metrics: what Prometheus learns of the jobs."""
+
+from collections.abc import Iterator
+
+from prometheus_client import Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from stratvector.services.research.job_board import JobBoard
+
+JOB_SECONDS = (1, 2, 5, 10, 20, 60, 120, 300, 600, 1800, 3600)
+
+
+def job_seconds() -> Histogram:
+    """How long runs took, from their start to their end."""
+    return Histogram(
+        "research_job_seconds", "Of a backtest's run.", buckets=JOB_SECONDS, registry=None
+    )
+
+
+class BoardMetrics(Collector):
+    """Reads the board when asked."""
+
+    def __init__(self, board: JobBoard) -> None:
+        self._board = board
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Jobs of each state, and the clients that follow one."""
+        jobs = GaugeMetricFamily("research_jobs", "Jobs on disk.", labels=["state"])
+        for state, count in self._board.counts().items():
+            jobs.add_metric([state], count)
+        yield jobs
+        followers = self._board.followers()
+        yield GaugeMetricFamily("research_followers", "Open StreamProgress calls.", followers)
