@@ -1,0 +1,1 @@
+"""Shows a portfolio: REST, WebSocket and the console."""

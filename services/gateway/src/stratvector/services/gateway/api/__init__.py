@@ -1,0 +1,1 @@
+"""What answers below /api: one router per noun."""

@@ -1,0 +1,121 @@
+"""portfolio: where the account stands, what it holds, and how it came there."""
+
+from decimal import Decimal
+
+from fastapi import APIRouter
+
+from stratvector.services.gateway.api.asking import AtDesk
+from stratvector.services.gateway.api.paging import ClosesWanted, PageWanted
+from stratvector.services.gateway.api.portfolio_shapes import (
+    Attribution,
+    EquityClose,
+    EquityPage,
+    HeldPosition,
+    ModelResultShape,
+    ModelShare,
+    PortfolioModel,
+    PortfolioShape,
+    PortfolioUniverse,
+    PositionsAnswer,
+)
+from stratvector.services.gateway.api.summary import Summary, summarised
+from stratvector.services.gateway.api.values import figure, time_of
+from stratvector.services.gateway.desk import Desk
+from stratvector.trading.ledger import rounded_money
+from stratvector.trading.ledger_answers import EquityRecord, PositionRecord
+
+router = APIRouter(prefix="/api/portfolio", tags=["portfolio"])
+
+
+@router.get("")
+async def get_portfolio(desk: AtDesk) -> PortfolioShape:
+    """What the portfolio is made of, and how far its record has come."""
+    portfolio, status = desk.live.portfolio, await desk.ledger.status()
+    return PortfolioShape(
+        name=portfolio.name,
+        account=portfolio.account,
+        initial_cash=portfolio.initial_cash,
+        universes=[
+            PortfolioUniverse(name=u.name, timeframe=u.timeframe, symbols=list(u.symbols))
+            for u in portfolio.universes
+        ],
+        models=[
+            PortfolioModel(name=m.name, universe=m.universe, budget_fraction=m.budget_fraction)
+            for m in portfolio.models
+        ],
+        closes=status.closes,
+        first_close=time_of(status.first_close),
+        last_close=time_of(status.last_close),
+    )
+
+
+@router.get("/summary")
+async def get_summary(desk: AtDesk) -> Summary:
+    """The account in one look: equity, result, drawdown, risk and drift.
+
+    The ledger must answer. What risk or drift can't tell now is null, and `unavailable` says why.
+    """
+    return await summarised(desk)
+
+
+@router.get("/positions")
+async def get_positions(desk: AtDesk) -> PositionsAnswer:
+    """What is held after the newest recorded close, at the newest marks."""
+    held, status = await desk.ledger.positions(), await desk.ledger.status()
+    return PositionsAnswer(
+        close_time=time_of(held.close_time),
+        positions=[_position(desk, one, status.equity) for one in held.positions],
+    )
+
+
+@router.get("/equity")
+async def get_equity(desk: AtDesk, asked: PageWanted) -> EquityPage:
+    """The account at each close, the oldest first."""
+    page = await desk.ledger.equity(asked)
+    return EquityPage(closes=[_close(one) for one in page.records], next_cursor=page.cursor or None)
+
+
+@router.get("/attribution")
+async def get_attribution(desk: AtDesk, closes: ClosesWanted) -> Attribution:
+    """What each model has earned over a range of closes, net of commission; they add up."""
+    results = await desk.ledger.attribution(closes)
+    return Attribution(
+        models=[
+            ModelResultShape(
+                model=one.model, profit=one.profit, commission=one.commission, fills=one.fills
+            )
+            for one in results
+        ]
+    )
+
+
+def _position(desk: Desk, one: PositionRecord, equity: Decimal | None) -> HeldPosition:
+    instrument, mark = desk.live.instruments[one.symbol], desk.live.marks.of(one.symbol)
+    quantity = instrument.quantity(one.lots)
+    # The value is of the mark itself: values and cash add up to the ledger's equity.
+    value = None if mark is None else rounded_money(quantity * Decimal(repr(mark.price)))
+    return HeldPosition(
+        symbol=one.symbol,
+        asset_class=instrument.asset_class,
+        quantity=quantity,
+        price=None if mark is None else instrument.price(mark.price),
+        price_time=None if mark is None else time_of(mark.close_time),
+        value=value,
+        weight=float(value / equity) if value is not None and equity else None,
+        models={model: instrument.quantity(lots) for model, lots in one.parts.items()},
+    )
+
+
+def _close(one: EquityRecord) -> EquityClose:
+    return EquityClose(
+        close_time=time_of(one.close_time) or "",
+        equity=one.equity,
+        cash=one.cash,
+        gross_exposure=figure(one.gross_exposure),
+        drawdown_factor=figure(one.drawdown_factor),
+        halted=one.halted,
+        reduce_only=one.reduce_only,
+        models=[
+            ModelShare(model=m.model, profit=m.equity, commission=m.commission) for m in one.models
+        ],
+    )

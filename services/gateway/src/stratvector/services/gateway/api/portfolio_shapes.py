@@ -1,0 +1,98 @@
+"""portfolio_shapes: the answers of /api/portfolio."""
+
+from decimal import Decimal
+
+from stratvector.services.gateway.api.values import Figure, Shape, Time
+
+
+class PortfolioUniverse(Shape):
+    """Symbols that close together."""
+
+    name: str
+    timeframe: str
+    symbols: list[str]
+
+
+class PortfolioModel(Shape):
+    """A model and its share. budget_fraction : of equity."""
+
+    name: str
+    universe: str
+    budget_fraction: float
+
+
+class PortfolioShape(Shape):
+    """A portfolio, and how far its record has come. Base currency USD."""
+
+    name: str
+    account: str
+    currency: str = "USD"
+    initial_cash: Decimal
+    universes: list[PortfolioUniverse]
+    models: list[PortfolioModel]
+    closes: int
+    first_close: Time | None
+    last_close: Time | None
+
+
+class HeldPosition(Shape):
+    """One symbol. quantity : negative = short. weight : of equity. models : quantity of each."""
+
+    symbol: str
+    asset_class: str
+    quantity: Decimal
+    price: Decimal | None
+    price_time: Time | None
+    value: Decimal | None
+    weight: Figure
+    models: dict[str, Decimal]
+
+
+class PositionsAnswer(Shape):
+    """What is held. close_time : that it belongs to, null = there was none yet."""
+
+    close_time: Time | None
+    positions: list[HeldPosition]
+
+
+class ModelShare(Shape):
+    """One model's share since the start: profit net of commission."""
+
+    model: str
+    profit: Decimal
+    commission: Decimal
+
+
+class EquityClose(Shape):
+    """The account after a close. drawdown_factor : on all targets, 0 to 1."""
+
+    close_time: Time
+    equity: Decimal
+    cash: Decimal
+    gross_exposure: Figure
+    drawdown_factor: Figure
+    halted: bool
+    reduce_only: bool
+    models: list[ModelShare]
+
+
+class EquityPage(Shape):
+    """A page of closes. next_cursor : null = this was the last."""
+
+    closes: list[EquityClose]
+    next_cursor: str | None
+
+
+class ModelResultShape(Shape):
+    """What one model has earned, net of the commission that it paid."""
+
+    model: str
+    profit: Decimal
+    commission: Decimal
+    fills: int
+
+
+class Attribution(Shape):
+    """The models' results."""
+
+    models: list[ModelResultShape]

@@ -1,0 +1,132 @@
+"""summary: the account in one look, from the ledger, the lanes, risk and drift."""
+
+from decimal import Decimal
+
+from stratvector.services.gateway.api.values import Figure, Shape, Time, figure, time_of
+from stratvector.services.gateway.clients.drift import Score
+from stratvector.services.gateway.clients.peer import PeerError
+from stratvector.services.gateway.clients.risk import RiskState, ValueAtRisk
+from stratvector.services.gateway.desk import Desk
+
+
+class ValueAtRiskShape(Shape):
+    """By Monte Carlo: positive losses, fractions of equity. as_of : the close it is about."""
+
+    as_of: Time
+    horizon_days: float
+    var_95: Figure
+    cvar_95: Figure
+    simulations: int
+
+
+class DriftShape(Shape):
+    """One model against its reference. score : 0 to 1, null for a reason."""
+
+    model: str
+    close_time: Time | None
+    score: Figure
+    reason: str
+
+
+class Summary(Shape):
+    """Money in USD; total_return, drawdowns, VaR and CVaR are fractions, drawdowns 0 or below.
+
+    unavailable : by service, why what it tells is missing.
+    """
+
+    portfolio: str
+    close_time: Time | None
+    equity: Decimal
+    cash: Decimal
+    initial_cash: Decimal
+    pnl: Decimal
+    pnl_percent: float
+    total_return: float
+    drawdown: float
+    max_drawdown: float
+    gross_exposure: Figure
+    halted: bool | None
+    reduce_only: bool | None
+    closes: int
+    orders: int
+    fills: int
+    var_95: Figure
+    cvar_95: Figure
+    value_at_risk: ValueAtRiskShape | None
+    drift: list[DriftShape]
+    unavailable: dict[str, str]
+
+
+async def summarised(desk: Desk) -> Summary:
+    """Now. Raises PeerError when the ledger does not answer."""
+    status, live = await desk.ledger.status(), desk.live
+    unavailable: dict[str, str] = {}
+    risk = await _risk(desk, unavailable)
+    known = None if risk is None else risk.value_at_risk
+    start = live.portfolio.initial_cash
+    equity = start if status.equity is None else status.equity
+    gain = float(equity / start) - 1.0
+    decision = live.decision
+    return Summary(
+        portfolio=status.portfolio,
+        close_time=time_of(status.last_close),
+        equity=equity,
+        cash=start if status.cash is None else status.cash,
+        initial_cash=start,
+        pnl=equity - start,
+        pnl_percent=100.0 * gain,
+        total_return=gain,
+        drawdown=live.curve.drawdown,
+        max_drawdown=live.curve.max_drawdown,
+        gross_exposure=None if decision is None else figure(decision.gross_exposure),
+        halted=None if decision is None else decision.halted,
+        reduce_only=None if decision is None else decision.reduce_only,
+        closes=status.closes,
+        orders=status.orders,
+        fills=status.fills,
+        var_95=None if known is None else figure(known.var_95),
+        cvar_95=None if known is None else figure(known.cvar_95),
+        value_at_risk=None if known is None else _value_at_risk(known),
+        drift=await _drift(desk, unavailable),
+        unavailable=unavailable,
+    )
+
+
+async def _risk(desk: Desk, unavailable: dict[str, str]) -> RiskState | None:
+    try:
+        state = await desk.risk.portfolio()
+    except PeerError as error:
+        unavailable["risk"] = str(error)
+        return None
+    if state.trouble:
+        unavailable["value_at_risk"] = state.trouble
+    return state
+
+
+async def _drift(desk: Desk, unavailable: dict[str, str]) -> list[DriftShape]:
+    try:
+        scores = await desk.drift.scores()
+    except PeerError as error:
+        unavailable["drift"] = str(error)
+        return []
+    return [drift_shape(score) for score in scores.values()]
+
+
+def drift_shape(score: Score) -> DriftShape:
+    """A score on its way out."""
+    return DriftShape(
+        model=score.model,
+        close_time=time_of(score.close_time),
+        score=figure(score.score),
+        reason=score.reason,
+    )
+
+
+def _value_at_risk(known: ValueAtRisk) -> ValueAtRiskShape:
+    return ValueAtRiskShape(
+        as_of=time_of(known.as_of) or "",
+        horizon_days=known.horizon_days,
+        var_95=figure(known.var_95),
+        cvar_95=figure(known.cvar_95),
+        simulations=known.simulations,
+    )

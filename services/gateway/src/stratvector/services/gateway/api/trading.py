@@ -1,0 +1,130 @@
+"""trading: approved orders and executions, as the ledger recorded them."""
+
+from decimal import Decimal
+from typing import Literal
+
+from fastapi import APIRouter
+
+from stratvector.services.gateway.api.asking import AtDesk
+from stratvector.services.gateway.api.paging import PageWanted
+from stratvector.services.gateway.api.values import Shape, Time, time_of
+from stratvector.services.gateway.telling import side
+from stratvector.trading.instruments import Instrument
+from stratvector.trading.ledger_answers import FillRecord, OrderRecord
+
+router = APIRouter(prefix="/api/trading", tags=["trading"])
+Side = Literal["buy", "sell"]
+
+
+class OrderShape(Shape):
+    """An approved order, and what has become of it. models : signed quantity of each.
+
+    status : filled, working, rejected, cancelled, expired or abandoned.
+    """
+
+    order_id: str
+    close_time: Time
+    symbol: str
+    side: Side
+    order_type: Literal["market"] = "market"
+    quantity: Decimal
+    filled_quantity: Decimal
+    reference_price: Decimal
+    expires_at: Time | None
+    status: str
+    text: str
+    models: dict[str, Decimal]
+
+
+class OrdersPage(Shape):
+    """A page of orders. next_cursor : null = this was the last."""
+
+    orders: list[OrderShape]
+    next_cursor: str | None
+
+
+class FillShape(Shape):
+    """One execution. slippage : what the price lost against the market's, USD."""
+
+    execution_id: str
+    order_id: str
+    close_time: Time
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    commission: Decimal
+    slippage: Decimal
+    fill_time: Time | None
+    known_time: Time | None
+    models: dict[str, Decimal]
+
+
+class FillsPage(Shape):
+    """A page of executions. next_cursor : null = this was the last."""
+
+    fills: list[FillShape]
+    next_cursor: str | None
+
+
+@router.get("/orders")
+async def get_orders(desk: AtDesk, asked: PageWanted) -> OrdersPage:
+    """Approved orders in the order of decisions, with what has become of them."""
+    page = await desk.ledger.orders(asked)
+    known = desk.live.instruments
+    return OrdersPage(
+        orders=[_order(one, known[one.symbol]) for one in page.records],
+        next_cursor=page.cursor or None,
+    )
+
+
+@router.get("/fills")
+async def get_fills(desk: AtDesk, asked: PageWanted) -> FillsPage:
+    """Executions in the order in which they became known."""
+    page = await desk.ledger.fills(asked)
+    known = desk.live.instruments
+    return FillsPage(
+        fills=[_fill(one, known[one.symbol]) for one in page.records],
+        next_cursor=page.cursor or None,
+    )
+
+
+def _order(one: OrderRecord, instrument: Instrument) -> OrderShape:
+    return OrderShape(
+        order_id=one.order_id,
+        close_time=time_of(one.close_time) or "",
+        symbol=one.symbol,
+        side=_side(one.lots),
+        quantity=abs(instrument.quantity(one.lots)),
+        filled_quantity=abs(instrument.quantity(one.filled_lots)),
+        reference_price=one.reference_price,
+        expires_at=time_of(one.expires_at),
+        status=one.status,
+        text=one.text,
+        models=_parts(one.parts, instrument),
+    )
+
+
+def _fill(one: FillRecord, instrument: Instrument) -> FillShape:
+    return FillShape(
+        execution_id=one.execution_id,
+        order_id=one.order_id,
+        close_time=time_of(one.close_time) or "",
+        symbol=one.symbol,
+        side=_side(one.lots),
+        quantity=abs(instrument.quantity(one.lots)),
+        price=one.price,
+        commission=one.commission,
+        slippage=one.slippage,
+        fill_time=time_of(one.fill_time),
+        known_time=time_of(one.known_time),
+        models=_parts(one.parts, instrument),
+    )
+
+
+def _parts(parts: dict[str, int], instrument: Instrument) -> dict[str, Decimal]:
+    return {model: instrument.quantity(lots) for model, lots in parts.items()}
+
+
+def _side(lots: int) -> Side:
+    return "buy" if side(lots) == "buy" else "sell"

@@ -1,0 +1,71 @@
+"""values: how times and figures are spelled in JSON.
+
+Times are RFC 3339 texts in UTC with as many decimals as they need, down to nanoseconds. Money,
+quantities and prices are decimal texts; weights, fractions and other figures are numbers, null
+where they are not known.
+"""
+
+import math
+import re
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from stratvector.services.gateway.clients.ledger import Range
+from stratvector.trading.timestamps import NANOSECONDS_PER_SECOND, utc_text
+
+TIME = re.compile(
+    r"(?P<second>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.(?P<fraction>\d{1,9}))?(Z|\+00:00)"
+)
+
+Time = Annotated[str, Field(description="RFC 3339, UTC", examples=["2019-03-01T21:00:00Z"])]
+Figure = Annotated[float | None, Field(description="null = not known")]
+
+
+class Shape(BaseModel):
+    """An answer: nothing but what it declares."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class BadTime(ValueError):
+    """A time that is none."""
+
+
+def figure(value: float) -> float | None:
+    """A number, or null for one that is none."""
+    return value if math.isfinite(value) else None
+
+
+def time_of(nanoseconds: int | None) -> str | None:
+    """A time as text; None and 0 are none."""
+    return utc_text(nanoseconds) if nanoseconds else None
+
+
+def nanoseconds_of(text: str) -> int:
+    """ns UTC of a time, or of a date at midnight. Raises BadTime."""
+    whole = f"{text}T00:00:00Z" if len(text) == len("2019-03-01") else text
+    match = TIME.fullmatch(whole)
+    try:
+        if match is None:
+            raise ValueError
+        second = datetime.fromisoformat(match["second"]).replace(tzinfo=UTC)
+    except ValueError:
+        raise BadTime(
+            f"{text!r} is no time; write it as 2019-03-01 or 2019-03-01T21:00:00Z (UTC)"
+        ) from None
+    fraction = (match["fraction"] or "").ljust(9, "0")
+    return int(second.timestamp()) * NANOSECONDS_PER_SECOND + int(fraction)
+
+
+def closes(
+    start: Annotated[str | None, Query(description="first close: a UTC date or time")] = None,
+    end: Annotated[str | None, Query(description="last close: a UTC date or time")] = None,
+) -> Range:
+    """The range of closes that is asked for. Raises BadTime."""
+    return Range(
+        None if start is None else nanoseconds_of(start),
+        None if end is None else nanoseconds_of(end),
+    )

@@ -1,0 +1,33 @@
+"""drift: how far each model has moved from its reference."""
+
+from dataclasses import dataclass
+
+from stratvector.contracts.v1 import drift_service_pb2 as pb
+from stratvector.contracts.v1.drift_service_pb2_grpc import DriftServiceStub
+from stratvector.services.gateway.clients.peer import Peer
+
+
+@dataclass(frozen=True)
+class Score:
+    """Of one model at a close, ns UTC. score : 0 to 1, NaN = there is none, for a `reason`."""
+
+    model: str
+    close_time: int
+    score: float
+    reason: str
+
+
+class DriftClient:
+    """Questions to drift; each raises PeerError."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+
+    async def scores(self) -> dict[str, Score]:
+        """The newest by model; one that was never scored is left out."""
+        stub = DriftServiceStub(self._peer.channel())
+        answer = await self._peer.ask(stub.GetScores, pb.GetScoresRequest())
+        return {
+            one.model: Score(one.model, one.close_time_ns, one.score, one.reason)
+            for one in answer.models
+        }

@@ -1,0 +1,117 @@
+"""ledger: the permanent record."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from stratvector.contracts.codecs import ledger_service as codec
+from stratvector.contracts.v1 import ledger_service_pb2 as pb
+from stratvector.contracts.v1.ledger_service_pb2_grpc import LedgerServiceStub
+from stratvector.services.gateway.clients.peer import Peer
+from stratvector.trading.ledger_answers import (
+    EquityRecord,
+    FillRecord,
+    HeldPositions,
+    LedgerStatus,
+    ModelResult,
+    OrderRecord,
+)
+
+Record = TypeVar("Record")
+
+
+@dataclass(frozen=True)
+class Range:
+    """Closes from a first to a last time, ns UTC; None is open."""
+
+    start: int | None = None
+    end: int | None = None
+
+    def message(self) -> pb.CloseRange:
+        """On its way out."""
+        return pb.CloseRange(start_ns=self.start, end_ns=self.end)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which page is wanted. cursor : that came with the page before, empty = the first."""
+
+    closes: Range = Range()
+    limit: int = 100
+    cursor: str = ""
+
+    def page(self) -> pb.PageRequest:
+        """On its way out."""
+        return pb.PageRequest(size=self.limit, token=self.cursor)
+
+
+@dataclass(frozen=True)
+class Page(Generic[Record]):
+    """Records in the order of time. cursor : of the next page, empty = this was the last."""
+
+    records: Sequence[Record]
+    cursor: str
+
+
+class LedgerClient:
+    """Questions about one portfolio; each raises PeerError."""
+
+    def __init__(self, peer: Peer, portfolio: str) -> None:
+        self._peer, self._portfolio = peer, portfolio
+
+    async def status(self) -> LedgerStatus:
+        """How far the record has come."""
+        request = pb.GetStatusRequest(portfolio=self._portfolio)
+        return await self._peer.read(
+            self._stub().GetStatus, request, lambda answer: codec.status_of(answer.status)
+        )
+
+    async def orders(self, asked: Asked) -> Page[OrderRecord]:
+        """Approved orders."""
+        request = pb.QueryOrdersRequest(
+            portfolio=self._portfolio, range=asked.closes.message(), page=asked.page()
+        )
+        return await self._peer.read(
+            self._stub().QueryOrders,
+            request,
+            lambda answer: Page(list(map(codec.order_of, answer.orders)), answer.next_page_token),
+        )
+
+    async def fills(self, asked: Asked) -> Page[FillRecord]:
+        """Executions."""
+        request = pb.QueryFillsRequest(
+            portfolio=self._portfolio, range=asked.closes.message(), page=asked.page()
+        )
+        return await self._peer.read(
+            self._stub().QueryFills,
+            request,
+            lambda answer: Page(list(map(codec.fill_of, answer.fills)), answer.next_page_token),
+        )
+
+    async def equity(self, asked: Asked) -> Page[EquityRecord]:
+        """The account at each close."""
+        request = pb.QueryEquityRequest(
+            portfolio=self._portfolio, range=asked.closes.message(), page=asked.page()
+        )
+        return await self._peer.read(
+            self._stub().QueryEquity,
+            request,
+            lambda answer: Page(list(map(codec.equity_of, answer.closes)), answer.next_page_token),
+        )
+
+    async def positions(self, at: int | None = None) -> HeldPositions:
+        """What is held after the newest close at or before a time, ns UTC."""
+        request = pb.QueryPositionsRequest(portfolio=self._portfolio, at_ns=at)
+        return await self._peer.read(self._stub().QueryPositions, request, codec.positions_of)
+
+    async def attribution(self, closes: Range) -> list[ModelResult]:
+        """What each model has earned."""
+        request = pb.GetAttributionRequest(portfolio=self._portfolio, range=closes.message())
+        return await self._peer.read(
+            self._stub().GetAttribution,
+            request,
+            lambda answer: list(map(codec.result_of, answer.models)),
+        )
+
+    def _stub(self) -> LedgerServiceStub:
+        return LedgerServiceStub(self._peer.channel())

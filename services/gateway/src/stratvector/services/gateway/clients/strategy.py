@@ -1,0 +1,48 @@
+"""strategy: the models that run, and what they want."""
+
+from dataclasses import dataclass
+
+from stratvector.contracts.v1 import strategy_service_pb2 as pb
+from stratvector.contracts.v1.strategy_service_pb2_grpc import StrategyServiceStub
+from stratvector.services.gateway.clients.peer import Peer
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model. budget_fraction : of equity. last_close : ns UTC, None = it has not signalled.
+
+    weights : targets other than 0, fractions of its budget, NaN = the one before is kept.
+    """
+
+    name: str
+    strategy: str
+    universe: str
+    symbols: tuple[str, ...]
+    budget_fraction: float
+    last_close: int | None
+    weights: dict[str, float]
+
+
+class StrategyClient:
+    """Questions to strategy; each raises PeerError."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+
+    async def models(self) -> list[Model]:
+        """In config order."""
+        stub = StrategyServiceStub(self._peer.channel())
+        answer = await self._peer.ask(stub.ListModels, pb.ListModelsRequest())
+        return [_model(one) for one in answer.models]
+
+
+def _model(wire: pb.ModelRecord) -> Model:
+    return Model(
+        name=wire.model,
+        strategy=wire.strategy,
+        universe=wire.universe,
+        symbols=tuple(wire.symbols),
+        budget_fraction=wire.budget_fraction,
+        last_close=wire.last_close_ns if wire.HasField("last_close_ns") else None,
+        weights={one.symbol: one.weight for one in wire.weights},
+    )

@@ -1,0 +1,1 @@
+"""The console: one page of cards, each in a file of its own."""

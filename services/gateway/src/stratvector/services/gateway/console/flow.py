@@ -1,0 +1,42 @@
+"""flow: how much of each noun has come, and the newest orders and fills."""
+
+from stratvector.services.gateway.console.markup import chip, empty, escaped, minute, row, table
+from stratvector.services.gateway.desk import Desk
+from stratvector.trading.flow import FLOW
+
+SHOWN_MAX = 40
+# At one close, fills come first: execution tells them before risk decides.
+ORDER = {"fills": 0, "orders": 1}
+HEADS = (("Time (UTC)", False), ("", False), ("Symbol", False), ("What happened", False))
+
+
+def flow(desk: Desk) -> str:
+    """Counts in the order of the flow, then the newest happenings first."""
+    counts = "".join(
+        f'<span class="count">{chip(hop.noun)} <b data-testid="count-{hop.noun}">'
+        f"{desk.live.counts[hop.noun]:,}</b></span>"
+        for hop in FLOW
+    )
+    return f'<div class="counts">{counts}</div><div data-testid="events">{_newest(desk)}</div>'
+
+
+def _newest(desk: Desk) -> str:
+    # Lanes are read one by one: their happenings are put into the order of the closes here.
+    ordered = sorted(desk.live.happenings, key=lambda one: (one.close_time, ORDER[one.noun]))
+    newest = ordered[: -SHOWN_MAX - 1 : -1]
+    if not newest:
+        return empty("No order yet: the models are warming up or hold what they have.")
+    return table(
+        HEADS,
+        (
+            row(
+                [
+                    (minute(one.close_time), False),
+                    (chip(one.noun), False),
+                    (f"<b>{escaped(one.symbol)}</b>", False),
+                    (escaped(one.text), False),
+                ]
+            )
+            for one in newest
+        ),
+    )

@@ -1,0 +1,77 @@
+"""markup: figures, times and tables as HTML; every text that comes from elsewhere is escaped."""
+
+import html
+import math
+from collections.abc import Iterable, Sequence
+
+from stratvector.trading.timestamps import utc_text
+
+MINUS = "\N{MINUS SIGN}"
+NOTHING = "\N{EN DASH}"
+
+
+def escaped(text: object) -> str:
+    """Safe between tags and in quoted attributes."""
+    return html.escape(str(text))
+
+
+def money(value: float) -> str:
+    """Such as 12,345.60."""
+    return f"{value:,.2f}".replace("-", MINUS)
+
+
+def gain(value: float) -> str:
+    """Money with its sign, such as +345.60."""
+    return f"{value:+,.2f}".replace("-", MINUS)
+
+
+def percent(fraction: float, sign: bool = False) -> str:
+    """A fraction as 12.34 %; not known is a dash."""
+    if not math.isfinite(fraction):
+        return NOTHING
+    # Adding zero makes a negative zero a zero.
+    rounded = round(100.0 * fraction, 2) + 0.0
+    text = f"{rounded:+.2f}" if sign else f"{rounded:.2f}"
+    return f"{text} %".replace("-", MINUS)
+
+
+def minute(close_time: int) -> str:
+    """A UTC time to the minute, as 2019-03-01 21:00."""
+    return utc_text(close_time)[:16].replace("T", " ")
+
+
+def tone(value: float) -> str:
+    """The class of a result: up, down, or neither."""
+    return "up" if value > 0 else "down" if value < 0 else ""
+
+
+def table(heads: Sequence[tuple[str, bool]], rows: Iterable[str]) -> str:
+    """heads : title, and whether the column holds figures. rows : whole <tr>s."""
+    cells = "".join(f'<th class="{"figure" if f else ""}">{escaped(t)}</th>' for t, f in heads)
+    return (
+        f'<div class="scroll"><table><thead><tr>{cells}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def row(cells: Sequence[tuple[str, bool]], name: str = "") -> str:
+    """One <tr>; cells : HTML that is safe, and whether it is a figure. name : for tests."""
+    tag = f' data-testid="{escaped(name)}"' if name else ""
+    inner = "".join(f'<td class="{"figure" if figure else ""}">{c}</td>' for c, figure in cells)
+    return f"<tr{tag}>{inner}</tr>"
+
+
+def chip(word: str) -> str:
+    """A noun of the flow as a label of its own colour."""
+    return f'<span class="chip chip-{escaped(word)}">{escaped(word)}</span>'
+
+
+def empty(sentence: str) -> str:
+    """What stands where nothing is yet."""
+    return f'<p class="empty">{escaped(sentence)}</p>'
+
+
+def share_bar(fraction: float) -> str:
+    """A share from 0 to 1 as a small bar; more is full."""
+    width = 0.0 if not math.isfinite(fraction) else 100.0 * min(abs(fraction), 1.0)
+    return f'<span class="share"><span style="width:{width:.0f}%"></span></span>'

@@ -1,0 +1,56 @@
+"""models: what each wants, and how far it has drifted."""
+
+from stratvector.services.gateway.clients.strategy import Model
+from stratvector.services.gateway.console.markup import (
+    empty,
+    escaped,
+    minute,
+    percent,
+    row,
+    share_bar,
+    table,
+)
+from stratvector.services.gateway.desk import Desk
+
+HEADS = (("Model", False), ("Budget", True), ("Drift", True))
+
+
+def models(desk: Desk) -> str:
+    """The table."""
+    outlook = desk.outlook
+    if not outlook.models:
+        sentence = outlook.troubles.get("strategy", "No model yet: strategy was not asked.")
+        return f'<div data-testid="models">{empty(sentence)}</div>'
+    rows = (_row(desk, model) for model in outlook.models)
+    stale = outlook.troubles.get("strategy", "")
+    about = f'<p class="about">{escaped(stale)}</p>' if stale else ""
+    return f'<div data-testid="models">{table(HEADS, rows)}{about}</div>'
+
+
+def _row(desk: Desk, model: Model) -> str:
+    when = "not signalled yet" if model.last_close is None else f"{minute(model.last_close)} UTC"
+    name = f"<b>{escaped(model.name)}</b><br><small>{escaped(when)}</small>"
+    cells = [
+        (f"{name}<br>{_targets(model)}", False),
+        (f"{100.0 * model.budget_fraction:g} %", True),
+        (_drift(desk, model.name), True),
+    ]
+    return row(cells, f"model-{model.name}")
+
+
+def _targets(model: Model) -> str:
+    if not model.weights:
+        return "<small>flat</small>"
+    return " ".join(
+        f'<span class="target">{escaped(symbol)} <b>{percent(weight)}</b></span>'
+        for symbol, weight in model.weights.items()
+    )
+
+
+def _drift(desk: Desk, model: str) -> str:
+    score = desk.outlook.scores.get(model)
+    if score is None:
+        return "<small>not scored</small>"
+    if score.score != score.score:
+        return f'<small title="{escaped(score.reason)}">{escaped(score.reason)}</small>'
+    return f"<b>{score.score:.2f}</b><br>{share_bar(score.score)}"

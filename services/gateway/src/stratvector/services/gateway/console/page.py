@@ -1,0 +1,102 @@
+"""page: the console's one page: the cards, and how often they look."""
+
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from nicegui import ui
+
+from stratvector.services.gateway.console.backtest import BacktestCard
+from stratvector.services.gateway.console.card import Card, HtmlCard, framed
+from stratvector.services.gateway.console.charts import drawdown_chart, equity_chart
+from stratvector.services.gateway.console.flow import flow
+from stratvector.services.gateway.console.markup import escaped
+from stratvector.services.gateway.console.models import models
+from stratvector.services.gateway.console.positions import positions
+from stratvector.services.gateway.console.services import services
+from stratvector.services.gateway.console.sockets import PageTasks
+from stratvector.services.gateway.console.tiles import tiles
+from stratvector.services.gateway.desk import Desk
+
+REFRESH_SECONDS = 0.25
+# A page is pinged every 16 s and may take 8 s to answer: on a busy machine it stays connected.
+RECONNECT_SECONDS = 20.0
+ASSETS = Path(__file__).parent / "assets"
+STYLES = '<link rel="stylesheet" href="/console/theme.css">'
+
+
+def mount_console(app: FastAPI, desk: Desk) -> PageTasks:
+    """Serve the console at `/`; to be called once in a process, after all other routes.
+
+    What it gives must be ended after the server.
+    """
+    tasks = PageTasks()
+    app.mount("/console", StaticFiles(directory=ASSETS))
+
+    @ui.page("/")
+    def console() -> None:
+        _page(desk)
+
+    ui.run_with(
+        app,
+        title=f"{desk.live.portfolio.name} \N{MIDDLE DOT} StratVector",
+        favicon=ASSETS / "favicon.svg",
+        dark=None,  # as the system prefers
+        tailwind=False,
+        show_welcome_message=False,
+        binding_refresh_interval=None,  # nothing is bound: cards refresh themselves
+        reconnect_timeout=RECONNECT_SECONDS,
+    )
+    return tasks
+
+
+def _page(desk: Desk) -> None:
+    ui.add_head_html(STYLES)
+    ui.colors(primary="#1d4ed8")
+    ui.query(".nicegui-content").classes("page")
+    ui.html(_header(desk), sanitize=False)
+    cards = _cards(desk)
+
+    def refresh() -> None:
+        for card in cards:
+            card.refresh()
+
+    # It ends with its page: a browser that leaves costs nothing.
+    ui.timer(REFRESH_SECONDS, refresh)
+
+
+def _cards(desk: Desk) -> list[Card]:
+    live, outlook, health = desk.live, desk.outlook, desk.health
+
+    def account() -> object:
+        return live.version, outlook.version
+
+    cards: list[Card] = [HtmlCard(account, lambda: tiles(desk))]
+    with ui.element("main").classes("columns"):
+        with ui.element("div").classes("column-wide"):
+            with framed("Equity", "equity"):
+                cards.append(equity_chart(desk))
+            with framed("Drawdown", "drawdown"):
+                cards.append(drawdown_chart(desk))
+            with framed("Positions", "positions"):
+                cards.append(HtmlCard(lambda: live.version, lambda: positions(desk)))
+            with framed("Flow of events", "flow"):
+                cards.append(HtmlCard(lambda: live.version, lambda: flow(desk)))
+        with ui.element("div").classes("column-narrow"):
+            with framed("Services", "services"):
+                cards.append(HtmlCard(lambda: tuple(health.now.values()), lambda: services(desk)))
+            with framed("Models", "models"):
+                cards.append(HtmlCard(lambda: outlook.version, lambda: models(desk)))
+            with framed("Backtest", "backtest"):
+                BacktestCard(desk)
+    return cards
+
+
+def _header(desk: Desk) -> str:
+    portfolio = desk.live.portfolio
+    return (
+        '<header><img src="/console/favicon.svg" alt="" width="26" height="26">'
+        f"<h1>StratVector</h1><span>{escaped(portfolio.name)}</span>"
+        f'<span class="quiet">account {escaped(portfolio.account)}</span>'
+        '<nav><a href="/api/docs">API</a><a href="/api/redoc">Reference</a></nav></header>'
+    )

@@ -1,0 +1,90 @@
+"""tiles: the account in six figures."""
+
+import math
+
+from stratvector.services.gateway.console.markup import (
+    escaped,
+    gain,
+    minute,
+    money,
+    percent,
+    tone,
+)
+from stratvector.services.gateway.desk import Desk
+
+
+def tiles(desk: Desk) -> str:
+    """All six."""
+    return f'<div class="tiles">{"".join((*_account(desk), *_outlook(desk)))}</div>'
+
+
+def _account(desk: Desk) -> tuple[str, ...]:
+    live = desk.live
+    if live.decision is None:
+        waiting = "no close yet"
+        words = (("Equity", "equity"), ("P&L", "pnl"), ("Drawdown", "drawdown"))
+        return tuple(
+            _tile(title, name, "\N{EN DASH}", waiting)
+            for title, name in (*words, ("Last close", "last-close"))
+        )
+    curve, decision = live.curve, live.decision
+    earned = curve.value - curve.start
+    factor, worst = decision.drawdown_factor, percent(curve.max_drawdown)
+    scaled = "" if factor == 1.0 else f", targets scaled by {factor:g}"
+    state = _state(decision.halted, decision.reduce_only)
+    return (
+        _tile("Equity", "equity", money(curve.value), f"USD, began with {money(curve.start)}"),
+        _tile("P&L", "pnl", gain(earned), percent(earned / curve.start, sign=True), tone(earned)),
+        _tile(
+            "Drawdown",
+            "drawdown",
+            percent(curve.drawdown),
+            f"worst {worst}{scaled}",
+            tone(curve.drawdown),
+        ),
+        _tile(
+            "Last close",
+            "last-close",
+            minute(decision.close_time),
+            f"UTC, {curve.closes:,} of {live.closes:,} closes, {state}",
+        ),
+    )
+
+
+def _state(halted: bool, reduce_only: bool) -> str:
+    if halted:
+        return "halted"
+    return "reduce only" if reduce_only else "active"
+
+
+def _outlook(desk: Desk) -> tuple[str, str]:
+    outlook = desk.outlook
+    known = None if outlook.risk is None else outlook.risk.value_at_risk
+    if known is None:
+        trouble = outlook.troubles.get("risk") or (outlook.risk.trouble if outlook.risk else "")
+        risk = _tile("VaR 95", "var-95", "\N{EN DASH}", trouble or "none recorded yet")
+    else:
+        about = f"CVaR {percent(known.cvar_95)}, {known.horizon_days:g} d, {minute(known.as_of)}"
+        risk = _tile("VaR 95", "var-95", percent(known.var_95), about)
+    worst = outlook.worst_drift
+    if worst is None:
+        drift = _tile("Worst drift", "drift", "\N{EN DASH}", _no_drift(desk))
+    else:
+        drift = _tile("Worst drift", "drift", f"{worst.score:.2f}", worst.model)
+    return risk, drift
+
+
+def _no_drift(desk: Desk) -> str:
+    if trouble := desk.outlook.troubles.get("drift"):
+        return trouble
+    reasons = [score.reason for score in desk.outlook.scores.values() if math.isnan(score.score)]
+    return reasons[0] if reasons else "no model is scored yet"
+
+
+def _tile(title: str, name: str, figure: str, about: str, mood: str = "") -> str:
+    return (
+        f'<div class="tile"><div class="tile-title">{escaped(title)}</div>'
+        f'<div class="tile-figure {mood}" data-testid="{name}">{escaped(figure)}</div>'
+        f'<div class="tile-about" data-testid="{name}-about" title="{escaped(about)}">'
+        f"{escaped(about)}</div></div>"
+    )

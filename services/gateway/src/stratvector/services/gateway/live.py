@@ -1,0 +1,120 @@
+"""live: the session as its lanes tell it now: what the console shows and /ws is told.
+
+Bounded whatever the session's length: the newest of each state, a few hundred happenings, and a
+curve of at most a thousand points. A restart reads the lanes again and comes to the same.
+"""
+
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stratvector.contracts.codecs import (
+    decode_closed_bars,
+    decode_decision,
+    decode_fills_report,
+    decode_positions,
+    decode_signals,
+)
+from stratvector.runtime.ports import Stored
+from stratvector.services.gateway import telling
+from stratvector.services.gateway.curve import Curve
+from stratvector.services.gateway.events import Hub
+from stratvector.services.gateway.following import decoded
+from stratvector.services.gateway.marks import Marks
+from stratvector.trading.fills import FillEvent, FillKind
+from stratvector.trading.ledger import Positions
+from stratvector.trading.orders import Decision
+from stratvector.trading.portfolio import Portfolio
+
+HAPPENINGS_MAX = 200
+TOLD = frozenset(FillKind) - {FillKind.SENDING, FillKind.ACCEPTED}
+
+
+@dataclass(frozen=True)
+class Happening:
+    """One line of the flow of events. text : for people."""
+
+    noun: str
+    close_time: int
+    symbol: str
+    text: str
+
+
+class LiveSession:
+    """What the gateway knows from the lanes.
+
+    closes : of the whole session. counts : messages per noun; of orders and fills, orders and
+    executions. decision : the newest. positions : the newest that were published. version :
+    another one after each change.
+    """
+
+    def __init__(self, portfolio: Portfolio, closes: int, hub: Hub) -> None:
+        self.portfolio, self.closes, self._hub = portfolio, closes, hub
+        self.instruments = {i.symbol: i for i in portfolio.instruments}
+        self.curve = Curve(float(portfolio.initial_cash))
+        self.marks = Marks()
+        self.counts: Counter[str] = Counter()
+        self.decision: Decision | None = None
+        self.positions: Positions | None = None
+        self.happenings: deque[Happening] = deque(maxlen=HAPPENINGS_MAX)
+        self.version = 0
+
+    def take_bars(self, batch: Sequence[Stored]) -> None:
+        """Cross-sections of one universe."""
+        self._count("bars", len(batch))
+        sections = list(decoded(batch[-1:], decode_closed_bars))
+        self._hub.publish(telling.bars(sections[-1], self.instruments, len(batch) - 1))
+        self.marks.take(decoded(batch[::-1], decode_closed_bars))
+
+    def take_signals(self, batch: Sequence[Stored]) -> None:
+        """Signals of one model."""
+        self._count("signals", len(batch))
+        for signals in decoded(batch[-1:], decode_signals):
+            self._hub.publish(telling.signals(signals, len(batch) - 1))
+
+    def take_decisions(self, batch: Sequence[Stored]) -> None:
+        """Decisions of the portfolio."""
+        for decision in decoded(batch, decode_decision):
+            self.curve.append(decision.close_time, decision.equity)
+            self._count("orders", len(decision.orders))
+            self.decision = decision
+            if decision.orders or decision.cancels:
+                self._tell_orders(decision)
+        if self.decision is not None:
+            self._hub.publish(telling.equity(self.decision, self.curve, len(batch) - 1))
+
+    def take_fills(self, batch: Sequence[Stored]) -> None:
+        """Reports of the account."""
+        for report in decoded(batch, decode_fills_report):
+            for event in report.events:
+                self._count("fills", int(event.kind is FillKind.FILLED))
+                if event.kind in TOLD:
+                    self._tell_fill(event, report.closed or 0)
+
+    def take_positions(self, batch: Sequence[Stored]) -> None:
+        """Holdings after closes with executions."""
+        self._count("positions", len(batch))
+        for held in decoded(batch[-1:], decode_positions):
+            self.positions = held
+            self._hub.publish(telling.positions(held, self.instruments))
+
+    def _count(self, noun: str, messages: int) -> None:
+        self.counts[noun] += messages
+        self.version += 1
+
+    def _tell_orders(self, decision: Decision) -> None:
+        self._hub.publish(telling.orders(decision, self.instruments))
+        for order in decision.orders:
+            text = telling.order_text(order, self.instruments[order.symbol])
+            self._note("orders", decision.close_time, order.symbol, text)
+        for cancel in decision.cancels:
+            self._note("orders", decision.close_time, cancel.symbol, "cancel")
+
+    def _tell_fill(self, event: FillEvent, closed: int) -> None:
+        instrument = self.instruments[event.symbol]
+        close_time = event.known_time or closed
+        self._hub.publish(telling.fill(event, close_time, instrument))
+        self._note("fills", close_time, event.symbol, telling.fill_text(event, instrument))
+
+    def _note(self, noun: str, close_time: int, symbol: str, text: str) -> None:
+        self.happenings.append(Happening(noun, close_time, symbol, text))

@@ -1,0 +1,36 @@
+"""marks: the newest known price of each symbol, and when it was one."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from stratvector.trading.bars import ClosedBars
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A close. price : base currency per unit. close_time : ns UTC."""
+
+    price: float
+    close_time: int
+
+
+class Marks:
+    """Prices by symbol; a bar that is missing leaves the price before it."""
+
+    def __init__(self) -> None:
+        self._marks: dict[str, Mark] = {}
+
+    def take(self, newest_first: Iterable[ClosedBars]) -> None:
+        """Cross-sections of one universe, looked at until each symbol has a price."""
+        found: set[str] = set()
+        for section in newest_first:
+            for symbol, price in zip(section.symbols, section.close.tolist(), strict=True):
+                if symbol not in found and price == price:
+                    self._marks[symbol] = Mark(price, section.close_time)
+                    found.add(symbol)
+            if len(found) == len(section.symbols):
+                return
+
+    def of(self, symbol: str) -> Mark | None:
+        """The newest, or None before the symbol's first bar."""
+        return self._marks.get(symbol)

@@ -1,0 +1,26 @@
+"""metrics: what the gateway tells Prometheus of those who ask it."""
+
+from collections.abc import Sequence
+
+from prometheus_client import Counter, Gauge
+from prometheus_client.registry import Collector
+
+
+class GatewayMetrics:
+    """Counters of requests and of open WebSockets."""
+
+    def __init__(self) -> None:
+        self.requests = Counter(
+            "gateway_requests",
+            "Requests that were answered.",
+            ["method", "route", "status"],
+            registry=None,
+        )
+        self.websocket_clients = Gauge(
+            "gateway_websocket_clients", "Clients of /ws that are connected.", registry=None
+        )
+
+    @property
+    def collectors(self) -> Sequence[Collector]:
+        """For the process's registry."""
+        return (self.requests, self.websocket_clients)

@@ -1,0 +1,53 @@
+"""settings: what the gateway process is told."""
+
+import ipaddress
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, field_validator
+
+from stratvector.runtime.process.settings import Port, ServiceSettings
+
+Address = Annotated[
+    str, StringConstraints(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$")
+]
+Url = Annotated[str, StringConstraints(pattern=r"^http://[^/@\s]+$")]
+
+
+class GatewaySettings(ServiceSettings):
+    """Serves the portfolio's REST API, its WebSocket and the console; it decides nothing."""
+
+    console_port: Port = 8000
+    """REST, WebSocket and console; 0 takes a free port and logs it"""
+    auth: Literal["local"] = "local"
+    """who may ask: `local` serves this machine's user without a token, on loopback only"""
+    ledger_grpc: Address | None = None
+    """the ledger's gRPC address, such as 127.0.0.1:50055"""
+    risk_grpc: Address | None = None
+    """risk's gRPC address"""
+    strategy_grpc: Address | None = None
+    """strategy's gRPC address"""
+    monte_carlo_grpc: Address | None = None
+    """monte_carlo's gRPC address"""
+    drift_grpc: Address | None = None
+    """drift's gRPC address"""
+    research_grpc: Address | None = None
+    """research's gRPC address"""
+    probes: dict[str, Url] = Field(default_factory=dict)
+    """the HTTP port of each process whose readiness is shown, such as
+    {risk: "http://127.0.0.1:9103"}"""
+
+    @field_validator("host")
+    @classmethod
+    def _only_on_loopback(cls, host: str) -> str:
+        """Without authentication, nobody but this machine's user may ask."""
+        if not is_loopback(host):
+            raise ValueError("auth local needs a loopback address, such as 127.0.0.1")
+        return host
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address: `localhost`, 127.0.0.0/8 or ::1."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

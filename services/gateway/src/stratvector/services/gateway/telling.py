@@ -1,0 +1,144 @@
+"""telling: the flow's nouns as events and as words.
+
+Quantities and money are decimal texts, weights and fractions are numbers, what is not known is
+null.
+"""
+
+import math
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from stratvector.services.gateway.curve import Curve
+from stratvector.services.gateway.events import Event
+from stratvector.services.gateway.health import Health
+from stratvector.trading.bars import ClosedBars
+from stratvector.trading.fills import FillEvent, FillKind
+from stratvector.trading.instruments import Instrument
+from stratvector.trading.ledger import Positions
+from stratvector.trading.orders import ApprovedOrder, Decision
+from stratvector.trading.signals import Signals
+
+Instruments = Mapping[str, Instrument]
+
+
+def number(value: float) -> float | None:
+    """A number as JSON has it: NaN and infinities are null."""
+    return value if math.isfinite(value) else None
+
+
+def bars(section: ClosedBars, instruments: Instruments, skipped: int) -> Event:
+    """A cross-section's closing prices, at each instrument's precision."""
+    closes = {
+        symbol: None if price != price else str(instruments[symbol].price(price))
+        for symbol, price in zip(section.symbols, section.close.tolist(), strict=True)
+    }
+    body = {"universe": section.universe, "timeframe": section.timeframe, "closes": closes}
+    return Event("bars", section.universe, section.close_time, body | {"skipped": skipped})
+
+
+def signals(of_model: Signals, skipped: int) -> Event:
+    """A model's target weights, fractions of its budget."""
+    rows = [
+        {
+            "symbol": row.symbol,
+            "weight": number(row.weight),
+            "confidence": row.confidence,
+            "action": row.action.name,
+            "reason": row.reason.name.lower(),
+        }
+        for row in of_model.rows
+    ]
+    body = {"model": of_model.model, "rows": rows, "skipped": skipped}
+    return Event("signals", of_model.model, of_model.close_time, body)
+
+
+def equity(decision: Decision, curve: Curve, skipped: int) -> Event:
+    """The account at a decision."""
+    body = {
+        "equity": number(decision.equity),
+        "gross_exposure": number(decision.gross_exposure),
+        "drawdown": curve.drawdown,
+        "max_drawdown": curve.max_drawdown,
+        "halted": decision.halted,
+        "reduce_only": decision.reduce_only,
+        "skipped": skipped,
+    }
+    return Event("equity", decision.portfolio, decision.close_time, body)
+
+
+def orders(decision: Decision, instruments: Instruments) -> Event:
+    """A decision that approved or cancelled something."""
+    approved: list[dict[str, Any]] = [
+        {
+            "order_id": order.order_id,
+            "symbol": order.symbol,
+            "side": side(order.lots),
+            "quantity": str(abs(instruments[order.symbol].quantity(order.lots))),
+            "reference_price": str(order.reference_price),
+        }
+        for order in decision.orders
+    ]
+    cancels = [{"order_id": one.order_id, "symbol": one.symbol} for one in decision.cancels]
+    body = {"orders": approved, "cancels": cancels}
+    return Event("orders", decision.portfolio, decision.close_time, body)
+
+
+def fill(event: FillEvent, close_time: int, instrument: Instrument) -> Event:
+    """What the broker did; quantity, price and commission of executions only."""
+    body: dict[str, Any] = {
+        "event": event.kind.name.lower(),
+        "order_id": event.order_id,
+        "symbol": event.symbol,
+        "text": event.text,
+    }
+    if event.kind is FillKind.FILLED:
+        body |= {
+            "side": side(event.lots),
+            "quantity": str(abs(instrument.quantity(event.lots))),
+            "price": str(event.price),
+            "commission": str(event.commission),
+        }
+    return Event("fills", event.order_id, close_time, body)
+
+
+def positions(held: Positions, instruments: Instruments) -> Event:
+    """What is held."""
+    quantities = {
+        symbol: str(instruments[symbol].quantity(lots)) for symbol, lots in held.positions.items()
+    }
+    body = {"positions": quantities, "cash": str(held.cash), "equity": str(held.equity)}
+    return Event("positions", held.portfolio, held.close_time, body)
+
+
+def health(one: Health) -> Event:
+    """What a process says of itself."""
+    body = {"service": one.name, "state": one.state, "level": one.level, "reason": one.reason}
+    return Event("health", one.name, 0, body)
+
+
+def side(lots: int) -> str:
+    """buy, or sell."""
+    return "buy" if lots > 0 else "sell"
+
+
+def quantity_text(quantity: Decimal) -> str:
+    """Without zeros at the end, with thousands separators."""
+    text = f"{quantity:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def order_text(order: ApprovedOrder, instrument: Instrument) -> str:
+    """Such as `buy 12 at about 101.50`."""
+    quantity = quantity_text(abs(instrument.quantity(order.lots)))
+    return f"{side(order.lots)} {quantity} at about {order.reference_price:,f}"
+
+
+def fill_text(event: FillEvent, instrument: Instrument) -> str:
+    """Such as `bought 12 at 101.55`, or what became of the order otherwise."""
+    if event.kind is not FillKind.FILLED:
+        word = event.kind.name.lower()
+        return f"{word}: {event.text}" if event.text else word
+    verb = "bought" if event.lots > 0 else "sold"
+    quantity = quantity_text(abs(instrument.quantity(event.lots)))
+    return f"{verb} {quantity} at {event.price:,f}"

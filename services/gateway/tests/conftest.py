@@ -1,0 +1,266 @@
+"""A gateway's web server on a real port, asked by real clients, with real gRPC servers behind it:
+the ledger's own on a database, and hand-written ones with the other services' protos.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+import httpx
+import pytest
+
+from stratvector.contracts.v1 import (
+    drift_service_pb2,
+    drift_service_pb2_grpc,
+    monte_carlo_service_pb2,
+    monte_carlo_service_pb2_grpc,
+    orders_pb2,
+    research_service_pb2,
+    research_service_pb2_grpc,
+    risk_service_pb2,
+    risk_service_pb2_grpc,
+    strategy_service_pb2,
+    strategy_service_pb2_grpc,
+)
+from stratvector.runtime.readers import account_lane
+from stratvector.services.gateway.app import gateway_app
+from stratvector.services.gateway.desk import Desk
+from stratvector.services.gateway.live import LiveSession
+from stratvector.services.gateway.settings import GatewaySettings
+from stratvector.services.gateway.web_server import WebServer
+from stratvector.services.gateway.wiring import new_desk, peers_of
+from stratvector.trading.flow import subject
+from tests.sessions.generated_sessions import Shape, generated_session
+from tests.sessions.recorded_ledger import answering, new_database, record
+from tests.sessions.simulated_flow import Flow, run_flow
+
+HOST = "127.0.0.1"
+AS_OF = 1_600_000_000_000_000_000
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class Risk(risk_service_pb2_grpc.RiskServiceServicer):
+    """Knows one value at risk, once it has decided."""
+
+    def __init__(self) -> None:
+        self.decided = True
+
+    async def GetPortfolio(  # noqa: N802  the proto's name
+        self, request: Any, context: Context
+    ) -> risk_service_pb2.GetPortfolioResponse:
+        if not self.decided:
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "nothing is decided yet")
+        known = orders_pb2.ValueAtRisk(
+            as_of_ns=AS_OF, horizon_days=1.0, var_95=0.021, cvar_95=0.034, simulations=1_000
+        )
+        state = risk_service_pb2.PortfolioState(value_at_risk=known, drawdown_factor=0.5)
+        return risk_service_pb2.GetPortfolioResponse(portfolio=state)
+
+
+class Strategy(strategy_service_pb2_grpc.StrategyServiceServicer):
+    """Runs one model, one of whose weights is unknown."""
+
+    async def ListModels(  # noqa: N802  the proto's name
+        self, request: Any, context: Context
+    ) -> strategy_service_pb2.ListModelsResponse:
+        weights = [
+            strategy_service_pb2.ModelWeight(symbol="AAA", weight=0.5),
+            strategy_service_pb2.ModelWeight(symbol="BBB", weight=float("nan")),
+        ]
+        model = strategy_service_pb2.ModelRecord(
+            model="trend", strategy="t", universe="u", budget_fraction=0.5, weights=weights
+        )
+        return strategy_service_pb2.ListModelsResponse(models=[model])
+
+
+class Drift(drift_service_pb2_grpc.DriftServiceServicer):
+    """Has scored one model, and not the other."""
+
+    async def RunCheck(self, request: Any, context: Context) -> Any:  # noqa: N802
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "nobody here asks for it")
+
+    async def GetScores(  # noqa: N802  the proto's name
+        self, request: Any, context: Context
+    ) -> drift_service_pb2.GetScoresResponse:
+        known = drift_service_pb2.ModelDrift(model="trend", close_time_ns=AS_OF, score=0.25)
+        unknown = drift_service_pb2.ModelDrift(
+            model="other", close_time_ns=AS_OF, score=float("nan"), reason="too few values"
+        )
+        return drift_service_pb2.GetScoresResponse(models=[known, unknown])
+
+
+class MonteCarlo(monte_carlo_service_pb2_grpc.MonteCarloServiceServicer):
+    """Fails."""
+
+    def RunScenario(self, request: Any, context: Context) -> Any:  # noqa: N802
+        raise AssertionError("the gateway runs no scenario")
+
+    async def ListScenarios(  # noqa: N802  the proto's name
+        self, request: Any, context: Context
+    ) -> monte_carlo_service_pb2.ListScenariosResponse:
+        await context.abort(grpc.StatusCode.INTERNAL, "the workers are gone")
+        raise AssertionError
+
+
+class Research(research_service_pb2_grpc.ResearchServiceServicer):
+    """Takes two jobs; each is done as soon as somebody asks for it."""
+
+    def StreamProgress(self, request: Any, context: Context) -> Any:  # noqa: N802
+        raise AssertionError("the gateway asks for a job again and again")
+
+    def __init__(self) -> None:
+        self.jobs: list[research_service_pb2.Job] = []
+
+    async def SubmitBacktest(  # noqa: N802  the proto's name
+        self, request: research_service_pb2.SubmitBacktestRequest, context: Context
+    ) -> research_service_pb2.SubmitBacktestResponse:
+        if ".." in request.config:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "config leaves its folder")
+        if len(self.jobs) == 2:
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "2 jobs wait already")
+        job = research_service_pb2.Job(
+            job_id=f"job-{len(self.jobs)}",
+            state=research_service_pb2.JOB_STATE_QUEUED,
+            request=request,
+            submitted_at_ns=AS_OF,
+        )
+        self.jobs.insert(0, job)
+        return research_service_pb2.SubmitBacktestResponse(job=job)
+
+    async def GetJob(  # noqa: N802  the proto's name
+        self, request: research_service_pb2.GetJobRequest, context: Context
+    ) -> research_service_pb2.GetJobResponse:
+        for job in self.jobs:
+            if job.job_id == request.job_id:
+                job.state = research_service_pb2.JOB_STATE_DONE
+                job.progress, job.ended_at_ns = 1.0, AS_OF + 1
+                metrics = {"sharpe_ratio": 1.5, "alpha": float("nan")}
+                job.ClearField("metrics")
+                for name, value in metrics.items():
+                    job.metrics.add(name=name, value=value)
+                return research_service_pb2.GetJobResponse(job=job)
+        await context.abort(grpc.StatusCode.NOT_FOUND, f"there is no job {request.job_id!r}")
+        raise AssertionError
+
+    async def ListJobs(  # noqa: N802  the proto's name
+        self, request: Any, context: Context
+    ) -> research_service_pb2.ListJobsResponse:
+        return research_service_pb2.ListJobsResponse(jobs=self.jobs)
+
+
+@dataclass
+class House:
+    """A running gateway. client : asks its address."""
+
+    url: str
+    desk: Desk
+    flow: Flow
+    client: httpx.AsyncClient
+    risk: Risk
+    stop: Callable[[], Awaitable[None]]
+
+
+Ask = Callable[[House], Awaitable[None]]
+
+
+@pytest.fixture(scope="session")
+def recorded_flow() -> Flow:
+    """A session of two universes and two models, run to its end."""
+    return run_flow(generated_session(4, Shape(2, 2, 3, closes=120)))
+
+
+@pytest.fixture
+def in_house(tmp_path: Path, recorded_flow: Flow) -> Callable[..., None]:
+    """Runs a coroutine in a house, whose services are all there or all away."""
+
+    def run(ask: Ask, services: bool = True, probes: dict[str, str] | None = None) -> None:
+        asyncio.run(_run(ask, tmp_path, recorded_flow, services, probes or {}))
+
+    return run
+
+
+def fill(live: LiveSession, flow: Flow) -> None:
+    """Give every lane of a finished flow to the gateway."""
+    portfolio, bus = flow.session.portfolio, flow.world.bus
+    for universe in portfolio.universes:
+        lane = subject("bars", universe=universe.name, timeframe=universe.timeframe)
+        live.take_bars(bus.contents(lane))
+    for model in portfolio.models:
+        live.take_signals(
+            bus.contents(subject("signals", portfolio=portfolio.name, model=model.name))
+        )
+    live.take_decisions(bus.contents(account_lane("orders", portfolio)))
+    live.take_fills(bus.contents(account_lane("fills", portfolio)))
+    live.take_positions(bus.contents(subject("positions", portfolio=portfolio.name)))
+
+
+@pytest.fixture
+def fill_live() -> Callable[[LiveSession, Flow], None]:
+    """`fill`, for tests that have no house."""
+    return fill
+
+
+async def _run(ask: Ask, folder: Path, flow: Flow, services: bool, probes: dict[str, str]) -> None:
+    async with AsyncExitStack() as stack:
+        risk, addresses = Risk(), dict[str, str]()
+        if services:
+            database = new_database(folder)
+            stack.callback(database.close)
+            await asyncio.to_thread(record, database, flow.entries)
+            name = flow.session.portfolio.name
+            addresses["ledger_grpc"] = await stack.enter_async_context(answering(database, name))
+            one = await stack.enter_async_context(_planted(risk))
+            addresses |= {
+                f"{peer}_grpc": one
+                for peer in ("risk", "strategy", "drift", "monte_carlo", "research")
+            }
+        settings = GatewaySettings.model_validate(
+            {"session": folder, "probes": probes, **addresses}
+        )
+        peers = peers_of(settings)
+        desk = new_desk(settings, flow.session.portfolio, len(flow.session.schedule), peers)
+        fill(desk.live, flow)
+        try:
+            async with _listening(desk, flow, risk) as house:
+                await ask(house)
+        finally:
+            for peer in peers.values():
+                await peer.close()
+
+
+@asynccontextmanager
+async def _listening(desk: Desk, flow: Flow, risk: Risk) -> AsyncIterator[House]:
+    server = WebServer(HOST, 0)
+    running = asyncio.create_task(server.run(gateway_app(desk)))
+
+    async def stop() -> None:
+        running.cancel()
+        await asyncio.wait({running})
+
+    url = f"http://{HOST}:{server.port}"
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as client:
+        try:
+            yield House(url, desk, flow, client, risk, stop)
+        finally:
+            await stop()
+
+
+@asynccontextmanager
+async def _planted(risk: Risk) -> AsyncIterator[str]:
+    server = grpc.aio.server()
+    risk_service_pb2_grpc.add_RiskServiceServicer_to_server(risk, server)
+    strategy_service_pb2_grpc.add_StrategyServiceServicer_to_server(Strategy(), server)
+    drift_service_pb2_grpc.add_DriftServiceServicer_to_server(Drift(), server)
+    monte_carlo_service_pb2_grpc.add_MonteCarloServiceServicer_to_server(MonteCarlo(), server)
+    research_service_pb2_grpc.add_ResearchServiceServicer_to_server(Research(), server)
+    port = server.add_insecure_port(f"{HOST}:0")
+    await server.start()
+    try:
+        yield f"{HOST}:{port}"
+    finally:
+        await server.stop(None)

@@ -1,0 +1,104 @@
+"""The cards' HTML: figures as people read them, empty states in words, and nothing unescaped."""
+
+import math
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from stratvector.services.gateway.clients.drift import Score
+from stratvector.services.gateway.clients.strategy import Model
+from stratvector.services.gateway.console.charts import drawn
+from stratvector.services.gateway.console.flow import flow
+from stratvector.services.gateway.console.markup import gain, money, percent, share_bar
+from stratvector.services.gateway.console.models import models
+from stratvector.services.gateway.console.positions import positions
+from stratvector.services.gateway.console.services import services
+from stratvector.services.gateway.console.tiles import tiles
+from stratvector.services.gateway.curve import Curve
+from stratvector.services.gateway.events import Hub
+from stratvector.services.gateway.health import Health
+from stratvector.services.gateway.live import Happening, LiveSession
+from tests.sessions.simulated_flow import Flow
+
+EVIL = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def desk(recorded_flow: Flow) -> Any:
+    """A desk that knows nothing yet."""
+    outlook = SimpleNamespace(
+        models=[], scores={}, risk=None, troubles={}, version=0, worst_drift=None
+    )
+    live = LiveSession(recorded_flow.session.portfolio, 10, Hub())
+    return SimpleNamespace(live=live, outlook=outlook, health=SimpleNamespace(now={}))
+
+
+def test_figures_have_separators_signs_and_a_true_minus() -> None:
+    assert money(1234567.891) == "1,234,567.89"
+    assert money(-0.5) == "\N{MINUS SIGN}0.50"
+    assert gain(1234.5) == "+1,234.50"
+    assert percent(-0.12345) == "\N{MINUS SIGN}12.35 %"
+    assert percent(-0.00001) == "0.00 %"
+    assert percent(0.0235, sign=True) == "+2.35 %"
+    assert percent(math.nan) == "\N{EN DASH}"
+    assert 'style="width:100%"' in share_bar(7.0)
+    assert 'style="width:0%"' in share_bar(math.nan)
+
+
+def test_what_is_not_there_yet_is_said_in_words(desk: Any) -> None:
+    assert "No position yet." in positions(desk)
+    assert "No order yet" in flow(desk)
+    assert "No process is watched" in services(desk)
+    assert "No model yet" in models(desk)
+    assert tiles(desk).count(">no close yet<") == 4
+    assert "no model is scored yet" in tiles(desk)
+
+
+def test_a_service_is_told_in_colour_and_in_words(desk: Any) -> None:
+    desk.health.now = {
+        "a": Health("a", "owner", True, ""),
+        "b": Health("b", "starting", False, "waiting for NATS"),
+        "c": Health("c", "silent", False, "it does not answer"),
+        "d": Health("d", "halted", False, "message 3 can't be processed"),
+    }
+    html = services(desk)
+    for name, level, word in (
+        ("a", "green", "ready"),
+        ("b", "amber", "not ready"),
+        ("c", "red", "down"),
+        ("d", "red", "down"),
+    ):
+        line = html.split(f'data-testid="health-{name}"')[1].split("</li>")[0]
+        assert f'data-level="{level}"' in line
+        assert f">{word}<" in line
+    assert "waiting for NATS" in html
+
+
+def test_the_newest_happening_stands_first_and_a_fill_before_the_next_decision(
+    desk: Any,
+) -> None:
+    for noun, close, text in (("orders", 1, "one"), ("orders", 2, "three"), ("fills", 2, "two")):
+        desk.live.happenings.append(Happening(noun, close, "AAA", text))
+    html = flow(desk)
+    assert html.index("three") < html.index("two") < html.index("one")
+
+
+def test_names_and_reasons_from_elsewhere_are_escaped(desk: Any) -> None:
+    desk.health.now = {EVIL: Health(EVIL, EVIL, False, EVIL)}
+    desk.live.happenings.append(Happening("fills", 1, EVIL, EVIL))
+    desk.outlook.models = [Model(EVIL, EVIL, EVIL, (), 0.5, None, {EVIL: 0.5})]
+    desk.outlook.scores = {EVIL: Score(EVIL, 1, math.nan, EVIL)}
+    desk.outlook.troubles = {"risk": EVIL, "drift": EVIL, "strategy": EVIL}
+    for html in (services(desk), flow(desk), models(desk), tiles(desk)):
+        assert "&lt;script&gt;" in html
+        assert "<script" not in html
+
+
+def test_a_curve_begins_with_the_account_and_without_a_close_there_is_none() -> None:
+    curve = Curve(100.0)
+    assert drawn("equity", curve.points(), curve.start) == []
+    assert drawn("drawdown", curve.points(), curve.start) == []
+    curve.append(3_000_000, 80.0)
+    assert drawn("equity", curve.points(), curve.start) == [[3, 100.0], [3, 80.0]]
+    assert drawn("drawdown", curve.points(), curve.start) == [[3, -20.0]]

@@ -1,0 +1,103 @@
+"""What the gateway knows from the lanes is what the lanes say, however they are cut into pages."""
+
+import json
+from collections.abc import Callable
+
+from stratvector.contracts.codecs import decode_closed_bars
+from stratvector.runtime.readers import account_lane
+from stratvector.services.gateway.events import Hub
+from stratvector.services.gateway.live import HAPPENINGS_MAX, LiveSession
+from stratvector.services.gateway.marks import Marks
+from stratvector.trading.fills import FillKind
+from stratvector.trading.flow import subject
+from tests.sessions.simulated_flow import Flow
+
+Fill = Callable[[LiveSession, Flow], None]
+
+
+def live_of(flow: Flow) -> LiveSession:
+    return LiveSession(flow.session.portfolio, len(flow.session.schedule), Hub())
+
+
+def test_the_lanes_give_the_account_its_holdings_marks_and_counts(
+    recorded_flow: Flow, fill_live: Fill
+) -> None:
+    live, last = live_of(recorded_flow), recorded_flow.entries[-1]
+    fill_live(live, recorded_flow)
+    assert live.decision == recorded_flow.decisions[-1]
+    assert live.curve.value == recorded_flow.decisions[-1].equity
+    assert live.curve.closes == live.closes == len(recorded_flow.entries)
+    assert live.positions is not None
+    assert live.positions.positions == last.positions
+    executed = [e for e in recorded_flow.events if e.kind is FillKind.FILLED]
+    assert live.counts["fills"] == len(executed)
+    assert live.counts["orders"] == sum(len(d.orders) for d in recorded_flow.decisions)
+    for universe in recorded_flow.session.portfolio.universes:
+        lane = subject("bars", universe=universe.name, timeframe=universe.timeframe)
+        sections = [
+            decode_closed_bars(s.message.payload) for s in recorded_flow.world.bus.contents(lane)
+        ]
+        for column, symbol in enumerate(universe.symbols):
+            known = [s for s in sections if s.close[column] == s.close[column]]
+            mark = live.marks.of(symbol)
+            assert mark is not None
+            assert mark.price == known[-1].close[column]
+            assert mark.close_time == known[-1].close_time
+
+
+def test_one_message_at_a_time_comes_to_the_same_as_one_page(
+    recorded_flow: Flow, fill_live: Fill
+) -> None:
+    whole, single = live_of(recorded_flow), live_of(recorded_flow)
+    fill_live(whole, recorded_flow)
+    portfolio, bus = recorded_flow.session.portfolio, recorded_flow.world.bus
+    for universe in portfolio.universes:
+        lane = subject("bars", universe=universe.name, timeframe=universe.timeframe)
+        for stored in bus.contents(lane):
+            single.take_bars([stored])
+    for stored in bus.contents(account_lane("orders", portfolio)):
+        single.take_decisions([stored])
+    for stored in bus.contents(account_lane("fills", portfolio)):
+        single.take_fills([stored])
+    assert single.curve.points() == whole.curve.points()
+    assert list(single.happenings) == list(whole.happenings)
+    assert len(whole.happenings) <= HAPPENINGS_MAX
+    for symbol in portfolio.symbols:
+        assert single.marks.of(symbol) == whole.marks.of(symbol)
+
+
+def test_a_state_is_told_once_per_page_and_each_order_and_fill_by_itself(
+    recorded_flow: Flow, fill_live: Fill
+) -> None:
+    hub = Hub()
+    live = LiveSession(recorded_flow.session.portfolio, 1, hub)
+    with hub.subscribed(queue_max=10_000) as client:
+        fill_live(live, recorded_flow)
+        told = [json.loads(event.text) for event in client._queue]
+    by_type = {one["type"]: [o for o in told if o["type"] == one["type"]] for one in told}
+    assert len(by_type["equity"]) == len(by_type["positions"]) == 1
+    assert len(by_type["bars"]) == len(recorded_flow.session.portfolio.universes)
+    decided = [d for d in recorded_flow.decisions if d.orders or d.cancels]
+    assert len(by_type["orders"]) == len(decided)
+    approved = sum(len(one["orders"]) for one in by_type["orders"])
+    assert approved == live.counts["orders"] > 0
+    executed = [one for one in by_type["fills"] if one["event"] == "filled"]
+    assert len(executed) == live.counts["fills"] > 0
+    assert by_type["equity"][0]["skipped"] == len(recorded_flow.decisions) - 1
+
+
+def test_a_missing_bar_leaves_the_mark_before_it(recorded_flow: Flow) -> None:
+    universe = recorded_flow.session.portfolio.universes[0]
+    lane = subject("bars", universe=universe.name, timeframe=universe.timeframe)
+    sections = [
+        decode_closed_bars(s.message.payload) for s in recorded_flow.world.bus.contents(lane)
+    ]
+    for section in sections[-1:]:
+        section.close[0] = float("nan")
+    marks = Marks()
+    marks.take(reversed(sections))
+    mark = marks.of(universe.symbols[0])
+    known = [s for s in sections[:-1] if s.close[0] == s.close[0]]
+    assert mark is not None
+    assert (mark.price, mark.close_time) == (known[-1].close[0], known[-1].close_time)
+    assert marks.of("none") is None

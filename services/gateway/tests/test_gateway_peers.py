@@ -1,0 +1,127 @@
+"""A question to a service always ends: with its answer, or with one sentence that names it."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc.aio
+import pytest
+
+from stratvector.contracts.v1 import ledger_service_pb2 as pb
+from stratvector.contracts.v1.ledger_service_pb2_grpc import (
+    LedgerServiceServicer,
+    add_LedgerServiceServicer_to_server,
+)
+from stratvector.runtime.jetstream.server import free_port
+from stratvector.services.gateway.clients import peer as peer_module
+from stratvector.services.gateway.clients.ledger import Asked, LedgerClient
+from stratvector.services.gateway.clients.peer import Away, Failed, Peer
+
+PORTFOLIO = "main"
+
+
+class Ledger(LedgerServiceServicer):
+    """Answers one status, whatever it is."""
+
+    def __init__(self, status: pb.LedgerStatus) -> None:
+        self._status = status
+
+    async def GetStatus(self, request: Any, context: Any) -> pb.GetStatusResponse:  # noqa: N802
+        return pb.GetStatusResponse(status=self._status)
+
+    async def QueryFills(  # noqa: N802
+        self, request: Any, context: Any
+    ) -> pb.QueryFillsResponse:
+        """An execution without a price."""
+        return pb.QueryFillsResponse(fills=[pb.FillRecord(order_id="x", lots=1)])
+
+
+@asynccontextmanager
+async def serving(port: int, status: pb.LedgerStatus | None) -> AsyncIterator[None]:
+    """A gRPC server; without a ledger when there is no status."""
+    server = grpc.aio.server()
+    if status is not None:
+        # What nobody asks here stays unanswered, as the base class has it.
+        planted = type("Planted", (Ledger,), {"__abstractmethods__": frozenset()})(status)
+        add_LedgerServiceServicer_to_server(planted, server)
+    server.add_insecure_port(f"127.0.0.1:{port}")
+    await server.start()
+    try:
+        yield
+    finally:
+        await server.stop(None)
+
+
+@asynccontextmanager
+async def client_of(port: int) -> AsyncIterator[LedgerClient]:
+    peer = Peer("ledger", f"127.0.0.1:{port}")
+    try:
+        yield LedgerClient(peer, PORTFOLIO)
+    finally:
+        await peer.close()
+
+
+async def refusal(client: LedgerClient) -> str:
+    with pytest.raises(Away) as refused:
+        await client.status()
+    return str(refused.value)
+
+
+def test_a_service_that_comes_back_is_asked_again() -> None:
+    async def play() -> None:
+        port = free_port()
+        async with client_of(port) as client:
+            away = f"ledger does not answer at 127.0.0.1:{port}"
+            assert await refusal(client) == away
+            for closes in (1, 2):
+                async with serving(port, pb.LedgerStatus(portfolio=PORTFOLIO, closes=closes)):
+                    assert await answered(client) == closes
+                assert await refusal(client) == away
+
+    asyncio.run(play())
+
+
+async def answered(client: LedgerClient) -> int:
+    """The number of closes, as soon as the channel has found its server again."""
+    while True:
+        try:
+            return (await client.status()).closes
+        except Away:
+            await asyncio.sleep(0.05)
+
+
+def test_a_service_that_takes_the_call_and_says_nothing_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(peer_module, "ANSWER_SECONDS", 0.5)
+
+    async def play() -> None:
+        # The kernel takes the connection, and nobody ever reads it.
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            async with client_of(silent.getsockname()[1]) as client:
+                assert await refusal(client) == "ledger did not answer within 0.5 s"
+
+    asyncio.run(play())
+
+
+def test_another_service_at_the_address_is_away() -> None:
+    async def play() -> None:
+        port = free_port()
+        async with serving(port, None), client_of(port) as client:
+            sentence = f"what answers at 127.0.0.1:{port} is no ledger of this version"
+            assert await refusal(client) == sentence
+
+    asyncio.run(play())
+
+
+def test_an_answer_that_breaks_the_contract_is_the_services_failure() -> None:
+    async def play() -> None:
+        port = free_port()
+        async with serving(port, pb.LedgerStatus()), client_of(port) as client:
+            with pytest.raises(Failed, match=r"^ledger answered what can't be read: ") as failed:
+                await client.fills(Asked())
+            assert failed.value.status == 502
+
+    asyncio.run(play())

@@ -1,0 +1,208 @@
+"""The gateway as a process on a real nats-server: it reads the log, survives kills, and drains."""
+
+import asyncio
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect as websocket
+
+from stratvector.runtime.jetstream.bus import JetStreamBus
+from stratvector.runtime.jetstream.connection import connect
+from stratvector.runtime.jetstream.provisioner import provision
+from stratvector.runtime.jetstream.server import NatsServer, free_port
+from stratvector.runtime.jetstream.server_config import ServerSettings
+from stratvector.runtime.session_folder import write_session
+from tests.processes.service_process import ServiceProcess
+from tests.sessions.simulated_flow import Flow
+
+MODULE = "stratvector.services.gateway"
+MAIN_LINES_MAX = 30
+MAIN = Path(__file__).parents[1] / "src/stratvector/services/gateway/__main__.py"
+
+
+class Stage:
+    """A finished session's log on a server without accounts."""
+
+    def __init__(self, folder: Path, flow: Flow) -> None:
+        self.folder, self.flow = folder, flow
+        write_session(folder / "session", flow.session)
+        settings = ServerSettings(folder / "store", free_port())
+        self.server = NatsServer(settings, folder, folder / "nats.log")
+
+    def process(self, name: str, **other: Any) -> ServiceProcess:
+        """A gateway on ports of its own."""
+        told: dict[str, Any] = {
+            "session": self.folder / "session",
+            "nats_url": self.server.url,
+            "console_port": 0,
+        }
+        return ServiceProcess(MODULE, self.folder, name, **(told | other))
+
+    async def publish(self) -> None:
+        """Every lane, whole."""
+        client = await connect(self.server.url, None, "feeder", 30.0)
+        await provision(client, self.flow.session.portfolio)
+        bus, world = JetStreamBus(client), self.flow.world.bus
+        for lane in lanes(self.flow):
+            sequence = 0
+            for stored in world.contents(lane):
+                published = await bus.publish(replace(stored.message, epoch=1), sequence)
+                sequence = published.sequence
+        await client.close()
+
+
+def lanes(flow: Flow) -> Iterator[str]:
+    portfolio = flow.session.portfolio
+    for universe in portfolio.universes:
+        yield f"bars.{universe.name}.{universe.timeframe}"
+    for model in portfolio.models:
+        yield f"signals.{portfolio.name}.{model.name}"
+    for noun in ("orders", "fills"):
+        yield f"{noun}.{portfolio.name}.{portfolio.account}"
+    yield f"positions.{portfolio.name}"
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory, recorded_flow: Flow) -> Iterator[Stage]:
+    stage = Stage(tmp_path_factory.mktemp("gateway"), recorded_flow)
+    stage.server.start()
+    asyncio.run(stage.publish())
+    yield stage
+    stage.server.stop()
+
+
+def console_port(process: ServiceProcess) -> int:
+    process.until_state("owner")
+    return process.port("console_port")
+
+
+def states_until_the_end(process: ServiceProcess, flow: Flow) -> dict[str, Any]:
+    """The states that /ws tells, once the newest decision is among them."""
+    found: dict[str, Any] = {}
+    last = flow.decisions[-1].equity
+    with websocket(f"ws://127.0.0.1:{console_port(process)}/ws", proxy=None) as client:
+        while found.get("equity", {}).get("equity") != last or "positions" not in found:
+            message = json.loads(client.recv(timeout=60))
+            found[message["type"]] = message
+    return found
+
+
+def page(process: ServiceProcess, path: str) -> str:
+    address = f"http://127.0.0.1:{console_port(process)}{path}"
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(address, timeout=20) as answer:
+        return str(answer.read().decode())
+
+
+def test_a_killed_gateway_comes_back_to_the_same_account(stage: Stage, recorded_flow: Flow) -> None:
+    with stage.process("killed") as process:
+        before = states_until_the_end(process, recorded_flow)
+        process.signal(signal.SIGKILL)
+        process.ended()
+        process.start()
+        after = states_until_the_end(process, recorded_flow)
+        assert after["positions"] == before["positions"]
+        for key in ("equity", "drawdown", "max_drawdown", "close_time"):
+            assert after["equity"][key] == before["equity"][key]
+        last = recorded_flow.entries[-1]
+        held = after["positions"]["positions"]
+        assert {symbol for symbol, quantity in held.items() if float(quantity)} == set(
+            last.positions
+        )
+        assert process.stop() == 0
+
+
+def test_the_console_page_names_no_other_place_and_its_drain_leaves_nothing(
+    stage: Stage,
+) -> None:
+    with stage.process("drained") as process:
+        text = page(process, "/")
+        assert "/console/theme.css" in text
+        foreign = {url for url in re.findall(r"https?://[\w.:-]+", text) if "127.0.0.1" not in url}
+        assert foreign <= {"http://www.w3.org"}
+        metrics = process.get("/metrics")[1]
+        assert 'gateway_requests_total{method="GET",route="other",status="200"} 1.0' in metrics
+        with websocket(f"ws://127.0.0.1:{console_port(process)}/ws", proxy=None) as client:
+            client.recv(timeout=60)
+            assert "gateway_websocket_clients 1.0" in process.get("/metrics")[1]
+            assert process.stop() == 0
+            with pytest.raises(ConnectionClosed):
+                read_on(client)
+        assert process.log()[-1]["event"] == "stopped"
+
+
+def read_on(client: Any) -> None:
+    while True:
+        client.recv(timeout=60)
+
+
+def test_a_taken_console_port_is_one_sentence(stage: Stage) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with stage.process("taken", console_port=port) as process:
+            assert process.ended() == 1
+            assert process.err.read_text() == (
+                f"gateway: console_port: can't listen on 127.0.0.1:{port}: Address already in use\n"
+            )
+
+
+def test_a_gateway_on_another_address_does_not_start(stage: Stage) -> None:
+    with stage.process("open", host="0.0.0.0") as process:
+        assert process.ended() == 2
+        assert process.err.read_text() == (
+            "gateway: host can't be '0.0.0.0': auth local needs a loopback address, such as "
+            "127.0.0.1; set host in the settings file or STRATVECTOR_GATEWAY_HOST\n"
+        )
+
+
+def test_without_a_bus_it_waits_and_says_for_what(stage: Stage) -> None:
+    url = f"nats://127.0.0.1:{free_port()}"
+    with stage.process("alone", nats_url=url) as process:
+        assert process.get("/readyz")[0] == 503
+        process.said("state")
+        assert f"waiting for NATS at {url}" in process.until_state("starting")["reason"]
+        assert process.stop() == 0
+
+
+def test_what_processes_say_is_told_with_its_colour(stage: Stage) -> None:
+    with stage.process("watched") as watched:
+        own = f"http://127.0.0.1:{watched.port('http_port')}"
+        silent = f"http://127.0.0.1:{free_port()}"
+        with stage.process("watching", probes={"good": own, "gone": silent}) as watching:
+            console_port(watched)
+            answer: dict[str, Any] = {}
+            while {one["level"] for one in answer.get("services", [])} != {"green", "red"}:
+                answer = json.loads(page(watching, "/api/monitoring"))
+            by_name = {one["name"]: one for one in answer["services"]}
+            good, gone = by_name["good"], by_name["gone"]
+            assert (good["state"], good["reason"], good["level"]) == ("owner", "", "green")
+            assert (gone["state"], gone["level"]) == ("silent", "red")
+            assert (gone["reason"], answer["ready"]) == ("it does not answer", False)
+            figures = json.loads(page(watching, "/api/monitoring/metrics"))["services"]
+            assert figures["good"]["metrics"]["process_resident_memory_bytes"] > 0
+            assert figures["gone"]["trouble"] == "it does not answer"
+
+
+def test_help_tells_every_setting() -> None:
+    command = [sys.executable, "-m", MODULE, "--help"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    for key in (
+        "console_port",
+        "auth",
+        "ledger_grpc",
+        "probes",
+        "STRATVECTOR_GATEWAY_CONSOLE_PORT",
+    ):
+        assert key in told
+    assert len(MAIN.read_text().splitlines()) <= MAIN_LINES_MAX
