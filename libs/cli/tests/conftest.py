@@ -1,5 +1,6 @@
 """A folder of its own for each test: small configuration, generated prices, and the command."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner, Result
 
+from stratvector.cli import console
 from stratvector.cli.main import app
 from stratvector.market import calendar
 
@@ -79,6 +81,10 @@ class Place:
         """`stratvector up --in-process --once`."""
         return self.run("up", "--in-process", "--once", *arguments)
 
+    def up_as_processes(self, *arguments: str) -> Result:
+        """`stratvector up --once`, everything on free ports."""
+        return self.run("up", "--once", "--base-port", "0", *arguments)
+
     def change(self, name: str, old: str, new: str) -> None:
         """Edit a file of the configuration."""
         path = self.config / name
@@ -87,8 +93,18 @@ class Place:
         path.write_text(text.replace(old, new, 1))
 
     def results(self) -> list[Path]:
-        """The folders of finished runs."""
-        return sorted((self.folder / "results").iterdir())
+        """The folders of runs; research keeps its jobs beside them."""
+        return sorted(one for one in (self.folder / "results").iterdir() if one.name != "jobs")
+
+
+@pytest.fixture(autouse=True)
+def consoles() -> Iterator[None]:
+    """Consoles of its own for each test: one whose reader went away stays silent for ever."""
+    for kept in (console.output, console.aside):
+        kept.cache_clear()
+    yield
+    for kept in (console.output, console.aside):
+        kept.cache_clear()
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -116,3 +118,24 @@ def test_verbose_tells_every_order_and_fill_beside_the_document(place: Place) ->
     document = json.loads(run.stdout)
     assert run.stderr.count(" orders to ") == document["orders"]
     assert run.stderr.count(" bought ") + run.stderr.count(" sold ") == document["fills"]
+
+
+def test_progress_for_programs_is_a_line_for_each_phase_and_for_closes_done(place: Place) -> None:
+    run = place.backtest("--progress", "json", "--json")
+    lines = [json.loads(line) for line in run.stderr.splitlines()]
+    phases = [line["phase"] for line in lines]
+    assert phases[0] == "loading bars"
+    assert set(phases[1:-1]) == {"replaying"}
+    assert phases[-1] == "writing results"
+    done = [line["closes_done"] for line in lines[1:-1]]
+    assert done == sorted(set(done))
+    closes = json.loads(run.stdout)["close_times"]
+    assert (done[0], done[-1]) == (0, closes)
+    assert {line["closes"] for line in lines[1:-1]} == {closes}
+    assert lines[-2]["date"] == "2020-07-01"
+
+
+def test_the_module_is_the_command(place: Place) -> None:
+    command = [sys.executable, "-m", "stratvector.cli", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == place.run("--version").stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from libs.cli.tests.conftest import Place
 
 
-@pytest.mark.parametrize("command", [[], ["up"], ["backtest", "run"], ["doctor"]])
+@pytest.mark.parametrize("command", [[], ["up"], ["backtest", "run"], ["parity"], ["doctor"]])
 def test_help_shows_an_example(place: Place, command: list[str]) -> None:
     run = place.run(*command, "--help")
     assert run.exit_code == 0
@@ -63,7 +64,7 @@ def test_a_defect_is_one_sentence_and_a_logged_traceback(
 def test_doctor_finds_a_good_machine_ready(place: Place) -> None:
     run = place.run("doctor")
     assert run.exit_code == 0, run.stdout
-    assert run.stdout.splitlines()[-1].startswith("Ready: 8 checks passed")
+    assert run.stdout.splitlines()[-1].startswith("Ready: 11 checks passed")
     document = json.loads(place.run("doctor", "--json").stdout)
     assert document["healthy"] is True
     assert {"check", "state", "detail"} == set(document["checks"][0])
@@ -86,6 +87,22 @@ def test_the_installed_command_runs(place: Place) -> None:
     done = subprocess.run([str(command), *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["fills"] > 0
+
+
+def test_results_arrive_though_nobody_reads_the_progress(place: Place) -> None:
+    command = Path(sys.executable).with_name("stratvector")
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [str(command), "backtest", "run", "--config", "config/system.yaml", "--verbose"],
+        stdout=subprocess.PIPE,
+        stderr=writing,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+    assert done.returncode == 0
+    assert "results: " in done.stdout
 
 
 def test_a_reader_who_leaves_early_gets_no_traceback(place: Place) -> None:

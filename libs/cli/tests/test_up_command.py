@@ -60,12 +60,6 @@ def test_verbose_tells_every_order_and_fill(place: Place) -> None:
     assert run.stderr.count(" bought ") + run.stderr.count(" sold ") == document["fills"]
 
 
-def test_without_in_process_a_sentence_says_what_to_do(place: Place) -> None:
-    run = place.run("up", "--once")
-    assert run.exit_code == 1
-    assert "come later: run `stratvector up --in-process`" in run.stderr
-
-
 @pytest.mark.parametrize("mode", ["paper", "live"])
 def test_modes_that_need_a_broker_are_refused(place: Place, mode: str) -> None:
     place.change("system.yaml", "mode: replay", f"mode: {mode}")
@@ -74,10 +68,13 @@ def test_modes_that_need_a_broker_are_refused(place: Place, mode: str) -> None:
     assert f"system.mode is '{mode}'; so far up runs backtest or replay" in run.stderr
 
 
-def test_ctrl_c_in_the_middle_leaves_nothing_and_exits_130(place: Place) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_in_the_middle_leaves_nothing_and_exits_130(
+    place: Place, number: signal.Signals
+) -> None:
     process = _started("up", "--in-process", "--once", "--verbose")
     _wait_for(process, " orders to ")
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, rest = process.communicate(timeout=WAIT_SECONDS)
     assert process.returncode == 130
     assert "stratvector: interrupted before the end" in rest
@@ -85,12 +82,13 @@ def test_ctrl_c_in_the_middle_leaves_nothing_and_exits_130(place: Place) -> None
     assert not (place.folder / "results").exists()
 
 
-def test_up_stays_until_ctrl_c_and_then_exits_0(place: Place) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_up_stays_until_an_interrupt_and_then_exits_0(place: Place, number: signal.Signals) -> None:
     process = _started("up", "--in-process")
     _wait_for(process, "press Ctrl-C to leave")
     assert process.poll() is None
     time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     output, _ = process.communicate(timeout=WAIT_SECONDS)
     assert process.returncode == 0
     assert "results: results/small-" in output

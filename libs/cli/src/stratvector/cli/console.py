@@ -20,10 +20,15 @@ def output() -> "Console":
 
 @cache
 def aside() -> "Console":
-    """Progress, remarks and errors."""
+    """Progress, remarks and errors; when nobody reads them any more, work goes on in silence."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    class Aside(Console):
+        def on_broken_pipe(self) -> None:
+            # rich would give standard output away too, where the results go, and end the command.
+            self.quiet = True
+
+    return Aside(stderr=True, highlight=False)
 
 
 def say(line: str) -> None:

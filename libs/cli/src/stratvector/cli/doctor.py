@@ -2,8 +2,12 @@
 
 import os
 import shutil
+import sqlite3
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib import metadata
@@ -72,10 +76,13 @@ def examine(config: Path, verbose: bool = False) -> Examination:
         *((("packages", _packages),) if verbose else ()),
         ("build tools", _build_tools),
         ("services", _services),
+        ("nats-server", _nats_server),
+        ("ports", _ports),
         ("configuration", lambda: _configuration(config)),
         ("data", lambda: _data(config)),
         ("compiled code", _compiled_code),
         ("folders", _folders),
+        ("database", _database),
         ("small backtest", _small_backtest),
     )
     return Examination(tuple(_found(name, check) for name, check in checks))
@@ -126,6 +133,29 @@ def _services() -> Finding:
     return Finding("services", State.GOOD, ", ".join(installed_services()))
 
 
+def _nats_server() -> Finding:
+    from stratvector.runtime.jetstream.server import find_binary
+
+    binary = find_binary()
+    asked = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False)
+    if asked.returncode:
+        said = asked.stderr.strip() or f"exit code {asked.returncode}"
+        return Finding("nats-server", State.BAD, f"{binary} does not run: {said}")
+    return Finding("nats-server", State.GOOD, asked.stdout.strip())
+
+
+def _ports() -> Finding:
+    from stratvector.cli.platform.ports import taken_ports, usual_plan
+
+    plan = usual_plan()
+    if taken := taken_ports(plan):
+        listed = ", ".join(f"{number} ({purpose})" for number, purpose in taken)
+        detail = f"taken: {listed}; `stratvector up --base-port N` takes others in a row from N"
+        return Finding("ports", State.REMARK, detail)
+    numbers = ", ".join(str(number) for number, _ in plan.purposes())
+    return Finding("ports", State.GOOD, f"free: {numbers}")
+
+
 def _configuration(config: Path) -> Finding:
     from stratvector.cli.config import read_configuration
 
@@ -161,6 +191,17 @@ def _folders() -> Finding:
         if not os.access(place, os.W_OK):
             return Finding("folders", State.BAD, f"{place.absolute()} cannot be written")
     return Finding("folders", State.GOOD, f"results and logs in {Path.cwd()}")
+
+
+def _database() -> Finding:
+    place = Path("results") if Path("results").exists() else Path()
+    with tempfile.TemporaryDirectory(prefix=".doctor-", dir=place) as folder:
+        connection = sqlite3.connect(Path(folder) / "ledger.db")
+        with closing(connection), connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("CREATE TABLE entries (close_time INTEGER)")
+            connection.execute("INSERT INTO entries VALUES (1)")
+    return Finding("database", State.GOOD, f"SQLite {sqlite3.sqlite_version} writes in {place}/")
 
 
 def _small_backtest() -> Finding:

@@ -1,4 +1,5 @@
-"""How commands end: done (0), with a sentence (1), for a wrong option (2), by Ctrl-C (130).
+"""How commands end: done (0), with a sentence (1), for a wrong option (2), by Ctrl-C (130), which
+is also how SIGTERM and SIGHUP end them.
 
 A user's mistake is a sentence. A mistake of ours is a sentence too, and its traceback is a line of
 logs/errors.log.
@@ -6,10 +7,12 @@ logs/errors.log.
 
 import functools
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import ParamSpec
 
 import typer
@@ -26,6 +29,28 @@ class CommandFailed(Exception):
     """A command cannot do what was asked; the message is one sentence for the user."""
 
 
+class Interrupted(Exception):
+    """Ctrl-C ended a run in good order; the message says how to go on."""
+
+
+def end_as_by_ctrl_c() -> None:
+    """From now on SIGTERM and SIGHUP raise KeyboardInterrupt as Ctrl-C does, so that what is half
+    written is removed on the way out.
+
+    Only in a main thread. Under nohup, which has SIGHUP ignored, it stays ignored.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _interrupt)
+
+
+def _interrupt(number: int, _: FrameType | None) -> None:
+    if number == signal.SIGHUP:
+        # A closed terminal says so more than once; that must not cut the way out short.
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 def guarded(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
     """Let a command end in a sentence and an exit code, never in a traceback."""
 
@@ -37,6 +62,9 @@ def guarded(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
             raise
         except KeyboardInterrupt:
             complain("interrupted before the end; a run that was under way left no results")
+            raise typer.Exit(INTERRUPTED) from None
+        except Interrupted as interruption:
+            complain(str(interruption))
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
             # Whoever read the output has left; Python's own flush at exit must not fail again.
@@ -52,8 +80,15 @@ def guarded(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
 def _sentence(error: Exception) -> str:
     from stratvector.cli.config.bad_config import BadConfig
     from stratvector.runtime.deployment import ServiceMissing
+    from stratvector.runtime.jetstream.connection import BusConnectionError
+    from stratvector.runtime.jetstream.keys import BadSeedFile
+    from stratvector.runtime.jetstream.provisioner import ProvisioningError
+    from stratvector.runtime.jetstream.server import NatsServerError
+    from stratvector.runtime.session_folder import BadSession
 
-    if isinstance(error, CommandFailed | BadConfig | ServiceMissing):
+    ours = CommandFailed | BadConfig | BadSession | ServiceMissing
+    bus = NatsServerError | BusConnectionError | ProvisioningError | BadSeedFile
+    if isinstance(error, ours | bus):
         return str(error)
     if isinstance(error, OSError):
         reason = (error.strerror or str(error)).lower()

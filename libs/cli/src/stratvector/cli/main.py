@@ -5,16 +5,20 @@ import sys
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stratvector.cli.console import output, print_json, remark, say
-from stratvector.cli.failures import FAILED, INTERRUPTED, CommandFailed, guarded
+from stratvector.cli.failures import FAILED, INTERRUPTED, end_as_by_ctrl_c, guarded
+from stratvector.cli.ledger import ledger
+from stratvector.cli.progress_lines import ProgressForm
+
+if TYPE_CHECKING:
+    from stratvector.cli.runs import Run
 
 CONFIG = Path("config/system.yaml")
 RESULTS = Path("results")
-RUNS_HERE = ("backtest", "replay")
 
 Config = Annotated[
     Path, typer.Option("--config", metavar="FILE", help="system.yaml; others lie beside it.")
@@ -40,10 +44,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Take a trading strategy from research to live money on one code base.",
-    epilog="Example: stratvector up --in-process --once",
+    epilog="Example: stratvector up --once",
 )
 backtest = typer.Typer(no_args_is_help=True, help="Run strategies over recorded bars.")
 app.add_typer(backtest, name="backtest")
+app.add_typer(ledger, name="ledger")
 
 
 def _print_version(asked: bool) -> None:
@@ -62,43 +67,66 @@ def stratvector(
     """Take a trading strategy from research to live money on one code base."""
 
 
-@app.command(epilog="Example: stratvector up --in-process --once --start 2018-01-01 --json up.json")
+@app.command(epilog="Example: stratvector up --once --start 2018-01-01 --json up.json")
 @guarded
 def up(
+    context: typer.Context,
     in_process: Annotated[
-        bool, typer.Option("--in-process", help="All services in this process.")
+        bool, typer.Option("--in-process", help="All services in this process, on virtual time.")
     ] = False,
     once: Annotated[bool, typer.Option("--once", help="Exit at the end of the session.")] = False,
     config: Config = CONFIG,
     start: Start = None,
     end: End = None,
+    session: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Continue a session that was interrupted."),
+    ] = None,
+    replicas: Annotated[
+        str | None,
+        typer.Option(metavar="LIST", help="Processes of a service, such as risk=2,strategy=2."),
+    ] = None,
+    base_port: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Listen on ports in a row from N; 0 takes any free ones."),
+    ] = None,
+    nats_port: Annotated[
+        int | None, typer.Option(metavar="N", help="Port of NATS, instead of 4222.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(metavar="N", help="Port of the console, instead of 8000.")
+    ] = None,
+    speed: Annotated[
+        float | None,
+        typer.Option(metavar="N", min=0.001, help="At most N closes per second, to watch them."),
+    ] = None,
     json: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write the summary to a file.")
     ] = None,
     out: Out = RESULTS,
     verbose: Verbose = False,
 ) -> None:
-    """Replay the session through every service: bars, signals, orders, fills, ledger."""
-    if not in_process:
-        raise CommandFailed(
-            "services as processes of their own come later: run `stratvector up --in-process`"
-        )
-    from stratvector.cli.config import read_configuration
-    from stratvector.cli.runs import in_services, load, log_run, run_and_record, write_summary
-    from stratvector.cli.tables import print_summary
+    """Replay the session through every service, watched in a browser on http://localhost:8000."""
+    from stratvector.cli.up import new_session, refuse_beside, run_in_process
 
-    configuration = read_configuration(config)
-    mode = configuration.system.system.mode
-    if mode not in RUNS_HERE:
-        raise CommandFailed(f"{config}: system.mode is {mode!r}; so far up runs backtest or replay")
-    session = load(configuration, start, end)
-    run = run_and_record(configuration, session, out, partial(in_services, verbose=verbose))
-    log_run(run)
-    if json is not None:
-        write_summary(json, run.document)
-    print_summary(output(), run.document)
-    if not once:
-        _stay()
+    show = partial(_show, json)
+    if session is not None:
+        # The recorded session has its own configuration and place.
+        own = {"config": config, "start": start, "end": end, "out": out}
+        refuse_beside("--session", **{n: v for n, v in own.items() if _is_typed(context, n)})
+    if in_process:
+        ports = {"base_port": base_port, "nats_port": nats_port, "port": port}
+        refuse_beside("--in-process", session=session, replicas=replicas, speed=speed, **ports)
+        show(run_in_process(config, start, end, out, verbose))
+        if not once:
+            _stay()
+        return
+    from stratvector.cli.platform.run_folder import earlier_run
+    from stratvector.cli.platform.session_run import run_session, wishes_of
+
+    wishes = wishes_of(replicas, base_port, nats_port, port, speed, once, verbose)
+    place = earlier_run(session) if session else new_session(config, start, end, out)
+    run_session(place, wishes, show)
 
 
 @backtest.command(
@@ -113,6 +141,9 @@ def backtest_run(
     out: Out = RESULTS,
     json: AsJson = False,
     verbose: Verbose = False,
+    progress: Annotated[
+        ProgressForm, typer.Option(help="On standard error: a bar, or JSON lines for a program.")
+    ] = ProgressForm.BAR,
 ) -> None:
     """Run a session through the compiled loop: result.json, orders, fills and equity as Parquet."""
     from stratvector.cli.config import read_configuration
@@ -120,12 +151,33 @@ def backtest_run(
     from stratvector.cli.tables import print_summary
 
     configuration = read_configuration(config)
-    session = load(configuration, start, end, data)
-    run = run_and_record(configuration, session, out, partial(compiled, verbose=verbose))
+    session = load(configuration, start, end, data, progress)
+    driver = partial(compiled, verbose=verbose, form=progress)
+    run = run_and_record(configuration, session, out, driver)
     if json:
         print_json(run.document)
     else:
         print_summary(output(), run.document)
+
+
+@app.command(epilog="Example: stratvector parity results/main-1a2b3c4d-1")
+@guarded
+def parity(
+    session: Annotated[
+        Path, typer.Argument(metavar="SESSION", help="A run's folder, or its session folder.")
+    ],
+    json: AsJson = False,
+) -> None:
+    """Replay a session's log through the engine: equal, or the first difference explained."""
+    from stratvector.cli.parity import examine, print_examination
+
+    examination = examine(session)
+    if json:
+        print_json(examination.document())
+    else:
+        print_examination(output(), examination)
+    if not examination.passed:
+        raise typer.Exit(FAILED)
 
 
 @app.command(epilog="Example: stratvector doctor --config config/system.yaml")
@@ -147,6 +199,23 @@ def doctor(
         raise typer.Exit(FAILED)
 
 
+def _show(json: Path | None, run: "Run") -> None:
+    """A finished session: lines of the logs, a file if one is wanted, tables."""
+    from stratvector.cli.runs import log_run, write_summary
+    from stratvector.cli.tables import print_summary
+
+    log_run(run)
+    if json is not None:
+        write_summary(json, run.document)
+    print_summary(output(), run.document)
+
+
+def _is_typed(context: typer.Context, name: str) -> bool:
+    """Whether the user gave an option that has a default."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
 def _stay() -> None:
     """Wait for Ctrl-C; a finished session is left with exit code 0."""
     remark("The session is done; press Ctrl-C to leave (--once leaves by itself).")
@@ -159,6 +228,7 @@ def _stay() -> None:
 def main() -> None:
     """The `stratvector` command."""
     try:
+        end_as_by_ctrl_c()
         app()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -17,12 +17,12 @@ from rich.progress import (
 from rich.text import Text
 
 from stratvector.cli.console import aside
+from stratvector.cli.progress_lines import utc_date
 
 if TYPE_CHECKING:
     from stratvector.trading.schedule import Schedule
 
 REFRESH_SECONDS = 0.1
-NANOSECONDS_PER_SECOND = 1_000_000_000
 
 
 class RateColumn(ProgressColumn):
@@ -48,9 +48,13 @@ class SessionProgress:
         now = time.monotonic()
         if done == closes or now - self._shown_at >= REFRESH_SECONDS:
             self._shown_at = now
-            second = int(self._close_times[done - 1]) // NANOSECONDS_PER_SECOND
-            date = time.strftime("%Y-%m-%d", time.gmtime(second))
+            date = utc_date(int(self._close_times[done - 1]))
             self._progress.update(self._task, completed=done, date=date)
+
+    def wait_for(self, what: str) -> None:
+        """Say why no close is done yet, in the place of the market's date."""
+        if not self._shown_at:
+            self._progress.update(self._task, date=what)
 
     def say(self, line: str) -> None:
         """Print a line above the bar."""

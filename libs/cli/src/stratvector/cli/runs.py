@@ -2,17 +2,19 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stratvector.cli.console import aside
 from stratvector.cli.logs import append
+from stratvector.cli.progress_lines import Phase, ProgressForm, ProgressLines, tell_phase
 
 if TYPE_CHECKING:
     from stratvector.backtest import Result
     from stratvector.cli.config import Configuration
+    from stratvector.cli.progress import SessionProgress
     from stratvector.trading.session import Session
 
 HASH_DIGITS = 8
@@ -38,16 +40,29 @@ def run_and_record(
     The hash is over configuration and data, so that equal inputs stand side by side; n counts
     their runs.
     """
-    from stratvector.backtest import document, write_result
+    from stratvector.backtest import write_result
     from stratvector.cli.config import provenance
-    from stratvector.cli.config.configuration import hash_of
 
     facts = provenance(configuration, session)
     begun = time.perf_counter()
     result = driver(session)
     seconds = time.perf_counter() - begun
+    folder = write_result(out, run_name(session, facts), result, facts)
+    return finished_run(folder, result, facts, seconds)
+
+
+def run_name(session: "Session", facts: Mapping[str, Any]) -> str:
+    """<portfolio>-<hash>, the hash over configuration and data."""
+    from stratvector.cli.config.configuration import hash_of
+
     inputs = hash_of([facts["config_hash"], facts["data_hash"]])[:HASH_DIGITS]
-    folder = write_result(out, f"{session.portfolio.name}-{inputs}", result, facts)
+    return f"{session.portfolio.name}-{inputs}"
+
+
+def finished_run(folder: Path, result: "Result", facts: Mapping[str, Any], seconds: float) -> Run:
+    """A run whose result lies in a folder; how long it took."""
+    from stratvector.backtest import document
+
     run = {
         "run": folder.name,
         "results": str(folder),
@@ -67,27 +82,46 @@ def log_run(run: Run) -> None:
 
 
 def load(
-    configuration: "Configuration", start: str | None, end: str | None, data: Path | None = None
+    configuration: "Configuration",
+    start: str | None,
+    end: str | None,
+    data: Path | None = None,
+    form: ProgressForm = ProgressForm.BAR,
 ) -> "Session":
     """The configuration's session, with a word on what takes these seconds. Raises BadConfig."""
-    with aside().status("loading bars"):
+    if form is ProgressForm.JSON:
+        tell_phase(Phase.LOADING)
+    with aside().status(Phase.LOADING):
         from stratvector.cli.config import session_of
 
         return session_of(configuration, start, end, None if data is None else str(data))
 
 
-def compiled(session: "Session", verbose: bool) -> "Result":
+def compiled(session: "Session", verbose: bool, form: ProgressForm = ProgressForm.BAR) -> "Result":
     """The backtest's compiled loop."""
-    from stratvector.backtest import result_of
     from stratvector.cli.progress import session_progress
+
+    if form is ProgressForm.BAR:
+        with session_progress(session.schedule, "backtest") as progress:
+            return _replayed(session, verbose, progress)
+    lines = ProgressLines(session.schedule)
+    lines(0, len(session.schedule))
+    result = _replayed(session, verbose, lines)
+    tell_phase(Phase.WRITING)
+    return result
+
+
+def _replayed(
+    session: "Session", verbose: bool, progress: "SessionProgress | ProgressLines"
+) -> "Result":
+    from stratvector.backtest import result_of
     from stratvector.cli.told import told
     from stratvector.trading import replay
 
-    with session_progress(session.schedule, "backtest") as progress:
-        result = result_of(replay.run(session, progress))
-        for entry in result.entries if verbose else ():
-            for line in told(entry, session.portfolio):
-                progress.say(line)
+    result = result_of(replay.run(session, progress))
+    for entry in result.entries if verbose else ():
+        for line in told(entry, session.portfolio):
+            progress.say(line)
     return result
 
 

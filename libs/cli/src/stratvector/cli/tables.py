@@ -59,6 +59,7 @@ def _session(document: dict[str, Any]) -> Table:
             (name.replace("_", " "), shown(document[name], WHOLE))
             for name in ("close_times", "bars", "signals", "orders", "fills")
         ),
+        *_value_at_risk(document),
         ("initial equity", shown(document["initial_equity"], MONEY)),
         ("final equity", shown(document["final_equity"], MONEY)),
         ("seconds", shown(document["seconds"], NUMBER)),
@@ -80,10 +81,25 @@ def _models(document: dict[str, Any]) -> Table:
             shown(model["profit"], MONEY),
             shown(model["commission"], MONEY),
             shown(model["fills"], WHOLE),
+            *_drift(document, name),
         )
         for name, model in document["models"].items()
     ]
-    return _table("Models", ("", "profit", "commission", "fills"), rows)
+    heads = ("", "profit", "commission", "fills")
+    return _table("Models", (*heads, "drift") if "drift" in document else heads, rows)
+
+
+def _value_at_risk(document: dict[str, Any]) -> Iterable[tuple[str, str]]:
+    """Where a Monte Carlo service was asked: the loss of one day, fraction of equity."""
+    if (figure := document.get("monte_carlo")) is not None:
+        yield "VaR 95 %, Monte Carlo", shown(figure["var_95"], FRACTION)
+        yield "CVaR 95 %, Monte Carlo", shown(figure["cvar_95"], FRACTION)
+
+
+def _drift(document: dict[str, Any], model: str) -> Iterable[str]:
+    if "drift" in document:
+        found = document["drift"].get(model)
+        yield shown(found["score"] if found else None, NUMBER)
 
 
 def _rejections(document: dict[str, Any]) -> Table:
@@ -104,6 +120,7 @@ def _remarks(document: dict[str, Any]) -> list[RenderableType]:
     remarks: list[RenderableType] = [
         Text(f"note: {caveat}", style="yellow") for caveat in document["caveats"]
     ]
+    remarks += [Text(f"note: {sentence}") for sentence in _missing_figures(document)]
     if document["working_at_end"]:
         remarks.append(
             Text(f"note: orders that still wait for their next bar: {document['working_at_end']}")
@@ -111,6 +128,15 @@ def _remarks(document: dict[str, Any]) -> list[RenderableType]:
     if not document["fills"]:
         remarks.append(Text(no_trade_sentence(document), style="bold"))
     return remarks
+
+
+def _missing_figures(document: dict[str, Any]) -> Iterable[str]:
+    """Why a figure that would stand in the tables does not."""
+    if reason := document.get("monte_carlo", {}).get("reason"):
+        yield f"no value at risk: {reason}"
+    for model, found in document.get("drift", {}).items():
+        if found["reason"]:
+            yield f"no drift score of {model}: {found['reason']}"
 
 
 def no_trade_sentence(document: dict[str, Any]) -> str:

@@ -37,6 +37,7 @@ class RiskSection(Section):
     daily_loss: Limit = None
     drawdown_trigger: Limit = 0.15
     drawdown_halt: Limit = 0.20
+    value_at_risk_cap: Limit = None
     derisking_factor: float = Field(default=0.50, ge=0, le=1)
     no_trade_band: float = Field(default=0.005, ge=0)
 
@@ -85,6 +86,7 @@ class RiskSection(Section):
             drawdown_trigger=self.drawdown_trigger,
             drawdown_halt=self.drawdown_halt,
             derisking_factor=self.derisking_factor,
+            value_at_risk=self.value_at_risk_cap,
             no_trade_band=self.no_trade_band,
         )
 

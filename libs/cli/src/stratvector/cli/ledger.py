@@ -1,0 +1,161 @@
+"""`stratvector ledger`: questions to the running ledger."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stratvector.cli.console import output, print_json
+from stratvector.cli.failures import CommandFailed, guarded
+
+if TYPE_CHECKING:
+    from stratvector.cli.ledger_client import LedgerClient, Range
+
+ADDRESS = "127.0.0.1:50055"
+
+Address = Annotated[
+    str, typer.Option("--address", metavar="HOST:PORT", help="Where the ledger answers.")
+]
+PortfolioName = Annotated[
+    str, typer.Option("--portfolio", metavar="NAME", help="Default: the one that it records.")
+]
+Start = Annotated[str | None, typer.Option(metavar="D", help="First close: a date or UTC time.")]
+End = Annotated[str | None, typer.Option(metavar="D", help="Last close: a date or UTC time.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, no tables.")]
+
+ledger = typer.Typer(no_args_is_help=True, help="Ask the running ledger what it has recorded.")
+
+
+@ledger.command(epilog="Example: stratvector ledger status --json")
+@guarded
+def status(address: Address = ADDRESS, portfolio: PortfolioName = "", json: AsJson = False) -> None:
+    """Tell how far the record has come, and where the account stands."""
+    from stratvector.cli import ledger_tables
+
+    with _client(address, portfolio) as client:
+        told = client.status()
+    if json:
+        print_json(ledger_tables.as_document(told))
+    else:
+        ledger_tables.print_status(output(), told)
+
+
+@ledger.command(epilog="Example: stratvector ledger orders --start 2018-01-01 --end 2018-01-31")
+@guarded
+def orders(
+    address: Address = ADDRESS,
+    portfolio: PortfolioName = "",
+    start: Start = None,
+    end: End = None,
+    json: AsJson = False,
+) -> None:
+    """List approved orders, and what has become of them."""
+    from stratvector.cli import ledger_tables
+
+    with _client(address, portfolio) as client:
+        records = list(client.orders(_range(start, end)))
+    if json:
+        rows = [ledger_tables.as_document(one) | {"status": one.status} for one in records]
+        print_json({"orders": rows})
+    else:
+        ledger_tables.print_orders(output(), records)
+
+
+@ledger.command(epilog="Example: stratvector ledger fills --start 2018-01-01 --json")
+@guarded
+def fills(
+    address: Address = ADDRESS,
+    portfolio: PortfolioName = "",
+    start: Start = None,
+    end: End = None,
+    json: AsJson = False,
+) -> None:
+    """List executions, with each model's part."""
+    from stratvector.cli import ledger_tables
+
+    with _client(address, portfolio) as client:
+        records = list(client.fills(_range(start, end)))
+    if json:
+        print_json({"fills": [ledger_tables.as_document(one) for one in records]})
+    else:
+        ledger_tables.print_fills(output(), records)
+
+
+@ledger.command(epilog="Example: stratvector ledger equity --end 2018-12-31")
+@guarded
+def equity(
+    address: Address = ADDRESS,
+    portfolio: PortfolioName = "",
+    start: Start = None,
+    end: End = None,
+    json: AsJson = False,
+) -> None:
+    """List the account at each close, with each model's profit."""
+    from stratvector.cli import ledger_tables
+
+    with _client(address, portfolio) as client:
+        records = list(client.equity(_range(start, end)))
+    if json:
+        print_json({"closes": [ledger_tables.as_document(one) for one in records]})
+    else:
+        ledger_tables.print_equity(output(), records)
+
+
+@ledger.command(epilog="Example: stratvector ledger positions --end 2018-12-31")
+@guarded
+def positions(
+    address: Address = ADDRESS,
+    portfolio: PortfolioName = "",
+    end: Annotated[
+        str | None, typer.Option(metavar="D", help="After the last close up to here.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """List what is held, with each model's part."""
+    from stratvector.cli import ledger_tables
+
+    with _client(address, portfolio) as client:
+        held = client.positions(_range(None, end).end)
+    if json:
+        print_json(ledger_tables.as_document(held))
+    else:
+        ledger_tables.print_positions(output(), held)
+
+
+@ledger.command(epilog="Example: stratvector ledger attribution --start 2018-01-01")
+@guarded
+def attribution(
+    address: Address = ADDRESS,
+    portfolio: PortfolioName = "",
+    start: Start = None,
+    end: End = None,
+    json: AsJson = False,
+) -> None:
+    """Tell what each model has earned and paid."""
+    from stratvector.cli import ledger_tables
+
+    with _client(address, portfolio) as client:
+        results = client.attribution(_range(start, end))
+    if json:
+        print_json({"models": [ledger_tables.as_document(one) for one in results]})
+    else:
+        ledger_tables.print_attribution(output(), results)
+
+
+def _client(address: str, portfolio: str) -> "LedgerClient":
+    from stratvector.cli.ledger_client import LedgerClient
+
+    return LedgerClient(address, portfolio)
+
+
+def _range(start: str | None, end: str | None) -> "Range":
+    from stratvector.cli.ledger_client import Range
+    from stratvector.market.instants import UnknownInstant, first_instant, last_instant
+
+    try:
+        first = None if start is None else first_instant(start)
+        last = None if end is None else last_instant(end)
+    except UnknownInstant as error:
+        raise CommandFailed(str(error)) from error
+    if first is not None and last is not None and first > last:
+        raise CommandFailed(f"--end {end} is before --start {start}")
+    return Range(first, last)

@@ -1,0 +1,118 @@
+"""The ledger's process, asked over gRPC page by page."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import grpc
+
+from stratvector.cli.failures import CommandFailed
+from stratvector.contracts.codecs import ledger_service as codec
+from stratvector.contracts.v1 import ledger_service_pb2 as pb
+from stratvector.contracts.v1.ledger_service_pb2_grpc import LedgerServiceStub
+from stratvector.trading.ledger_answers import (
+    EquityRecord,
+    FillRecord,
+    HeldPositions,
+    LedgerStatus,
+    ModelResult,
+    OrderRecord,
+)
+
+ANSWER_SECONDS_MAX = 20.0
+PAGE_SIZE = 1_000
+# The ledger is asked directly: a proxy of the environment knows no 127.0.0.1 of ours.
+OPTIONS = (("grpc.enable_http_proxy", 0),)
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Range:
+    """Closes from a first to a last time, ns UTC; None is open."""
+
+    start: int | None = None
+    end: int | None = None
+
+    def message(self) -> pb.CloseRange:
+        """On its way out."""
+        return pb.CloseRange(start_ns=self.start, end_ns=self.end)
+
+
+class LedgerClient:
+    """Asks one address; a context manager. Every question raises CommandFailed with a sentence."""
+
+    def __init__(self, address: str, portfolio: str) -> None:
+        self._address, self._portfolio = address, portfolio
+
+    def __enter__(self) -> Self:
+        self._channel = grpc.insecure_channel(self._address, options=OPTIONS)
+        self._stub = LedgerServiceStub(self._channel)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._channel.close()
+
+    def status(self) -> LedgerStatus:
+        """How far the record has come."""
+        request = pb.GetStatusRequest(portfolio=self._portfolio)
+        return codec.status_of(self._ask(self._stub.GetStatus, request).status)
+
+    def orders(self, closes: Range) -> Iterator[OrderRecord]:
+        """Approved orders."""
+        for page in self._pages(self._stub.QueryOrders, pb.QueryOrdersRequest, closes):
+            yield from map(codec.order_of, page.orders)
+
+    def fills(self, closes: Range) -> Iterator[FillRecord]:
+        """Executions."""
+        for page in self._pages(self._stub.QueryFills, pb.QueryFillsRequest, closes):
+            yield from map(codec.fill_of, page.fills)
+
+    def equity(self, closes: Range) -> Iterator[EquityRecord]:
+        """The account at each close."""
+        for page in self._pages(self._stub.QueryEquity, pb.QueryEquityRequest, closes):
+            yield from map(codec.equity_of, page.closes)
+
+    def positions(self, at: int | None) -> HeldPositions:
+        """What is held."""
+        request = pb.QueryPositionsRequest(portfolio=self._portfolio, at_ns=at)
+        return codec.positions_of(self._ask(self._stub.QueryPositions, request))
+
+    def attribution(self, closes: Range) -> tuple[ModelResult, ...]:
+        """The models' results."""
+        request = pb.GetAttributionRequest(portfolio=self._portfolio, range=closes.message())
+        answer = self._ask(self._stub.GetAttribution, request)
+        return tuple(map(codec.result_of, answer.models))
+
+    def _pages(self, call: Any, request: Callable[..., Any], closes: Range) -> Iterator[Any]:
+        token = ""
+        while True:
+            page = pb.PageRequest(size=PAGE_SIZE, token=token)
+            answer = self._ask(
+                call, request(portfolio=self._portfolio, range=closes.message(), page=page)
+            )
+            yield answer
+            token = answer.next_page_token
+            if not token:
+                return
+
+    def _ask(self, call: Callable[..., Answer], request: object) -> Answer:
+        try:
+            return call(request, timeout=ANSWER_SECONDS_MAX)
+        except grpc.RpcError as error:
+            raise CommandFailed(self._sentence(error)) from error
+
+    def _sentence(self, error: Any) -> str:
+        match error.code():
+            case grpc.StatusCode.UNAVAILABLE:
+                return f"nothing answers at {self._address}: is the platform up?"
+            case grpc.StatusCode.DEADLINE_EXCEEDED:
+                return f"{self._address} did not answer within {ANSWER_SECONDS_MAX:g} s"
+            case grpc.StatusCode.UNIMPLEMENTED:
+                return f"what answers at {self._address} is no ledger"
+        return str(error.details())

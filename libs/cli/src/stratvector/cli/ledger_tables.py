@@ -1,0 +1,157 @@
+"""The ledger's answers as a person reads them, and as JSON values."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from stratvector.trading.ledger_answers import (
+    EquityRecord,
+    FillRecord,
+    HeldPositions,
+    LedgerStatus,
+    ModelResult,
+    OrderRecord,
+)
+from stratvector.trading.timestamps import utc_text
+
+ROWS_MAX = 40
+TIMES = frozenset({"close_time", "expires_at", "fill_time", "known_time"})
+CLOSES = frozenset({"first_close", "last_close"})
+
+
+def as_document(answer: Any) -> dict[str, Any]:
+    """A record as JSON values: money as exact text, times in UTC, codes by name."""
+    return {field.name: _value(field.name, getattr(answer, field.name)) for field in fields(answer)}
+
+
+def print_status(console: Console, status: LedgerStatus) -> None:
+    """Print the state of the record."""
+    rows = [
+        ("closes", f"{status.closes:,}"),
+        ("first close", _time(status.first_close)),
+        ("last close", _time(status.last_close)),
+        ("equity", _money(status.equity)),
+        ("cash", _money(status.cash)),
+        ("signals", f"{status.signals:,}"),
+        ("orders", f"{status.orders:,}"),
+        ("fills", f"{status.fills:,}"),
+    ]
+    _print(console, f"Portfolio {status.portfolio}", ("", ""), rows)
+
+
+def print_orders(console: Console, orders: Sequence[OrderRecord]) -> None:
+    """Print approved orders."""
+    heads = ("decided", "symbol", "lots", "reference", "status", "filled", "models")
+    rows = [
+        (
+            _time(one.close_time),
+            one.symbol,
+            f"{one.lots:+,}",
+            f"{one.reference_price:,}",
+            one.status,
+            f"{one.filled_lots:+,}",
+            _shares(one.parts),
+        )
+        for one in orders[-ROWS_MAX:]
+    ]
+    _print(console, "Orders", heads, rows, len(orders))
+
+
+def print_fills(console: Console, fills: Sequence[FillRecord]) -> None:
+    """Print executions."""
+    heads = ("filled", "symbol", "lots", "price", "commission", "slippage", "models")
+    rows = [
+        (
+            _time(one.fill_time),
+            one.symbol,
+            f"{one.lots:+,}",
+            f"{one.price:,}",
+            _money(one.commission),
+            _money(one.slippage),
+            _shares(one.parts),
+        )
+        for one in fills[-ROWS_MAX:]
+    ]
+    _print(console, "Fills", heads, rows, len(fills))
+
+
+def print_equity(console: Console, closes: Sequence[EquityRecord]) -> None:
+    """Print the account at each close; models by their profit."""
+    models = [share.model for share in closes[-1].models] if closes else []
+    rows = [
+        (
+            _time(one.close_time),
+            _money(one.equity),
+            _money(one.cash),
+            *(_money(share.equity) for share in one.models),
+        )
+        for one in closes[-ROWS_MAX:]
+    ]
+    _print(console, "Equity", ("close", "equity", "cash", *models), rows, len(closes))
+
+
+def print_positions(console: Console, held: HeldPositions) -> None:
+    """Print what is held."""
+    rows = [(one.symbol, f"{one.lots:+,}", _shares(one.parts)) for one in held.positions]
+    _print(console, f"Positions after {_time(held.close_time)}", ("symbol", "lots", "models"), rows)
+
+
+def print_attribution(console: Console, results: Iterable[ModelResult]) -> None:
+    """Print the models' results."""
+    rows = [
+        (one.model, _money(one.profit), _money(one.commission), f"{one.fills:,}") for one in results
+    ]
+    _print(console, "Attribution", ("model", "profit", "commission", "fills"), rows)
+
+
+def _print(
+    console: Console,
+    title: str,
+    heads: tuple[str, ...],
+    rows: Sequence[tuple[str, ...]],
+    found: int = 0,
+) -> None:
+    """A table, and a word on what it leaves out."""
+    table = Table(title=title, title_justify="left", show_header=any(heads), min_width=34)
+    for position, head in enumerate(heads):
+        words = position == 0 or head in ("symbol", "status", "models")
+        table.add_column(head, justify="left" if words else "right", no_wrap=position == 0)
+    for row in rows or [("none", *[""] * (len(heads) - 1))]:
+        table.add_row(*row)
+    console.print(table)
+    if found > len(rows):
+        console.print(f"the newest {len(rows)} of {found:,}: --start, --end or --json show others")
+
+
+def _value(name: str, value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.name.lower()
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if is_dataclass(value):
+        return as_document(value)
+    if isinstance(value, tuple):
+        return [_value(name, one) for one in value]
+    if (name in TIMES and value) or (name in CLOSES and value is not None):
+        return utc_text(value)
+    return None if name in TIMES else value
+
+
+def _time(nanoseconds: int | None) -> str:
+    return "–" if nanoseconds is None else utc_text(nanoseconds).replace("T", " ").rstrip("Z")
+
+
+def _money(money: Decimal | None) -> str:
+    return "–" if money is None else f"{money:,.2f}"
+
+
+def _shares(parts: Mapping[str, int]) -> str:
+    return ", ".join(f"{model} {lots:+,}" for model, lots in parts.items())

@@ -1,0 +1,148 @@
+"""parity: does a session's log say what the engine says?"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from stratvector.cli.console import remark
+from stratvector.cli.failures import CommandFailed
+from stratvector.cli.platform.run_folder import RunFolder
+from stratvector.cli.progress import session_progress
+from stratvector.cli.stored_log import session_folder, stored_log
+from stratvector.runtime.session_folder import RecordedSession
+from stratvector.trading.engine.compiling import engine_hash
+from stratvector.trading.parity import Difference, Parity, check
+from stratvector.trading.timestamps import utc_text
+
+AGAINST = {"cut": "replay", "recording": "recorded bars", "backtest": "backtest"}
+
+
+@dataclass(frozen=True)
+class Examination:
+    """A session, and what its check found. remarks : what a reader should know beside it."""
+
+    folder: Path
+    parity: Parity
+    remarks: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Equal from the first close to the last."""
+        return self.parity.is_equal and self.parity.is_complete
+
+    def document(self) -> dict[str, Any]:
+        """The same as JSON."""
+        parity = self.parity
+        return {
+            "session": str(self.folder),
+            "equal": parity.is_equal,
+            "complete": parity.is_complete,
+            "closes": parity.closes,
+            "scheduled_closes": parity.scheduled,
+            "last_close": None if parity.last_close is None else utc_text(parity.last_close),
+            "orders": parity.orders,
+            "fills": parity.fills,
+            "difference": None if parity.first is None else _document(parity.first),
+            "other_differences": parity.others,
+            "remarks": list(self.remarks),
+        }
+
+
+def examine(path: Path) -> Examination:
+    """Read and check the session of a folder.
+
+    Raises CommandFailed, BadSession, NatsServerError or BusConnectionError.
+    """
+    session = RecordedSession(session_folder(path))
+    log = stored_log(session)
+    with session_progress(session.schedule, "parity") as progress:
+        parity = check(log, session, session.whole(), progress=progress)
+    return Examination(session.folder, parity, (*_engine(session.folder), *parity.notes))
+
+
+def print_examination(console: Console, examination: Examination) -> None:
+    """The verdict; of a difference, how either side came to it and from which messages."""
+    for line in examination.remarks:
+        remark(line)
+    parity = examination.parity
+    console.print(Text(verdict(parity)), soft_wrap=True)
+    if parity.first is None:
+        return
+    if parity.first.facts:
+        console.print(_facts(parity.first))
+    if parity.first.messages:
+        console.print(_messages(parity.first))
+    if parity.others:
+        console.print(f"and {parity.others:,} more differences")
+
+
+def verdict(parity: Parity) -> str:
+    """One sentence."""
+    counts = f"{parity.orders:,} orders, {parity.fills:,} fills, equity to the bit"
+    if parity.first is not None:
+        return _told(parity.first)
+    if parity.is_complete:
+        return f"equal: {parity.closes:,} closes, {counts}"
+    if parity.last_close is None:
+        return f"nothing to compare yet: none of {parity.scheduled:,} closes is complete"
+    place = f"{utc_text(parity.last_close)}: {parity.closes:,} of {parity.scheduled:,} closes"
+    behind = f"; positions are {parity.positions_behind:,} closes with fills behind"
+    return f"equal up to {place}, {counts}{behind if parity.positions_behind else ''}"
+
+
+def _told(difference: Difference) -> str:
+    subject = f" of {difference.subject}" if difference.subject else ""
+    return (
+        f"different at {utc_text(difference.close_time)}: {difference.noun}{subject}, "
+        f"{difference.what}: {difference.logged} in the log, "
+        f"{difference.replayed} in the {AGAINST[difference.against]}"
+    )
+
+
+def _document(difference: Difference) -> dict[str, Any]:
+    return {
+        "noun": difference.noun,
+        "close": utc_text(difference.close_time),
+        "subject": difference.subject,
+        "what": difference.what,
+        "logged": difference.logged,
+        "replayed": difference.replayed,
+        "against": AGAINST[difference.against],
+        "facts": [vars(fact) for fact in difference.facts],
+        "messages": dict(difference.messages),
+    }
+
+
+def _facts(difference: Difference) -> Table:
+    """How either side came to its value; where they part is bold."""
+    table = Table(title="Explanation", title_justify="left")
+    for head in ("", "log", AGAINST[difference.against]):
+        table.add_column(head, overflow="fold")
+    for fact in difference.facts:
+        style = "" if fact.logged == fact.replayed else "bold red"
+        table.add_row(*map(Text, (fact.what, fact.logged, fact.replayed)), style=style)
+    return table
+
+
+def _messages(difference: Difference) -> Table:
+    table = Table(title="Messages", title_justify="left")
+    table.add_column("")
+    table.add_column("id", no_wrap=True)
+    for name, identity in difference.messages.items():
+        table.add_row(Text(name), Text(identity))
+    return table
+
+
+def _engine(folder: Path) -> Iterator[str]:
+    """A remark if the session ran on another engine than the one that replays it."""
+    try:
+        ran = RunFolder(folder).facts().get("engine_hash")
+    except CommandFailed:
+        return
+    if ran is not None and ran != engine_hash():
+        yield f"the session ran on engine {ran}, it is replayed by {engine_hash()}"

@@ -1,0 +1,94 @@
+"""bus: the nats-server of one session, with its keys, accounts and streams, and its log to read."""
+
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import structlog
+
+from stratvector.cli.logs import FOLDER
+from stratvector.cli.platform.ports import HOST, PortPlan
+from stratvector.runtime.jetstream.accounts import OPERATOR, PROVISIONER, USERS, accounts_config
+from stratvector.runtime.jetstream.bus import JetStreamBus
+from stratvector.runtime.jetstream.connection import BusClient, connect
+from stratvector.runtime.jetstream.keys import KeyFolder
+from stratvector.runtime.jetstream.provisioner import provision
+from stratvector.runtime.jetstream.server import find_binary
+from stratvector.runtime.jetstream.server_config import ServerSettings, server_config
+from stratvector.runtime.session_folder import RecordedSession
+from stratvector.runtime.session_log import read_session
+from stratvector.trading.logged import SessionLog
+from stratvector.trading.portfolio import Portfolio
+
+SERVER_SECONDS = 60.0
+LOG = "up.log"
+
+
+class LocalBus:
+    """Files of a session folder: nats/server.conf, nats/store, keys/<user>.seed.
+
+    command : what starts the server. Raises BadSeedFile, ServerBinaryMissing, OSError.
+    """
+
+    def __init__(self, session_folder: Path, portfolio: Portfolio, ports: PortPlan) -> None:
+        self.url = f"nats://{HOST}:{ports.nats}"
+        self._portfolio = portfolio
+        self._keys = KeyFolder(session_folder / "keys")
+        folder = session_folder.absolute() / "nats"
+        folder.mkdir(exist_ok=True)
+        config = folder / "server.conf"
+        settings = ServerSettings(folder / "store", ports.nats, HOST, ports.monitor)
+        public_keys = {user: self._keys.ensure(user) for user in USERS}
+        accounts = accounts_config(portfolio, public_keys)
+        config.write_text(
+            server_config(settings, f"stratvector-{portfolio.name}", accounts), encoding="utf-8"
+        )
+        self.command = (find_binary(), "--config", str(config))
+
+    def seed_file(self, user: str) -> Path:
+        """Where a user's seed is."""
+        return self._keys.seed_file(user)
+
+    async def provision(self) -> None:
+        """Make streams and durables, as soon as the server answers.
+
+        Raises BusConnectionError, ProvisioningError.
+        """
+        async with self._client(PROVISIONER) as client:
+            await provision(client, self._portfolio)
+
+    async def read(self, session: RecordedSession) -> SessionLog:
+        """The session as the log tells it. Raises BusConnectionError."""
+        async with self._client(OPERATOR) as client:
+            return await read_session(JetStreamBus(client), session)
+
+    @asynccontextmanager
+    async def _client(self, user: str) -> AsyncIterator[BusClient]:
+        client = await connect(self.url, self.seed_file(user), f"up-{user}", SERVER_SECONDS)
+        try:
+            yield client
+        finally:
+            await client.close()
+
+
+@contextmanager
+def client_logs(folder: Path = FOLDER) -> Iterator[None]:
+    """What connections to the bus tell goes to logs/up.log for the time of a block."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOG).open("a", encoding="utf-8") as log:
+        structlog.configure(
+            processors=[
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(default=str),
+            ],
+            wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+            logger_factory=structlog.WriteLoggerFactory(log),
+            cache_logger_on_first_use=False,
+        )
+        try:
+            yield
+        finally:
+            structlog.reset_defaults()

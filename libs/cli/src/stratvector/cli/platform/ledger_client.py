@@ -1,0 +1,51 @@
+"""ledger_client: how far the ledger's database is, asked of whichever of its processes answers."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import grpc.aio
+
+from stratvector.cli.platform.ports import HOST, PortPlan
+from stratvector.contracts.codecs.ledger_service import status_of
+from stratvector.contracts.v1.ledger_service_pb2 import GetStatusRequest
+from stratvector.contracts.v1.ledger_service_pb2_grpc import LedgerServiceStub
+from stratvector.trading.ledger_answers import LedgerStatus
+
+ANSWER_SECONDS = 2.0
+RECONNECT_MS_MAX = 500
+# Everything is on this machine: no proxy of the environment is asked.
+OPTIONS = (("grpc.enable_http_proxy", 0), ("grpc.max_reconnect_backoff_ms", RECONNECT_MS_MAX))
+
+
+class LedgerClient:
+    """Questions to the ledger; made by `ledger_client`."""
+
+    def __init__(self, channels: list[grpc.aio.Channel]) -> None:
+        self._ledgers = [LedgerServiceStub(channel) for channel in channels]
+
+    async def status(self, portfolio: str) -> LedgerStatus | None:
+        """Committed closes and the account after them; None while nobody answers."""
+        for ledger in self._ledgers:
+            try:
+                answer = await ledger.GetStatus(
+                    GetStatusRequest(portfolio=portfolio), timeout=ANSWER_SECONDS
+                )
+                return status_of(answer.status)
+            except grpc.aio.AioRpcError:
+                continue
+        return None
+
+
+@asynccontextmanager
+async def ledger_client(ports: PortPlan) -> AsyncIterator[LedgerClient]:
+    """A client of every ledger process of a plan."""
+    async with AsyncExitStack() as held:
+        yield LedgerClient(
+            [
+                await held.enter_async_context(
+                    grpc.aio.insecure_channel(f"{HOST}:{seat.grpc}", options=OPTIONS)
+                )
+                for name, seat in ports.seats.items()
+                if name.startswith("ledger")
+            ]
+        )

@@ -1,0 +1,134 @@
+"""outlook: what Monte Carlo and drift say of a finished session, beside its results.
+
+Both are functions of the log: the last close's portfolio with a seed of its own, and the scores at
+each model's last close.
+"""
+
+import asyncio
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import grpc.aio
+
+from stratvector.cli.platform.ledger_client import OPTIONS
+from stratvector.cli.platform.ports import PortPlan
+from stratvector.contracts.v1.drift_service_pb2 import ModelDrift, RunCheckRequest
+from stratvector.contracts.v1.drift_service_pb2_grpc import DriftServiceStub
+from stratvector.runtime.monte_carlo import monte_carlo_client
+from stratvector.runtime.ports import NoAnswer
+from stratvector.runtime.session_folder import RecordedSession
+from stratvector.trading.logged import SessionLog
+from stratvector.trading.orders import ValueAtRisk
+from stratvector.trading.timestamps import utc_text
+from stratvector.trading.value_at_risk import DailyMarks, NoQuestion, Question, question
+
+if TYPE_CHECKING:
+    from stratvector.contracts.v1.drift_service_pb2_grpc import DriftServiceAsyncStub
+
+SIMULATIONS = 100_000
+PATIENCE_SECONDS = 60.0
+ANSWER_SECONDS = 5.0
+LOOK_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class DriftScore:
+    """One model's score, None where `reason` says why there is none."""
+
+    model: str
+    score: float | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """value_at_risk : of the last close's portfolio; None where `reason` says why there is none."""
+
+    value_at_risk: ValueAtRisk | None
+    reason: str
+    drift: tuple[DriftScore, ...]
+
+    def document(self) -> dict[str, Any]:
+        """As JSON values, to stand beside a result."""
+        figure = self.value_at_risk
+        risk: dict[str, Any] = {"var_95": None, "cvar_95": None, "reason": self.reason}
+        if figure is not None:
+            risk |= asdict(figure) | {"as_of": utc_text(figure.as_of)}
+        scores = {one.model: {"score": one.score, "reason": one.reason} for one in self.drift}
+        return {"monte_carlo": risk, "drift": scores}
+
+
+async def outlook(ports: PortPlan, session: RecordedSession, log: SessionLog) -> Outlook:
+    """Ask both services, again while one is away. What is not answered in time has the reason in
+    its place: the session is done and its results are written, whoever is missing.
+    """
+    figure, reason = await _value_at_risk(ports, session, log)
+    return Outlook(figure, reason, await _drift(ports, session))
+
+
+async def _value_at_risk(
+    ports: PortPlan, session: RecordedSession, log: SessionLog
+) -> tuple[ValueAtRisk | None, str]:
+    daily, last = DailyMarks(session.portfolio), log.entries[-1]
+    for close in log.closes:
+        daily.observe(close.close_time, [logged.noun for logged in close.bars.values()])
+    equity = last.decision.equity
+    try:
+        asked = question(session.portfolio, last.close_time, daily, last.positions, equity)
+    except NoQuestion as nothing:
+        return None, str(nothing)
+    address = ports.address("monte_carlo")
+    if address is None:
+        return None, "no Monte Carlo service runs"
+    try:
+        return await _answered(address, asked), ""
+    except NoAnswer as error:
+        return None, str(error)
+
+
+async def _answered(address: str, asked: Question) -> ValueAtRisk:
+    """The answer, of a process that was started again if need be. Raises NoAnswer."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    async with monte_carlo_client(address) as client:
+        while True:
+            try:
+                seconds_left = max(LOOK_SECONDS, deadline - time.monotonic())
+                return await client.value_at_risk(asked, SIMULATIONS, seconds_left)
+            except NoAnswer as error:
+                if not error.may_heal or time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _drift(ports: PortPlan, session: RecordedSession) -> tuple[DriftScore, ...]:
+    """The scores once drift has read every model's last close."""
+    address = ports.address("drift")
+    if address is None:
+        return ()
+    ends = {
+        model.name: int(session.schedule.closes_of(model.universe)[-1])
+        for model in session.portfolio.models
+    }
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    async with grpc.aio.insecure_channel(address, options=OPTIONS) as channel:
+        drift = DriftServiceStub(channel)
+        while True:
+            answer, why = await _checked(drift)
+            if ends == {one.model: one.close_time_ns for one in answer}:
+                return tuple(map(_score, answer))
+            if time.monotonic() > deadline:
+                return tuple(DriftScore(model, None, why) for model in ends)
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _checked(drift: "DriftServiceAsyncStub") -> tuple[list[ModelDrift], str]:
+    try:
+        answer = await drift.RunCheck(RunCheckRequest(), timeout=ANSWER_SECONDS)
+    except grpc.aio.AioRpcError as error:
+        return [], f"drift: {error.code().name.lower()}: {error.details()}"
+    return list(answer.models), "drift has not read the whole session"
+
+
+def _score(one: ModelDrift) -> DriftScore:
+    return DriftScore(one.model, None if one.reason else one.score, one.reason)

@@ -1,0 +1,102 @@
+"""run_folder: where one run by processes lies, from its start on.
+
+    results/<portfolio>-<hash>-<n>/
+        result.json, orders, fills and equity     at the end, whole
+        session/
+            session.json, bars/                   what every process reads
+            provenance.json                       what the result says about its inputs
+            nats/, keys/, settings/, ledger.db    the platform's own
+
+A run that was interrupted is continued in its session folder: the log knows how far it came.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stratvector.backtest import Result, new_folder, write_result_into
+from stratvector.cli.config import Configuration, provenance
+from stratvector.cli.failures import CommandFailed
+from stratvector.cli.runs import run_name
+from stratvector.runtime.session_folder import RecordedSession, write_session
+from stratvector.trading.session import Session
+
+SESSION = "session"
+PROVENANCE = "provenance.json"
+LOCK = "supervisor.lock"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run's place. session_folder : the part that processes read; results go beside it."""
+
+    session_folder: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where the results go."""
+        return self.session_folder.parent
+
+    @property
+    def recorded(self) -> RecordedSession:
+        """The session as it lies there."""
+        return RecordedSession(self.session_folder)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """For this supervisor alone; the kernel lets go when it dies. Raises CommandFailed."""
+        lock = self.session_folder / LOCK
+        with lock.open("a+", encoding="utf-8") as held:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                held.seek(0)
+                raise CommandFailed(
+                    f"{self.session_folder} is run by process {held.read() or 'unknown'} already"
+                ) from None
+            held.truncate(0)
+            held.write(str(os.getpid()))
+            held.flush()
+            yield
+
+    def facts(self) -> dict[str, Any]:
+        """What the result says about its inputs. Raises CommandFailed."""
+        place = self.session_folder / PROVENANCE
+        try:
+            return dict(json.loads(place.read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            raise CommandFailed(f"{place}: it can't be read: {error}") from None
+
+    def write(self, result: Result) -> None:
+        """Put a result beside the session. Raises OSError."""
+        write_result_into(self.folder, result, self.facts())
+
+
+def new_run(configuration: Configuration, session: Session, out: Path) -> RunFolder:
+    """Make out/<portfolio>-<hash>-<n> with the session in it; it appears whole or not at all.
+
+    Raises BadSession or OSError, and leaves nothing then.
+    """
+    facts = provenance(configuration, session)
+
+    def fill(draft: Path) -> None:
+        folder = draft / SESSION
+        folder.mkdir()
+        text = json.dumps(facts, indent=1) + "\n"
+        (folder / PROVENANCE).write_text(text, encoding="utf-8")
+        write_session(folder, session)
+
+    return RunFolder(new_folder(out, run_name(session, facts), fill) / SESSION)
+
+
+def earlier_run(session_folder: Path) -> RunFolder:
+    """The run whose session lies in a folder. Raises BadSession, CommandFailed."""
+    run = RunFolder(session_folder)
+    _ = run.recorded.portfolio
+    run.facts()
+    return run

@@ -1,0 +1,237 @@
+"""session_run: one session through the services as processes, from start to results."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rich.text import Text
+
+from stratvector.backtest import Result
+from stratvector.cli.console import aside
+from stratvector.cli.failures import CommandFailed, Interrupted
+from stratvector.cli.logs import FOLDER
+from stratvector.cli.platform.bus import client_logs
+from stratvector.cli.platform.commands import find_monte_carlo
+from stratvector.cli.platform.interrupts import first_and_second
+from stratvector.cli.platform.local import Platform
+from stratvector.cli.platform.outlook import outlook
+from stratvector.cli.platform.ports import PortPlan, plan_ports
+from stratvector.cli.platform.replicas import parse_replicas, seat_names
+from stratvector.cli.platform.run_folder import RunFolder
+from stratvector.cli.platform.session_watch import (
+    SessionHalted,
+    until_committed,
+    until_ready,
+    until_started,
+)
+from stratvector.cli.platform.settings_files import refuse_given_variables
+from stratvector.cli.progress import session_progress
+from stratvector.cli.runs import Run, finished_run
+from stratvector.cli.told import told
+from stratvector.runtime.deployment import installed_services
+from stratvector.runtime.jetstream.server import find_binary
+from stratvector.runtime.session_folder import RecordedSession
+from stratvector.trading.ledger import positions_of
+from stratvector.trading.ledger_answers import LedgerStatus
+from stratvector.trading.logged import SessionLog
+
+READY_SECONDS_MAX = 60.0
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How a session is run.
+
+    once : end with the session, else stay until Ctrl-C. verbose : tell every order and fill, and
+    let the services log everything. closes_per_s_max : how fast a replay may go, None as it can.
+    """
+
+    replicas: Mapping[str, int]
+    ports: PortPlan
+    once: bool
+    verbose: bool
+    closes_per_s_max: float | None = None
+
+    def settings(self) -> dict[str, dict[str, float]]:
+        """What services are told of them."""
+        if self.closes_per_s_max is None:
+            return {}
+        return {"market_data": {"closes_per_s_max": self.closes_per_s_max}}
+
+
+def wishes_of(
+    replicas: str | None,
+    base_port: int | None,
+    nats_port: int | None,
+    console_port: int | None,
+    speed: float | None,
+    once: bool,
+    verbose: bool,
+) -> Wishes:
+    """Wishes that can be met here now. Raises CommandFailed, ServiceMissing or NatsServerError."""
+    installed_services()
+    find_binary()
+    find_monte_carlo()
+    counts = parse_replicas(replicas)
+    refuse_given_variables(counts, os.environ)
+    plan = plan_ports(seat_names(counts), base_port, nats_port, console_port)
+    return Wishes(counts, plan, once, verbose, speed)
+
+
+class ResultsDiffer(CommandFailed):
+    """The log and the ledger's database tell different stories."""
+
+    def __init__(self, what: str, log: object, ledger: object) -> None:
+        super().__init__(
+            f"the log's {what} is {log}, but the ledger's is {ledger}; no results were written"
+        )
+
+
+def run_session(run: RunFolder, wishes: Wishes, show: Callable[[Run], None]) -> None:
+    """Run to the end and show; ends when nothing that was started is left.
+
+    Raises Interrupted, SessionHalted, ChildFailed, ResultsDiffer and what starting raises.
+    """
+    with run.held(), client_logs():
+        asyncio.run(_run(run, wishes, show))
+
+
+async def _run(run: RunFolder, wishes: Wishes, show: Callable[[Run], None]) -> None:
+    session = run.recorded
+    seats = seat_names(wishes.replicas)
+    platform = Platform(
+        run.session_folder,
+        session.portfolio,
+        seats,
+        wishes.ports,
+        _remark,
+        wishes.verbose,
+        wished=wishes.settings(),
+    )
+    _remark(
+        f"Session {run.session_folder}, NATS on {platform.bus.url}, what each says in {FOLDER}/."
+    )
+    if (console := platform.ports.console_url) is not None:
+        _remark(f"Console: {console}")
+    with first_and_second(platform.kill) as asked:
+        try:
+            finished = await _unless_asked(asked, platform, _work(platform, run, wishes))
+            if finished is None:
+                raise Interrupted(
+                    f"interrupted before the end; `stratvector up --session {run.session_folder}` "
+                    "continues this session"
+                )
+            show(finished)
+            if not wishes.once:
+                _remark(_done(platform))
+                await _unless_asked(asked, platform, asyncio.Event().wait())
+        except SessionHalted as halted:
+            if wishes.once:
+                raise
+            _remark(f"{halted}; the other services stay up until Ctrl-C.")
+            await _unless_asked(asked, platform, asyncio.Event().wait())
+            raise
+        finally:
+            if asked.is_set():
+                _remark("Stopping every service; Ctrl-C again ends them at once.")
+            for name in await platform.drain():
+                _remark(f"{name} did not stop in time and was killed.")
+
+
+async def _unless_asked(
+    asked: asyncio.Event, platform: Platform, work: Coroutine[Any, Any, Any]
+) -> Any:
+    """The work's result, or None if Ctrl-C came first. Raises ChildFailed and what work raises."""
+    tasks = [
+        asyncio.create_task(work),
+        asyncio.create_task(platform.failed()),
+        asyncio.create_task(asked.wait()),
+    ]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        worked, failed, _ = tasks
+        if worked.done():
+            return worked.result()
+        if failed.done():
+            failed.result()
+        return None
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _work(platform: Platform, run: RunFolder, wishes: Wishes) -> Run:
+    session = run.recorded
+    began_at = time.perf_counter()
+    ready = asyncio.create_task(_tell_ready(platform, began_at))
+    with session_progress(session.schedule, "session") as progress:
+        starting = asyncio.create_task(until_started(platform, progress.wait_for))
+        try:
+            await platform.start()
+            status = await until_committed(platform, session, progress)
+            seconds = time.perf_counter() - began_at
+            await ready
+        finally:
+            for task in (starting, ready):
+                task.cancel()
+            await asyncio.gather(starting, ready, return_exceptions=True)
+    log = await platform.bus.read(session)
+    refuse_differences(log, status)
+    if wishes.verbose:
+        for entry in log.entries:
+            for line in told(entry, session.portfolio):
+                _remark(line)
+    finished = await asyncio.to_thread(_recorded, run, session, log, seconds)
+    beside = await outlook(platform.ports, session, log)
+    return replace(finished, document=finished.document | beside.document())
+
+
+async def _tell_ready(platform: Platform, began_at: float) -> None:
+    """Say when every service is ready, or which are not in time: the session needs not all."""
+    if late := await until_ready(platform, READY_SECONDS_MAX):
+        _remark(f"{late}; the session goes on.")
+        return
+    count = len(platform.ports.seats)
+    _remark(f"{count} services ready after {time.perf_counter() - began_at:.1f} s.")
+
+
+def _done(platform: Platform) -> str:
+    console = platform.ports.console_url
+    place = f"; the console stays at {console}" if console else ""
+    return f"The session is done{place} until Ctrl-C (--once leaves by itself)."
+
+
+def _recorded(run: RunFolder, session: RecordedSession, log: SessionLog, seconds: float) -> Run:
+    result = Result(session.whole(), log.entries, log.bars, log.signals)
+    run.write(result)
+    return finished_run(run.folder, result, run.facts(), seconds)
+
+
+def refuse_differences(log: SessionLog, status: LedgerStatus) -> None:
+    """Hold the log against the ledger's database. Raises ResultsDiffer or CommandFailed."""
+    if log.halts:
+        halt = log.halts[0]
+        raise CommandFailed(f"{halt.lane} holds what no reader takes: {halt.why}")
+    last = positions_of(log.entries[-1], 0)
+    for what, ours, theirs in (
+        ("number of closes", len(log.entries), status.closes),
+        ("last close", last.close_time, status.last_close),
+        ("final equity", last.equity, status.equity),
+        ("final cash", last.cash, status.cash),
+        ("number of signals", log.signals, status.signals),
+        ("number of orders", sum(len(e.decision.orders) for e in log.entries), status.orders),
+    ):
+        if ours != theirs:
+            raise ResultsDiffer(what, ours, theirs)
+
+
+def _remark(line: str) -> None:
+    """A line beside the result, above a progress bar that is shown; nothing where nobody reads."""
+    # A terminal that was closed must not keep a drain from its work.
+    with suppress(OSError):
+        aside().print(Text(line), soft_wrap=True)

@@ -1,0 +1,103 @@
+"""session_watch: how far a session is, until its end or until a service halts."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from stratvector.cli.failures import CommandFailed
+from stratvector.cli.platform.ledger_client import ledger_client
+from stratvector.cli.platform.local import Platform
+from stratvector.cli.platform.readiness import HALTED, Readiness
+from stratvector.runtime.session_folder import RecordedSession
+from stratvector.trading.ledger_answers import LedgerStatus
+
+LOOK_SECONDS = 0.1
+LOOK_SECONDS_MAX = 1.0  # the ledger counts its rows for each answer
+HALT_LOOK_SECONDS = 1.0
+START_LOOK_SECONDS = 0.2
+
+
+class TellsReadiness(Protocol):
+    """Whoever knows how far each service process is."""
+
+    async def readiness(self) -> Mapping[str, Readiness]: ...
+
+
+class SessionHalted(CommandFailed):
+    """A service met what it can't process; it waits for a person."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name, self.reason = name, reason
+        super().__init__(f"{name} has halted: {reason.rstrip('.')}")
+
+
+async def until_committed(
+    platform: Platform, session: RecordedSession, progress: Callable[[int, int], None]
+) -> LedgerStatus:
+    """Wait until the ledger has the last close; its status then. Raises SessionHalted."""
+    closes, last_close = len(session.schedule), int(session.schedule.close_times[-1])
+    looked_at = time.monotonic()
+    pace = Pace(closes, looked_at)
+    async with ledger_client(platform.ports) as ledger:
+        while True:
+            status = await ledger.status(session.portfolio.name)
+            if status is not None and status.last_close is not None:
+                progress(min(status.closes, closes), closes)
+                if status.last_close >= last_close:
+                    return status
+            if time.monotonic() - looked_at >= HALT_LOOK_SECONDS:
+                await refuse_halts(platform)
+                looked_at = time.monotonic()
+            done = 0 if status is None else status.closes
+            await asyncio.sleep(pace.rest_seconds(done, time.monotonic()))
+
+
+class Pace:
+    """When to look again: half way to the session's end at its present speed, within limits."""
+
+    def __init__(self, closes: int, now: float) -> None:
+        self._closes = closes
+        self._done, self._looked_at = 0, now
+
+    def rest_seconds(self, done: int, now: float) -> float:
+        """done : closes so far. now : seconds on the clock of the first look."""
+        closes, seconds = done - self._done, now - self._looked_at
+        self._done, self._looked_at = done, now
+        if closes <= 0:
+            return LOOK_SECONDS
+        left_seconds = (self._closes - done) * seconds / closes
+        return min(LOOK_SECONDS_MAX, max(LOOK_SECONDS, left_seconds / 2))
+
+
+async def until_started(platform: TellsReadiness, tell: Callable[[str], None]) -> None:
+    """Tell what a start waits for, until every service is up; then nothing."""
+    while True:
+        found = await platform.readiness()
+        up = [name for name, one in found.items() if one.is_up]
+        if len(up) == len(found):
+            tell("")
+            return
+        tell(f"starting {len(found)} services… ready: {', '.join(up) or 'none'}")
+        await asyncio.sleep(START_LOOK_SECONDS)
+
+
+async def until_ready(platform: TellsReadiness, seconds_max: float) -> str:
+    """Wait until every service is ready: empty then, else which are not in time, and why."""
+    deadline = time.monotonic() + seconds_max
+    while True:
+        found = await platform.readiness()
+        waiting = {name: one for name, one in found.items() if not one.is_ready}
+        if not waiting:
+            return ""
+        if time.monotonic() > deadline:
+            told = "; ".join(f"{name}: {one.reason or one.state}" for name, one in waiting.items())
+            return f"not ready after {seconds_max:g} s: {told}"
+        await asyncio.sleep(START_LOOK_SECONDS)
+
+
+async def refuse_halts(platform: Platform) -> None:
+    """Look at every service once. Raises SessionHalted for the first in the flow that halted."""
+    for name, found in (await platform.readiness()).items():
+        if found.state == HALTED:
+            raise SessionHalted(name, found.reason)
