@@ -1,6 +1,6 @@
 # StratVector: `make help` lists what can be done. Longer work is done by tools/*.sh.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test simulation bench lint format proto lock coverage clean
+.PHONY: help setup run test simulation chaos bench lint format proto lock coverage clean
 SHELL := /bin/bash
 BIN := .venv/bin
 CODE := $(wildcard libs services tests benchmarks examples conftest.py)
@@ -14,14 +14,18 @@ setup:  ## Install everything into .venv and compile the engine
 	@tools/setup.sh
 
 run: setup  ## Trade the sample portfolio through every service (ARGS=--once exits at the end)
-	@$(BIN)/stratvector up --in-process $(ARGS)
+	@$(BIN)/stratvector up $(ARGS)
 
-test: setup  ## Run every test
-	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest -n $(WORKERS) libs services tests $(ARGS)
-	cargo test --workspace --locked --quiet
+test: setup  ## Run every test (Chromium is installed where it may be)
+	@tools/browser.sh
+	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup libs services tests $(ARGS)
+	cargo test --workspace --locked --release --quiet
 
 simulation: setup  ## Run the long fault simulation: 1,000 seeds
 	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest tests/simulation --seeds 1000 -n $(WORKERS) $(ARGS)
+
+chaos: setup  ## Run the long chaos suite: 20 random kill -9, memory of 20,000 closes
+	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest tests/chaos --kills 20 --closes 2000 $(ARGS)
 
 bench: $(patsubst benchmarks/bench_%.py,bench-%,$(wildcard benchmarks/bench_*.py))  ## Run every benchmark
 

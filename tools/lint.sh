@@ -27,7 +27,7 @@ if [[ -d proto ]]; then
     check "buf format" .venv/bin/buf format --diff --exit-code
 fi
 cargo_tool clippy clippy rust-web-clippy &&
-    check "clippy" cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+    check "clippy" cargo clippy --release --workspace --all-targets --locked --quiet -- -D warnings
 cargo_tool fmt rustfmt rustfmt-web && check "rustfmt" cargo fmt --all --check
 
 if ((${#failed[@]} > 0)); then

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 shopt -s nullglob
 
-projects=(libs/*/pyproject.toml services/*/pyproject.toml)
+projects=(libs/*/pyproject.toml libs/*/python/pyproject.toml services/*/pyproject.toml)
 left_out=()
 while read -r name; do
     left_out+=(--no-emit-package "$name")

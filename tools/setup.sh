@@ -10,10 +10,14 @@ venv=$PWD/.venv
 stamps=$venv/.setup
 members=(libs/*/pyproject.toml services/*/pyproject.toml)
 protos=(proto/stratvector/contracts/v1/*.proto)
+crates=(Cargo.toml Cargo.lock libs/montecarlo/core/Cargo.toml libs/montecarlo/core/src/*.rs)
+bindings=(libs/montecarlo/python/{Cargo.toml,pyproject.toml} libs/montecarlo/python/src/*.rs)
+simulator=(services/monte_carlo/{Cargo.toml,build.rs} services/monte_carlo/src/*.rs)
 compiled=(libs/trading/src/stratvector/trading/*.py libs/trading/src/stratvector/trading/engine/*.py
     libs/strategies/src/stratvector/strategies/*.py)
 
 missing=0
+worked=0 # whether any step had something to do
 require() { # require SENTENCE COMMAND…: says the sentence when the command fails
     local sentence=$1
     shift
@@ -32,6 +36,7 @@ step() { # step NAME SENTENCE COMMAND FILE…: runs the command unless the files
     fi
     echo "setup: $sentence"
     "$command"
+    worked=1
     mkdir -p "$stamps"
     echo "$print" >"$stamps/$name"
 }
@@ -46,7 +51,7 @@ create_environment() {
 }
 
 install_packages() {
-    rm -f "$stamps/members" # the sync takes the members out
+    rm -f "$stamps"/{members,montecarlo} # the sync takes the members out
     "$venv/bin/uv" pip sync --quiet --require-hashes requirements.lock requirements-sample.lock
 }
 
@@ -56,6 +61,16 @@ install_members() {
         editables+=(--editable "$(dirname "$member")")
     done
     "$venv/bin/uv" pip install --quiet --no-deps --no-build-isolation "${editables[@]}"
+}
+
+install_montecarlo() {
+    "$venv/bin/uv" pip install --quiet --no-deps --no-build-isolation --reinstall-package \
+        stratvector-montecarlo --editable libs/montecarlo/python
+}
+
+build_simulator() {
+    cargo build --quiet --release --locked --package stratvector-monte-carlo
+    install target/release/stratvector-monte-carlo "$venv/bin/" # beside the stratvector command
 }
 
 warm_cache() {
@@ -84,7 +99,15 @@ fi
 if ((${#protos[@]} > 0)); then
     step contracts "generating the contracts" tools/proto.sh tools/proto.sh "${protos[@]}"
 fi
+# What was built may be gone though nothing changed: `cargo clean`, or a clean of ignored files.
+[[ -f libs/montecarlo/python/src/stratvector/montecarlo/native.abi3.so ]] || rm -f "$stamps/montecarlo"
+[[ -x target/release/stratvector-monte-carlo && -x $venv/bin/stratvector-monte-carlo ]] ||
+    rm -f "$stamps/monte_carlo"
+step montecarlo "compiling Monte Carlo for Python" install_montecarlo "${crates[@]}" "${bindings[@]}"
+step monte_carlo "compiling the Monte Carlo service, which takes up to three minutes" \
+    build_simulator "${crates[@]}" "${simulator[@]}" proto/stratvector/contracts/v1/monte_carlo_*.proto
 if ((${#compiled[@]} > 0)); then
     step cache "compiling the engine and the models, which takes up to two minutes" warm_cache \
         requirements.lock "${compiled[@]}"
 fi
+((worked == 0)) || echo "setup: done in $SECONDS s"
