@@ -14,8 +14,10 @@ FIGURE = "figure"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How many storms the simulation weathers: `make test` 200, `make simulation` 1,000."""
+    """How long the long suites are; `make simulation` and `make chaos` ask for more."""
     parser.addoption("--seeds", type=int, default=200, help="seeds of the fault simulation")
+    parser.addoption("--kills", type=int, default=1, help="random kills of processes")
+    parser.addoption("--closes", type=int, default=800, help="of the memory test's short session")
 
 
 @pytest.fixture

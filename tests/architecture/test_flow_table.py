@@ -17,12 +17,14 @@ from stratvector.runtime.ports import Bus, Consumer, Message, Ports, Published, 
 from stratvector.runtime.simulation.store import MemoryLedgerStore
 from stratvector.runtime.simulation.world import World
 from stratvector.trading.flow import (
+    COMPANIONS,
     FLOW,
+    HOUSE,
     SERVICES,
     Hop,
-    consumed_by,
     hop,
     produced_by,
+    read_by,
     stream_of,
     subject,
 )
@@ -34,23 +36,33 @@ PROTOS = ROOT / "proto/stratvector/contracts/v1"
 
 def breaches(flow: Sequence[Hop]) -> Iterator[str]:
     """What a table of hops claims and the house does not have."""
-    installed = {point.name for point in entry_points(group=GROUP)}
     nouns = [h.noun for h in flow]
     for one in flow:
         yield from _contract_breaches(one)
+        yield from _service_breaches(one)
         if nouns.count(one.noun) > 1:
             yield f"{one.noun} stands twice in the table"
         if not re.fullmatch(rf"{one.noun}(\.{{\w+}})+", one.subject):
             yield f"{one.noun}: subject {one.subject!r} is not the noun with its keys"
         if one.stream != one.noun.upper():
             yield f"{one.noun}: stream {one.stream} is not {one.noun.upper()}"
-        for service in (one.producer, *one.consumers):
-            if service not in installed:
-                yield f"{one.noun}: no installed service is called {service!r}"
-            if not (ROOT / f"services/{service}/src/stratvector/services/{service}").is_dir():
-                yield f"{one.noun}: services has no folder {service!r}"
-        if one.producer in one.consumers:
-            yield f"{one.noun}: {one.producer} consumes what it produces"
+
+
+def _service_breaches(one: Hop) -> Iterator[str]:
+    """A hop's services must be there, and have one part in it each."""
+    installed = {point.name for point in entry_points(group=GROUP)}
+    for service in (one.producer, *one.readers):
+        if service not in installed and service not in COMPANIONS:
+            yield f"{one.noun}: no installed service is called {service!r}"
+        if not (ROOT / f"services/{service}/src/stratvector/services/{service}").is_dir():
+            yield f"{one.noun}: services has no folder {service!r}"
+    for service in COMPANIONS:
+        if service in (one.producer, *one.consumers):
+            yield f"{one.noun}: {service} is no part of a session, it may only follow"
+    if one.producer in one.readers:
+        yield f"{one.noun}: {one.producer} reads what it produces"
+    for service in set(one.consumers) & set(one.followers):
+        yield f"{one.noun}: {service} both consumes and follows"
 
 
 def _contract_breaches(one: Hop) -> Iterator[str]:
@@ -134,9 +146,7 @@ def test_the_table_claims_nothing_that_the_house_does_not_have() -> None:
 def test_every_service_of_the_house_is_in_the_flow() -> None:
     assert set(SERVICES) == {point.name for point in entry_points(group=GROUP)}
     assert set(SERVICES) == {h.producer for h in FLOW}
-    assert set(SERVICES) == {
-        path.parent.name for path in (ROOT / "services").glob("*/pyproject.toml")
-    }
+    assert set(HOUSE) == {path.parent.name for path in (ROOT / "services").glob("*/README.md")}
 
 
 def test_every_noun_of_the_table_is_a_proto_and_a_module_of_trading() -> None:
@@ -154,14 +164,15 @@ def test_a_service_publishes_exactly_the_nouns_that_it_owns(service: str, traffi
 def test_a_service_consumes_exactly_the_nouns_that_the_table_gives_it(
     service: str, traffic: Traffic
 ) -> None:
-    assert nouns(traffic.consumed[service]) == {h.noun for h in consumed_by(service)}
+    assert nouns(traffic.consumed[service]) == {h.noun for h in FLOW if service in h.consumers}
+    assert nouns(traffic.looked_at[service]) >= {h.noun for h in FLOW if service in h.followers}
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_service_looks_only_at_lanes_that_it_consumes_or_owns(
+def test_a_service_looks_only_at_lanes_that_it_reads_or_owns(
     service: str, traffic: Traffic
 ) -> None:
-    its_own = {h.noun for h in (*produced_by(service), *consumed_by(service))}
+    its_own = {h.noun for h in (*produced_by(service), *read_by(service))}
     assert nouns(traffic.looked_at[service]) <= its_own
 
 
@@ -197,7 +208,9 @@ BARS = hop("bars")
         (replace(BARS, producer=""), "no installed service is called ''"),
         (replace(BARS, producer="oracle"), "services has no folder 'oracle'"),
         (replace(BARS, consumers=("strategy", "crystal")), "called 'crystal'"),
-        (replace(BARS, producer="risk"), "risk consumes what it produces"),
+        (replace(BARS, followers=("crystal",)), "called 'crystal'"),
+        (replace(BARS, followers=("risk",)), "risk both consumes and follows"),
+        (replace(BARS, producer="risk"), "risk reads what it produces"),
     ],
     ids=lambda value: value if isinstance(value, str) else "hop",
 )

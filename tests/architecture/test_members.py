@@ -27,8 +27,10 @@ def settings(root: Path) -> dict[str, Any]:
 def missing_parts(room: Path) -> list[str]:
     """What a room lacks: a project file, a page, a test."""
     missing = []
-    if any(room.glob("*/Cargo.toml")):
-        if "#[cfg(test)]" not in "".join(path.read_text() for path in room.glob("*/src/*.rs")):
+    crates = [path.parent for depth in ("", "*/") for path in room.glob(f"{depth}Cargo.toml")]
+    if crates:
+        sources = [path for crate in crates for path in crate.glob("src/*.rs")]
+        if "#[cfg(test)]" not in "".join(path.read_text() for path in sources):
             missing.append("tests")
     else:
         if not (room / "pyproject.toml").is_file():
@@ -102,10 +104,11 @@ def test_what_a_planted_room_lacks_is_named(tmp_path: Path) -> None:
     ]
 
 
-def test_a_planted_rust_room_without_tests_is_named(tmp_path: Path) -> None:
-    (tmp_path / "core" / "src").mkdir(parents=True)
-    (tmp_path / "core" / "Cargo.toml").touch()
-    (tmp_path / "core" / "src" / "lib.rs").touch()
+@pytest.mark.parametrize("crate", [".", "core"])
+def test_a_planted_rust_room_without_tests_is_named(tmp_path: Path, crate: str) -> None:
+    (tmp_path / crate / "src").mkdir(parents=True)
+    (tmp_path / crate / "Cargo.toml").touch()
+    (tmp_path / crate / "src" / "lib.rs").touch()
     assert missing_parts(tmp_path) == ["tests", "README.md"]
 
 

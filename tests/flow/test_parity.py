@@ -1,35 +1,13 @@
 """One engine: the compiled backtest and the five services give the same session to the last bit."""
 
-from dataclasses import replace
-
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratvector.trading import replay
-from stratvector.trading.orders import Cut, Decision
-from stratvector.trading.session import Session
+from tests.sessions.backtest_equality import assert_equal_to_backtest
 from tests.sessions.generated_sessions import Shape, generated_session
-from tests.sessions.simulated_flow import MARKET_WORDS, Flow, run_flow
-
-
-def explained(decisions: list[Decision]) -> list[Decision]:
-    """Decisions without their cut: a backtest reads no messages, so it has none."""
-    return [replace(decision, cut=Cut()) for decision in decisions]
-
-
-def assert_equal_to_backtest(session: Session, flow: Flow) -> None:
-    """Orders, executions, expiries, reasons, stages, equity bits and attribution."""
-    outcome = replay.run(session)
-    assert explained(flow.decisions) == list(outcome.decisions)
-    assert [e for e in flow.events if e.kind in MARKET_WORDS] == list(outcome.events)
-    bits = np.array([d.equity for d in flow.decisions]).view(np.int64)
-    assert bits.tolist() == outcome.journal.equity.view(np.int64).tolist()
-    for t, entry in enumerate(flow.entries):
-        for m, model in enumerate(entry.models):
-            lots = outcome.journal.model_lots[t, m].tolist()
-            held = zip(session.portfolio.symbols, lots, strict=True)
-            assert model.positions == {symbol: count for symbol, count in held if count}
+from tests.sessions.simulated_flow import run_flow
 
 
 @given(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from stratvector.cli.config import load_session
 from stratvector.trading.engine.state import MICRO
-from tests.flow.test_parity import assert_equal_to_backtest
+from tests.sessions.backtest_equality import assert_equal_to_backtest
 from tests.sessions.simulated_flow import breaches_of, run_flow
 
 CONFIG = Path(__file__).parents[2] / "config" / "system.yaml"

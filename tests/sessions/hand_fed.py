@@ -19,6 +19,7 @@ from stratvector.trading.fills import FillEvent, FillsReport
 from stratvector.trading.flow import stream_of, subject
 from stratvector.trading.identity import message_id, order_id
 from stratvector.trading.orders import ApprovedOrder, Cancel, Decision
+from stratvector.trading.portfolio import Universe
 from stratvector.trading.reasons import SignalReason
 from stratvector.trading.session import Session
 from stratvector.trading.signals import Action, SignalRow, Signals
@@ -31,18 +32,25 @@ def feed(world: World, lane: str, payloads: Sequence[bytes]) -> None:
     world.run(until=[name])
 
 
-def feeder(lane: str, payloads: Sequence[bytes], after_seconds: float = 0.0) -> ServiceFactory:
-    """A producer that runs beside the service under test."""
+def feeder(
+    lane: str, payloads: Sequence[bytes], after_seconds: float = 0.0, pause_seconds: float = 0.0
+) -> ServiceFactory:
+    """A producer that runs beside the service under test, with pauses between its messages."""
 
-    async def publish(ports: Ports) -> None:
+    async def publish(ports: Ports, writer: Lane) -> None:
         await ports.clock.sleep(after_seconds)
-        writer = Lane(ports, lane)
         await writer.acquire()
         for number, payload in enumerate(payloads):
             identity = message_id(stream_of(lane), lane, "fed", writer.epoch, number)
             await writer.publish(identity, payload)
+            if pause_seconds:
+                await ports.clock.sleep(pause_seconds)
 
-    return lambda ports: Tasks([publish(ports)])
+    def build(ports: Ports) -> Tasks:
+        writer = Lane(ports, lane)
+        return Tasks([publish(ports, writer)], [writer])
+
+    return build
 
 
 def let_pass(world: World, seconds: float) -> None:
@@ -85,11 +93,15 @@ def fills_lane(session: Session) -> str:
 def feed_bars(world: World, session: Session) -> None:
     """All bars of all universes, warm-up first."""
     for universe in session.portfolio.universes:
-        bars = session.histories[universe.name].bars
-        section = partial(bars.closed, universe=universe.name, timeframe=universe.timeframe)
-        opens = session.histories[universe.name].open_times.tolist()
-        sections = [section(row, open_time=opened) for row, opened in enumerate(opens)]
-        feed(world, bars_lane(session, universe.name), [encode_closed_bars(s) for s in sections])
+        feed(world, bars_lane(session, universe.name), bars_of(session, universe))
+
+
+def bars_of(session: Session, universe: Universe) -> list[bytes]:
+    """All cross-sections of a universe, warm-up first."""
+    history = session.histories[universe.name]
+    section = partial(history.bars.closed, universe=universe.name, timeframe=universe.timeframe)
+    opens = history.open_times.tolist()
+    return [encode_closed_bars(section(row, open_time=at)) for row, at in enumerate(opens)]
 
 
 def feed_signals(world: World, session: Session) -> None:

@@ -29,6 +29,7 @@ SUSPENDING = replace(
     Faults.none(), delay_seconds_max=0.05, pause=0.01, pause_seconds_max=600.0, clock_stops=1.0
 )
 REAL_STATE = OrderLog.state
+REAL_NEXT = Inbox.next
 REAL_STORE = SimulatedBus._store
 
 
@@ -63,6 +64,8 @@ def first_breach(
 
 async def next_delivery(self: Inbox) -> Stored:
     """No idempotency: whatever the consumer delivers is handed over."""
+    if self._consumer is None:
+        return await REAL_NEXT(self)
     while True:
         stored = await self._consumer.next(self._poll_seconds)
         if stored is not None:

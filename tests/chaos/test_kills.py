@@ -1,0 +1,113 @@
+"""kill -9 of every process in the middle of a session changes no result."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stratvector.trading.flow import SERVICES
+from stratvector.trading.session import Session
+from tests.sessions.backtest_equality import assert_equal_to_backtest
+from tests.sessions.generated_sessions import Shape, generated_session
+from tests.sessions.process_flow import Disturb, Running, kill, run_processes
+
+SHAPE = Shape(universes=2, symbols=2, models=3, closes=1_500)
+Say = Callable[[str], None]
+
+
+def session_of(seed: int) -> Session:
+    return generated_session(seed, SHAPE)
+
+
+async def kill_owner(run: Running, service: str, at: float) -> str:
+    """kill -9 the owner of a service's first lane in the middle of the session; what was seen."""
+    fraction = await run.reach(at)
+    before = await run.owner(service)
+    # An heir folds the log before it publishes; the ledger, on which nobody waits, takes longest.
+    while await run.published_by(service, before) <= 0:
+        await asyncio.sleep(0.02)
+    kill(before.pid)
+    late = service == "ledger"
+    assert late or fraction < 0.7, f"{service} was to be killed at {at:.0%}, not {fraction:.0%}"
+    after = await run.new_owner(service, before)
+    assert after.pid != before.pid
+    return f"{service} at {fraction:.0%}: epoch {before.epoch} -> {after.epoch}"
+
+
+async def kill_bus(run: Running, at: float) -> str:
+    """kill -9 nats-server in the middle of the session; it starts again by itself."""
+    fraction = await run.reach(at)
+    bus = run.platform.children["nats-server"]
+    before, starts = bus.pid, bus.starts
+    assert before is not None
+    kill(before)
+    assert fraction < 0.7, f"nats-server was to be killed at {at:.0%}, at {fraction:.0%} it was"
+    while bus.starts == starts or bus.pid is None:
+        await asyncio.sleep(0.02)
+    return f"nats-server at {fraction:.0%}: pid {before} -> {bus.pid}"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_killed_owner_is_replaced_by_its_standby_and_nothing_changes(
+    service: str, tmp_path: Path, say: Say
+) -> None:
+    session, seen = session_of(SERVICES.index(service)), list[str]()
+
+    async def disturb(run: Running) -> None:
+        for at in (0.32, 0.5):
+            seen.append(await kill_owner(run, service, at))
+
+    flow = run_processes(tmp_path, session, {service: 2}, disturb)
+    assert_equal_to_backtest(session, flow)
+    assert len([line for line in flow.told if "SIGKILL" in line]) == 2
+    say(f"killed {'; '.join(seen)}; equal to the backtest")
+
+
+def test_a_killed_bus_comes_back_with_all_it_acknowledged(tmp_path: Path, say: Say) -> None:
+    session, seen = session_of(11), list[str]()
+
+    async def disturb(run: Running) -> None:
+        for at in (0.32, 0.5):
+            seen.append(await kill_bus(run, at))
+
+    flow = run_processes(tmp_path, session, None, disturb)
+    assert_equal_to_backtest(session, flow)
+    assert len([line for line in flow.told if "SIGKILL" in line]) == 2
+    say(f"killed {'; '.join(seen)}; equal to the backtest")
+
+
+def random_kill(seed: int, seen: list[str]) -> tuple[dict[str, int], Disturb]:
+    """A victim and a moment that follow from a seed."""
+    dice = random.Random(seed)
+    victim, at = dice.choice([*SERVICES, "nats-server"]), dice.uniform(0.3, 0.6)
+    replicas = {} if victim == "nats-server" else {victim: 2}
+
+    async def disturb(run: Running) -> None:
+        if victim == "nats-server":
+            seen.append(await kill_bus(run, at))
+        else:
+            seen.append(await kill_owner(run, victim, at))
+
+    return replicas, disturb
+
+
+def test_random_kills(
+    tmp_path_factory: pytest.TempPathFactory, say: Say, request: pytest.FixtureRequest
+) -> None:
+    """`make chaos` asks for twenty; `make test` for one."""
+    for seed in range(request.config.getoption("--kills")):
+        session, seen = session_of(100 + seed), list[str]()
+        replicas, disturb = random_kill(seed, seen)
+        flow = run_processes(tmp_path_factory.mktemp("kill"), session, replicas, disturb)
+        assert_equal_to_backtest(session, flow)
+        say(f"killed {'; '.join(seen)}; equal to the backtest")
+
+
+def test_two_replicas_of_strategy_risk_and_execution_change_nothing(tmp_path: Path) -> None:
+    session = session_of(21)
+    flow = run_processes(tmp_path, session, {"strategy": 2, "risk": 2, "execution": 2})
+    assert_equal_to_backtest(session, flow)
+    # On a busy machine a lease may run out: its lane changes hands, which is what standbys are for.
+    assert [line for line in flow.told if "gave its lanes to another instance" not in line] == []

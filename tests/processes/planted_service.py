@@ -1,0 +1,135 @@
+"""`PLANTED_PLAN=work python -m tests.processes.planted_service`: a service process that does what a
+plan says, on real ports, after it owns its lane.
+
+The lanes are those of positions and, for the plan `lose`, of orders.
+"""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+from stratvector.runtime.deployment import Deployment
+from stratvector.runtime.host import Tasks
+from stratvector.runtime.lane import Lane
+from stratvector.runtime.ports import ForeignMessage, LostOwnership, Ports
+from stratvector.runtime.process.cannot_start import CannotStart
+from stratvector.runtime.process.runner import run_service
+from stratvector.runtime.process.settings import ServiceSettings
+from stratvector.runtime.readers import UniverseReader, account_lane
+from stratvector.trading.flow import subject
+from stratvector.trading.unfit import StrayExecution
+
+KEPT: list[Any] = []
+
+
+class PlantedSettings(ServiceSettings):
+    """Does what a test planned."""
+
+
+class Planted:
+    """One part of the service: owns its lane, then follows the plan."""
+
+    def __init__(self, plan: str, deployment: Deployment, ports: Ports, lane: str) -> None:
+        self.plan, self.ports = plan, ports
+        self.portfolio = deployment.session.portfolio
+        self.lane = Lane(ports, lane)
+
+    async def run(self) -> None:
+        await self.lane.acquire()
+        await getattr(self, self.plan)()
+
+    async def work(self) -> None:
+        """Publish now and then."""
+        number = 0
+        while True:
+            number += 1
+            await self.lane.publish(f"{self.ports.instance}-{number}", b"")
+            await asyncio.sleep(0.05)
+
+    async def finish(self) -> None:
+        """The work is done."""
+
+    async def fail(self) -> None:
+        """A defect."""
+        raise ZeroDivisionError("planted defect")
+
+    async def refuse(self) -> None:
+        """Something that a person must put right."""
+        raise CannotStart("the planted store is not to be had")
+
+    async def lose(self) -> None:
+        """Another instance owns the lane."""
+        await asyncio.sleep(1.0)
+        self.lane.lost = True
+        raise LostOwnership(f"{self.lane.subject}: planted")
+
+    async def read(self) -> None:
+        """Take bars, which must be bars."""
+        reader = f"ledger-{self.portfolio.name}"
+        await UniverseReader(self.ports, reader, self.portfolio.universes[0]).next()
+
+    async def refuse_execution(self) -> None:
+        """Take bars, then find that an execution belongs to no order."""
+        await self.read()
+        raise StrayExecution("execution-1", "order-1", "A")
+
+    async def meet_foreigner(self) -> None:
+        """Read a message that no owner wrote: it is never handed out."""
+        raise ForeignMessage(self.lane.subject, 7, "Stratvector-Owner is missing")
+
+    async def block(self) -> None:
+        """Hold the event loop."""
+        time.sleep(6)
+        await self.work()
+
+    async def cling(self) -> None:
+        """A task that won't be cancelled."""
+        while True:
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                continue
+
+    async def leave_task(self) -> None:
+        """A task that nobody ends."""
+        KEPT.append(asyncio.create_task(asyncio.sleep(3600), name="planted task"))
+        await self.work()
+
+    async def leave_thread(self) -> None:
+        """A thread that nobody ends."""
+        threading.Thread(target=time.sleep, args=(3600,), name="planted thread").start()
+        await self.work()
+
+    async def leave_call(self) -> None:
+        """A call on one of the loop's threads that does not return."""
+        await asyncio.to_thread(time.sleep, 3600)
+
+    async def leave_socket(self) -> None:
+        """A connection that nobody closes."""
+        KEPT.append(socket.socket())
+        KEPT[-1].bind(("127.0.0.1", 0))
+        KEPT[-1].listen()
+        await self.work()
+
+    async def leave_child(self) -> None:
+        """A child process that nobody ends."""
+        KEPT.append(subprocess.Popen(["sleep", "30"]))
+        await self.work()
+
+
+def build(settings: PlantedSettings, deployment: Deployment, ports: Ports) -> Tasks:
+    """The planned part; beside one that loses its lane, one that works on another."""
+    portfolio, plan = deployment.session.portfolio, os.environ["PLANTED_PLAN"]
+    parts = [Planted(plan, deployment, ports, subject("positions", portfolio=portfolio.name))]
+    if plan == "lose":
+        parts.append(Planted("work", deployment, ports, account_lane("orders", portfolio)))
+    return Tasks(main=[part.run() for part in parts], lanes=[part.lane for part in parts])
+
+
+if __name__ == "__main__":
+    sys.exit(run_service("planted", PlantedSettings, build))

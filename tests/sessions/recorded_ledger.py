@@ -1,0 +1,56 @@
+"""A real ledger database: filled with entries, and answering on a real gRPC port."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from stratvector.services.ledger.adapters.database import LedgerDatabase
+from stratvector.services.ledger.adapters.sql_store import SqlLedgerStore
+from stratvector.services.ledger.adapters.stored_entry import StoredClose
+from stratvector.services.ledger.servicer import ledger_servicer
+from stratvector.trading.ledger import LedgerEntry
+
+
+def new_database(folder: Path) -> LedgerDatabase:
+    """A database in a file, with the newest schema."""
+    database = LedgerDatabase(f"sqlite:///{folder / 'ledger.db'}")
+    database.prepare()
+    return database
+
+
+def record(database: LedgerDatabase, entries: Iterable[LedgerEntry], **options: Any) -> None:
+    """Commit entries and wait until all are in the database."""
+    asyncio.run(_record(SqlLedgerStore(database, **options), entries))
+
+
+async def _record(store: SqlLedgerStore, entries: Iterable[LedgerEntry]) -> None:
+    writing = asyncio.create_task(store.write())
+    try:
+        for entry in entries:
+            await store.commit(entry)
+        await store.close()
+    finally:
+        await writing
+
+
+def stored(database: LedgerDatabase, portfolio: str, close_time: int) -> LedgerEntry | None:
+    """The entry of a close as the database has it."""
+    with database.reader.begin() as connection:
+        return StoredClose(connection, portfolio, close_time).entry()
+
+
+@asynccontextmanager
+async def answering(database: LedgerDatabase, portfolio: str) -> AsyncIterator[str]:
+    """The address of a server that answers for the portfolio."""
+    server = grpc.aio.server()
+    ledger_servicer(database, portfolio).register(server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        await server.stop(None)
