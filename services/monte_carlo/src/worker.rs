@@ -36,8 +36,7 @@ impl Worker {
         metrics: Arc<Metrics>,
         instance: &str,
     ) -> Result<Self, String> {
-        let pool = ThreadPoolBuilder::new().num_threads(threads).build();
-        let pool = pool.map_err(|error| format!("workers: no {threads} threads: {error}"))?;
+        let pool = pool_of(threads)?;
         let questions = bus.client.queue_subscribe(SUBJECT, QUEUE.into()).await;
         let questions = questions.map_err(|error| format!("{SUBJECT}: {error}"))?;
         Ok(Self {
@@ -85,6 +84,16 @@ impl Worker {
     }
 }
 
+/// Threads that outlive a question they panic over: without this, one shard that does so would end
+/// one replica after the other, as each is asked in turn.
+fn pool_of(threads: usize) -> Result<ThreadPool, String> {
+    let pool = ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .panic_handler(|_| {}) // the question's answer is dropped, which `answer` tells
+        .build();
+    pool.map_err(|error| format!("workers: no {threads} threads: {error}"))
+}
+
 async fn answer(
     bus: &Bus,
     metrics: &Metrics,
@@ -108,7 +117,7 @@ async fn answer(
         }
         // No answer: who asks will ask another replica.
         Ok(Err(reason)) => warn!(reason, "shard_refused"),
-        Err(_) => warn!(reason = "its thread ended", "shard_refused"),
+        Err(_) => warn!(reason = "its computation panicked", "shard_refused"),
     }
 }
 
@@ -169,6 +178,22 @@ mod tests {
             arithmetic,
         };
         question.encode_to_vec()
+    }
+
+    #[tokio::test]
+    async fn a_question_that_panics_is_dropped_and_the_next_one_computed() {
+        let pool = pool_of(1).unwrap();
+        let (done, outcome) = oneshot::channel::<u32>();
+        pool.spawn(move || {
+            let _kept_until_the_end = done;
+            panic!("a planted defect");
+        });
+        assert!(outcome.await.is_err());
+        let (done, outcome) = oneshot::channel();
+        pool.spawn(move || {
+            let _ = done.send(7);
+        });
+        assert_eq!(outcome.await, Ok(7));
     }
 
     #[test]
