@@ -8,6 +8,8 @@ from prometheus_client.registry import Collector
 from stratvector.services.risk.portfolio_state import PortfolioState
 from stratvector.trading.portfolio import Portfolio
 
+NANOSECONDS_PER_SECOND = 1_000_000_000
+
 Look = Callable[[], PortfolioState | None]
 
 
@@ -20,7 +22,7 @@ class RiskCollector(Collector):
         self._lot_sizes = {i.symbol: float(i.lot_size) for i in portfolio.instruments}
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Equity, profit, drawdown's factor, positions and value at risk."""
+        """Equity, profit, drawdown's factor, positions and value at risk with its age."""
         state = self._look()
         if state is None:
             return
@@ -33,6 +35,9 @@ class RiskCollector(Collector):
         if state.figure is not None:
             text = "One-day loss exceeded with probability 5 %, fraction of equity."
             yield self._gauge("portfolio_var_95", text, state.figure.var_95)
+            text = "Event time since the close whose portfolio the value at risk is of."
+            age_ns = decision.close_time - state.figure.as_of
+            yield self._gauge("portfolio_var_age_seconds", text, age_ns / NANOSECONDS_PER_SECOND)
         yield self._notionals(state)
 
     def _gauge(self, name: str, text: str, value: float) -> GaugeMetricFamily:

@@ -1,0 +1,69 @@
+"""What Prometheus scrapes of a portfolio is the newest decision."""
+
+from dataclasses import replace
+
+from prometheus_client import CollectorRegistry
+
+from stratvector.services.risk.metrics import RiskCollector
+from stratvector.services.risk.portfolio_state import PortfolioState
+from stratvector.trading.orders import Decision, ValueAtRisk
+from tests.sessions.scripted_sessions import one_symbol
+
+HOUR_NS = 3_600_000_000_000
+PORTFOLIO = one_symbol([10.0] * 4, [0.5] * 4).portfolio
+INITIAL = float(PORTFOLIO.initial_cash)
+LOT_SIZE = float(PORTFOLIO.instruments[0].lot_size)
+DECISION = Decision(
+    portfolio=PORTFOLIO.name,
+    account=PORTFOLIO.account,
+    close_time=50 * HOUR_NS,
+    equity=INITIAL - 250.0,
+    gross_exposure=0.3,
+    drawdown_factor=0.75,
+    halted=False,
+    reduce_only=False,
+    orders=(),
+    cancels=(),
+    crosses=(),
+    symbols=(),
+)
+STATE = PortfolioState(DECISION, {"A": -3}, {"A": 10.5}, None, 0, "")
+
+
+class Shown:
+    """A registry with one portfolio, whose state may change between two scrapes."""
+
+    def __init__(self, state: PortfolioState | None) -> None:
+        self.state = state
+        self._registry = CollectorRegistry()
+        self._registry.register(RiskCollector(PORTFOLIO, lambda: self.state))
+
+    def value(self, name: str, **labels: str) -> float | None:
+        return self._registry.get_sample_value(name, {"portfolio": PORTFOLIO.name, **labels})
+
+
+def test_before_the_first_decision_nothing_is_said() -> None:
+    assert Shown(None).value("portfolio_equity_usd") is None
+
+
+def test_gauges_are_the_newest_decisions() -> None:
+    shown = Shown(STATE)
+    assert shown.value("portfolio_equity_usd") == INITIAL - 250.0
+    assert shown.value("portfolio_pnl_usd") == -250.0
+    assert shown.value("portfolio_drawdown_factor") == 0.75
+    assert shown.value("position_notional_usd", symbol="A") == -3 * LOT_SIZE * 10.5
+    shown.state = replace(STATE, decision=replace(DECISION, equity=INITIAL + 1.0))
+    assert shown.value("portfolio_pnl_usd") == 1.0
+
+
+def test_a_value_at_risk_has_an_age_that_grows_while_no_newer_one_comes() -> None:
+    shown = Shown(STATE)
+    assert shown.value("portfolio_var_95") is None
+    assert shown.value("portfolio_var_age_seconds") is None
+    figure = ValueAtRisk(48 * HOUR_NS, 1.0, 0.02, 0.03, 10_000, 7)
+    shown.state = replace(STATE, figure=figure, recorded_at=49 * HOUR_NS, trouble="gone")
+    assert shown.value("portfolio_var_95") == 0.02
+    assert shown.value("portfolio_var_age_seconds") == 7_200.0
+    later = replace(DECISION, close_time=60 * HOUR_NS)
+    shown.state = replace(shown.state, decision=later)
+    assert shown.value("portfolio_var_age_seconds") == 43_200.0
