@@ -1,12 +1,15 @@
 """A session ten times as long takes no process more memory.
 
-Compared is the memory that a process has for itself (USS), the most that it had while the second
-half of the session was settled. Not RSS: half of a Python process's is libraries that it shares
-with its siblings, which would hide growth. Not a single look: nats-server's is caches of a bounded
-size and Go's garbage, which it collects when its budget (`jetstream.server.MEMORY`) is full and not
-before. How soon a short session fills that depends on how many messages come at once, so both
-sessions find it full: its monitor is asked until it takes no more. The short session is long enough
-for the other processes to load all their code.
+Compared is the memory that no file stands behind (the kernel's "Anonymous"), the most that a
+process had while the second half of the session was settled. Not RSS or USS: both count pages of
+programs and libraries, the first those that siblings share, which would hide growth, the second
+those that nobody else happens to use, so that another test's nats-server changes it by a quarter.
+
+Not a single look: nats-server's is caches of a bounded size and Go's garbage, which it collects
+when its budget (`jetstream.server.MEMORY`) is full and not before. How soon a short session fills
+it depends on how many messages come at once, so in both its monitor is asked until it takes no
+more, and what it took then counts. The short session is long enough for the other processes to load
+all their code.
 """
 
 import asyncio
@@ -31,21 +34,24 @@ STEADY = 1.01
 
 
 def own_memory(pid: int | None) -> float:
-    """The memory that a process has for itself, MiB."""
+    """The memory of a process that no file stands behind, MiB."""
     assert pid is not None, "a process ended in the middle of the session"
-    return float(psutil.Process(pid).memory_full_info().uss) / MEBIBYTE
+    return sum(part.anonymous for part in psutil.Process(pid).memory_maps()) / MEBIBYTE
 
 
-def fill(pid: int | None, monitor_port: int) -> None:
-    """Let nats-server answer its monitor until its memory no longer rises."""
+def fill(pid: int | None, monitor_port: int) -> float:
+    """Ask nats-server's monitor until its memory no longer rises; the most that it took, MiB."""
     url = f"http://127.0.0.1:{monitor_port}/jsz?streams=true&consumers=true&config=true"
-    most, steady = own_memory(pid), 0
+    most = risen = own_memory(pid)
+    steady = 0
     while steady < STEADY_ANSWERS:
         with urllib.request.urlopen(url) as answer:
             answer.read()
         steady += 1
-        if (now := own_memory(pid)) > STEADY * most:
-            most, steady = now, 0
+        most = max(most, now := own_memory(pid))
+        if now > STEADY * risen:
+            risen, steady = now, 0
+    return most
 
 
 def memory_of(folder: Path, closes: int) -> dict[str, float]:
@@ -65,6 +71,7 @@ def memory_of(folder: Path, closes: int) -> dict[str, float]:
                 assert child.starts == 1, f"{name} ended in the middle of the session"
                 most[name] = max(own_memory(child.pid), most.get(name, 0.0))
         both.result()
+        most["nats-server"] = max(most["nats-server"], filling.result())
 
     run_processes(folder, synthetic_session(closes), disturb=watch)
     return most
