@@ -16,6 +16,7 @@ import pytest
 
 from stratvector.cli.config import load_session, read_configuration
 from stratvector.cli.platform.run_folder import earlier_run, new_run
+from tests.processes.told import wait_for
 
 if TYPE_CHECKING:
     from libs.cli.tests.conftest import Place
@@ -132,11 +133,3 @@ def release(process: subprocess.Popen[str]) -> None:
     assert process.stdin is not None
     process.stdin.write("\n")
     process.stdin.flush()
-
-
-def wait_for(process: subprocess.Popen[str], words: str) -> None:
-    assert process.stderr is not None
-    for line in process.stderr:
-        if words in line:
-            return
-    raise AssertionError(f"the command ended without saying {words!r}")

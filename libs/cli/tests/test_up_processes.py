@@ -30,6 +30,7 @@ from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.connection import connect
 from stratvector.runtime.ports import Message
 from stratvector.trading.flow import HOUSE, SERVICES
+from tests.processes.told import wait_for
 
 if TYPE_CHECKING:
     from libs.cli.tests.conftest import Place
@@ -201,14 +202,6 @@ def kept_of_the_ledger() -> list[str]:
     """Files of the ledger's databases in the folders of sessions."""
     folders = [run / "session" for run in Path("results").iterdir() if (run / "session").is_dir()]
     return sorted(path.name for folder in folders for path in folder.glob("ledger.db*"))
-
-
-def wait_for(process: subprocess.Popen[str], words: str) -> None:
-    assert process.stderr is not None
-    for line in process.stderr:
-        if words in line:
-            return
-    raise AssertionError(f"the command ended without saying {words!r}")
 
 
 def poison(run: RunFolder, lane: str) -> None:

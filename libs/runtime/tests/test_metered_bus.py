@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -10,17 +10,15 @@ from prometheus_client import CollectorRegistry, generate_latest
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import (
     Bus,
-    Consumer,
     Message,
     Ports,
-    Published,
     PublishUnknown,
-    Stored,
     WrongSequence,
 )
 from stratvector.runtime.process.metered_bus import MeteredBus
 from stratvector.runtime.process.metrics import ProcessMetrics
 from stratvector.runtime.simulation.fate import Fate, FaultPlan, Loss
+from tests.bus.still_bus import StillBus
 
 SUBJECT = "orders.main.paper"
 
@@ -106,36 +104,6 @@ def test_the_fixed_names_are_there_from_the_start() -> None:
     text = generate_latest(ProcessMetrics(CollectorRegistry()).registry).decode()
     for name in ("publish_seconds_bucket", "quarantined_messages_total", "process_open_fds"):
         assert name in text
-
-
-class StillBus:
-    """Answers at once; whatever a call costs on top of it is the meter's."""
-
-    def __init__(self) -> None:
-        self.stored = Stored(Message(SUBJECT, "id", b"", 1), 1, 0)
-
-    async def publish(self, message: Message, expected_sequence: int) -> Published:
-        return Published(1, False)
-
-    async def last(self, subject: str) -> Stored | None:
-        return None
-
-    async def read(self, subject: str, after: int, limit: int = 256) -> Sequence[Stored]:
-        return ()
-
-    def consumer(self, durable: str, subject: str) -> Consumer:
-        return StillConsumer(self.stored)
-
-
-class StillConsumer:
-    def __init__(self, stored: Stored) -> None:
-        self.stored = stored
-
-    async def next(self, timeout_seconds: float) -> Stored | None:
-        return self.stored
-
-    async def ack(self, sequence: int) -> None:
-        return None
 
 
 def test_what_the_meter_costs_is_told(say: Callable[[str], None]) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextvars import Context, copy_context
 from dataclasses import replace
 from functools import partial
@@ -19,15 +19,14 @@ from stratvector.runtime.jetstream.wire import traceparent
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import (
     Bus,
-    Consumer,
     Message,
     Ports,
-    Published,
     PublishUnknown,
     Stored,
 )
 from stratvector.runtime.process.traced_bus import TAKEN_MAX, MessageSpans, TracedBus
 from stratvector.runtime.simulation.fate import Fate, FaultPlan, Loss
+from tests.bus.still_bus import StillBus
 
 BARS, ORDERS, FILLS = "bars.crypto.1H", "orders.main.paper", "fills.main.paper"
 HOUR = 3_600 * 10**9
@@ -271,22 +270,6 @@ def test_two_coroutines_have_courses_of_their_own_and_calls_belong_to_their_trac
         return list(await asyncio.gather(work("a", event), work("b", event)))
 
     assert Context().run(asyncio.run, both()) == [span_of("a"), span_of("b")]
-
-
-class StillBus:
-    """Answers at once; whatever a call costs on top of it is the tracer's."""
-
-    async def publish(self, message: Message, expected_sequence: int) -> Published:
-        return Published(1, False)
-
-    async def last(self, subject: str) -> Stored | None:
-        return None
-
-    async def read(self, subject: str, after: int, limit: int = 256) -> Sequence[Stored]:
-        return ()
-
-    def consumer(self, durable: str, subject: str) -> Consumer:
-        raise AssertionError(durable)
 
 
 def test_what_a_span_costs_its_publisher_is_told(say: Callable[[str], None]) -> None:

@@ -31,16 +31,8 @@ from tests.sessions.hand_fed import (
     orders_lane,
     payloads_of,
 )
-from tests.sessions.scripted_sessions import Script, scripted_session
+from tests.sessions.two_paces import AB, CLOSES, LAST, SESSION, A, B
 
-# A closes every hour, B every two: its orders are still working at the hour between.
-SESSION = scripted_session(
-    Script({"A": [10.0] * 4, "B": [20.0] * 4}, {"model": {"A": [0.0] * 4}}, slow=("B",))
-)
-CLOSES = SESSION.schedule.close_times.tolist()
-A, B = order(SESSION, "A", 5, index=0), order(SESSION, "B", -3, index=0)
-AB = {0: [A, B]}
-LAST = order(SESSION, "A", 5, index=3)
 SIDES: tuple[When, ...] = ("before", "after")
 SENDING, ACCEPTED, FILLED = FillKind.SENDING, FillKind.ACCEPTED, FillKind.FILLED
 

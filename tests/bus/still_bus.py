@@ -1,0 +1,39 @@
+"""A bus that answers at once: whatever a call costs on top of it is the wrapper's."""
+
+from collections.abc import Sequence
+
+from stratvector.runtime.ports import Consumer, Message, Published, Stored
+
+
+class StillBus:
+    """Speaks `ports.Bus` and keeps nothing; its consumers bring one message for ever."""
+
+    async def publish(self, message: Message, expected_sequence: int) -> Published:
+        """As if it had been stored."""
+        return Published(1, False)
+
+    async def last(self, subject: str) -> Stored | None:
+        """Nothing."""
+        return None
+
+    async def read(self, subject: str, after: int, limit: int = 256) -> Sequence[Stored]:
+        """Nothing."""
+        return ()
+
+    def consumer(self, durable: str, subject: str) -> Consumer:
+        """The same message again and again."""
+        return StillConsumer(Stored(Message(subject, "id", b"", 1), 1, 0))
+
+
+class StillConsumer:
+    """Brings one message for ever."""
+
+    def __init__(self, stored: Stored) -> None:
+        self._stored = stored
+
+    async def next(self, timeout_seconds: float) -> Stored | None:
+        """That message."""
+        return self._stored
+
+    async def ack(self, sequence: int) -> None:
+        """Nothing to do."""
