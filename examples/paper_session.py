@@ -38,8 +38,8 @@ def main() -> None:
     backtest = result_of(replay.run(session))
     same = paper.orders.equals(backtest.orders) and paper.fills.equals(backtest.fills)
     print(f"the backtest gives the same orders and fills: {same}")
-    for note in session.notes:
-        print(f"note: {note}")
+    for caveat in backtest.caveats:
+        print(f"note: {caveat}")
 
 
 if __name__ == "__main__":

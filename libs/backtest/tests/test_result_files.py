@@ -48,7 +48,7 @@ def result() -> Result:
 
 
 def test_a_result_is_four_files_in_a_numbered_folder(result: Result, tmp_path: Path) -> None:
-    folder = write_result(tmp_path, "name", result, {"caveats": []})
+    folder = write_result(tmp_path, "name", result, {})
     assert folder == tmp_path / "name-1"
     names = sorted(path.name for path in folder.iterdir())
     assert names == ["equity.parquet", "fills.parquet", "orders.parquet", "result.json"]
@@ -114,13 +114,13 @@ def test_a_draft_that_a_killed_process_left_takes_no_number(tmp_path: Path) -> N
 
 
 def test_the_document_counts_what_the_tables_hold(result: Result) -> None:
-    told = document(result, {"caveats": ["one"]})
+    told = document(result, {"sources": {"bars": "one"}})
     assert told["close_times"] == told["bars"] == told["signals"] == 10
     assert told["orders"] == len(result.orders)
     assert told["fills"] == len(result.fills)
     assert told["final_equity"] == result.final_equity
     assert told["models"]["alternating"]["profit"] == pytest.approx(result.final_equity - 100_000)
-    assert told["caveats"] == ["one"]
+    assert (told["caveats"], told["sources"]) == ([], {"bars": "one"})
     assert told["metrics"]["alpha"] is None
     json.dumps(told, allow_nan=False)
 

@@ -98,7 +98,8 @@ def test_a_total_return_series_is_told(place: Place) -> None:
     place.change("universes.yaml", "symbols: [AAA, BBB]", "symbols: [AAPL, NFLX]")
     place.change("universes.yaml", "source: prices.csv", "source: sample")
     run = place.backtest("--json")
-    assert any("total-return" in caveat for caveat in json.loads(run.stdout)["caveats"])
+    caveats = json.loads(run.stdout)["caveats"]
+    assert any("total-return" in caveat["sentence"] for caveat in caveats)
 
 
 def test_results_that_cannot_be_written_are_one_sentence(place: Place) -> None:

@@ -104,5 +104,5 @@ def test_the_sample_session_is_the_same_by_both_drivers() -> None:
 
 def test_the_sample_session_says_that_its_equities_are_a_total_return_series() -> None:
     session = load_session(CONFIG / "system.yaml", "2018-01-02", "2018-01-10")
-    assert any("total-return series" in note for note in session.notes)
-    assert any("survivors" in note for note in session.notes)
+    assert any("total-return series" in c.sentence for c in session.caveats)
+    assert any("survivors" in c.sentence for c in session.caveats)

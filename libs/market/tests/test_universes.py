@@ -52,13 +52,13 @@ def test_scheduled_closes_outside_the_source_are_missing_and_told() -> None:
     )
     assert found.warmup_closes == 0
     assert np.isnan(found.bars.close[:, 0]).tolist() == [True] * 4 + [False] * 6
-    assert found.provenance.notes == (
-        "crypto: bars begin at 2017-10-01T04:00:00Z, 4 closes after start.",
-    )
+    (begin,) = found.caveats
+    assert str(begin) == "crypto: bars begin at 2017-10-01T04:00:00Z, 4 closes after start."
+    assert (begin.code, begin.subject, begin.count) == ("late_begin", "crypto", 4)
     late = load_universe("crypto", ["BTC-USD"], "4H", "24/7", "sample", "2019-09-30", "2019-10-01")
-    assert late.provenance.notes == (
-        "crypto: bars end at 2019-10-01T00:00:00Z, 6 closes before end.",
-    )
+    (end,) = late.caveats
+    assert str(end) == "crypto: bars end at 2019-10-01T00:00:00Z, 6 closes before end."
+    assert (end.code, end.subject, end.count) == ("early_end", "crypto", 6)
 
 
 def test_an_end_that_is_a_date_includes_the_close_that_ends_the_day() -> None:

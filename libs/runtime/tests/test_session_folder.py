@@ -22,7 +22,7 @@ from tests.sessions.generated_sessions import Shape, generated_session
 
 def assert_same(read: RecordedSession, session: Session) -> None:
     assert read.portfolio == session.portfolio
-    assert (read.start, read.notes) == (session.start, session.notes)
+    assert (read.start, read.caveats) == (session.start, session.caveats)
     assert dict(read.strategies) == dict(session.strategies)
     assert np.array_equal(read.schedule.close_times, session.schedule.close_times)
     assert np.array_equal(read.schedule.closes, session.schedule.closes)
@@ -94,7 +94,7 @@ def test_an_empty_folder_a_torn_document_and_another_format_are_refused(tmp_path
     with pytest.raises(BadSession, match="it is not JSON"):
         assert RecordedSession(tmp_path).start
     (tmp_path / DOCUMENT).write_text('{"format": 7}')
-    with pytest.raises(BadSession, match="format is 7; this version reads 1"):
+    with pytest.raises(BadSession, match="format is 7; this version reads 2"):
         assert RecordedSession(tmp_path).start
 
 

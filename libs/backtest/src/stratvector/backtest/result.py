@@ -22,6 +22,8 @@ from stratvector.backtest.metrics import (
     round_trips,
 )
 from stratvector.backtest.record import ledger_entries
+from stratvector.backtest.run_caveats import run_caveats
+from stratvector.trading.caveats import Caveat
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.reasons import Outcome as PlanOutcome
 from stratvector.trading.replay import Outcome
@@ -90,6 +92,11 @@ class Result:
                 gross_exposure=gross / np.where(equity > 0.0, equity, np.nan),
             )
         )
+
+    @cached_property
+    def caveats(self) -> tuple[Caveat, ...]:
+        """Everything doubtful: what the data showed, then what the run showed."""
+        return (*self.session.caveats, *run_caveats(self))
 
     @property
     def working_at_end(self) -> int:

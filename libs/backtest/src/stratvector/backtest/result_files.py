@@ -25,7 +25,7 @@ TABLES = ("orders", "fills", "equity")
 def document(result: Result, provenance: Mapping[str, Any]) -> dict[str, Any]:
     """The result as JSON values: counts, metrics (undefined is null), models and provenance.
 
-    provenance : caveats, hashes and configuration, as they are.
+    provenance : hashes, sources and configuration, as they are.
     """
     entries = result.entries
     return {
@@ -41,6 +41,7 @@ def document(result: Result, provenance: Mapping[str, Any]) -> dict[str, Any]:
         "rejections": result.rejections,
         "initial_equity": float(result.session.portfolio.initial_cash),
         "final_equity": result.final_equity,
+        "caveats": [caveat.document() for caveat in result.caveats],
         "metrics": as_json(result.metrics),
         "models": {
             m.name: {"profit": m.profit, "commission": m.commission, "fills": m.fills}

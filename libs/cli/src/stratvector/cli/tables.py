@@ -118,7 +118,7 @@ def _table(title: str, heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) 
 
 def _remarks(document: dict[str, Any]) -> list[RenderableType]:
     remarks: list[RenderableType] = [
-        Text(f"note: {caveat}", style="yellow") for caveat in document["caveats"]
+        Text(f"note: {caveat['sentence']}", style="yellow") for caveat in document["caveats"]
     ]
     remarks += [Text(f"note: {sentence}") for sentence in _missing_figures(document)]
     if document["working_at_end"]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from stratvector.trading.bars import Bars
+from stratvector.trading.caveats import Caveat
 from stratvector.trading.timestamps import Nanoseconds
 
 
@@ -21,20 +22,22 @@ class Provenance:
     survivors: bool = False
     notes: tuple[str, ...] = ()
 
-    def caveats(self) -> tuple[str, ...]:
-        """The sentences that a report on these bars must carry."""
+    def caveats(self) -> tuple[Caveat, ...]:
+        """What a report on these bars must carry."""
         facts = []
         if self.adjusted:
-            facts.append(
+            sentence = (
                 f"{self.source}: prices are a total-return series (adjusted for splits and "
                 "dividends), not the prices that were traded."
             )
+            facts.append(Caveat("total_return_prices", sentence))
         if self.survivors:
-            facts.append(
+            sentence = (
                 f"{self.source}: the names are survivors, picked with hindsight, so results "
                 "flatter any strategy that buys them."
             )
-        return (*facts, *self.notes)
+            facts.append(Caveat("survivors", sentence))
+        return (*facts, *(Caveat("source_note", note) for note in self.notes))
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +55,9 @@ class Scheduled(Loaded):
     open_times : when each bar opened, int64 UTC ns, shape (T,), beside `bars.close_times`: the
         session's open for a daily bar of an exchange, the previous close on 24/7.
     warmup_closes : rows before the first close that may trade; their bars only warm models up.
+    caveats : what lying on the schedule showed, beside what the provenance tells.
     """
 
     open_times: Nanoseconds
     warmup_closes: int
+    caveats: tuple[Caveat, ...] = ()

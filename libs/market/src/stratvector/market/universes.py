@@ -1,7 +1,6 @@
 """A universe's bars, ready for the flow: loaded, laid on the calendar, with their warm-up."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from stratvector.market.sources import sample
 from stratvector.market.store import BarStore
 from stratvector.trading.bad_bars import BadBars
 from stratvector.trading.bars import Bars
+from stratvector.trading.caveats import Caveat
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.schedule import Schedule, merge
 from stratvector.trading.timestamps import Nanoseconds, utc_text
@@ -52,7 +52,7 @@ def load_universe(
     start, end : UTC ns, or a date or time as text; an end that is a date includes that whole day.
     warmup_closes : fewer when the source's bars begin later; the result tells how many.
     Symbols come in the given order; a scheduled close without a bar is a NaN row, also before the
-    source begins and after it ends, which the provenance's notes tell.
+    source begins and after it ends, which the caveats tell.
     Raises the BadBars, BadCalendar, StoreError, SampleUnavailable, UnknownInstant of the parts, and
     NoBarsInRange.
     """
@@ -65,9 +65,8 @@ def load_universe(
     trading = int(np.searchsorted(times.closes, first))
     warmup = min(trading, warmup_closes)
     closes, opens = times.closes[trading - warmup :], times.opens[trading - warmup :]
-    notes = (*found.provenance.notes, *_empty_ends(universe, found.bars, closes))
-    provenance = replace(found.provenance, notes=notes)
-    return Scheduled(align(found.bars, closes), provenance, opens, warmup)
+    bars, caveats = align(found.bars, closes), _empty_ends(universe, found.bars, closes)
+    return Scheduled(bars, found.provenance, opens, warmup, caveats)
 
 
 def schedule(portfolio: Portfolio, start: int | str, end: int | str) -> Schedule:
@@ -97,13 +96,15 @@ def _from_source(universe: str, symbols: Sequence[str], timeframe: str, source: 
     return Loaded(read_bars(source).select(symbols), Provenance(source, adjusted=False))
 
 
-def _empty_ends(universe: str, bars: Bars, closes: Nanoseconds) -> tuple[str, ...]:
-    """Sentences on scheduled closes before the source's first and after its last bar."""
+def _empty_ends(universe: str, bars: Bars, closes: Nanoseconds) -> tuple[Caveat, ...]:
+    """Scheduled closes before the source's first and after its last bar."""
     first, last = int(bars.close_times[0]), int(bars.close_times[-1])
     before, after = int((closes < first).sum()), int((closes > last).sum())
-    notes = []
+    found = []
     if before:
-        notes.append(f"{universe}: bars begin at {utc_text(first)}, {before} closes after start.")
+        sentence = f"{universe}: bars begin at {utc_text(first)}, {before} closes after start."
+        found.append(Caveat("late_begin", sentence, universe, int(closes[0]), first, before))
     if after:
-        notes.append(f"{universe}: bars end at {utc_text(last)}, {after} closes before end.")
-    return tuple(notes)
+        sentence = f"{universe}: bars end at {utc_text(last)}, {after} closes before end."
+        found.append(Caveat("early_end", sentence, universe, last, int(closes[-1]), after))
+    return tuple(found)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from stratvector.trading.bars import FIELDS, Bars, ClosedBars
+from stratvector.trading.caveats import Caveat
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.schedule import Schedule, merge
 
@@ -32,8 +33,9 @@ if TYPE_CHECKING:
 DOCUMENT = "session.json"
 BARS = "bars"
 CHUNK_ROWS = 256
-FORMAT = 1
+FORMAT = 2
 PORTFOLIO = TypeAdapter(Portfolio)
+CAVEATS = TypeAdapter(tuple[Caveat, ...])
 
 
 class BadSession(ValueError):
@@ -73,7 +75,7 @@ def _document(session: "Session") -> dict[str, Any]:
         "portfolio": PORTFOLIO.dump_python(session.portfolio, mode="json"),
         "start": session.start,
         "strategies": {name: _described(s) for name, s in session.strategies.items()},
-        "notes": list(session.notes),
+        "caveats": CAVEATS.dump_python(session.caveats, mode="json"),
         "sources": {
             name: {"source": h.source, "total_return": h.total_return}
             for name, h in session.histories.items()
@@ -110,9 +112,9 @@ class RecordedSession:
         return int(self._document["start"])
 
     @cached_property
-    def notes(self) -> tuple[str, ...]:
+    def caveats(self) -> tuple[Caveat, ...]:
         """What every report of the session says about its data."""
-        return tuple(self._document["notes"])
+        return CAVEATS.validate_python(self._document["caveats"])
 
     @cached_property
     def schedule(self) -> Schedule:
@@ -157,7 +159,7 @@ class RecordedSession:
         """The session with everything in memory, as the backtest takes it."""
         from stratvector.trading.session import Session
 
-        return Session(self.portfolio, self.start, self.histories, self.strategies, self.notes)
+        return Session(self.portfolio, self.start, self.histories, self.strategies, self.caveats)
 
     @cached_property
     def _document(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from stratvector.trading.bars import Bars, ClosedBars
+from stratvector.trading.caveats import Caveat
 from stratvector.trading.engine.scan import Scan
 from stratvector.trading.engine.state import Floats, Market
 from stratvector.trading.portfolio import Portfolio
@@ -39,13 +40,14 @@ class Session:
     trade.
     histories : per universe of the portfolio, symbols in the portfolio's order.
     strategies : per model of the portfolio.
+    caveats : what is doubtful about the data, whatever a run over them gives.
     """
 
     portfolio: Portfolio
     start: int
     histories: Mapping[str, History]
     strategies: Mapping[str, Strategy]
-    notes: tuple[str, ...] = field(default=())
+    caveats: tuple[Caveat, ...] = field(default=())
 
     def __post_init__(self) -> None:
         for universe in self.portfolio.universes:

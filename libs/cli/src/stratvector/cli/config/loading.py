@@ -44,13 +44,14 @@ def session_of(
     start, end : instead of the configured ones. data : a CSV or Parquet file that holds the bars
     of every universe, instead of the configured sources. Raises BadConfig.
     """
+    from stratvector.trading.caveats import Caveat
     from stratvector.trading.session import History, Session
 
     first, last = session_range(configuration, start, end)
     strategies = {m.entry.name: _strategy(configuration, m) for m in configuration.traded}
     portfolio = _portfolio(configuration)
     histories: dict[str, History] = {}
-    notes: list[str] = []
+    caveats: list[Caveat] = []
     for universe in portfolio.universes:
         warmup = max(
             strategies[m.entry.name].history - 1
@@ -63,12 +64,12 @@ def session_of(
         histories[universe.name] = History(
             loaded.bars, loaded.open_times, provenance.adjusted, provenance.source
         )
-        notes.extend(provenance.caveats())
-    return Session(portfolio, first, histories, strategies, tuple(notes))
+        caveats += (*provenance.caveats(), *loaded.caveats)
+    return Session(portfolio, first, histories, strategies, tuple(caveats))
 
 
 def provenance(configuration: Configuration, session: "Session") -> dict[str, Any]:
-    """What a result says about its inputs: caveats, hashes, the effective configuration.
+    """What a result says about its inputs: hashes, sources, the effective configuration.
 
     config_hash covers every value of the configuration and the range, data_hash every bar.
     """
@@ -77,7 +78,6 @@ def provenance(configuration: Configuration, session: "Session") -> dict[str, An
 
     ran = configuration.effective() | {"start": utc_text(session.start)}
     return {
-        "caveats": list(session.notes),
         "config_hash": hash_of(ran),
         "data_hash": _data_hash(session),
         "engine_hash": engine_hash(),
