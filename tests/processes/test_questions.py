@@ -61,8 +61,12 @@ def test_risk_and_strategy_answer_what_the_log_says(tmp_path: Path) -> None:
     assert {one.last_close_ns for one in models} == {
         int(session.schedule.closes_of(one.universe)[-1]) for one in session.portfolio.models
     }
-    assert f'portfolio_equity_usd{{portfolio="{name}"}} {decision.equity}' in str(answers["risk"])
-    assert f'signal_weight{{model="{session.portfolio.model_names[0]}"' in str(answers["strategy"])
+    assert f'stratvector_portfolio_equity_usd{{portfolio="{name}"}} {decision.equity}' in str(
+        answers["risk"]
+    )
+    assert f'stratvector_signal_weight{{model="{session.portfolio.model_names[0]}"' in str(
+        answers["strategy"]
+    )
 
 
 def _page(address: str) -> str:

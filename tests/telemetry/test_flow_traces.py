@@ -88,7 +88,9 @@ def assert_orders_are_measured(flow: ProcessFlow, page: str, say: Say) -> None:
     """What the lane says is what is counted; latency is known of what a delivery brought."""
     samples = {s.name + str(sorted(s.labels.items())): s.value for s in samples_of(page)}
     kinds = Counter(event.kind for event in flow.events)
-    assert samples["order_outcomes_total[('outcome', 'filled')]"] == kinds[FillKind.FILLED]
+    assert (
+        samples["stratvector_order_outcomes_total[('outcome', 'filled')]"] == kinds[FillKind.FILLED]
+    )
     labels = "[('broker', 'simulated'), ('type', 'market')]"
     count = samples[f"order_latency_seconds_count{labels}"]
     assert 0 < count <= sum(len(decision.orders) for decision in flow.decisions)

@@ -31,7 +31,7 @@ def test_a_process_without_an_endpoint_never_loads_it(tmp_path: Path) -> None:
     environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": ""}
     with ServiceProcess(MODULE, tmp_path, "untraced", environment) as process:
         assert process.said("loaded")["telemetry"] == []
-        assert "telemetry_spans" not in process.get("/metrics")[1]
+        assert "stratvector_telemetry_spans" not in process.get("/metrics")[1]
         assert process.stop() == 0
 
 
@@ -40,7 +40,7 @@ def test_the_standard_variable_is_the_default_endpoint(tmp_path: Path) -> None:
         environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint}
         with ServiceProcess(MODULE, tmp_path, "untraced", environment) as process:
             assert "opentelemetry.sdk.trace" in process.said("loaded")["telemetry"]
-            assert "telemetry_spans" in process.get("/metrics")[1]
+            assert "stratvector_telemetry_spans" in process.get("/metrics")[1]
             assert process.stop() == 0
             assert process.said("spans")["dropped"] == 0
         assert process.err.read_text() == ""

@@ -43,9 +43,9 @@ def test_messages_are_counted_by_subject(play) -> None:  # type: ignore[no-untyp
         await consumer.ack(stored.sequence)
 
     play(script)
-    assert sample(metrics, "messages_published_total", subject=SUBJECT) == 3
-    assert sample(metrics, "messages_received_total", subject=SUBJECT) == 2 + 1 + 1
-    assert sample(metrics, "publish_seconds_count") == 3
+    assert sample(metrics, "stratvector_messages_published_total", subject=SUBJECT) == 3
+    assert sample(metrics, "stratvector_messages_received_total", subject=SUBJECT) == 2 + 1 + 1
+    assert sample(metrics, "stratvector_publish_seconds_count") == 3
 
 
 @pytest.mark.parametrize("loss", ["request", "answer"])
@@ -77,16 +77,16 @@ def test_a_refused_publish_is_timed_and_not_counted(play) -> None:  # type: igno
             await bus.publish(Message(SUBJECT, "id", b"", 1), 9)
 
     play(script)
-    assert sample(metrics, "messages_published_total", subject=SUBJECT) is None
-    assert sample(metrics, "publish_seconds_count") == 1
+    assert sample(metrics, "stratvector_messages_published_total", subject=SUBJECT) is None
+    assert sample(metrics, "stratvector_publish_seconds_count") == 1
 
 
 def test_lanes_are_read_when_they_are_asked_for(play) -> None:  # type: ignore[no-untyped-def]
     metrics = ProcessMetrics(CollectorRegistry())
 
     def told() -> tuple[float | None, float | None]:
-        owner = sample(metrics, "lane_owner", lane=SUBJECT)
-        return owner, sample(metrics, "lane_epoch", lane=SUBJECT)
+        owner = sample(metrics, "stratvector_lane_owner", lane=SUBJECT)
+        return owner, sample(metrics, "stratvector_lane_epoch", lane=SUBJECT)
 
     async def script(ports: Ports) -> None:
         lane = Lane(ports, SUBJECT)
@@ -102,7 +102,11 @@ def test_lanes_are_read_when_they_are_asked_for(play) -> None:  # type: ignore[n
 
 def test_the_fixed_names_are_there_from_the_start() -> None:
     text = generate_latest(ProcessMetrics(CollectorRegistry()).registry).decode()
-    for name in ("publish_seconds_bucket", "quarantined_messages_total", "process_open_fds"):
+    for name in (
+        "stratvector_publish_seconds_bucket",
+        "stratvector_quarantined_messages_total",
+        "process_open_fds",
+    ):
         assert name in text
 
 
@@ -128,4 +132,4 @@ def test_what_the_meter_costs_is_told(say: Callable[[str], None]) -> None:
     metered = asyncio.run(cheapest(MeteredBus(StillBus(), metrics)))
     published, received = ((m - b) / rounds * 1e6 for m, b in zip(metered, bare, strict=True))
     say(f"metered bus: {published:.2f} microseconds per publish, {received:.2f} per delivery")
-    assert sample(metrics, "messages_published_total", subject=SUBJECT) == 5 * rounds
+    assert sample(metrics, "stratvector_messages_published_total", subject=SUBJECT) == 5 * rounds

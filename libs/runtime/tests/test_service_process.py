@@ -128,8 +128,8 @@ def test_a_service_owns_its_lane_tells_of_it_and_leaves_nothing_when_asked_to_en
         assert lane["epoch"] >= 1
         assert planted.get("/healthz")[0] == planted.get("/readyz")[0] == 200
         metrics = planted.get("/metrics")[1]
-        assert f'lane_owner{{lane="{POSITIONS}"}} 1.0' in metrics
-        assert f'messages_published_total{{subject="{POSITIONS}"}}' in metrics
+        assert f'stratvector_lane_owner{{lane="{POSITIONS}"}} 1.0' in metrics
+        assert f'stratvector_messages_published_total{{subject="{POSITIONS}"}}' in metrics
         until_health(planted.port("grpc_port"), SERVING)
         planted.signal(number)
         assert planted.ended() == 0
@@ -257,7 +257,7 @@ def test_a_message_that_cant_be_processed_is_noted_and_halts_again_after_a_resta
             assert told["reason"].startswith(f"message {sequence} of {lane} can't be processed: ")
             assert told["lanes"][0]["state"] == "halted"
             assert planted.said("halted")["quarantine"] == key
-            assert "quarantined_messages_total 1.0" in planted.get("/metrics")[1]
+            assert "stratvector_quarantined_messages_total 1.0" in planted.get("/metrics")[1]
             assert planted.get("/healthz")[0] == 200
             until_health(planted.port("grpc_port"), NOT_SERVING)
             assert planted.stop() == 0

@@ -68,7 +68,9 @@ def started(endpoint: str, metrics: ProcessMetrics) -> Telemetry:
 
 
 def counted(metrics: ProcessMetrics, outcome: str) -> float:
-    value = metrics.registry.get_sample_value("telemetry_spans_total", {"outcome": outcome})
+    value = metrics.registry.get_sample_value(
+        "stratvector_telemetry_spans_total", {"outcome": outcome}
+    )
     return value or 0.0
 
 
@@ -77,7 +79,7 @@ def test_without_an_endpoint_there_is_no_telemetry() -> None:
     assert start_telemetry("risk", "risk-1", ProcessSettings(), metrics) is None
     assert current_telemetry() is None
     assert [*client_interceptors(), *server_interceptors()] == []
-    assert metrics.registry.get_sample_value("telemetry_spans_total") is None
+    assert metrics.registry.get_sample_value("stratvector_telemetry_spans_total") is None
 
 
 def test_what_is_left_is_sent_at_the_end_with_service_and_instance(collector: Collector) -> None:
@@ -143,7 +145,7 @@ def test_an_exporter_with_a_defect_loses_its_spans_and_nothing_else() -> None:
         def shutdown(self) -> None:
             """Nothing is open."""
 
-    counter = Counter("telemetry_spans", "Ended spans.", ["outcome"], registry=None)
+    counter = Counter("stratvector_telemetry_spans", "Ended spans.", ["outcome"], registry=None)
     losses = Losses("http://127.0.0.1:1", counter.labels("dropped"))
 
     async def script() -> None:

@@ -103,7 +103,7 @@ def test_metrics_tell_every_models_score_and_how_many_checks_there_were(
     assert {model: float(score) for model, score in told.items()} == {
         model: found[-1].score for model, found in checks.items()
     }
-    count = re.search(r"^strategy_drift_checks_total (\S+)$", text, re.M)
+    count = re.search(r"^stratvector_strategy_drift_checks_total (\S+)$", text, re.M)
     assert count is not None
     assert float(count[1]) == sum(map(len, checks.values()))
 

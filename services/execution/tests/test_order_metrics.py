@@ -114,8 +114,13 @@ def test_latency_runs_from_the_time_in_the_log_and_is_left_out_when_nobody_told(
 def test_every_outcome_is_there_from_the_start_and_a_claim_is_none() -> None:
     registry = registry_of(OrderMetrics("simulated"))
     for outcome in OUTCOMES.values():
-        assert registry.get_sample_value("order_outcomes_total", {"outcome": outcome}) == 0
-    assert registry.get_sample_value("order_outcomes_total", {"outcome": "sending"}) is None
+        assert (
+            registry.get_sample_value("stratvector_order_outcomes_total", {"outcome": outcome}) == 0
+        )
+    assert (
+        registry.get_sample_value("stratvector_order_outcomes_total", {"outcome": "sending"})
+        is None
+    )
 
 
 def test_a_process_is_measured(tmp_path) -> None:  # type: ignore[no-untyped-def]
@@ -134,7 +139,9 @@ def test_a_process_is_measured(tmp_path) -> None:  # type: ignore[no-untyped-def
     registry = CollectorRegistry()
     for collector in made[0].collectors:
         registry.register(collector)
-    assert registry.get_sample_value("order_outcomes_total", {"outcome": "accepted"}) == 1
-    assert registry.get_sample_value("order_outcomes_total", {"outcome": "filled"}) == 1
+    assert (
+        registry.get_sample_value("stratvector_order_outcomes_total", {"outcome": "accepted"}) == 1
+    )
+    assert registry.get_sample_value("stratvector_order_outcomes_total", {"outcome": "filled"}) == 1
     labels = {"broker": SIMULATED, "type": MARKET}
     assert registry.get_sample_value("order_latency_seconds_count", labels) == 0

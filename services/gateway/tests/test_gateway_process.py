@@ -132,10 +132,13 @@ def test_the_console_page_names_no_other_place_and_its_drain_leaves_nothing(
         foreign = {url for url in re.findall(r"https?://[\w.:-]+", text) if "127.0.0.1" not in url}
         assert foreign <= {"http://www.w3.org"}
         metrics = process.get("/metrics")[1]
-        assert 'gateway_requests_total{method="GET",route="other",status="200"} 1.0' in metrics
+        assert (
+            'stratvector_gateway_requests_total{method="GET",route="other",status="200"} 1.0'
+            in metrics
+        )
         with websocket(f"ws://127.0.0.1:{console_port(process)}/ws", proxy=None) as client:
             client.recv(timeout=60)
-            assert "gateway_websocket_clients 1.0" in process.get("/metrics")[1]
+            assert "stratvector_gateway_websocket_clients 1.0" in process.get("/metrics")[1]
             assert process.stop() == 0
             with pytest.raises(ConnectionClosed):
                 read_on(client)

@@ -22,24 +22,24 @@ impl Metrics {
     /// Instruments that stand at 0.
     pub(crate) fn new() -> prometheus::Result<Self> {
         let runs = Opts::new(
-            "monte_carlo_runs_total",
-            "Runs that this process was asked for and that ended.",
+            "stratvector_monte_carlo_runs_total",
+            "The runs that this process was asked for and that ended.",
         );
         let seconds = HistogramOpts::new(
-            "monte_carlo_run_seconds",
-            "From the request of a run to its result.",
+            "stratvector_monte_carlo_run_seconds",
+            "The time from the request of a run to its result.",
         );
         let metrics = Self {
             registry: Registry::new(),
             runs: IntCounterVec::new(runs, &["outcome"])?,
             run_seconds: Histogram::with_opts(seconds.buckets(RUN_SECONDS.into()))?,
             asked_again: IntCounter::new(
-                "monte_carlo_shards_asked_again_total",
-                "Shards that nobody answered in time.",
+                "stratvector_monte_carlo_shards_asked_again_total",
+                "The shards that no worker answered in time.",
             )?,
             paths: IntCounter::new(
-                "monte_carlo_paths_total",
-                "Paths that this process computed, for itself and for others.",
+                "stratvector_monte_carlo_paths_total",
+                "The paths that this process computed, for itself and for others.",
             )?,
         };
         for outcome in ["result", "refused", "unavailable", "cancelled"] {
@@ -92,11 +92,11 @@ mod tests {
         metrics.paths_computed(4096);
         let text = metrics.text();
         for line in [
-            "monte_carlo_runs_total{outcome=\"result\"} 1",
-            "monte_carlo_runs_total{outcome=\"unavailable\"} 0",
-            "monte_carlo_run_seconds_count 1",
-            "monte_carlo_paths_total 4096",
-            "monte_carlo_shards_asked_again_total 0",
+            "stratvector_monte_carlo_runs_total{outcome=\"result\"} 1",
+            "stratvector_monte_carlo_runs_total{outcome=\"unavailable\"} 0",
+            "stratvector_monte_carlo_run_seconds_count 1",
+            "stratvector_monte_carlo_paths_total 4096",
+            "stratvector_monte_carlo_shards_asked_again_total 0",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }

@@ -80,7 +80,7 @@ def test_an_answer_ends_its_connection(service: MonteCarloProcess) -> None:
         asking.sendall(ASKED)
         answer = b"".join(iter(lambda: asking.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 200 OK")
-    assert b"monte_carlo_paths_total 0" in answer
+    assert b"stratvector_monte_carlo_paths_total 0" in answer
 
 
 def test_many_clients_that_never_ask_end_the_oldest_and_keep_nobody_from_an_answer(

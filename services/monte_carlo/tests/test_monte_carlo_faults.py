@@ -20,8 +20,8 @@ from tests.processes.monte_carlo_process import (
 
 PATHS, STEPS = 600_000, 25
 ENDLESS = request(10_000_000, 1_000)  # hours
-PATHS_COMPUTED = "monte_carlo_paths_total"
-ASKED_AGAIN = "monte_carlo_shards_asked_again_total"
+PATHS_COMPUTED = "stratvector_monte_carlo_paths_total"
+ASKED_AGAIN = "stratvector_monte_carlo_shards_asked_again_total"
 
 
 def until_under_way(run: Iterator[RunScenarioResponse], least: int = 1) -> None:
@@ -124,7 +124,7 @@ def test_a_cancelled_run_is_asked_for_no_longer(nats: NatsServer, tmp_path: Path
         until_under_way(run)
         assert isinstance(run, grpc.Call)
         run.cancel()
-        service.until_metric('monte_carlo_runs_total{outcome="cancelled"}', 1)
+        service.until_metric('stratvector_monte_carlo_runs_total{outcome="cancelled"}', 1)
         assert figures(service.run(request(5_000, 2))) == python_figures(5_000, 2)
 
 

@@ -58,7 +58,7 @@ def test_a_job_that_was_removed_is_unlisted_unknown_and_off_the_disk(place: Plac
         assert refused.value.details() == (
             f"there is no job '{IDS[2]}'; of those that have ended, the last 2 are kept"
         )
-    assert running.metric('research_jobs{state="failed"}') == 2
+    assert running.metric('stratvector_research_jobs{state="failed"}') == 2
 
 
 def test_jobs_that_run_or_wait_are_never_removed(place: Place) -> None:

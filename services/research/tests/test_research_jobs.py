@@ -52,8 +52,8 @@ def test_a_jobs_result_is_the_commands_to_the_byte(place: Place) -> None:
     assert done.submitted_at_ns < done.ended_at_ns
     assert running.job(done.job_id) == done
     assert running.followed(done.job_id) == [done]
-    assert running.metric('research_jobs{state="done"}') == 1
-    assert running.metric("research_job_seconds_count") == 1
+    assert running.metric('stratvector_research_jobs{state="done"}') == 1
+    assert running.metric("stratvector_research_job_seconds_count") == 1
     assert sorted(p.name for p in (place.jobs / done.job_id).iterdir()) == [
         "job.json",
         "job.log",
@@ -120,9 +120,9 @@ def test_a_client_that_leaves_frees_its_call(place: Place) -> None:
     running.held(job.job_id)
     stream = running.stub.StreamProgress(pb.StreamProgressRequest(job_id=job.job_id))
     next(iter(stream))
-    assert running.metric("research_followers") == 1
+    assert running.metric("stratvector_research_followers") == 1
     stream.cancel()
-    until(lambda: running.metric("research_followers") == 0)
+    until(lambda: running.metric("stratvector_research_followers") == 0)
 
 
 def test_what_is_asked_wrongly_is_refused_in_a_sentence(place: Place) -> None:

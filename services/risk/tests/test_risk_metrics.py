@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from stratvector.services.risk.metrics import RiskCollector
 from stratvector.services.risk.portfolio_state import PortfolioState
 from stratvector.trading.orders import Decision, ValueAtRisk
+from stratvector.trading.portfolio import Portfolio, RiskLimits
 from tests.sessions.scripted_sessions import one_symbol
 
 HOUR_NS = 3_600_000_000_000
@@ -27,43 +29,56 @@ DECISION = Decision(
     crosses=(),
     symbols=(),
 )
-STATE = PortfolioState(DECISION, {"A": -3}, {"A": 10.5}, None, 0, "")
+STATE = PortfolioState(DECISION, INITIAL, {"A": -3}, {"A": 10.5}, None, 0, "")
 
 
 class Shown:
     """A registry with one portfolio, whose state may change between two scrapes."""
 
-    def __init__(self, state: PortfolioState | None) -> None:
+    def __init__(self, state: PortfolioState | None, portfolio: Portfolio = PORTFOLIO) -> None:
         self.state = state
         self._registry = CollectorRegistry()
-        self._registry.register(RiskCollector(PORTFOLIO, lambda: self.state))
+        self._registry.register(RiskCollector(portfolio, lambda: self.state))
 
     def value(self, name: str, **labels: str) -> float | None:
         return self._registry.get_sample_value(name, {"portfolio": PORTFOLIO.name, **labels})
 
 
 def test_before_the_first_decision_nothing_is_said() -> None:
-    assert Shown(None).value("portfolio_equity_usd") is None
+    assert Shown(None).value("stratvector_portfolio_equity_usd") is None
 
 
 def test_gauges_are_the_newest_decisions() -> None:
     shown = Shown(STATE)
-    assert shown.value("portfolio_equity_usd") == INITIAL - 250.0
-    assert shown.value("portfolio_pnl_usd") == -250.0
-    assert shown.value("portfolio_drawdown_factor") == 0.75
-    assert shown.value("position_notional_usd", symbol="A") == -3 * LOT_SIZE * 10.5
+    assert shown.value("stratvector_portfolio_equity_usd") == INITIAL - 250.0
+    assert shown.value("stratvector_portfolio_pnl_usd") == -250.0
+    assert shown.value("stratvector_portfolio_drawdown_factor") == 0.75
+    assert shown.value("stratvector_portfolio_drawdown") == (INITIAL - 250.0) / INITIAL - 1.0
+    assert shown.value("stratvector_portfolio_halted") == 0.0
+    assert shown.value("stratvector_portfolio_drawdown_limit") is None  # the portfolio has none
+    assert shown.value("stratvector_position_notional_usd", symbol="A") == -3 * LOT_SIZE * 10.5
     shown.state = replace(STATE, decision=replace(DECISION, equity=INITIAL + 1.0))
-    assert shown.value("portfolio_pnl_usd") == 1.0
+    assert shown.value("stratvector_portfolio_pnl_usd") == 1.0
 
 
 def test_a_value_at_risk_has_an_age_that_grows_while_no_newer_one_comes() -> None:
     shown = Shown(STATE)
-    assert shown.value("portfolio_var_95") is None
-    assert shown.value("portfolio_var_age_seconds") is None
+    assert shown.value("stratvector_portfolio_var_95") is None
+    assert shown.value("stratvector_portfolio_var_age_seconds") is None
     figure = ValueAtRisk(48 * HOUR_NS, 1.0, 0.02, 0.03, 10_000, 7)
     shown.state = replace(STATE, figure=figure, recorded_at=49 * HOUR_NS, trouble="gone")
-    assert shown.value("portfolio_var_95") == 0.02
-    assert shown.value("portfolio_var_age_seconds") == 7_200.0
+    assert shown.value("stratvector_portfolio_var_95") == 0.02
+    assert shown.value("stratvector_portfolio_var_age_seconds") == 7_200.0
     later = replace(DECISION, close_time=60 * HOUR_NS)
     shown.state = replace(shown.state, decision=later)
-    assert shown.value("portfolio_var_age_seconds") == 43_200.0
+    assert shown.value("stratvector_portfolio_var_age_seconds") == 43_200.0
+
+
+def test_a_halt_and_its_limit_can_be_watched() -> None:
+    limits = RiskLimits(drawdown_trigger=0.15, drawdown_halt=0.20)
+    halted = replace(DECISION, equity=0.79 * INITIAL, halted=True, drawdown_factor=0.0)
+    shown = Shown(replace(STATE, decision=halted), replace(PORTFOLIO, limits=limits))
+    drawdown = shown.value("stratvector_portfolio_drawdown")
+    assert drawdown == pytest.approx(-0.21)
+    assert shown.value("stratvector_portfolio_drawdown_limit") == -0.20
+    assert shown.value("stratvector_portfolio_halted") == 1.0

@@ -22,6 +22,7 @@ from stratvector.trading.engine.state import (
     MOVES,
     ORDER,
     ORDER_PART,
+    PEAK,
     PLANNED,
     POSITION,
     STAGES,
@@ -83,6 +84,11 @@ class PortfolioAccount:
         """Symbol -> lots, zero ones left out."""
         lots = self._book.lots[:, POSITION].tolist()
         return {symbol: lots[s] for symbol, s in self._symbols.items() if lots[s]}
+
+    @property
+    def peak(self) -> float:
+        """The highest equity of any close, base currency; drawdowns are measured from it."""
+        return float(self._book.account[PEAK])
 
     @property
     def marks(self) -> dict[str, float]:

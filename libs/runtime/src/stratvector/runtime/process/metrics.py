@@ -28,19 +28,27 @@ class ProcessMetrics:
         self.registry = registry
         self.unstored: dict[str, str] = {}
         self.published = Counter(
-            "messages_published", "Messages stored on the bus.", ["subject"], registry=registry
+            "stratvector_messages_published",
+            "The messages stored on the bus.",
+            ["subject"],
+            registry=registry,
         )
         self.received = Counter(
-            "messages_received", "Messages taken from the bus.", ["subject"], registry=registry
+            "stratvector_messages_received",
+            "The messages taken from the bus.",
+            ["subject"],
+            registry=registry,
         )
         self.publish_seconds = Histogram(
-            "publish_seconds",
-            "From a publish to the bus's answer.",
+            "stratvector_publish_seconds",
+            "The time from a publish to the answer of the bus.",
             buckets=PUBLISH_SECONDS,
             registry=registry,
         )
         self.quarantined = Counter(
-            "quarantined_messages", "Messages that can't be processed.", registry=registry
+            "stratvector_quarantined_messages",
+            "The messages that could not be processed.",
+            registry=registry,
         )
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
@@ -60,8 +68,16 @@ class _LaneCollector(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Owner and epoch of each lane."""
-        owner = GaugeMetricFamily("lane_owner", "1 while this process owns it.", labels=["lane"])
-        epoch = GaugeMetricFamily("lane_epoch", "Of this process, 0 as standby.", labels=["lane"])
+        owner = GaugeMetricFamily(
+            "stratvector_lane_owner",
+            "Whether this process owns the lane: 1 if it does, else 0.",
+            labels=["lane"],
+        )
+        epoch = GaugeMetricFamily(
+            "stratvector_lane_epoch",
+            "The epoch of this process as owner of the lane, 0 as a standby.",
+            labels=["lane"],
+        )
         for lane in self._lanes:
             owner.add_metric([lane.subject], float(lane.epoch > 0 and not lane.lost))
             epoch.add_metric([lane.subject], lane.epoch)

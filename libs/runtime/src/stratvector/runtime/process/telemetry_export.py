@@ -169,7 +169,12 @@ class OtlpTelemetry:
     """
 
     def __init__(self, service: str, instance: str, endpoint: str, metrics: ProcessMetrics) -> None:
-        counter = Counter("telemetry_spans", "Ended spans.", ["outcome"], registry=metrics.registry)
+        counter = Counter(
+            "stratvector_telemetry_spans",
+            "The spans that ended, by what became of them.",
+            ["outcome"],
+            registry=metrics.registry,
+        )
         losses = Losses(endpoint, counter.labels("dropped"))
         exporter = OTLPSpanExporter(endpoint=endpoint, timeout=EXPORT_SECONDS_MAX)
         self._queue = BoundedQueue(

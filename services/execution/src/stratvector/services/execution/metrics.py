@@ -20,13 +20,16 @@ class OrderMetrics:
     def __init__(self, broker: str) -> None:
         latency = Histogram(
             "order_latency_seconds",
-            "From the approval's place in the log to the broker's acknowledgement.",
+            "The time from storing the approval to the acknowledgement of the broker.",
             ["broker", "type"],
             buckets=SECONDS,
             registry=None,
         )
         outcomes = Counter(
-            "order_outcomes", "Events of orders, as published.", ["outcome"], registry=None
+            "stratvector_order_outcomes",
+            "The events of orders, as they were published.",
+            ["outcome"],
+            registry=None,
         )
         self.collectors: tuple[Collector, ...] = (latency, outcomes)
         self._latency = latency.labels(broker, MARKET)

@@ -11,13 +11,15 @@ class GatewayMetrics:
 
     def __init__(self) -> None:
         self.requests = Counter(
-            "gateway_requests",
-            "Requests that were answered.",
+            "stratvector_gateway_requests",
+            "The requests that were answered.",
             ["method", "route", "status"],
             registry=None,
         )
         self.websocket_clients = Gauge(
-            "gateway_websocket_clients", "Clients of /ws that are connected.", registry=None
+            "stratvector_gateway_websocket_clients",
+            "The WebSocket clients that are connected.",
+            registry=None,
         )
 
     @property

@@ -14,7 +14,10 @@ JOB_SECONDS = (1, 2, 5, 10, 20, 60, 120, 300, 600, 1800, 3600)
 def job_seconds() -> Histogram:
     """How long runs took, from their start to their end."""
     return Histogram(
-        "research_job_seconds", "Of a backtest's run.", buckets=JOB_SECONDS, registry=None
+        "stratvector_research_job_seconds",
+        "The time that a backtest took.",
+        buckets=JOB_SECONDS,
+        registry=None,
     )
 
 
@@ -26,9 +29,15 @@ class BoardMetrics(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Jobs of each state, and the clients that follow one."""
-        jobs = GaugeMetricFamily("research_jobs", "Jobs on disk.", labels=["state"])
+        jobs = GaugeMetricFamily(
+            "stratvector_research_jobs", "The jobs on disk, by state.", labels=["state"]
+        )
         for state, count in self._board.counts().items():
             jobs.add_metric([state], count)
         yield jobs
         followers = self._board.followers()
-        yield GaugeMetricFamily("research_followers", "Open StreamProgress calls.", followers)
+        yield GaugeMetricFamily(
+            "stratvector_research_followers",
+            "The clients that follow the progress of a job.",
+            followers,
+        )

@@ -59,6 +59,7 @@ class PortfolioLane:
         lots, marks = self.account.positions, self.account.marks
         return PortfolioState(
             self._newest,
+            self.account.peak,
             lots,
             {symbol: marks[symbol] for symbol in lots},
             self._figure,

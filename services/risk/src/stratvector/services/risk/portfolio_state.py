@@ -10,12 +10,14 @@ from stratvector.trading.orders import Decision, ValueAtRisk
 class PortfolioState:
     """As of the newest decision, adopted or made.
 
-    lots : signed lots that are held. marks : last price of each of these, base currency per unit.
+    peak : the highest equity of any close so far, base currency. lots : signed lots that are held.
+    marks : last price of each of these, base currency per unit.
     figure : the newest value at risk that a decision recorded, at `recorded_at` (ns UTC, 0 = none).
     trouble : why there is no newer one.
     """
 
     decision: Decision
+    peak: float
     lots: Mapping[str, int]
     marks: Mapping[str, float]
     figure: ValueAtRisk | None

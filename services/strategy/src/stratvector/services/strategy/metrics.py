@@ -18,8 +18,8 @@ class StrategyCollector(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """One gauge per model and symbol; NaN: the target before is kept."""
-        text = "Target weight, fraction of the model's budget."
-        family = GaugeMetricFamily("signal_weight", text, labels=["model", "symbol"])
+        text = "The target weight, as a fraction of the budget of the model."
+        family = GaugeMetricFamily("stratvector_signal_weight", text, labels=["model", "symbol"])
         for state in self._look():
             for row in state.rows:
                 family.add_metric([state.model, row.symbol], row.weight)

@@ -10,7 +10,7 @@ from stratvector.services.drift.board import Board
 
 
 class DriftCollector(Collector):
-    """`strategy_drift_score{model}`, NaN until there is one, and `strategy_drift_checks_total`."""
+    """Each model's drift score, NaN until there is one, and how many checks there were."""
 
     def __init__(self, board: Board) -> None:
         self._board = board
@@ -19,14 +19,14 @@ class DriftCollector(Collector):
         """The newest scores, and how many were made since the start."""
         score = GaugeMetricFamily(
             "strategy_drift_score",
-            "How far a model has moved from its reference, 0 to 1; NaN = not known.",
+            "How far a model has moved from its reference, from 0 to 1; NaN while it is not known.",
             labels=["model"],
         )
         for record in self._board.records():
             score.add_metric([record.model], record.score)
         yield score
         yield CounterMetricFamily(
-            "strategy_drift_checks",
-            "Checks of a model on the schedule since the start, those of closes read again too.",
+            "stratvector_strategy_drift_checks",
+            "The scheduled checks since the start, those of closes that were read again included.",
             value=self._board.checks,
         )

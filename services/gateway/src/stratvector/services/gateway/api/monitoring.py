@@ -15,9 +15,9 @@ SHOWN = (
     "process_cpu_seconds_total",
     "process_resident_memory_bytes",
     "process_start_time_seconds",
-    "messages_published_total",
-    "messages_received_total",
-    "quarantined_messages_total",
+    "stratvector_messages_published_total",
+    "stratvector_messages_received_total",
+    "stratvector_quarantined_messages_total",
 )
 
 
