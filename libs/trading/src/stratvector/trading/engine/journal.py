@@ -31,6 +31,7 @@ from stratvector.trading.engine.state import (
     Integers,
     Market,
     Plan,
+    shapes,
 )
 
 
@@ -62,6 +63,8 @@ class Journal(NamedTuple):
     stages: Floats
     model_lots: Integers
     model_cash: Floats
+
+    __repr__ = shapes
 
 
 def new_journal(closes: int, symbols: int, models: int) -> Journal:
