@@ -16,8 +16,19 @@ FIGURE = "figure"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How long the long suites are; `make simulation` and `make chaos` ask for more."""
     parser.addoption("--seeds", type=int, default=200, help="seeds of the fault simulation")
-    parser.addoption("--kills", type=int, default=1, help="random kills of processes")
+    parser.addoption("--kills", type=int, default=1, help="sessions with a random kill")
+    parser.addoption("--long", action="store_true", help="also the tests marked `long`")
     parser.addoption("--closes", type=int, default=800, help="of the memory test's short session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests marked `long` are counted as deselected unless they are asked for."""
+    if config.getoption("--long"):
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
 
 
 @pytest.fixture

@@ -1,10 +1,18 @@
-"""kill -9 of every process in the middle of a session changes no result."""
+"""kill -9 or SIGSTOP of every process in the middle of a session changes no result.
+
+`make test` runs one session in which all of it happens; `make chaos` a session for each, so that a
+failure names its cause, and random ones.
+"""
 
 import asyncio
+import os
 import random
+import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from stratvector.trading.flow import SERVICES
@@ -14,6 +22,8 @@ from tests.sessions.generated_sessions import Shape, generated_session
 from tests.sessions.process_flow import Disturb, Running, kill, run_processes
 
 SHAPE = Shape(universes=2, symbols=2, models=3, closes=1_500)
+STOPPED = ("strategy", "risk", "execution")
+ANOTHER = "gave its lanes to another instance"
 Say = Callable[[str], None]
 
 
@@ -49,8 +59,48 @@ async def kill_bus(run: Running, at: float) -> str:
     return f"nats-server at {fraction:.0%}: pid {before} -> {bus.pid}"
 
 
+async def stop_owner(run: Running, service: str, at: float) -> str:
+    """SIGSTOP the owner past its lease, wake it when its standby has gone on; what was seen."""
+    await run.reach(at)
+    before = await run.owner(service)
+    process = psutil.Process(before.pid)
+    os.kill(before.pid, signal.SIGSTOP)
+    try:
+        after = await run.new_owner(service, before)
+        await run.reach(at + 0.02)
+    finally:
+        os.kill(before.pid, signal.SIGCONT)
+    while process.is_running():
+        await asyncio.sleep(0.02)
+    last = await run.bus.last(run.lane(service))
+    assert last is not None
+    assert last.message.epoch >= after.epoch, f"{service} published after it had lost its lane"
+    return f"stopped {service}: epoch {before.epoch} -> {after.epoch}, it woke up and left"
+
+
+def test_whoever_is_killed_or_stopped_is_replaced_and_nothing_changes(
+    tmp_path: Path, say: Say
+) -> None:
+    """One session: every owner and the bus killed, three owners stopped past their leases."""
+    session, seen = generated_session(31, replace(SHAPE, closes=2_000)), list[str]()
+
+    async def disturb(run: Running) -> None:
+        for place, service in enumerate(SERVICES):
+            seen.append(await kill_owner(run, service, 0.15 + 0.08 * place))
+        seen.append(await kill_bus(run, 0.55))
+        for place, service in enumerate(STOPPED):
+            seen.append(await stop_owner(run, service, 0.6 + 0.08 * place))
+
+    flow = run_processes(tmp_path, session, dict.fromkeys(SERVICES, 2), disturb)
+    assert_equal_to_backtest(session, flow)
+    assert len([line for line in flow.told if "SIGKILL" in line]) == len(SERVICES) + 1
+    assert len([line for line in flow.told if ANOTHER in line]) >= len(STOPPED)
+    say(f"killed {'; '.join(seen)}; equal to the backtest")
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_killed_owner_is_replaced_by_its_standby_and_nothing_changes(
+def test_an_owner_killed_twice_is_replaced_by_its_standby_and_nothing_changes(
     service: str, tmp_path: Path, say: Say
 ) -> None:
     session, seen = session_of(SERVICES.index(service)), list[str]()
@@ -65,7 +115,8 @@ def test_a_killed_owner_is_replaced_by_its_standby_and_nothing_changes(
     say(f"killed {'; '.join(seen)}; equal to the backtest")
 
 
-def test_a_killed_bus_comes_back_with_all_it_acknowledged(tmp_path: Path, say: Say) -> None:
+@pytest.mark.long
+def test_a_bus_killed_twice_comes_back_with_all_it_acknowledged(tmp_path: Path, say: Say) -> None:
     session, seen = session_of(11), list[str]()
 
     async def disturb(run: Running) -> None:
@@ -76,6 +127,22 @@ def test_a_killed_bus_comes_back_with_all_it_acknowledged(tmp_path: Path, say: S
     assert_equal_to_backtest(session, flow)
     assert len([line for line in flow.told if "SIGKILL" in line]) == 2
     say(f"killed {'; '.join(seen)}; equal to the backtest")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("service", STOPPED)
+def test_a_stopped_owner_wakes_up_publishes_nothing_and_exits(
+    service: str, tmp_path: Path, say: Say
+) -> None:
+    session, seen = session_of(31), list[str]()
+
+    async def disturb(run: Running) -> None:
+        seen.append(await stop_owner(run, service, 0.3))
+
+    flow = run_processes(tmp_path, session, {service: 2}, disturb)
+    assert_equal_to_backtest(session, flow)
+    assert [line for line in flow.told if ANOTHER in line]
+    say("; ".join(seen))
 
 
 def random_kill(seed: int, seen: list[str]) -> tuple[dict[str, int], Disturb]:
@@ -93,10 +160,11 @@ def random_kill(seed: int, seen: list[str]) -> tuple[dict[str, int], Disturb]:
     return replicas, disturb
 
 
+@pytest.mark.long
 def test_random_kills(
     tmp_path_factory: pytest.TempPathFactory, say: Say, request: pytest.FixtureRequest
 ) -> None:
-    """`make chaos` asks for twenty; `make test` for one."""
+    """So many sessions, each with a victim and a moment of its own."""
     for seed in range(request.config.getoption("--kills")):
         session, seen = session_of(100 + seed), list[str]()
         replicas, disturb = random_kill(seed, seen)
@@ -105,9 +173,10 @@ def test_random_kills(
         say(f"killed {'; '.join(seen)}; equal to the backtest")
 
 
+@pytest.mark.long
 def test_two_replicas_of_strategy_risk_and_execution_change_nothing(tmp_path: Path) -> None:
     session = session_of(21)
     flow = run_processes(tmp_path, session, {"strategy": 2, "risk": 2, "execution": 2})
     assert_equal_to_backtest(session, flow)
     # On a busy machine a lease may run out: its lane changes hands, which is what standbys are for.
-    assert [line for line in flow.told if "gave its lanes to another instance" not in line] == []
+    assert [line for line in flow.told if ANOTHER not in line] == []

@@ -1,12 +1,17 @@
-"""Every example runs from any folder, and prints what it promises to show."""
+"""Every example runs from any folder, and prints what it promises to show; so do the documents'
+Python blocks.
+"""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 PRINTS = {
     "basic_backtest": [
@@ -40,3 +45,28 @@ def test_an_example_prints_what_it_shows(example: str, tmp_path: Path) -> None:
 
 def test_no_example_goes_without_a_test() -> None:
     assert {path.stem for path in EXAMPLES.glob("*.py")} == set(PRINTS)
+
+
+def test_the_readmes_python_runs_as_it_is() -> None:
+    (block,) = PYTHON.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    ran = subprocess.run(
+        [sys.executable, "-c", block], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout
+
+
+def test_the_quickstarts_strategy_runs_as_it_is(tmp_path: Path) -> None:
+    blocks = PYTHON.findall((ROOT / "docs" / "quickstart.md").read_text(encoding="utf-8"))
+    for name in ("above_average", "try_it"):
+        (block,) = (
+            b
+            for b in blocks
+            if ("class AboveAverage" in b) == (name == "above_average") and "AboveAverage" in b
+        )
+        (tmp_path / f"{name}.py").write_text(block, encoding="utf-8")
+    ran = subprocess.run(
+        [sys.executable, "try_it.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "AboveAverage is causal" in ran.stdout

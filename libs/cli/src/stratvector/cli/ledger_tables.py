@@ -8,8 +8,8 @@ from enum import Enum
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
+from stratvector.cli.fitted_table import Column, Fitted, print_tables
 from stratvector.trading.ledger_answers import (
     EquityRecord,
     FillRecord,
@@ -21,6 +21,8 @@ from stratvector.trading.ledger_answers import (
 from stratvector.trading.timestamps import utc_text
 
 ROWS_MAX = 40
+SYMBOL = Column("symbol", words=True)
+MODELS = Column("models", rank=9, words=True)
 TIMES = frozenset({"close_time", "expires_at", "fill_time", "known_time"})
 CLOSES = frozenset({"first_close", "last_close"})
 
@@ -42,12 +44,21 @@ def print_status(console: Console, status: LedgerStatus) -> None:
         ("orders", f"{status.orders:,}"),
         ("fills", f"{status.fills:,}"),
     ]
-    _print(console, f"Portfolio {status.portfolio}", ("", ""), rows)
+    pair = (Column("", words=True), Column(""))
+    _print(console, f"Portfolio {status.portfolio}", pair, rows)
 
 
 def print_orders(console: Console, orders: Sequence[OrderRecord]) -> None:
     """Print approved orders."""
-    heads = ("decided", "symbol", "lots", "reference", "status", "filled", "models")
+    columns = (
+        Column("decided", words=True),
+        SYMBOL,
+        Column("lots"),
+        Column("reference"),
+        Column("status", rank=1, words=True),
+        Column("filled", rank=2),
+        MODELS,
+    )
     rows = [
         (
             _time(one.close_time),
@@ -60,12 +71,20 @@ def print_orders(console: Console, orders: Sequence[OrderRecord]) -> None:
         )
         for one in orders[-ROWS_MAX:]
     ]
-    _print(console, "Orders", heads, rows, len(orders))
+    _print(console, "Orders", columns, rows, len(orders))
 
 
 def print_fills(console: Console, fills: Sequence[FillRecord]) -> None:
     """Print executions."""
-    heads = ("filled", "symbol", "lots", "price", "commission", "slippage", "models")
+    columns = (
+        Column("filled", words=True),
+        SYMBOL,
+        Column("lots"),
+        Column("price"),
+        Column("commission", rank=1),
+        Column("slippage", rank=2),
+        MODELS,
+    )
     rows = [
         (
             _time(one.fill_time),
@@ -78,7 +97,7 @@ def print_fills(console: Console, fills: Sequence[FillRecord]) -> None:
         )
         for one in fills[-ROWS_MAX:]
     ]
-    _print(console, "Fills", heads, rows, len(fills))
+    _print(console, "Fills", columns, rows, len(fills))
 
 
 def print_equity(console: Console, closes: Sequence[EquityRecord]) -> None:
@@ -93,13 +112,20 @@ def print_equity(console: Console, closes: Sequence[EquityRecord]) -> None:
         )
         for one in closes[-ROWS_MAX:]
     ]
-    _print(console, "Equity", ("close", "equity", "cash", *models), rows, len(closes))
+    columns = (
+        Column("close", words=True),
+        Column("equity"),
+        Column("cash", rank=1),
+        *(Column(model, rank=2 + place) for place, model in enumerate(models)),
+    )
+    _print(console, "Equity", columns, rows, len(closes))
 
 
 def print_positions(console: Console, held: HeldPositions) -> None:
     """Print what is held."""
     rows = [(one.symbol, f"{one.lots:+,}", _shares(one.parts)) for one in held.positions]
-    _print(console, f"Positions after {_time(held.close_time)}", ("symbol", "lots", "models"), rows)
+    columns = (SYMBOL, Column("lots"), MODELS)
+    _print(console, f"Positions after {_time(held.close_time)}", columns, rows)
 
 
 def print_attribution(console: Console, results: Iterable[ModelResult]) -> None:
@@ -107,24 +133,25 @@ def print_attribution(console: Console, results: Iterable[ModelResult]) -> None:
     rows = [
         (one.model, _money(one.profit), _money(one.commission), f"{one.fills:,}") for one in results
     ]
-    _print(console, "Attribution", ("model", "profit", "commission", "fills"), rows)
+    columns = (
+        Column("model", words=True),
+        Column("profit"),
+        Column("commission", rank=1),
+        Column("fills", rank=2),
+    )
+    _print(console, "Attribution", columns, rows)
 
 
 def _print(
     console: Console,
     title: str,
-    heads: tuple[str, ...],
+    columns: tuple[Column, ...],
     rows: Sequence[tuple[str, ...]],
     found: int = 0,
 ) -> None:
     """A table, and a word on what it leaves out."""
-    table = Table(title=title, title_justify="left", show_header=any(heads), min_width=34)
-    for position, head in enumerate(heads):
-        words = position == 0 or head in ("symbol", "status", "models")
-        table.add_column(head, justify="left" if words else "right", no_wrap=position == 0)
-    for row in rows or [("none", *[""] * (len(heads) - 1))]:
-        table.add_row(*row)
-    console.print(table)
+    none = ("none", *[""] * (len(columns) - 1))
+    print_tables(console, Fitted(title, columns, tuple(rows) or (none,)))
     if found > len(rows):
         console.print(f"the newest {len(rows)} of {found:,}: --start, --end or --json show others")
 

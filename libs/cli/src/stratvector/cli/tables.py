@@ -4,12 +4,14 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from stratvector.cli.fitted_table import Column, Fitted, print_tables
+
 MONEY, FRACTION, NUMBER, WHOLE, DAYS = "money", "fraction", "number", "whole", "days"
+UNDEFINED = "–"
+PAIR = (Column("", words=True), Column(""))
 
 PERFORMANCE = (
     ("total return", "total_return", FRACTION),
@@ -21,7 +23,7 @@ PERFORMANCE = (
     ("max drawdown", "max_drawdown", FRACTION),
     ("VaR 95 %, daily", "var_95", FRACTION),
     ("win rate", "win_rate", FRACTION),
-    ("profit factor", "profit_factor", NUMBER),
+    ("profit factor, closed trades", "profit_factor", NUMBER),
     ("round trips", "trades", WHOLE),
     ("turnover per year", "turnover", NUMBER),
     ("exposure", "exposure", FRACTION),
@@ -29,21 +31,25 @@ PERFORMANCE = (
     ("slippage", "total_slippage", MONEY),
     ("BPS", "bps", NUMBER),
 )
+BPS_SENTENCE = (
+    "BPS is the balanced performance score, 0.4 Sharpe + 0.3 CAGR + 0.2 win rate - "
+    "0.1 max drawdown: above 0.80 is good, above 1.00 excellent, above 1.20 outstanding."
+)
 
 
 def print_summary(console: Console, document: dict[str, Any]) -> None:
     """Print a finished run, then the sentences that belong to it."""
     console.print()
-    console.print(Columns([_session(document), _performance(document)], padding=(0, 3)))
-    console.print(Columns([_models(document), _rejections(document)], padding=(0, 3)))
-    console.print(Group(*_remarks(document)))
+    print_tables(console, _session(document), _performance(document))
+    print_tables(console, _models(document), _rejections(document))
+    console.print(Group(*_remarks(document)), soft_wrap=True)
     console.print(f"results: {document['results']}", soft_wrap=True)
 
 
 def shown(value: float | None, kind: str) -> str:
     """A figure as a person reads it; an undefined one is a dash."""
     if value is None or not math.isfinite(value):
-        return "–"
+        return UNDEFINED
     if kind == FRACTION:
         return f"{value:.2%}"
     if kind == WHOLE:
@@ -51,7 +57,7 @@ def shown(value: float | None, kind: str) -> str:
     return f"{value:,.2f}"
 
 
-def _session(document: dict[str, Any]) -> Table:
+def _session(document: dict[str, Any]) -> Fitted:
     rows = [
         ("first close", document["first_close"].replace("T", " ")),
         ("last close", document["last_close"].replace("T", " ")),
@@ -65,16 +71,16 @@ def _session(document: dict[str, Any]) -> Table:
         ("seconds", shown(document["seconds"], NUMBER)),
         ("close times per s", shown(document["close_times_per_s"], WHOLE)),
     ]
-    return _table(f"Portfolio {document['portfolio']}", ("", ""), rows)
+    return Fitted(f"Portfolio {document['portfolio']}", PAIR, tuple(rows))
 
 
-def _performance(document: dict[str, Any]) -> Table:
+def _performance(document: dict[str, Any]) -> Fitted:
     metrics = document["metrics"]
     rows = [(title, shown(metrics[key], kind)) for title, key, kind in PERFORMANCE]
-    return _table("Performance", ("", ""), rows)
+    return Fitted("Performance", PAIR, tuple(rows))
 
 
-def _models(document: dict[str, Any]) -> Table:
+def _models(document: dict[str, Any]) -> Fitted:
     rows = [
         (
             name,
@@ -85,8 +91,14 @@ def _models(document: dict[str, Any]) -> Table:
         )
         for name, model in document["models"].items()
     ]
-    heads = ("", "profit", "commission", "fills")
-    return _table("Models", (*heads, "drift") if "drift" in document else heads, rows)
+    columns = (
+        Column("", words=True),
+        Column("profit"),
+        Column("commission", rank=2),
+        Column("fills", rank=3),
+    )
+    drift = (Column("drift", rank=1),) if "drift" in document else ()
+    return Fitted("Models", (*columns, *drift), tuple(rows))
 
 
 def _value_at_risk(document: dict[str, Any]) -> Iterable[tuple[str, str]]:
@@ -102,18 +114,10 @@ def _drift(document: dict[str, Any], model: str) -> Iterable[str]:
         yield shown(found["score"] if found else None, NUMBER)
 
 
-def _rejections(document: dict[str, Any]) -> Table:
+def _rejections(document: dict[str, Any]) -> Fitted:
     rows = [(name, shown(count, WHOLE)) for name, count in document["rejections"].items()]
-    return _table("Not ordered, by reason", ("", "times"), rows or [("none", "0")])
-
-
-def _table(title: str, heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Table:
-    table = Table(title=title, title_justify="left", show_header=any(heads), min_width=34)
-    for position, head in enumerate(heads):
-        table.add_column(head, justify="right" if position else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
-    return table
+    columns = (Column("", words=True), Column("times"))
+    return Fitted("Not ordered, by reason", columns, tuple(rows) or (("none", "0"),))
 
 
 def _remarks(document: dict[str, Any]) -> list[RenderableType]:
@@ -121,6 +125,8 @@ def _remarks(document: dict[str, Any]) -> list[RenderableType]:
         Text(f"note: {caveat['sentence']}", style="yellow") for caveat in document["caveats"]
     ]
     remarks += [Text(f"note: {sentence}") for sentence in _missing_figures(document)]
+    if shown(document["metrics"]["bps"], NUMBER) != UNDEFINED:
+        remarks.append(Text(BPS_SENTENCE, style="dim"))
     if document["working_at_end"]:
         remarks.append(
             Text(f"note: orders that still wait for their next bar: {document['working_at_end']}")
