@@ -73,8 +73,8 @@ def coarse_bars(result: "Result") -> Iterator[Caveat]:
     if gaps.size >= 3 and (usual := float(np.median(gaps))) > 1.0:
         yield Caveat(
             "coarse_bars",
-            f"a bar closes about every {usual:g} days: value at risk, skew and other daily figures are "
-            "per bar, and drawdowns inside a bar are not seen",
+            f"a bar closes about every {usual:g} days: value at risk, skew and other daily "
+            "figures are per bar, and drawdowns inside a bar are not seen",
             count=len(times),
         )
 

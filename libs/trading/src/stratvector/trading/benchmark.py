@@ -57,7 +57,7 @@ class Benchmark:
 
 
 def benchmark_of(bars: Bars, symbol: str) -> Benchmark:
-    """The closes of one of the bars' symbols, missing ones left out. Raises BadBars, BadBenchmark."""
+    """The closes of one symbol of the bars, missing ones left out. Raises BadBars, BadBenchmark."""
     close = bars.select([symbol]).close[:, 0]
     there = ~np.isnan(close)
     return Benchmark(bars.close_times[there], close[there], symbol)

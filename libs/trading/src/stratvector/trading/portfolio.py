@@ -40,13 +40,14 @@ class RiskLimits:
     """Caps as fractions of equity; None is no cap. Which of them scale and which deny:
     docs/data-model.md.
 
-    position : one model in one symbol. symbol : all models in one symbol. asset : one underlying
-    over its symbols. class_caps : per asset class, by its exact name. invested : sum of long exposures. gross : sum
-    of absolute exposures. capital : absolute exposure in the base currency. daily_loss : no new
-    risk for the rest of the UTC date. drawdown_trigger, drawdown_halt : fractions below the peak
-    at which targets are multiplied by derisking_factor, and at which the book is flattened and
-    latched. value_at_risk : one-day loss at 95 % above which budgets shrink in proportion, where a
-    Monte Carlo service is asked. no_trade_band : smallest change, fraction of equity.
+    position : one model in one symbol. symbol : all models in one symbol. asset : one
+    underlying over its symbols. class_caps : per asset class, by its exact name. invested : sum
+    of long exposures. gross : sum of absolute exposures. capital : absolute exposure in the
+    base currency. daily_loss : no new risk for the rest of the UTC date. drawdown_trigger,
+    drawdown_halt : fractions below the peak at which targets are multiplied by
+    derisking_factor, and at which the book is flattened and latched. value_at_risk : one-day
+    loss at 95 % above which budgets shrink in proportion, where a Monte Carlo service is asked.
+    no_trade_band : smallest change, fraction of equity.
     """
 
     position: float | None = None
@@ -99,7 +100,9 @@ def _check_number(what: str, value: object) -> None:
     """Refuse what is no finite number: NaN passes no comparison, and True is 1."""
     if isinstance(value, bool) or not isinstance(value, Real | Decimal):
         raise ValueError(f"{what} is {value!r}; it must be a number")
-    if not math.isfinite(value):
+    # A Decimal's signalling NaN can't even be asked by `math`.
+    finite = value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)
+    if not finite:
         raise ValueError(f"{what} is {value}; it must be finite")
 
 

@@ -56,7 +56,8 @@ class MetricsInput:
     benchmark : prices to compare with, or None
     risk_free_rate : effective, fraction per year
 
-    Raises BadMetricsInput and BadBenchmark. NaN in equity is allowed and makes the metrics that need it NaN.
+    Raises BadMetricsInput and BadBenchmark. NaN in equity is allowed and makes the metrics that
+    need it NaN.
     """
 
     close_times: Times

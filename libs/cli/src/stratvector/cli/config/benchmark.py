@@ -1,4 +1,4 @@
-"""`benchmark:` of system.yaml: a symbol of a configured universe, or a file of one symbol's bars."""
+"""`benchmark:` of system.yaml: a symbol of a configured universe, or a file of one symbol."""
 
 from collections.abc import Mapping
 from pathlib import Path

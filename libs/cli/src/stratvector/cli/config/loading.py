@@ -112,8 +112,7 @@ def _data_hash(session: "Session") -> str:
             digest.update((getattr(bars, field) + 0.0).tobytes())
     if (benchmark := session.benchmark) is not None:
         digest.update(benchmark.name.encode())
-        for array in (benchmark.close_times, benchmark.prices):
-            digest.update(array.tobytes())
+        digest.update(benchmark.close_times.tobytes() + benchmark.prices.tobytes())
     return digest.hexdigest()
 
 

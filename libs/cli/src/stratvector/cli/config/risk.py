@@ -115,8 +115,8 @@ def check_caps(
 
     paths : of system.yaml and universes.yaml. own : the limits of system.yaml alone, without those
     of its profile. held : the asset class of each configured universe. Raises BadValue.
-    crypto_class_cap counts where some universe holds crypto; it must name one only where system.yaml
-    gives it, as its default and the profiles are for every portfolio.
+    crypto_class_cap need not have crypto to cap unless system.yaml itself gives it: its default and
+    the profiles are for every portfolio.
     """
     classes = list(held.values())
     caps = dict(risk.caps)

@@ -64,7 +64,8 @@ class Journal(NamedTuple):
     model_lots: Integers
     model_cash: Floats
 
-    __repr__ = shapes
+    def __repr__(self) -> str:
+        return shapes(self)
 
 
 def new_journal(closes: int, symbols: int, models: int) -> Journal:

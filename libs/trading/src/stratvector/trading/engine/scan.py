@@ -40,7 +40,8 @@ class Scan(NamedTuple):
     confidence: Floats
     states: Floats
 
-    __repr__ = shapes
+    def __repr__(self) -> str:
+        return shapes(self)
 
 
 def decide_jit(function: Callable[..., None]) -> Callable[..., None]:

@@ -107,7 +107,8 @@ class Market(NamedTuple):
     closing: Flags
     day: Integers
 
-    __repr__ = shapes
+    def __repr__(self) -> str:
+        return shapes(self)
 
 
 class Plan(NamedTuple):
