@@ -22,7 +22,7 @@ def session(times: np.ndarray) -> MetricsInput:
     """Equity that goes up by 2 and down by 1 per cent in turn."""
     moves = np.where(np.arange(len(times)) % 2 == 1, 1.02, 0.99)
     moves[0] = 1.0
-    return MetricsInput(times, 1000.0 * np.cumprod(moves))
+    return MetricsInput(times, np.asarray(1000.0 * np.cumprod(moves), np.float64))
 
 
 def in_turn(count: int) -> list[float]:
@@ -76,7 +76,8 @@ def test_a_currency_week_that_opens_on_sunday_evening_has_six_observations() -> 
     # Hourly from Sunday 22:00 to Friday 22:00 UTC, twenty weeks.
     week = [MONDAY - 2 * HOUR + hour * HOUR for hour in range(1, 121)]
     times = stamps([t + 7 * DAY * n for n in range(20) for t in week])
-    equity = 1000.0 * np.cumprod(np.where(np.arange(len(times)) % 7 == 3, 1.003, 0.9995))
+    moves = np.where(np.arange(len(times)) % 7 == 3, 1.003, 0.9995)
+    equity: np.ndarray = np.asarray(1000.0 * np.cumprod(moves), np.float64)
     known = dict(zip(times.tolist(), equity.tolist(), strict=True))
     ends: dict[int, float] = {}
     for time, value in known.items():

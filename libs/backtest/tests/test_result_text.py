@@ -15,10 +15,11 @@ LINES_MAX, CHARACTERS_MAX = 15, 1_500
 def backtest() -> Backtest:
     """Sixty symbols with long names over 150 days."""
     random = np.random.default_rng(2)
-    close = 100.0 * np.cumprod(1.0 + random.normal(0.0, 0.01, (150, 60)), axis=0)
+    moves = 1.0 + random.normal(0.0, 0.01, (150, 60))
+    close = np.asarray(100.0 * np.cumprod(moves, axis=0), np.float64)
     times = (18_000 + np.arange(150, dtype=np.int64)) * DAY_NS
     symbols = tuple(f"SYMBOL-{n:02}" for n in range(60))
-    return Backtest(Bars(symbols, times, *[close] * 4, np.full(close.shape, 1e6)), BuyAndHold())
+    return Backtest(Bars(symbols, times, close, close, close, close, close), BuyAndHold())
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,8 @@ def test_a_short_result_says_what_is_undefined_and_why() -> None:
 
 def test_the_html_form_says_the_same_and_escapes_names() -> None:
     bars = panel([[100.0], [101.0], [102.0]])
-    named = Bars(("<A&B>",), bars.close_times, *[bars.close] * 4, bars.volume)
+    close = bars.close
+    named = Bars(("<A&B>",), bars.close_times, close, close, close, close, bars.volume)
     html = Backtest(named, BuyAndHold()).run()._repr_html_()
     assert html.startswith("<table>")
     assert html.endswith("</table>")
