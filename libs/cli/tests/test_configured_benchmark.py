@@ -94,7 +94,7 @@ def test_what_can_be_no_benchmark_is_one_sentence(place: Place) -> None:
     for name, sentence in refused.items():
         place.change(SYSTEM, before, f"benchmark: {name}\nmodels:")
         before = f"benchmark: {name}\nmodels:"
-        with pytest.raises(BadConfig, match="^config/system.yaml: benchmark is ") as error:
+        with pytest.raises(BadConfig, match=r"^config/system\.yaml: benchmark is ") as error:
             load_session("config/system.yaml")
         assert sentence in str(error.value)
     place.change(SYSTEM, before, "risk_free_rate: -1\nmodels:")

@@ -1,4 +1,4 @@
-"""Caps that nothing would read, and values that would switch one off, are refused in one sentence."""
+"""Caps that nothing would read, and values that would switch one off, are refused."""
 
 import math
 import re
