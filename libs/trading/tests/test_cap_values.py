@@ -43,7 +43,8 @@ def test_a_limit_that_is_no_finite_number_above_0_is_refused(value: Any, said: s
 
 def test_none_is_no_cap_and_every_number_is_one() -> None:
     assert RiskLimits(class_caps={"any": None}).class_caps == {"any": None}
-    for value in (1, 0.5, Decimal("0.4"), np.float64(0.4), np.float32(0.5), np.int64(2)):
+    numbers: list[Any] = [1, 0.5, Decimal("0.4"), np.float64(0.4), np.float32(0.5), np.int64(2)]
+    for value in numbers:
         assert RiskLimits(gross=value).gross == value
 
 
