@@ -169,10 +169,7 @@ class Result:
         )
 
     def to_pandas(self) -> PandasFrames:
-        """equity, orders, fills and trades as pandas frames, times as UTC timestamps.
-
-        Raises ModuleNotFoundError where pandas is not installed.
-        """
+        """equity, orders, fills and trades as pandas frames, times as UTC timestamps."""
         return PandasFrames(
             *(as_pandas(table) for table in (self.equity, self.orders, self.fills, self.trades))
         )
