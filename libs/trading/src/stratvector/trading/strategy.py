@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from stratvector.trading.bad_strategy import BadFeatures, BadPart
 from stratvector.trading.bars import Bars
-from stratvector.trading.engine.compiling import IS_INTERPRETED
 from stratvector.trading.engine.scan import Scan, decide_jit, run_scan
 
 Decide = Callable[[Any, Any, Any, Any, Any], None]
@@ -145,7 +144,9 @@ def check_parts(strategy: Strategy, symbols: int) -> None:
         found = unlike(values, (np.size(values),))
         if found is not None:
             raise BadPart(strategy.name, part, found, "float64 of one dimension")
-    if not (IS_INTERPRETED or hasattr(strategy.decide, "signatures")):
+    # Where the house's own decide is run by Python, so is every other one.
+    is_compiled = hasattr(follow_first_feature, "signatures")
+    if is_compiled and not hasattr(strategy.decide, "signatures"):
         found = type(strategy.decide).__name__
         raise BadPart(strategy.name, "decide", f"a plain {found}", "compiled by decide_jit")
 
