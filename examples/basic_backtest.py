@@ -1,6 +1,6 @@
 """A backtest in five lines: read bars, take a strategy, run it, look at what it did.
 
-Shows `load_universe` on the sample equities, `Backtest`, and the tables and metrics of a result.
+Shows `load_universe` on the sample equities, `Backtest`, a result in a dozen lines and its tables.
 The caveats that belong to the data are printed with the figures, as in every report.
 """
 
@@ -9,7 +9,6 @@ from stratvector.market import load_universe
 from stratvector.strategies import MomentumStrategy
 
 SYMBOLS = ("AAPL", "AMZN", "GOOG")
-SHOWN = ("total_return", "sharpe_ratio", "max_drawdown", "trades", "total_commission")
 
 
 def main() -> None:
@@ -24,9 +23,7 @@ def main() -> None:
     )
     result = backtest.run()
 
-    for key in SHOWN:
-        print(f"{key:18} {result.metrics[key]:12,.4f}")
-    print(f"{'final_equity':18} {result.final_equity:12,.2f}")
+    print(result)
     print(result.fills.select("fill_time", "symbol", "side", "quantity", "price").tail(3))
     for caveat in loaded.provenance.caveats():
         print(f"note: {caveat}")

@@ -15,8 +15,7 @@ PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 PRINTS = {
     "basic_backtest": [
-        "total_return             0.7462",
-        "final_equity         174,618.11",
+        "100,000.00 to 174,618.11, total return 74.62%",
         "the names are survivors",
     ],
     "own_strategy": [

@@ -137,7 +137,8 @@ def _groups(session: Session, equity: float) -> Iterator[Group]:
             yield f"asset {asset}", limits.asset, members, abs
     for asset_class, cap in limits.class_caps.items():
         members = {i.symbol for i in instruments if i.asset_class == asset_class}
-        yield f"class {asset_class}", cap, members, abs
+        if cap is not None:
+            yield f"class {asset_class}", cap, members, abs
     if limits.invested is not None:
         yield "invested", limits.invested, everything, _long
     if limits.gross is not None:

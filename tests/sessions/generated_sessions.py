@@ -116,7 +116,7 @@ def generated_session(seed: int, shape: Shape | None = None) -> Session:
         Decimal(int(random.integers(5_000, 200_000))),
         universes,
         models,
-        _limits(random),
+        _limits(random, {i.asset_class for u in universes for i in u.instruments}),
         _costs(random),
     )
     return Session(portfolio, START, histories, strategies)
@@ -155,7 +155,7 @@ def _history(
     return History(Bars(universe.symbols, closes, *panel), closes - period)
 
 
-def _limits(random: np.random.Generator) -> RiskLimits:
+def _limits(random: np.random.Generator, classes: set[str]) -> RiskLimits:
     def maybe(value: float) -> float | None:
         return value if random.random() < 0.6 else None
 
@@ -164,7 +164,7 @@ def _limits(random: np.random.Generator) -> RiskLimits:
         position=maybe(0.25),
         symbol=maybe(0.3),
         asset=maybe(0.4),
-        class_caps={"crypto": 0.2} if random.random() < 0.6 else {},
+        class_caps={"crypto": 0.2} if random.random() < 0.6 and "crypto" in classes else {},
         invested=maybe(0.8),
         gross=maybe(1.2),
         daily_loss=maybe(0.01 if tight else 0.05),

@@ -4,6 +4,8 @@ Jumping prices, gaps, unknown and huge weights, shorts, tight caps of every kind
 limits, two universes, symbols that share assets and classes.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from stratvector.trading.portfolio import Costs, RiskLimits
@@ -20,22 +22,24 @@ def wild_session(seed: int) -> Session:
     symbols = SYMBOLS[: int(random.integers(1, 6))]
     slow = symbols[len(symbols) // 2 + 1 :] if random.random() < 0.6 else ()
     closes = {s: _prices(random) for s in symbols}
-    return scripted_session(
-        Script(
-            closes=closes,
-            opens={s: _opens(random, row) for s, row in closes.items()},
-            volumes={s: _volumes(random, row) for s, row in closes.items()},
-            weights=_weights(random, symbols, slow),
-            budgets={name: float(np.round(random.uniform(0.1, 1), 3)) for name in "xyz"},
-            assets={s: str(random.choice(["gold", s])) for s in symbols},
-            classes={s: str(random.choice(["equity", "crypto"])) for s in symbols},
-            limits=_limits(random),
-            costs=_costs(random),
-            cash=int(random.integers(1_000, 100_000)),
-            lot_size=str(random.choice(["1", "0.01", "0.0001"])),
-            slow=slow,
-        )
+    script = Script(
+        closes=closes,
+        opens={s: _opens(random, row) for s, row in closes.items()},
+        volumes={s: _volumes(random, row) for s, row in closes.items()},
+        weights=_weights(random, symbols, slow),
+        budgets={name: float(np.round(random.uniform(0.1, 1), 3)) for name in "xyz"},
+        assets={s: str(random.choice(["gold", s])) for s in symbols},
+        classes={s: str(random.choice(["equity", "crypto"])) for s in symbols},
+        limits=_limits(random),
+        costs=_costs(random),
+        cash=int(random.integers(1_000, 100_000)),
+        lot_size=str(random.choice(["1", "0.01", "0.0001"])),
+        slow=slow,
     )
+    # A cap of a class that no symbol belongs to would be refused.
+    held = script.classes.values()
+    caps = {name: cap for name, cap in script.limits.class_caps.items() if name in held}
+    return scripted_session(replace(script, limits=replace(script.limits, class_caps=caps)))
 
 
 def _prices(random: np.random.Generator) -> Row:

@@ -1,9 +1,12 @@
 """Backtest: one strategy over one panel, and what its result says."""
 
 import math
+import re
 from decimal import Decimal
 
 import numpy as np
+import pandas
+import polars
 import pytest
 from numpy.typing import NDArray
 
@@ -11,43 +14,7 @@ from stratvector.backtest import Backtest, Costs, RiskLimits
 from stratvector.backtest.metrics import METRIC_KEYS
 from stratvector.trading.bars import Bars
 from stratvector.trading.instruments import Instrument
-from stratvector.trading.strategy import Strategy
-
-DAY_NS = 86_400_000_000_000
-MONDAY = 18_263 * DAY_NS  # 2020-01-02, a Thursday's midnight: closes the Wednesday
-
-
-class BuyAndHold(Strategy):
-    """The same weight in every symbol, always."""
-
-    name = "buy_and_hold"
-
-    @property
-    def history(self) -> int:
-        """One close."""
-        return 1
-
-    def features(self, bars: Bars) -> NDArray[np.float64]:
-        """Equal weights."""
-        return np.full((*bars.close.shape, 1), 1.0 / bars.close.shape[1])
-
-
-def panel(close: list[list[float]], days: list[int] | None = None) -> Bars:
-    values = np.array(close)
-    opened = np.vstack([values[:1], values[:-1]])
-    times = MONDAY + np.array(days or range(len(close)), dtype=np.int64) * DAY_NS
-    return Bars(
-        tuple("ABCD"[: values.shape[1]]),
-        times,
-        opened,
-        np.maximum(opened, values),
-        np.minimum(opened, values),
-        values,
-        np.full(values.shape, 1e6),
-    )
-
-
-FREE = Costs(commission=0.0, slippage=0.0)
+from tests.sessions.buy_and_hold import DAY_NS, FREE, BuyAndHold, panel, rows_of
 
 
 def test_a_free_holding_earns_what_its_price_earns() -> None:
@@ -99,14 +66,6 @@ def test_a_second_run_is_equal() -> None:
     assert first.equity.equals(second.equity)
 
 
-def test_bars_that_close_every_day_annualise_by_the_calendar_year() -> None:
-    week = panel([[100.0]] * 8)
-    assert Backtest(week, BuyAndHold()).run().trades_every_day
-    # 2020-01-01 was a Wednesday: offsets 3 and 4 close Saturday and Sunday.
-    workdays = panel([[100.0]] * 6, [0, 1, 2, 5, 6, 7])
-    assert not Backtest(workdays, BuyAndHold()).run().trades_every_day
-
-
 def test_instruments_set_lots_and_precision() -> None:
     whole = {"A": Instrument("A", "A", "equity", 2, Decimal(1))}
     bars = panel([[333.333]] * 3)
@@ -136,6 +95,52 @@ def test_a_run_without_a_trade_has_empty_tables_with_their_columns() -> None:
     assert len(result.fills) == len(result.orders) == len(result.trades) == 0
     assert "lots_buy_and_hold" in result.fills.columns
     assert result.rejections == {}
+
+
+def test_a_pandas_or_polars_frame_runs_as_its_bars_do() -> None:
+    bars = panel([[100.0, 50.0], [101.0, 49.0], [99.0, 52.0], [103.0, 50.0]])
+    expected = Backtest(bars, BuyAndHold()).run()
+    for frame in (pandas.DataFrame(rows_of(bars)), polars.DataFrame(rows_of(bars))):
+        result = Backtest(frame, BuyAndHold()).run()
+        assert result.equity.equals(expected.equity)
+        assert result.fills.equals(expected.fills)
+
+
+def test_something_that_is_no_bars_is_refused_in_one_sentence() -> None:
+    for given in ("prices.csv", None, [1.0, 2.0]):
+        kind = type(given).__name__
+        with pytest.raises(TypeError, match=f"^bars must be Bars or .* not {kind}; .*read"):
+            Backtest(given, BuyAndHold())
+
+
+def test_the_tables_come_back_as_pandas_frames() -> None:
+    result = Backtest(panel([[100.0], [101.0], [99.0], [103.0]]), BuyAndHold()).run()
+    frames = result.to_pandas()
+    assert frames._fields == ("equity", "orders", "fills", "trades")
+    for name, frame in zip(frames._fields, frames, strict=True):
+        table = getattr(result, name)
+        assert list(frame.columns) == table.columns
+        assert len(frame) == len(table)
+    assert frames.equity["equity"].tolist() == result.equity["equity"].to_list()
+    closes = frames.equity["close_time"]
+    assert str(closes.dtype) == "datetime64[ns, UTC]"
+    assert closes.astype("int64").tolist() == result.equity["close_time"].to_physical().to_list()
+    assert frames.orders["expires_at"].isna().sum() == result.orders["expires_at"].null_count()
+
+
+def test_cash_that_is_no_amount_is_refused_in_one_sentence() -> None:
+    for cash, said in (
+        (math.nan, "initial_cash is NaN; it must be finite"),
+        (math.inf, "initial_cash is Infinity; it must be finite"),
+        (Decimal("sNaN"), "initial_cash is sNaN; it must be finite"),
+        (0, "initial_cash is 0; it must be above 0"),
+        (-5.0, "initial_cash is -5.0; it must be above 0"),
+        ("much", "cash is 'much'; it must be a number"),
+        (True, "cash is True; it must be a number"),
+        (None, "cash is None; it must be a number"),
+    ):
+        with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+            Backtest(panel([[100.0]] * 2), BuyAndHold(), cash=cash)  # type: ignore[arg-type]
 
 
 def test_bars_without_a_close_are_refused() -> None:

@@ -2,8 +2,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratvector.backtest.metrics import daily_equity, daily_returns
-from stratvector.backtest.metrics.daily import elapsed_years, sample_days, session_closed
+from stratvector.backtest.metrics import daily_equity, daily_returns, observations
+from stratvector.backtest.metrics.daily import elapsed_years, sample_days
 
 HOUR = 3_600_000_000_000
 DAY = 24 * HOUR
@@ -37,7 +37,6 @@ def test_a_close_at_midnight_belongs_to_the_day_that_it_ends() -> None:
     days, samples = daily_equity(times, np.array([1.0, 2.0, 3.0]))
     assert days.tolist() == [DAY, 2 * DAY, 3 * DAY]
     assert samples.tolist() == [1.0, 2.0, 3.0]
-    assert session_closed(times, days).tolist() == [True, True]
 
 
 def test_a_second_close_at_the_first_midnight_makes_the_first_return() -> None:
@@ -46,12 +45,11 @@ def test_a_second_close_at_the_first_midnight_makes_the_first_return() -> None:
     assert samples.tolist() == [100.0, 110.0, 121.0]
 
 
-def test_a_weekend_repeats_the_last_mark_and_counts_as_no_session() -> None:
+def test_a_weekend_has_no_sample() -> None:
     friday, monday = 21, 3 * 24 + 21
-    times = closes(friday, monday)
-    days, samples = daily_equity(times, np.array([100.0, 101.0]))
-    assert samples.tolist() == [100.0, 100.0, 100.0, 101.0]
-    assert session_closed(times, days).tolist() == [False, False, True]
+    days, samples = daily_equity(closes(friday, monday), np.array([100.0, 101.0]))
+    assert days.tolist() == [DAY, 4 * DAY]
+    assert samples.tolist() == [100.0, 101.0]
 
 
 def test_one_close_is_one_sample_and_no_return() -> None:
@@ -84,15 +82,17 @@ def test_samples_begin_with_the_initial_and_end_with_the_final_equity(times: np.
     days, samples = daily_equity(times, equity)
     assert samples[0] == equity[0]
     assert samples[-1] == equity[-1]
-    assert (np.diff(days) == DAY).all()
+    assert (np.diff(days) >= DAY).all()
     assert (days % DAY == 0).all()
 
 
 @given(sessions)
-def test_days_without_a_session_have_no_return(times: np.ndarray) -> None:
-    equity = np.arange(1.0, len(times) + 1.0)
-    days = sample_days(times)
-    returns = daily_returns(daily_equity(times, equity)[1])
-    closed = session_closed(times, days)
-    assert (returns[~closed] == 0.0).all()
-    assert (returns[closed] > 0.0).all()
+def test_each_day_with_a_close_has_one_sample_and_no_other_day_has(times: np.ndarray) -> None:
+    days = sample_days(times).tolist()
+    ended = {-(-t // DAY) * DAY for t in times.tolist()}
+    first = min(ended)
+    second_by_then = sum(t <= first for t in times.tolist()) > 1
+    assert days == sorted(ended | ({first - DAY} if second_by_then else set()))
+    known = observations(times)
+    assert known.returns == len(days) - 1
+    assert known.days == (times[-1] - times[0]) / DAY

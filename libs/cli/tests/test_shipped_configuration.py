@@ -84,7 +84,7 @@ def test_the_cautious_profiles_hold_the_known_limits(
     before, _, rest = system.read_text().partition("risk:\n")
     costs = rest[rest.index("costs:") :]
     system.write_text(f"{before}risk: {{profile: {profile}}}\n\n{costs}")
-    limits = read_configuration(system).risk.limits()
+    limits = read_configuration(system).risk.limits({"equity", "crypto"})
     assert (limits.position, limits.symbol, limits.invested) == (0.10, 0.15, 0.80)
     assert limits.daily_loss == daily_loss
 

@@ -1,6 +1,7 @@
 """A session on disk is the session that was written, to the bit, and bad folders are refused."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from stratvector.runtime.session_folder import (
     write_session,
 )
 from stratvector.trading.bars import FIELDS
+from stratvector.trading.benchmark import Benchmark, benchmark_document
 from stratvector.trading.session import Session
 from tests.sessions.generated_sessions import Shape, generated_session
 
@@ -23,6 +25,8 @@ from tests.sessions.generated_sessions import Shape, generated_session
 def assert_same(read: RecordedSession, session: Session) -> None:
     assert read.portfolio == session.portfolio
     assert (read.start, read.caveats) == (session.start, session.caveats)
+    assert benchmark_document(read.benchmark) == benchmark_document(session.benchmark)
+    assert read.risk_free_rate == session.risk_free_rate
     assert dict(read.strategies) == dict(session.strategies)
     assert np.array_equal(read.schedule.close_times, session.schedule.close_times)
     assert np.array_equal(read.schedule.closes, session.schedule.closes)
@@ -46,6 +50,11 @@ def test_what_is_written_is_read_back_to_the_bit(
     seed: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     session = generated_session(seed, Shape(closes=6))
+    if seed % 2:
+        closes = session.schedule.close_times
+        prices = np.random.default_rng(seed).uniform(1e-6, 1e6, len(closes))
+        benchmark = Benchmark(closes, prices, "SPY")
+        session = replace(session, benchmark=benchmark, risk_free_rate=0.1 + seed / 2**33)
     folder = tmp_path_factory.mktemp("session")
     write_session(folder, session)
     assert_same(RecordedSession(folder), session)
@@ -94,7 +103,7 @@ def test_an_empty_folder_a_torn_document_and_another_format_are_refused(tmp_path
     with pytest.raises(BadSession, match="it is not JSON"):
         assert RecordedSession(tmp_path).start
     (tmp_path / DOCUMENT).write_text('{"format": 7}')
-    with pytest.raises(BadSession, match="format is 7; this version reads 2"):
+    with pytest.raises(BadSession, match="format is 7; this version reads 3"):
         assert RecordedSession(tmp_path).start
 
 

@@ -1,18 +1,26 @@
 """Strategies that cheat, each in its own way, and what the certificates say of them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
-from stratvector.strategies import Certificate, certify, check_bounded_memory, check_causality
+from stratvector.strategies import (
+    Certificate,
+    Indicators,
+    IndicatorStrategy,
+    certify,
+    check_bounded_memory,
+    check_causality,
+)
 from stratvector.strategies.bad_strategy import BadFeatures
 from stratvector.strategies.floats import Floats
 from stratvector.strategies.trial_bars import trial_bars
 from stratvector.trading.bars import Bars
 from stratvector.trading.engine.scan import decide_jit
-from stratvector.trading.strategy import Decide, Strategy
+from stratvector.trading.strategy import Decide, Strategy, scan
 
 BARS = trial_bars(40, symbols=2, seed=5)
 WHOLE = trial_bars(40, symbols=2, seed=5, gaps=0.0)
@@ -244,3 +252,44 @@ def test_features_of_another_shape_or_type_are_refused() -> None:
     for broken, found in [(Flat(), r"float64 of shape \(40, 2\)"), (Single(), "float32 of shape")]:
         with pytest.raises(BadFeatures, match=found):
             certify(broken, BARS)
+
+
+@dataclass(frozen=True)
+class Rows(IndicatorStrategy):
+    """An indicator strategy whose rows are given."""
+
+    give: ClassVar[Callable[[Floats], Any]]
+
+    name = "Rows"
+
+    @property
+    def history(self) -> int:
+        """One close."""
+        return 1
+
+    def rows(self, indicators: Indicators) -> Any:
+        """As given."""
+        return type(self).give(indicators.bars.close)
+
+
+@pytest.mark.parametrize(
+    ("give", "found"),
+    [
+        (lambda close: (np.diff(close, axis=0),), r"float64 of shape \(39, 2\) in feature 0"),
+        (lambda close: (close, close[:1]), r"float64 of shape \(1, 2\) in feature 1"),
+        (lambda close: (close, np.ones((40, 2), np.int64)), r"int64 .* in feature 1"),
+        (lambda close: (), "no feature at all"),
+        (lambda close: close, "one ndarray"),
+        (lambda close: (close, None), r"a builtins\.NoneType in feature 1"),
+    ],
+)
+def test_indicator_rows_are_checked_before_they_are_put_beside_each_other(
+    give: Callable[[Floats], Any], found: str
+) -> None:
+    class Broken(Rows):
+        pass
+
+    Broken.give = staticmethod(give)
+    for run in (scan, certify, lambda s, bars: list(Broken.features_of_each([s], bars))):
+        with pytest.raises(BadFeatures, match=f"^features of Rows are {found}; .*40 closes, 2"):
+            run(Broken(), BARS)

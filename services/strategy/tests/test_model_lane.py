@@ -1,10 +1,12 @@
 """strategy alone: every close of the universe becomes signals, and the model's memory survives."""
 
+import re
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from stratvector.contracts.codecs import decode_signals, encode_signals
 from stratvector.runtime.deployment import Deployment
@@ -14,8 +16,9 @@ from stratvector.runtime.readers import OtherSymbols
 from stratvector.runtime.simulation.fate import CrashPlan, Plan, When
 from stratvector.runtime.simulation.store import MemoryLedgerStore
 from stratvector.runtime.simulation.world import ProcessFailed, World
-from stratvector.services.strategy.model_lane import ForeignSignals
+from stratvector.services.strategy.model_lane import BrokenStrategy, ForeignSignals
 from stratvector.services.strategy.wiring import build
+from stratvector.trading.bars import Bars
 from stratvector.trading.reasons import SignalReason
 from stratvector.trading.session import Session
 from stratvector.trading.signals import Action, Signals
@@ -28,7 +31,13 @@ from tests.sessions.hand_fed import (
     signals_lane,
     signals_of,
 )
-from tests.sessions.scripted_sessions import NAN, Script, one_symbol, scripted_session
+from tests.sessions.scripted_sessions import (
+    NAN,
+    Script,
+    ScriptedStrategy,
+    one_symbol,
+    scripted_session,
+)
 
 PRICES = [10.0] * 8
 
@@ -164,6 +173,25 @@ def test_a_memory_of_another_size_is_refused() -> None:
     ) as failed:
         world.run(until=["strategy"])
     assert isinstance(failed.value.error, ForeignSignals)
+
+
+def test_features_of_another_shape_end_the_process_with_one_sentence() -> None:
+    class RowLess(ScriptedStrategy):
+        def features(self, bars: Bars) -> NDArray[np.float64]:
+            return super().features(bars)[1:]
+
+    session = one_symbol(PRICES, [0.5] * 8, needs=2)
+    scripted = session.strategies["model"]
+    assert isinstance(scripted, ScriptedStrategy)
+    broken = RowLess(table=scripted.table, needs=2)
+    sentence = (
+        r"^model model: features of scripted are float64 of shape \(1, 1, 1\); "
+        r"they must be float64 of shape \(2 closes, 1 symbols, at least 1 feature\)$"
+    )
+    with pytest.raises(ProcessFailed) as failed:
+        finish(replace(session, strategies={"model": broken}))
+    assert isinstance(failed.value.error, BrokenStrategy)
+    assert re.match(sentence, str(failed.value.error))
 
 
 def test_bars_of_other_symbols_stop_the_lane() -> None:

@@ -1,39 +1,51 @@
 """One strategy over one panel of bars: the shortest way to a result."""
 
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+from typing import Any
 
 import numpy as np
 
-from stratvector.backtest.result import ALWAYS_OPEN, Result, result_of
+from stratvector.backtest.result import Result, result_of
 from stratvector.trading import replay
 from stratvector.trading.bars import Bars
+from stratvector.trading.benchmark import Benchmark, benchmark_of
 from stratvector.trading.instruments import Instrument
+from stratvector.trading.nearest import suggestion
 from stratvector.trading.portfolio import Costs, ModelAllocation, Portfolio, RiskLimits, Universe
 from stratvector.trading.session import History, Session
 from stratvector.trading.strategy import Strategy
-from stratvector.trading.timestamps import NANOSECONDS_PER_DAY, Nanoseconds
+from stratvector.trading.timestamps import Nanoseconds
 
 NO_LEVERAGE = RiskLimits(gross=1.0, no_trade_band=0.005)
 LOT_SIZE = Decimal("0.0001")
 PRICE_PRECISION = 8
 
 
+CALENDAR = "bars"  # the bars' own close times are the schedule
+Frame = Any
+"""A pandas or polars frame; what it must hold: `Bars.from_frame`."""
+
+
 class Backtest:
     """A strategy that trades all symbols of some bars with the whole account.
 
-    bars : the close times are the schedule. open_times : int64[T] ns UTC, when each bar opened;
+    bars : Bars, or a pandas or polars frame with the columns of `Bars.from_frame`; the close times
+    are the schedule. open_times : int64[T] ns UTC, when each bar opened;
     None: when the one before it closed. Fills are stamped with it.
     cash : initial, base currency. costs : Costs() charges 0.1 % commission and 0.05 % slippage.
     limits : by default no leverage, and no order for a change below 0.5 % of equity.
     instruments : per symbol; one that is not named trades in ten-thousandths, to 8 decimals.
+    benchmark : what alpha, beta and information ratio compare with: the name of one of the bars'
+    symbols, or Bars or a frame of one symbol. By default all symbols of the bars, bought in equal
+    parts at their first closes and held. risk_free_rate : effective, fraction per year.
 
     Raises ValueError for bars without a close and for numbers that break a rule.
     """
 
     def __init__(
         self,
-        bars: Bars,
+        bars: Bars | Frame,
         strategy: Strategy,
         *,
         cash: float | Decimal = 100_000,
@@ -41,18 +53,19 @@ class Backtest:
         limits: RiskLimits = NO_LEVERAGE,
         instruments: Mapping[str, Instrument] | None = None,
         open_times: Nanoseconds | None = None,
+        benchmark: Bars | Frame | str | None = None,
+        risk_free_rate: float = 0.0,
     ) -> None:
+        bars = _bars(bars, "bars")
         if not len(bars):
             raise ValueError("a backtest needs bars of at least one close")
         if open_times is not None and not np.all(open_times < bars.close_times):
             raise ValueError("open_times must hold one time before each close of the bars")
-        universe = Universe(
-            "bars", "own", _calendar(bars.close_times), _traded(bars, instruments or {})
-        )
+        universe = Universe("bars", "own", CALENDAR, _traded(bars, instruments or {}))
         portfolio = Portfolio(
             "backtest",
             "simulated",
-            Decimal(str(cash)),
+            _cash(cash),
             (universe,),
             (ModelAllocation(strategy.name, universe.name, 1.0),),
             limits,
@@ -63,7 +76,12 @@ class Backtest:
             open_times = np.concatenate([first, bars.close_times[:-1]])
         history = History(bars, open_times)
         self.session = Session(
-            portfolio, int(first[0]), {universe.name: history}, {strategy.name: strategy}
+            portfolio,
+            int(first[0]),
+            {universe.name: history},
+            {strategy.name: strategy},
+            benchmark=None if benchmark is None else _benchmark(benchmark, bars),
+            risk_free_rate=risk_free_rate,
         )
 
     def run(self, progress: replay.Progress | None = None) -> Result:
@@ -78,8 +96,32 @@ def _traded(bars: Bars, instruments: Mapping[str, Instrument]) -> tuple[Instrume
     )
 
 
-def _calendar(close_times: Nanoseconds) -> str:
-    """24/7 if the bars close on every day of the week, which decides how metrics annualise."""
-    # A close at midnight ends the day before.
-    weekdays = np.unique((close_times - 1) // NANOSECONDS_PER_DAY % 7)
-    return ALWAYS_OPEN if len(weekdays) == 7 else "sessions"
+def _bars(given: Bars | Frame, what: str) -> Bars:
+    if isinstance(given, Bars):
+        return given
+    if not hasattr(given, "columns"):
+        kind = type(given).__name__
+        raise TypeError(
+            f"{what} must be Bars or a pandas or polars frame, not {kind}; "
+            "stratvector.market.read_bars reads files"
+        )
+    return Bars.from_frame(given)
+
+
+def _benchmark(given: Bars | Frame | str, traded: Bars) -> Benchmark:
+    if isinstance(given, str):
+        if given not in traded.symbols:
+            near = suggestion(given, traded.symbols)
+            raise ValueError(f"benchmark {given!r} is not a symbol of the bars; {near}")
+        return benchmark_of(traded, given)
+    bars = _bars(given, "benchmark")
+    if len(bars.symbols) != 1:
+        raise ValueError(f"benchmark has bars of {len(bars.symbols)} symbols; it must have one")
+    return benchmark_of(bars, bars.symbols[0])
+
+
+def _cash(given: float | Decimal) -> Decimal:
+    try:
+        return Decimal(str(given))
+    except InvalidOperation:
+        raise ValueError(f"cash is {given!r}; it must be a number") from None

@@ -7,6 +7,7 @@ Times are UTC datetimes of whole nanoseconds. Lots are signed whole numbers, pos
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import fields as fields_of
+from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
@@ -15,6 +16,9 @@ from stratvector.trading.fills import FillEvent, FillKind
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.orders import ApprovedOrder
 from stratvector.trading.portfolio import Portfolio
+
+if TYPE_CHECKING:
+    import pandas
 
 TIME = pl.Datetime("ns", "UTC")
 FILLED, EXPIRED, CANCELLED, WORKING = "filled", "expired", "cancelled", "working"
@@ -142,6 +146,26 @@ def trades_frame(trips: Sequence[RoundTrip]) -> pl.DataFrame:
         for name in names
     }
     return _frame([tuple(getattr(trip, name) for name in names) for trip in trips], columns)
+
+
+class PandasFrames(NamedTuple):
+    """A result's tables as pandas frames; see `orders_frame` and the others for their columns."""
+
+    equity: "pandas.DataFrame"
+    orders: "pandas.DataFrame"
+    fills: "pandas.DataFrame"
+    trades: "pandas.DataFrame"
+
+
+def as_pandas(frame: pl.DataFrame) -> "pandas.DataFrame":
+    """The same table for pandas, with which polars would ask for pyarrow."""
+    import pandas
+
+    columns = {}
+    for name in frame.columns:
+        values = pandas.Series(frame[name].to_numpy())
+        columns[name] = values.dt.tz_localize("UTC") if frame.schema[name] == TIME else values
+    return pandas.DataFrame(columns)
 
 
 def executions(entry: LedgerEntry) -> list[tuple[FillEvent, tuple[int, ...]]]:

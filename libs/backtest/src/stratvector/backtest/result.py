@@ -1,5 +1,6 @@
 """Result: everything that a run gave, read off its ledger entries; the same for every driver."""
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +10,8 @@ import polars as pl
 
 from stratvector.backtest.frames import (
     WORKING,
+    PandasFrames,
+    as_pandas,
     equity_frame,
     executions,
     fills_frame,
@@ -17,19 +20,23 @@ from stratvector.backtest.frames import (
 )
 from stratvector.backtest.metrics import (
     MetricsInput,
+    Observations,
     SignedFill,
     compute_metrics,
+    observations,
     round_trips,
 )
 from stratvector.backtest.record import ledger_entries
+from stratvector.backtest.result_text import html_of, text_of
 from stratvector.backtest.run_caveats import run_caveats
+from stratvector.trading.benchmark import Benchmark
 from stratvector.trading.caveats import Caveat
+from stratvector.trading.halts import Halt, HaltWatch, halts_of
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.reasons import Outcome as PlanOutcome
 from stratvector.trading.replay import Outcome
 from stratvector.trading.session import Session
 
-ALWAYS_OPEN = "24/7"
 NOT_REJECTED = frozenset({PlanOutcome.NOT_PLANNED, PlanOutcome.ORDERED, PlanOutcome.NO_CHANGE})
 
 
@@ -87,11 +94,43 @@ class Result:
             MetricsInput(
                 close_times=np.array([d.close_time for d in decisions], dtype=np.int64),
                 equity=equity,
-                trades_every_day=self.trades_every_day,
                 fills=self._signed_fills,
                 gross_exposure=gross / np.where(equity > 0.0, equity, np.nan),
+                benchmark=self.benchmark,
+                risk_free_rate=self.session.risk_free_rate,
             )
         )
+
+    @cached_property
+    def benchmark(self) -> Benchmark | None:
+        """What alpha, beta and information ratio compare with: the session's, by default all its
+        symbols bought in equal parts and held, without costs. None where no symbol has a price.
+        """
+        return self.session.compared_with
+
+    @property
+    def benchmark_return(self) -> float:
+        """The benchmark's total return from the first to the last close; NaN without one."""
+        if self.benchmark is None:
+            return math.nan
+        first, last = (self.entries[n].decision.close_time for n in (0, -1))
+        return self.benchmark.total_return(first, last)
+
+    @property
+    def observations(self) -> Observations:
+        """How many returns and days the annualised figures rest on."""
+        times = [entry.decision.close_time for entry in self.entries]
+        return observations(np.array(times, dtype=np.int64))
+
+    @property
+    def halts(self) -> tuple[Halt, ...]:
+        """When a breaker stopped trading, by which rule, and for how long; see `Halt`."""
+        return self._watched.halts
+
+    @property
+    def halted_since(self) -> int | None:
+        """The close (ns UTC) of the drawdown halt that lasted to the end, None without one."""
+        return self._watched.halted_since
 
     @cached_property
     def caveats(self) -> tuple[Caveat, ...]:
@@ -102,11 +141,6 @@ class Result:
     def working_at_end(self) -> int:
         """Orders of the last closes that no bar of the session could fill any more."""
         return int((self.orders["status"] == WORKING).sum())
-
-    @property
-    def trades_every_day(self) -> bool:
-        """Whether a universe never shuts; returns are then annualised by 365, else by 252."""
-        return any(u.calendar == ALWAYS_OPEN for u in self.session.portfolio.universes)
 
     @property
     def final_equity(self) -> float:
@@ -133,6 +167,22 @@ class Result:
             ModelResult(account.model, float(account.equity), float(account.commission), fills)
             for account, fills in zip(self.entries[-1].models, shared, strict=True)
         )
+
+    def to_pandas(self) -> PandasFrames:
+        """equity, orders, fills and trades as pandas frames, times as UTC timestamps."""
+        return PandasFrames(
+            *(as_pandas(table) for table in (self.equity, self.orders, self.fills, self.trades))
+        )
+
+    def __repr__(self) -> str:
+        return text_of(self)
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
+
+    @cached_property
+    def _watched(self) -> HaltWatch:
+        return halts_of(self.entries, self.session.portfolio)
 
     @cached_property
     def _signed_fills(self) -> tuple[SignedFill, ...]:

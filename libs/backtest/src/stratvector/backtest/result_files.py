@@ -6,6 +6,7 @@ paths: a second run of the same inputs gives the same bytes.
 """
 
 import json
+import math
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -41,6 +42,10 @@ def document(result: Result, provenance: Mapping[str, Any]) -> dict[str, Any]:
         "rejections": result.rejections,
         "initial_equity": float(result.session.portfolio.initial_cash),
         "final_equity": result.final_equity,
+        "halted_since": None if result.halted_since is None else utc_text(result.halted_since),
+        "halts": [halt.document() for halt in result.halts],
+        "benchmark": _benchmark(result),
+        "risk_free_rate": result.session.risk_free_rate,
         "caveats": [caveat.document() for caveat in result.caveats],
         "metrics": as_json(result.metrics),
         "models": {
@@ -49,6 +54,14 @@ def document(result: Result, provenance: Mapping[str, Any]) -> dict[str, Any]:
         },
         **provenance,
     }
+
+
+def _benchmark(result: Result) -> dict[str, Any] | None:
+    if result.benchmark is None:
+        return None
+    gained = result.benchmark_return
+    known = gained if math.isfinite(gained) else None
+    return {"name": result.benchmark.name, "total_return": known}
 
 
 def write_result(root: Path, name: str, result: Result, provenance: Mapping[str, Any]) -> Path:

@@ -20,11 +20,15 @@ PERFORMANCE = (
     ("Sharpe", "sharpe_ratio", NUMBER),
     ("Sortino", "sortino_ratio", NUMBER),
     ("Calmar", "calmar_ratio", NUMBER),
-    ("max drawdown", "max_drawdown", FRACTION),
+    ("max drawdown, any close", "max_drawdown", FRACTION),
+    ("max drawdown, daily", "max_drawdown_daily", FRACTION),
     ("VaR 95 %, daily", "var_95", FRACTION),
     ("win rate", "win_rate", FRACTION),
     ("profit factor, closed trades", "profit_factor", NUMBER),
     ("round trips", "trades", WHOLE),
+    ("alpha", "alpha", FRACTION),
+    ("beta", "beta", NUMBER),
+    ("information ratio", "information_ratio", NUMBER),
     ("turnover per year", "turnover", NUMBER),
     ("exposure", "exposure", FRACTION),
     ("commission", "total_commission", MONEY),
@@ -65,6 +69,7 @@ def _session(document: dict[str, Any]) -> Fitted:
             (name.replace("_", " "), shown(document[name], WHOLE))
             for name in ("close_times", "bars", "signals", "orders", "fills")
         ),
+        *_halts(document),
         *_value_at_risk(document),
         ("initial equity", shown(document["initial_equity"], MONEY)),
         ("final equity", shown(document["final_equity"], MONEY)),
@@ -101,6 +106,18 @@ def _models(document: dict[str, Any]) -> Fitted:
     return Fitted("Models", (*columns, *drift), tuple(rows))
 
 
+def _halts(document: dict[str, Any]) -> Iterable[tuple[str, str]]:
+    """How long a drawdown stopped trading, since when (the last time) and why."""
+    halts = [halt for halt in document["halts"] if halt["rule"] == "drawdown_halt"]
+    if not halts:
+        return
+    closes, last = sum(halt["closes"] for halt in halts), halts[-1]
+    yield "halted closes", f"{closes:,} of {document['close_times']:,}"
+    yield "halted since", last["since"].replace("T", " ")
+    yield "halted at drawdown", shown(last["value"], FRACTION)
+    yield "its limit", shown(last["limit"], FRACTION)
+
+
 def _value_at_risk(document: dict[str, Any]) -> Iterable[tuple[str, str]]:
     """Where a Monte Carlo service was asked: the loss of one day, fraction of equity."""
     if (figure := document.get("monte_carlo")) is not None:
@@ -125,6 +142,10 @@ def _remarks(document: dict[str, Any]) -> list[RenderableType]:
         Text(f"note: {caveat['sentence']}", style="yellow") for caveat in document["caveats"]
     ]
     remarks += [Text(f"note: {sentence}") for sentence in _missing_figures(document)]
+    if (benchmark := document["benchmark"]) is not None:
+        gained = shown(benchmark["total_return"], FRACTION)
+        compared = f"alpha and beta compare with {benchmark['name']}, total return {gained}"
+        remarks.append(Text(compared, style="dim"))
     if shown(document["metrics"]["bps"], NUMBER) != UNDEFINED:
         remarks.append(Text(BPS_SENTENCE, style="dim"))
     if document["working_at_end"]:

@@ -1,6 +1,7 @@
 """session_folder: a session on disk, from which every process reads the same values.
 
-    session.json                 portfolio, start, strategies by class and parameters, sources
+    session.json                 portfolio, start, strategies by class and parameters, sources,
+                                 caveats, benchmark and risk-free rate
     bars/<universe>.times.npy    int64[T, 2]: when each bar closed and opened, warm-up first
     bars/<universe>.values.npy   float64[T, 5, S]: open, high, low, close, volume
 
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from stratvector.trading.bars import FIELDS, Bars, ClosedBars
+from stratvector.trading.benchmark import Benchmark, benchmark_document, benchmark_from
 from stratvector.trading.caveats import Caveat
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.schedule import Schedule, merge
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 DOCUMENT = "session.json"
 BARS = "bars"
 CHUNK_ROWS = 256
-FORMAT = 2
+FORMAT = 3
 PORTFOLIO = TypeAdapter(Portfolio)
 CAVEATS = TypeAdapter(tuple[Caveat, ...])
 
@@ -76,6 +78,8 @@ def _document(session: "Session") -> dict[str, Any]:
         "start": session.start,
         "strategies": {name: _described(s) for name, s in session.strategies.items()},
         "caveats": CAVEATS.dump_python(session.caveats, mode="json"),
+        "benchmark": benchmark_document(session.benchmark),
+        "risk_free_rate": session.risk_free_rate,
         "sources": {
             name: {"source": h.source, "total_return": h.total_return}
             for name, h in session.histories.items()
@@ -115,6 +119,16 @@ class RecordedSession:
     def caveats(self) -> tuple[Caveat, ...]:
         """What every report of the session says about its data."""
         return CAVEATS.validate_python(self._document["caveats"])
+
+    @cached_property
+    def benchmark(self) -> Benchmark | None:
+        """What results are compared with, None for buy and hold of all symbols."""
+        return benchmark_from(self._document["benchmark"])
+
+    @property
+    def risk_free_rate(self) -> float:
+        """Effective, fraction per year."""
+        return float(self._document["risk_free_rate"])
 
     @cached_property
     def schedule(self) -> Schedule:
@@ -159,7 +173,15 @@ class RecordedSession:
         """The session with everything in memory, as the backtest takes it."""
         from stratvector.trading.session import Session
 
-        return Session(self.portfolio, self.start, self.histories, self.strategies, self.caveats)
+        return Session(
+            self.portfolio,
+            self.start,
+            self.histories,
+            self.strategies,
+            self.caveats,
+            self.benchmark,
+            self.risk_free_rate,
+        )
 
     @cached_property
     def _document(self) -> dict[str, Any]:

@@ -6,13 +6,23 @@ BadStrategy(ValueError)
 ├── UnknownParameter       a parameter that the model does not have
 ├── WrongParameterType     a parameter of another type than the model's
 ├── ImpossibleParameter    a parameter, or two together, that break a rule of the model
-├── BadFeatures            features that are not float64[closes, symbols, features]
-└── TooFewCloses           bars that are too short to certify the strategy on
+├── TooFewCloses           bars that are too short to certify the strategy on
+└── BadFeatures, BadPart   what no run can use: `stratvector.trading.bad_strategy`
 """
 
+from stratvector.trading.bad_strategy import BadFeatures, BadPart, BadStrategy
 
-class BadStrategy(ValueError):
-    """A strategy that breaks a rule; the message is one sentence with the value and the rule."""
+__all__ = [
+    "BadFeatures",
+    "BadPart",
+    "BadStrategy",
+    "ImpossibleParameter",
+    "NotRegistrable",
+    "TooFewCloses",
+    "UnknownModel",
+    "UnknownParameter",
+    "WrongParameterType",
+]
 
 
 class UnknownModel(BadStrategy):
@@ -54,17 +64,6 @@ class ImpossibleParameter(BadStrategy):
     def __init__(self, model: str, rule: str) -> None:
         self.model, self.rule = model, rule
         super().__init__(f"model {model} is impossible: {rule}")
-
-
-class BadFeatures(BadStrategy):
-    """The features of `model` are a `found`, not a float64 array of the right shape."""
-
-    def __init__(self, model: str, found: str, closes: int, symbols: int) -> None:
-        self.model, self.found, self.closes, self.symbols = model, found, closes, symbols
-        super().__init__(
-            f"features of {model} are {found}; they must be float64 of shape "
-            f"({closes} closes, {symbols} symbols, at least 1 feature)"
-        )
 
 
 class TooFewCloses(BadStrategy):

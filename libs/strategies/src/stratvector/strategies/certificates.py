@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stratvector.strategies.bad_strategy import BadFeatures, TooFewCloses
+from stratvector.strategies.bad_strategy import TooFewCloses
 from stratvector.strategies.floats import Floats
 from stratvector.strategies.trial_bars import scrambled_after, trial_bars
 from stratvector.trading.bars import Bars
 from stratvector.trading.engine.scan import run_scan
-from stratvector.trading.strategy import Strategy, feature_rows
+from stratvector.trading.strategy import Strategy, check_parts, feature_rows
 from stratvector.trading.timestamps import utc_text
 
 QUANTITIES = ("feature", "weight", "confidence", "state")
@@ -85,7 +85,7 @@ def certify(strategy: Strategy, bars: Bars | None = None, seed: int = 0) -> Cert
 
     bars : at least history + 1 closes, gaps welcome; None takes random ones, twice the history and
     60. The work grows with the square of their number.
-    Raises TooFewCloses, BadFeatures, and whatever the strategy itself raises.
+    Raises TooFewCloses, BadFeatures, BadPart, and whatever the strategy itself raises.
     """
     if bars is None:
         bars = trial_bars(2 * strategy.history + 60, seed=seed)
@@ -154,12 +154,9 @@ def _check_enough(strategy: Strategy, bars: Bars) -> None:
 
 
 def _compute(strategy: Strategy, bars: Bars, state: Floats | None = None) -> _Computed:
+    check_parts(strategy, len(bars.symbols))
     features = feature_rows(strategy, bars)
-    panel = features.shape[:2] == bars.close.shape and features.ndim == 3 and features.shape[2] > 0
-    if features.dtype != np.float64 or not panel:
-        found = f"{features.dtype} of shape {features.shape}"
-        raise BadFeatures(strategy.name, found, *bars.close.shape)
-    start = strategy.initial_state(len(bars.symbols)) if state is None else state.copy()
+    start = np.array(strategy.initial_state(len(bars.symbols)) if state is None else state)
     folded = run_scan(strategy.decide, features, strategy.parameters(), start, strategy.history - 1)
     return _Computed(features, *folded)
 

@@ -27,7 +27,7 @@ from stratvector.trading.bad_bars import (
     UnorderedCloses,
 )
 from stratvector.trading.columns import Values
-from stratvector.trading.timestamps import Nanoseconds
+from stratvector.trading.timestamps import Nanoseconds, utc_text
 
 PRICES = ("open", "high", "low", "close")
 FIELDS = (*PRICES, "volume")
@@ -68,6 +68,11 @@ class ClosedBars:
     def __post_init__(self) -> None:
         _check_panel(self, (len(self.symbols),))
 
+    def __repr__(self) -> str:
+        present = int(np.count_nonzero(~np.isnan(self.close)))
+        named = f"{self.universe} {self.timeframe} at {utc_text(self.close_time)}"
+        return f"ClosedBars({named}, {present:,} of {len(self.symbols):,} symbols)"
+
 
 @dataclass(frozen=True, eq=False)
 class Bars:
@@ -94,6 +99,14 @@ class Bars:
     def __len__(self) -> int:
         """Number of close times."""
         return len(self.close_times)
+
+    def __repr__(self) -> str:
+        ends = " to ".join(utc_text(int(t)) for t in self.close_times[[0, -1]]) if len(self) else ""
+        named = ", ".join(self.symbols[:3]) + (", ..." if len(self.symbols) > 3 else "")
+        return (
+            f"Bars({len(self.symbols):,} symbols ({named}), {len(self):,} closes"
+            f"{', ' if ends else ''}{ends})"
+        )
 
     @classmethod
     def from_columns(

@@ -27,7 +27,8 @@ class Instrument:
             raise ValueError(
                 f"{self.symbol}: price_precision is {self.price_precision}; it must be 0 to 12"
             )
-        if not self.lot_size > 0:
+        # A Decimal's NaN can't be compared.
+        if not (self.lot_size.is_finite() and self.lot_size > 0):
             raise ValueError(f"{self.symbol}: lot_size is {self.lot_size}; it must be above 0")
 
     def price(self, value: float) -> Decimal:

@@ -10,20 +10,21 @@ from stratvector.trading.bars import ClosedBars
 from stratvector.trading.engine.scan import decide_row
 from stratvector.trading.reasons import SignalReason
 from stratvector.trading.signals import SignalRow, Signals, derive_action
-from stratvector.trading.strategy import Strategy
+from stratvector.trading.strategy import Strategy, check_parts, checked_features
 from stratvector.trading.window import Window
 
 
 class LiveModel:
     """A strategy over the symbols of one universe. Per close: `rows`, then `remember` or `adopt`
-    what was published.
+    what was published. Raises BadPart, and BadFeatures from `rows`.
     """
 
     def __init__(self, strategy: Strategy, symbols: tuple[str, ...]) -> None:
+        check_parts(strategy, len(symbols))
         self._strategy, self._symbols = strategy, symbols
         self._parameters = strategy.parameters()
         self._window = Window(symbols, strategy.history)
-        self._state: NDArray[np.float64] = strategy.initial_state(len(symbols))
+        self._state: NDArray[np.float64] = np.array(strategy.initial_state(len(symbols)))
         self._held = [0.0] * len(symbols)
 
     @property
@@ -39,7 +40,8 @@ class LiveModel:
         """The rows of the newest close; advances the strategy's memory."""
         if not self._window.is_full():
             return tuple(self._row(n, 0.0, 0.0, True) for n in range(len(self._symbols)))
-        row = np.ascontiguousarray(self._strategy.features(self._window.bars())[-1])
+        window = self._window.bars()
+        row = checked_features(self._strategy, self._strategy.features(window), window)[-1]
         decided = decide_row(self._strategy.decide, row, self._parameters, self._state)
         pairs = enumerate(zip(*(values.tolist() for values in decided), strict=True))
         return tuple(self._row(n, weight, sure, False) for n, (weight, sure) in pairs)

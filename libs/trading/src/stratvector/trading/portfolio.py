@@ -1,9 +1,14 @@
 """What a user configures: universes, models, budgets, limits and costs of one portfolio."""
 
+import math
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from numbers import Real
 
 from stratvector.trading.instruments import Instrument
+from stratvector.trading.nearest import suggestion
 
 
 @dataclass(frozen=True)
@@ -35,19 +40,20 @@ class RiskLimits:
     """Caps as fractions of equity; None is no cap. Which of them scale and which deny:
     docs/data-model.md.
 
-    position : one model in one symbol. symbol : all models in one symbol. asset : one underlying
-    over its symbols. class_caps : per asset class. invested : sum of long exposures. gross : sum
-    of absolute exposures. capital : absolute exposure in the base currency. daily_loss : no new
-    risk for the rest of the UTC date. drawdown_trigger, drawdown_halt : fractions below the peak
-    at which targets are multiplied by derisking_factor, and at which the book is flattened and
-    latched. value_at_risk : one-day loss at 95 % above which budgets shrink in proportion, where a
-    Monte Carlo service is asked. no_trade_band : smallest change, fraction of equity.
+    position : one model in one symbol. symbol : all models in one symbol. asset : one
+    underlying over its symbols. class_caps : per asset class, by its exact name. invested : sum
+    of long exposures. gross : sum of absolute exposures. capital : absolute exposure in the
+    base currency. daily_loss : no new risk for the rest of the UTC date. drawdown_trigger,
+    drawdown_halt : fractions below the peak at which targets are multiplied by
+    derisking_factor, and at which the book is flattened and latched. value_at_risk : one-day
+    loss at 95 % above which budgets shrink in proportion, where a Monte Carlo service is asked.
+    no_trade_band : smallest change, fraction of equity.
     """
 
     position: float | None = None
     symbol: float | None = None
     asset: float | None = None
-    class_caps: dict[str, float] = field(default_factory=dict)
+    class_caps: dict[str, float | None] = field(default_factory=dict)
     invested: float | None = None
     gross: float | None = None
     capital: float | None = None
@@ -60,9 +66,11 @@ class RiskLimits:
 
     def __post_init__(self) -> None:
         for name in _FRACTIONS:
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ValueError(f"risk limit {name} is {value}; it must be above 0")
+            _check_cap(f"risk limit {name}", getattr(self, name))
+        for name, value in self.class_caps.items():
+            _check_cap(f"risk limit class_caps[{name!r}]", value)
+        for name in ("derisking_factor", "no_trade_band"):
+            _check_number(f"risk limit {name}", getattr(self, name))
         _check_order("position", self.position, "symbol", self.symbol)
         _check_order("symbol", self.symbol, "asset", self.asset)
         _check_order("drawdown_trigger", self.drawdown_trigger, "drawdown_halt", self.drawdown_halt)
@@ -88,6 +96,25 @@ _FRACTIONS = (
 )
 
 
+def _check_number(what: str, value: object) -> None:
+    """Refuse what is no finite number: NaN passes no comparison, and True is 1."""
+    if isinstance(value, bool) or not isinstance(value, Real | Decimal):
+        raise ValueError(f"{what} is {value!r}; it must be a number")
+    # A Decimal's signalling NaN can't even be asked by `math`.
+    finite = value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)
+    if not finite:
+        raise ValueError(f"{what} is {value}; it must be finite")
+
+
+def _check_cap(what: str, value: float | None) -> None:
+    """None is no cap; anything else must be a number that can cap something."""
+    if value is None:
+        return
+    _check_number(what, value)
+    if not value > 0:
+        raise ValueError(f"{what} is {value}; it must be above 0")
+
+
 def _check_order(low_name: str, low: float | None, high_name: str, high: float | None) -> None:
     if low is not None and high is not None and not low <= high:
         raise ValueError(
@@ -109,6 +136,10 @@ class Costs:
     volume_limit: float | None = None
 
     def __post_init__(self) -> None:
+        for name in ("commission", "slippage", "volume_limit"):
+            value = getattr(self, name)
+            if value is not None:
+                _check_number(name, value)
         if not 0 <= self.commission < 1:
             raise ValueError(f"commission is {self.commission}; 0 <= commission < 1 must hold")
         if not 0 <= self.slippage < 1:
@@ -116,6 +147,28 @@ class Costs:
         if self.volume_limit is not None and not 0 < self.volume_limit <= 1:
             raise ValueError(
                 f"volume_limit is {self.volume_limit}; 0 < volume_limit <= 1 must hold"
+            )
+
+
+def check_classes(held: Iterable[str], caps: Iterable[str]) -> None:
+    """Refuse a cap whose class nobody holds, and classes that differ by case alone: names compare
+    exactly, so that one of them would slip the other's cap. Raises ValueError.
+
+    held : the asset classes of all instruments. caps : the classes that have a cap.
+    """
+    classes = list(dict.fromkeys(held))
+    spelled = defaultdict(list)
+    for name in classes:
+        spelled[name.strip().casefold()].append(name)
+    for names in spelled.values():
+        if len(names) > 1:
+            listed = " and ".join(map(repr, names))
+            raise ValueError(f"asset classes {listed} differ by case or spaces alone; spell one")
+    for name in caps:
+        if name not in classes:
+            raise ValueError(
+                f"class cap {name!r} caps no asset class of the portfolio; "
+                f"{suggestion(name, classes)}"
             )
 
 
@@ -141,6 +194,7 @@ class Portfolio:
                     f"model {model.name} trades universe {model.universe!r}; "
                     f"the portfolio has {names}"
                 )
+            _check_number(f"budget_fraction of model {model.name}", model.budget_fraction)
             if not 0 <= model.budget_fraction <= 1:
                 raise ValueError(
                     f"model {model.name} has budget_fraction {model.budget_fraction}; "
@@ -155,8 +209,10 @@ class Portfolio:
                 raise ValueError(
                     f"{what} {twice[0]!r} is configured twice in portfolio {self.name}"
                 )
+        _check_number("initial_cash", self.initial_cash)
         if not self.initial_cash > 0:
             raise ValueError(f"initial_cash is {self.initial_cash}; it must be above 0")
+        check_classes((i.asset_class for i in self.instruments), self.limits.class_caps)
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:

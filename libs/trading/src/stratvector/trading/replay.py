@@ -32,6 +32,10 @@ class Outcome:
     events: tuple[FillEvent, ...]
     journal: Journal
 
+    def __repr__(self) -> str:
+        counts = f"{len(self.decisions):,} decisions, {len(self.events):,} events"
+        return f"Outcome({self.session.portfolio.name!r}, {counts})"
+
     @property
     def close_times(self) -> tuple[int, ...]:
         """The decided closes."""

@@ -67,6 +67,9 @@ class Schedule:
         """Number of distinct close times."""
         return len(self.close_times)
 
+    def __repr__(self) -> str:
+        return f"Schedule({len(self):,} closes of {', '.join(self.universes)})"
+
     @property
     def days(self) -> Nanoseconds:
         """UTC date of each close in days since 1970-01-01, shape (T,); midnight is the new day."""

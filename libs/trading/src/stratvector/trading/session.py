@@ -9,6 +9,12 @@ from functools import cached_property
 import numpy as np
 
 from stratvector.trading.bars import Bars, ClosedBars
+from stratvector.trading.benchmark import (
+    Benchmark,
+    check_begins,
+    check_risk_free_rate,
+    held_universe,
+)
 from stratvector.trading.caveats import Caveat
 from stratvector.trading.engine.scan import Scan
 from stratvector.trading.engine.state import Floats, Market
@@ -27,7 +33,7 @@ class History:
     """
 
     bars: Bars
-    open_times: Nanoseconds
+    open_times: Nanoseconds = field(repr=False)
     total_return: bool = False
     source: str = ""
 
@@ -41,6 +47,8 @@ class Session:
     histories : per universe of the portfolio, symbols in the portfolio's order.
     strategies : per model of the portfolio.
     caveats : what is doubtful about the data, whatever a run over them gives.
+    benchmark : what results are compared with, None for buy and hold of all symbols.
+    risk_free_rate : effective, fraction per year.
     """
 
     portfolio: Portfolio
@@ -48,6 +56,8 @@ class Session:
     histories: Mapping[str, History]
     strategies: Mapping[str, Strategy]
     caveats: tuple[Caveat, ...] = field(default=())
+    benchmark: Benchmark | None = None
+    risk_free_rate: float = 0.0
 
     def __post_init__(self) -> None:
         for universe in self.portfolio.universes:
@@ -64,6 +74,22 @@ class Session:
         for model in self.portfolio.model_names:
             if model not in self.strategies:
                 raise ValueError(f"model {model} has no strategy in this session")
+        check_risk_free_rate(self.risk_free_rate)
+        if self.benchmark is not None:
+            last = max(int(h.bars.close_times[-1]) for h in self.histories.values())
+            check_begins(self.benchmark, last)
+
+    def __repr__(self) -> str:
+        closes = f"{len(self.schedule):,} closes from {utc_text(self.start)}"
+        symbols, models = len(self.portfolio.symbols), ", ".join(self.portfolio.model_names)
+        return f"Session({self.portfolio.name!r}, {closes}, {symbols:,} symbols, models {models})"
+
+    @property
+    def compared_with(self) -> Benchmark | None:
+        """The benchmark, by default all symbols bought and held; None where none has a price."""
+        if self.benchmark is not None:
+            return self.benchmark
+        return held_universe(self.schedule.close_times, self.market.close)
 
     @cached_property
     def schedule(self) -> Schedule:

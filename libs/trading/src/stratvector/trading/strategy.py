@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from stratvector.trading.bad_strategy import BadFeatures, BadPart
 from stratvector.trading.bars import Bars
 from stratvector.trading.engine.scan import Scan, decide_jit, run_scan
 
@@ -58,7 +59,8 @@ class Strategy(ABC):
         """Rows of shape (len(bars), symbols, features); rows before `history` - 1 are NaN.
 
         Row t may depend on closes t - history + 1 .. t only, summed in a fixed order. A symbol
-        whose bar at t is missing has a NaN row; missing bars inside the window are skipped.
+        whose bar at t is missing has a NaN row; missing bars inside the window are skipped. Every
+        run raises BadFeatures for another shape or type than float64.
         """
 
     @classmethod
@@ -83,17 +85,70 @@ class Strategy(ABC):
 
 
 def feature_rows(strategy: Strategy, bars: Bars) -> NDArray[np.float64]:
-    """All rows of a strategy's features; a windowed one is called once per window."""
+    """All rows of a strategy's features; a windowed one is called once per window.
+
+    Raises BadFeatures: nothing is broadcast, shifted or converted.
+    """
     if not strategy.windowed:
-        return np.ascontiguousarray(strategy.features(bars))
-    rows = [
-        strategy.features(bars.window(t - strategy.history + 1, t + 1))[-1]
-        for t in range(strategy.history - 1, len(bars))
-    ]
-    shape = (len(bars), len(bars.symbols), rows[0].shape[-1] if rows else 1)
-    whole = np.full(shape, np.nan)
-    whole[len(bars) - len(rows) :] = rows
+        return checked_features(strategy, strategy.features(bars), bars)
+    closes, symbols = bars.close.shape
+    whole = np.full((closes, symbols, 1), np.nan)
+    for t in range(strategy.history - 1, closes):
+        window = bars.window(t - strategy.history + 1, t + 1)
+        row = checked_features(strategy, strategy.features(window), window)[-1]
+        if t == strategy.history - 1:
+            whole = np.full((closes, *row.shape), np.nan)
+        if row.shape != whole.shape[1:]:
+            found = f"{row.shape[1]} in one window and {whole.shape[2]} in the first"
+            raise BadFeatures(strategy.name, found, *window.close.shape)
+        whole[t] = row
     return whole
+
+
+def checked_features(strategy: Strategy, rows: object, bars: Bars) -> NDArray[np.float64]:
+    """What `features` gave over these bars, if it is what the contract says. Raises BadFeatures."""
+    closes, symbols = bars.close.shape
+    found = unlike(rows, (closes, symbols, None))
+    if found is not None:
+        raise BadFeatures(strategy.name, found, closes, symbols)
+    return np.ascontiguousarray(rows)
+
+
+def unlike(values: object, shape: tuple[int | None, ...]) -> str | None:
+    """What `values` are where they are not a float64 array of that shape, else None.
+
+    shape : None stands for any length but 0. A masked array is refused: what its mask hides would
+    be read.
+    """
+    if not isinstance(values, np.ndarray) or isinstance(values, np.ma.MaskedArray):
+        return f"a {type(values).__module__}.{type(values).__qualname__}"
+    fits = len(values.shape) == len(shape) and all(
+        found == wanted if wanted is not None else found > 0
+        for found, wanted in zip(values.shape, shape, strict=True)
+    )
+    if values.dtype == np.float64 and fits:
+        return None
+    return f"{values.dtype} of shape {values.shape}"
+
+
+def check_parts(strategy: Strategy, symbols: int) -> None:
+    """Refuse what no run over that many symbols can use. Raises BadPart."""
+    history: object = strategy.history
+    if not isinstance(history, int | np.integer) or isinstance(history, bool) or history < 1:
+        expected = "a whole number of closes, at least 1"
+        raise BadPart(strategy.name, "the history", repr(history), expected)
+    for part, values in (
+        ("the initial state", strategy.initial_state(symbols)),
+        ("the parameters array", strategy.parameters()),
+    ):
+        found = unlike(values, (np.size(values),))
+        if found is not None:
+            raise BadPart(strategy.name, part, found, "float64 of one dimension")
+    # Where the house's own decide is run by Python, so is every other one.
+    is_compiled = hasattr(follow_first_feature, "signatures")
+    if is_compiled and not hasattr(strategy.decide, "signatures"):
+        found = type(strategy.decide).__name__
+        raise BadPart(strategy.name, "decide", f"a plain {found}", "compiled by decide_jit")
 
 
 def scan(strategy: Strategy, bars: Bars, state: NDArray[np.float64] | None = None) -> Scan:
@@ -101,9 +156,11 @@ def scan(strategy: Strategy, bars: Bars, state: NDArray[np.float64] | None = Non
 
     state : memory before the first close, None for the initial one. While t < history - 1 the model
     is warming up: weight and confidence 0, `decide` not called. Raises ValueError for a state of
-    another length than the initial one, such as that of other symbols.
+    another length than the initial one, such as that of other symbols, BadFeatures and BadPart.
     """
-    start = strategy.initial_state(len(bars.symbols))
+    check_parts(strategy, len(bars.symbols))
+    # A copy: `decide` writes in place, and a strategy may give the same array each time.
+    start = np.array(strategy.initial_state(len(bars.symbols)))
     if state is not None:
         if state.shape != start.shape:
             raise ValueError(

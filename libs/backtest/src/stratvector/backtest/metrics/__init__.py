@@ -4,9 +4,20 @@
 means, and each other file is one subject with its formulas and sources.
 """
 
-from stratvector.backtest.metrics.benchmark import Benchmark
-from stratvector.backtest.metrics.block import METRIC_KEYS, as_json, compute_metrics
-from stratvector.backtest.metrics.daily import daily_equity, daily_returns
+from stratvector.backtest.metrics.block import (
+    ANNUALISED,
+    METRIC_KEYS,
+    as_json,
+    compute_metrics,
+)
+from stratvector.backtest.metrics.daily import (
+    DAYS_MIN,
+    RETURNS_MIN,
+    Observations,
+    daily_equity,
+    daily_returns,
+    observations,
+)
 from stratvector.backtest.metrics.inputs import (
     BadMetricsInput,
     LengthMismatch,
@@ -22,9 +33,13 @@ from stratvector.backtest.metrics.round_trips import (
     round_trips,
 )
 from stratvector.backtest.metrics.score import rank
+from stratvector.trading.benchmark import Benchmark
 
 __all__ = [
+    "ANNUALISED",
+    "DAYS_MIN",
     "METRIC_KEYS",
+    "RETURNS_MIN",
     "BadFill",
     "BadMetricsInput",
     "Benchmark",
@@ -32,6 +47,7 @@ __all__ = [
     "FillsOutOfOrder",
     "LengthMismatch",
     "MetricsInput",
+    "Observations",
     "OpenPosition",
     "RoundTrip",
     "SignedFill",
@@ -40,6 +56,7 @@ __all__ = [
     "compute_metrics",
     "daily_equity",
     "daily_returns",
+    "observations",
     "open_positions",
     "rank",
     "round_trips",

@@ -6,7 +6,6 @@ is NaN when fewer than two periods remain.
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,26 +13,16 @@ from stratvector.backtest.metrics.arrays import Floats, Times
 from stratvector.backtest.metrics.daily import daily_returns, last_known, sample_days
 from stratvector.backtest.metrics.returns import rate_per_period
 from stratvector.backtest.metrics.undefined import deviation, mean, quotient
+from stratvector.trading.benchmark import Benchmark
 
 
-@dataclass(frozen=True, eq=False)
-class Benchmark:
-    """Prices of what the portfolio is compared with.
+def benchmark_returns(benchmark: Benchmark, close_times: Times) -> Floats:
+    """Return the benchmark's returns (D-1,) between the session days of these close times (T,).
 
-    close_times : ndarray of shape (B,), strictly increasing UTC nanoseconds
-    prices : ndarray of shape (B,), any currency unit
+    Sampled like the portfolio's equity; NaN before the benchmark's first price.
     """
-
-    close_times: Times
-    prices: Floats
-
-    def returns(self, close_times: Times) -> Floats:
-        """Return the benchmark's daily returns (D-1,) over a session's close times (T,).
-
-        Sampled like the portfolio's equity; NaN before the benchmark's first price.
-        """
-        instants = np.maximum(sample_days(close_times), close_times[0])
-        return daily_returns(last_known(instants, self.close_times, self.prices))
+    instants = np.maximum(sample_days(close_times), close_times[0])
+    return daily_returns(last_known(instants, benchmark.close_times, benchmark.prices))
 
 
 def beta(returns: Floats, benchmark_returns: Floats) -> float:
@@ -51,7 +40,7 @@ def beta(returns: Floats, benchmark_returns: Floats) -> float:
 def alpha(
     returns: Floats,
     benchmark_returns: Floats,
-    periods_per_year: int,
+    periods_per_year: float,
     risk_free_rate: float = 0.0,
 ) -> float:
     """Return (mean excess - beta x mean benchmark excess) x periods per year, fraction per year.
@@ -64,7 +53,7 @@ def alpha(
     return (mean(ours) - rate - expected) * periods_per_year
 
 
-def information_ratio(returns: Floats, benchmark_returns: Floats, periods_per_year: int) -> float:
+def information_ratio(returns: Floats, benchmark_returns: Floats, periods_per_year: float) -> float:
     """Return mean active return / tracking error (ddof 1) x sqrt(periods per year).
 
     NaN also when the portfolio tracks the benchmark exactly.

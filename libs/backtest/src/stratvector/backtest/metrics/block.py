@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stratvector.backtest.metrics import benchmark, drawdowns, moments, returns, tails, trades
 from stratvector.backtest.metrics.arrays import Floats
@@ -12,7 +11,7 @@ from stratvector.backtest.metrics.daily import (
     daily_equity,
     daily_returns,
     elapsed_years,
-    session_closed,
+    observations,
 )
 from stratvector.backtest.metrics.exposure import exposure
 from stratvector.backtest.metrics.inputs import MetricsInput
@@ -28,6 +27,7 @@ METRIC_KEYS = (
     "sortino_ratio",
     "calmar_ratio",
     "max_drawdown",
+    "max_drawdown_daily",
     "max_drawdown_duration",
     "var_95",
     "var_99",
@@ -59,20 +59,33 @@ METRIC_KEYS = (
 """Every metric, in the order of reports. The names are fixed; bps is the balanced score."""
 
 
+ANNUALISED = (
+    "annualized_return",
+    "annualized_volatility",
+    "sharpe_ratio",
+    "sortino_ratio",
+    "calmar_ratio",
+    "turnover",
+    "alpha",
+    "information_ratio",
+    "trade_frequency",
+    "bps",
+)
+"""What is told per year: NaN under 30 returns or 90 days, from which no year can be told."""
+
+
 def compute_metrics(session: MetricsInput) -> dict[str, float]:
     """Return every metric of a session by key, in the order of METRIC_KEYS.
 
     Undefined is NaN; no value is infinite. Raises BadFill for fills that cannot be matched.
     """
     with np.errstate(all="ignore"):
-        days, samples = daily_equity(session.close_times, session.equity)
-        counted = session_closed(session.close_times, days)
-        if session.trades_every_day:
-            counted[:] = True
-        observed = daily_returns(samples)[counted]
+        _, samples = daily_equity(session.close_times, session.equity)
+        observed = daily_returns(samples)
+        known = observations(session.close_times)
         values = _growth(session, samples)
-        values |= _distribution(session, observed)
-        values |= _against_benchmark(session, observed, counted)
+        values |= _distribution(observed, known.per_year, session.risk_free_rate)
+        values |= _against_benchmark(session, observed, known.per_year)
         values |= _trading(session, mean(samples))
     values["bps"] = balanced_performance_score(
         values["sharpe_ratio"],
@@ -80,6 +93,8 @@ def compute_metrics(session: MetricsInput) -> dict[str, float]:
         values["win_rate"],
         values["max_drawdown"],
     )
+    if not known.suffice:
+        values |= dict.fromkeys(ANNUALISED, math.nan)
     return {key: finite(values[key]) for key in METRIC_KEYS}
 
 
@@ -93,20 +108,22 @@ def _growth(session: MetricsInput, samples: Floats) -> dict[str, float]:
     years = elapsed_years(session.close_times)
     total_return = returns.total_return(initial, final)
     annualized_return = returns.annualized_return(initial, final, years)
-    max_drawdown = drawdowns.max_drawdown(samples)
+    max_drawdown = drawdowns.max_drawdown(session.equity)
     return {
         "total_return": total_return,
         "annualized_return": annualized_return,
         "calmar_ratio": drawdowns.calmar_ratio(annualized_return, max_drawdown),
         "max_drawdown": max_drawdown,
-        "max_drawdown_duration": drawdowns.max_drawdown_duration(samples),
+        "max_drawdown_daily": drawdowns.max_drawdown(samples),
+        "max_drawdown_duration": drawdowns.max_drawdown_duration(
+            session.close_times, session.equity
+        ),
         "ulcer_index": drawdowns.ulcer_index(samples),
         "recovery_factor": drawdowns.recovery_factor(total_return, max_drawdown),
     }
 
 
-def _distribution(session: MetricsInput, observed: Floats) -> dict[str, float]:
-    periods, rate = session.periods_per_year, session.risk_free_rate
+def _distribution(observed: Floats, periods: float, rate: float) -> dict[str, float]:
     return {
         "annualized_volatility": returns.annualized_volatility(observed, periods),
         "sharpe_ratio": returns.sharpe_ratio(observed, periods, rate),
@@ -122,13 +139,10 @@ def _distribution(session: MetricsInput, observed: Floats) -> dict[str, float]:
     }
 
 
-def _against_benchmark(
-    session: MetricsInput, observed: Floats, counted: NDArray[np.bool_]
-) -> dict[str, float]:
+def _against_benchmark(session: MetricsInput, observed: Floats, periods: float) -> dict[str, float]:
     if session.benchmark is None:
         return dict.fromkeys(("alpha", "beta", "information_ratio"), math.nan)
-    periods = session.periods_per_year
-    theirs = session.benchmark.returns(session.close_times)[counted]
+    theirs = benchmark.benchmark_returns(session.benchmark, session.close_times)
     return {
         "alpha": benchmark.alpha(observed, theirs, periods, session.risk_free_rate),
         "beta": benchmark.beta(observed, theirs),

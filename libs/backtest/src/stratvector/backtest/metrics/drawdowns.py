@@ -1,19 +1,20 @@
-"""Drawdowns of daily equity: how far below its running peak, and for how long.
+"""Drawdowns: how far equity lay below its running peak, and for how long.
 
-Every function takes equity : ndarray of shape (D,), account currency, one sample a day, positive
-at the start. Drawdowns are fractions and negative. A NaN sample makes the result NaN.
+Every function takes equity : ndarray of shape (n,), account currency, positive at the start: at
+every close, where a fall inside a day counts, or one sample per session day. Drawdowns are
+fractions and negative. A NaN sample makes the result NaN.
 """
 
 import math
 
 import numpy as np
 
-from stratvector.backtest.metrics.arrays import Floats
+from stratvector.backtest.metrics.arrays import DAY_NS, Floats, Times
 from stratvector.backtest.metrics.undefined import quotient
 
 
 def drawdowns(equity: Floats) -> Floats:
-    """Return equity / running peak - 1, shape (D,), at most 0; below -1 only for debt."""
+    """Return equity / running peak - 1, shape (n,), at most 0; below -1 only for debt."""
     return np.asarray(equity / np.maximum.accumulate(equity) - 1.0, dtype=np.float64)
 
 
@@ -22,8 +23,10 @@ def max_drawdown(equity: Floats) -> float:
     return float(np.min(drawdowns(equity))) + 0.0
 
 
-def max_drawdown_duration(equity: Floats) -> float:
-    """Return the longest time under water in days.
+def max_drawdown_duration(times: Times, equity: Floats) -> float:
+    """Return the longest time under water in days of 24 hours.
+
+    times : ndarray of shape (n,), UTC nanoseconds of the samples
 
     Counted from the sample at the peak to the first sample that is back at it or above, or to the
     last sample where equity has not recovered; 0 when equity never fell.
@@ -31,10 +34,10 @@ def max_drawdown_duration(equity: Floats) -> float:
     if np.isnan(equity).any():
         return math.nan
     at_peak = np.flatnonzero(equity >= np.maximum.accumulate(equity))
-    between_peaks = np.diff(at_peak)
-    recovered = between_peaks[between_peaks > 1]
-    unrecovered = len(equity) - 1 - int(at_peak[-1])
-    return float(max(unrecovered, int(np.max(recovered, initial=0))))
+    ends = np.append(at_peak[1:], len(equity) - 1)
+    fell = np.append(np.diff(at_peak) > 1, at_peak[-1] < len(equity) - 1)
+    lasted = (times[ends] - times[at_peak])[fell]
+    return float(np.max(lasted, initial=0)) / DAY_NS
 
 
 def ulcer_index(equity: Floats) -> float:

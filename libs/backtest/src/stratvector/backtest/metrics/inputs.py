@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from stratvector.backtest.metrics.arrays import Floats, Times
-from stratvector.backtest.metrics.benchmark import Benchmark
 from stratvector.backtest.metrics.positions import SignedFill
+from stratvector.trading.benchmark import Benchmark, check_risk_free_rate
 
 
 class BadMetricsInput(ValueError):
@@ -51,19 +51,17 @@ class MetricsInput:
         the session's start
     equity : ndarray of shape (T,), account currency after each close; equity[0] is the initial
         equity, so nothing may have been filled at or before the first close
-    trades_every_day : whether any universe trades on all days: annualise by 365, else by 252 and
-        count only the days on which a session closed
     fills : all fills of the session in time order
     gross_exposure : ndarray of shape (T,), fraction of equity, or None when it was not recorded
     benchmark : prices to compare with, or None
-    risk_free_rate : fraction per year
+    risk_free_rate : effective, fraction per year
 
-    Raises BadMetricsInput. NaN in equity is allowed and makes the metrics that need it NaN.
+    Raises BadMetricsInput and BadBenchmark. NaN in equity is allowed and makes the metrics that
+    need it NaN.
     """
 
     close_times: Times
     equity: Floats
-    trades_every_day: bool
     fills: tuple[SignedFill, ...] = ()
     gross_exposure: Floats | None = None
     benchmark: Benchmark | None = None
@@ -73,14 +71,7 @@ class MetricsInput:
         _check_series("close_times", self.close_times, "equity", self.equity)
         if self.gross_exposure is not None:
             _check_series("close_times", self.close_times, "gross_exposure", self.gross_exposure)
-        if self.benchmark is not None:
-            times, prices = self.benchmark.close_times, self.benchmark.prices
-            _check_series("benchmark.close_times", times, "benchmark.prices", prices)
-
-    @property
-    def periods_per_year(self) -> int:
-        """Return 365 where a universe trades every day, else 252."""
-        return 365 if self.trades_every_day else 252
+        check_risk_free_rate(self.risk_free_rate)
 
 
 def _check_series(times_name: str, times: Times, name: str, values: Floats) -> None:

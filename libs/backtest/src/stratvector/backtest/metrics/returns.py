@@ -1,7 +1,9 @@
 """Growth, volatility and the ratios of reward to volatility.
 
-Daily returns are annualised by `periods_per_year`: 365 when a universe trades every day, else 252.
-The risk-free rate is an effective annual rate; the rate of one period compounds to it.
+Returns are annualised by `periods_per_year`, how many of them a year of 365.25 days had at the
+session's own pace (`daily.Observations`): near 365 where some universe closes every day, 252 on
+an exchange's days, 52 on weekly bars, 12 on monthly ones. The risk-free rate is an effective
+annual rate; the rate of one period compounds to it.
 """
 
 import math
@@ -30,7 +32,7 @@ def annualized_return(initial_equity: float, final_equity: float, years: float) 
         return finite(float(np.power(growth, 1.0 / years)) - 1.0)
 
 
-def annualized_volatility(returns: Floats, periods_per_year: int) -> float:
+def annualized_volatility(returns: Floats, periods_per_year: float) -> float:
     """Return the standard deviation (ddof 1) x sqrt(periods per year), fraction per year.
 
     returns : ndarray of shape (n,), fraction per period. NaN for n < 2 or a NaN return.
@@ -38,7 +40,7 @@ def annualized_volatility(returns: Floats, periods_per_year: int) -> float:
     return deviation(returns) * math.sqrt(periods_per_year)
 
 
-def sharpe_ratio(returns: Floats, periods_per_year: int, risk_free_rate: float = 0.0) -> float:
+def sharpe_ratio(returns: Floats, periods_per_year: float, risk_free_rate: float = 0.0) -> float:
     """Return mean excess return / its standard deviation (ddof 1) x sqrt(periods per year).
 
     returns : ndarray of shape (n,), fraction per period
@@ -51,7 +53,7 @@ def sharpe_ratio(returns: Floats, periods_per_year: int, risk_free_rate: float =
     return quotient(mean(excess), deviation(excess)) * math.sqrt(periods_per_year)
 
 
-def sortino_ratio(returns: Floats, periods_per_year: int, risk_free_rate: float = 0.0) -> float:
+def sortino_ratio(returns: Floats, periods_per_year: float, risk_free_rate: float = 0.0) -> float:
     """Return mean excess return / downside deviation x sqrt(periods per year).
 
     returns : ndarray of shape (n,), fraction per period
@@ -68,7 +70,7 @@ def sortino_ratio(returns: Floats, periods_per_year: int, risk_free_rate: float 
     return quotient(mean(excess), downside) * math.sqrt(periods_per_year)
 
 
-def omega_ratio(returns: Floats, periods_per_year: int, risk_free_rate: float = 0.0) -> float:
+def omega_ratio(returns: Floats, periods_per_year: float, risk_free_rate: float = 0.0) -> float:
     """Return the sum of gains / the sum of losses around the risk-free rate of one period.
 
     returns : ndarray of shape (n,), fraction per period
@@ -81,6 +83,6 @@ def omega_ratio(returns: Floats, periods_per_year: int, risk_free_rate: float = 
     return quotient(gains, losses)
 
 
-def rate_per_period(annual_rate: float, periods_per_year: int) -> float:
+def rate_per_period(annual_rate: float, periods_per_year: float) -> float:
     """Return the rate of one period that compounds to the effective annual rate (> -1)."""
     return math.expm1(math.log1p(annual_rate) / periods_per_year)

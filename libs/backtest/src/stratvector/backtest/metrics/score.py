@@ -10,8 +10,8 @@ def balanced_performance_score(
 ) -> float:
     """Return `bps` = 0.4 Sharpe + 0.3 CAGR + 0.2 win rate - 0.1 |max drawdown|.
 
-    Returns, win rate and drawdown are fractions. NaN when a part is NaN: a strategy that never
-    traded has no score.
+    Returns, win rate and drawdown (at every close) are fractions. NaN when a part is NaN: a
+    strategy that never traded has no score, nor has a session too short to annualise.
     """
     return 0.4 * sharpe_ratio + 0.3 * annualized_return + 0.2 * win_rate - 0.1 * abs(max_drawdown)
 

@@ -52,7 +52,7 @@ def trade_frequency(trips: Sequence[RoundTrip], years: float) -> float:
 
 
 def turnover(fills: Sequence[SignedFill], mean_equity: float, years: float) -> float:
-    """Return traded notional / mean daily equity / years, per year; purchases and sales both count.
+    """Return traded notional / mean equity of the session days / years; both sides count.
 
     A book bought and sold once in a year has a turnover of 2. NaN without elapsed time or unless
     the mean equity is positive.

@@ -10,7 +10,7 @@ from typing import Any
 from stratvector.cli.config.bad_config import BadConfig, BadValue, suggestion
 from stratvector.cli.config.documents import read_document
 from stratvector.cli.config.models import ModelSettings, ModelsFile
-from stratvector.cli.config.risk import RiskSection, combined
+from stratvector.cli.config.risk import RiskSection, check_caps, combined
 from stratvector.cli.config.sections import Checked, checked
 from stratvector.cli.config.system import ModelEntry, SystemFile
 from stratvector.cli.config.universes import UniverseEntry, UniversesFile
@@ -65,7 +65,7 @@ class Configuration:
         return {name: u for name, u in self.universes.universes.items() if name in wanted}
 
     def effective(self) -> dict[str, Any]:
-        """Every value that the portfolio is made of, defaults included, as JSON values."""
+        """Every value that a result is made of, defaults included, as JSON values."""
         return {
             "system": self.system.system.model_dump(mode="json"),
             "models": [
@@ -123,6 +123,9 @@ def _check(configuration: Configuration) -> None:
             key = f"models[{index}].name"
             raise BadValue(configuration.path, key, entry.name, "the model is listed twice")
         seen.add(entry.name)
+    held = {name: u.asset_class for name, u in configuration.universes.universes.items()}
+    paths = configuration.path, configuration.universes_path
+    check_caps(paths, configuration.risk, configuration.system.risk, held)
     if not configuration.traded:
         raise BadConfig(f"{configuration.models_path}: no model of the portfolio is active")
 

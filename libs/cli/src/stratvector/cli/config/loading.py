@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stratvector.cli.config.bad_config import BadConfig, BadValue, UnusableData
+from stratvector.cli.config.benchmark import configured_benchmark
 from stratvector.cli.config.configuration import (
     Configuration,
     TradedModel,
@@ -47,6 +48,7 @@ def session_of(
     from stratvector.trading.caveats import Caveat
     from stratvector.trading.session import History, Session
 
+    system = configuration.system.system
     first, last = session_range(configuration, start, end)
     strategies = {m.entry.name: _strategy(configuration, m) for m in configuration.traded}
     portfolio = _portfolio(configuration)
@@ -65,13 +67,22 @@ def session_of(
             loaded.bars, loaded.open_times, provenance.adjusted, provenance.source
         )
         caveats += (*provenance.caveats(), *loaded.caveats)
-    return Session(portfolio, first, histories, strategies, tuple(caveats))
+    return Session(
+        portfolio,
+        first,
+        histories,
+        strategies,
+        tuple(caveats),
+        configured_benchmark(configuration, histories, (first, last)),
+        system.risk_free_rate,
+    )
 
 
 def provenance(configuration: Configuration, session: "Session") -> dict[str, Any]:
     """What a result says about its inputs: hashes, sources, the effective configuration.
 
-    config_hash covers every value of the configuration and the range, data_hash every bar.
+    config_hash covers every value of the configuration and the range, data_hash every bar and the
+    configured benchmark's prices.
     """
     from stratvector.trading.engine.compiling import engine_hash
     from stratvector.trading.timestamps import utc_text
@@ -99,6 +110,9 @@ def _data_hash(session: "Session") -> str:
         for field in FIELDS:
             # Adding zero makes -0.0 and 0.0 one.
             digest.update((getattr(bars, field) + 0.0).tobytes())
+    if (benchmark := session.benchmark) is not None:
+        digest.update(benchmark.name.encode())
+        digest.update(benchmark.close_times.tobytes() + benchmark.prices.tobytes())
     return digest.hexdigest()
 
 
@@ -121,7 +135,7 @@ def _portfolio(configuration: Configuration) -> "Portfolio":
             system.system.backtest_initial_nav,
             universes,
             allocations,
-            configuration.risk.limits(),
+            configuration.risk.limits({i.asset_class for u in universes for i in u.instruments}),
             system.costs.costs(),
         )
 

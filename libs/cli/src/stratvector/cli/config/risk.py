@@ -4,14 +4,19 @@ Fractions of equity; null is no limit. Position is one model in one symbol, symb
 one symbol, asset one underlying over its symbols.
 """
 
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from stratvector.cli.config.bad_config import BadConfig, BadValue, suggestion
 from stratvector.cli.config.sections import Name, Section
-from stratvector.trading.portfolio import RiskLimits
+from stratvector.trading.portfolio import RiskLimits, check_classes
 
-Limit = Annotated[float, Field(gt=0)] | None
+Limit = Annotated[float, Field(gt=0, strict=True)] | None  # strict: `true` is no 1.0
+CRYPTO = "crypto"
 
 NOT_YET = {
     "stop_loss": "protective stops",
@@ -38,7 +43,7 @@ class RiskSection(Section):
     drawdown_trigger: Limit = 0.15
     drawdown_halt: Limit = 0.20
     value_at_risk_cap: Limit = None
-    derisking_factor: float = Field(default=0.50, ge=0, le=1)
+    derisking_factor: float = Field(default=0.50, ge=0, le=1, strict=True)
     no_trade_band: float = Field(default=0.005, ge=0)
 
     @model_validator(mode="before")
@@ -67,18 +72,25 @@ class RiskSection(Section):
                     f"{low_key} is {low} and {high_key} is {high}; "
                     f"{low_key} <= {high_key} must hold"
                 )
-        if "crypto" in self.class_caps:
+        if CRYPTO in self.class_caps:
             raise ValueError("class_caps.crypto is given; write crypto_class_cap instead")
         return self
 
-    def limits(self) -> RiskLimits:
-        """The limits in the engine's words."""
-        classes = {**self.class_caps, "crypto": self.crypto_class_cap}
+    @property
+    def caps(self) -> dict[str, float]:
+        """Every class with a cap."""
+        classes = {**self.class_caps, CRYPTO: self.crypto_class_cap}
+        return {name: cap for name, cap in classes.items() if cap is not None}
+
+    def limits(self, held: Collection[str]) -> RiskLimits:
+        """The limits in the engine's words. held : the portfolio's asset classes; a cap of another
+        one has nothing to cap (`check_caps` has refused those that nothing is configured for).
+        """
         return RiskLimits(
             position=self.per_position_cap,
             symbol=self.per_symbol_cap,
             asset=self.per_asset_cap,
-            class_caps={name: cap for name, cap in classes.items() if cap is not None},
+            class_caps={name: cap for name, cap in self.caps.items() if name in held},
             invested=self.invested_cap,
             gross=self.max_leverage,
             capital=self.capital_cap,
@@ -94,3 +106,40 @@ class RiskSection(Section):
 def combined(profile: RiskSection, own: RiskSection) -> dict[str, Any]:
     """The keys of both; one that is given in the portfolio's own section takes its place."""
     return profile.model_dump(exclude_unset=True) | own.model_dump(exclude_unset=True)
+
+
+def check_caps(
+    paths: tuple[Path, Path], risk: RiskSection, own: RiskSection, held: Mapping[str, str]
+) -> None:
+    """Refuse a class cap that no universe is under, and a class that slips the cap of crypto.
+
+    paths : of system.yaml and universes.yaml. own : the limits of system.yaml alone, without those
+    of its profile. held : the asset class of each configured universe. Raises BadValue.
+    crypto_class_cap need not have crypto to cap unless system.yaml itself gives it: its default and
+    the profiles are for every portfolio.
+    """
+    classes = list(held.values())
+    caps = dict(risk.caps)
+    if "crypto_class_cap" not in own.model_fields_set and CRYPTO not in classes:
+        caps.pop(CRYPTO, None)
+    for name, cap in caps.items():
+        if name not in classes:
+            key = "crypto_class_cap" if name == CRYPTO else f"class_caps.{name}"
+            rule = f"no universe holds asset class {name}; {suggestion(name, classes)}"
+            raise BadValue(paths[0], f"risk.{key}", cap, rule)
+    for universe, name in held.items():
+        if CRYPTO in risk.caps and name not in risk.caps and _is_near_crypto(name):
+            rule = (
+                f"crypto_class_cap caps crypto alone: write crypto, or give "
+                f"risk.class_caps.{name} or crypto_class_cap: null"
+            )
+            raise BadValue(paths[1], f"universes.{universe}.asset_class", name, rule)
+    try:
+        check_classes(classes, ())
+    except ValueError as error:
+        raise BadConfig(f"{paths[1]}: {error}") from None
+
+
+def _is_near_crypto(name: str) -> bool:
+    lowered = name.casefold()
+    return lowered.startswith(CRYPTO) or bool(get_close_matches(lowered, [CRYPTO], cutoff=0.8))

@@ -22,13 +22,18 @@ Instant = Annotated[str, BeforeValidator(_instant_text)]
 
 
 class SystemSection(Section):
-    """What runs. timeframe : of every universe that names none."""
+    """What runs. timeframe : of every universe that names none. benchmark : what results are
+    compared with: a symbol of a configured universe, or a file of one symbol's bars; None buys all
+    traded symbols in equal parts and holds them. risk_free_rate : effective, fraction per year.
+    """
 
     mode: Literal["backtest", "replay", "paper", "live"] = "replay"
     portfolio: Name = "main"
     account: Name = "simulated"
     backtest_initial_nav: Decimal = Field(default=Decimal("100000.00"), gt=0)
     timeframe: str = "H4"
+    benchmark: str | None = None
+    risk_free_rate: float = Field(default=0.0, gt=-1, strict=True)
 
 
 class SessionSection(Section):
@@ -44,19 +49,22 @@ class ModelEntry(Section):
     name: str
     version: str | None = None
     status: str = "research"
-    budget_fraction: float = Field(ge=0, le=1)
+    budget_fraction: float = Field(ge=0, le=1, strict=True)
 
 
 class CostsSection(Section):
     """What a simulated fill costs, fractions."""
 
-    commission: float = Field(default=0.001, ge=0, lt=1)
-    slippage: float = Field(default=0.0005, ge=0, lt=1)
-    volume_limit: Annotated[float, Field(gt=0, le=1)] | None = None
+    commission: float = Field(default=0.001, ge=0, lt=1, strict=True)
+    slippage: float = Field(default=0.0005, ge=0, lt=1, strict=True)
+    volume_limit: Annotated[float, Field(gt=0, le=1, strict=True)] | None = None
 
     def costs(self) -> Costs:
         """The costs in the engine's words."""
         return Costs(self.commission, self.slippage, self.volume_limit)
+
+
+TOP_KEYS = ("backtest_initial_nav", "timeframe", "benchmark", "risk_free_rate")
 
 
 class SystemFile(Section):
@@ -71,10 +79,10 @@ class SystemFile(Section):
     @model_validator(mode="before")
     @classmethod
     def _system_keys_at_the_top(cls, given: Any) -> Any:
-        """backtest_initial_nav and timeframe may stand beside `system` as well as in it."""
+        """What is named in TOP_KEYS may stand beside `system` as well as in it."""
         if not isinstance(given, dict) or not isinstance(given.get("system", {}), dict):
             return given
-        moved = {k: given[k] for k in ("backtest_initial_nav", "timeframe") if k in given}
+        moved = {k: given[k] for k in TOP_KEYS if k in given}
         for key in moved:
             if key in given.get("system", {}):
                 raise ValueError(f"{key} stands both at the top and in system; keep one")

@@ -31,6 +31,7 @@ from stratvector.trading.engine.state import (
     Integers,
     Market,
     Plan,
+    shapes,
 )
 
 
@@ -62,6 +63,9 @@ class Journal(NamedTuple):
     stages: Floats
     model_lots: Integers
     model_cash: Floats
+
+    def __repr__(self) -> str:
+        return shapes(self)
 
 
 def new_journal(closes: int, symbols: int, models: int) -> Journal:

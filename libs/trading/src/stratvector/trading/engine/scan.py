@@ -14,7 +14,7 @@ from numba import types
 
 from stratvector.trading.engine.arithmetic import round_to_grid
 from stratvector.trading.engine.compiling import engine_jit
-from stratvector.trading.engine.state import Floats
+from stratvector.trading.engine.state import Floats, shapes
 
 WEIGHT_UNITS = 1e9  # weights are rounded to 1e-9, so that decisions are equal across machines
 
@@ -39,6 +39,9 @@ class Scan(NamedTuple):
     weights: Floats
     confidence: Floats
     states: Floats
+
+    def __repr__(self) -> str:
+        return shapes(self)
 
 
 def decide_jit(function: Callable[..., None]) -> Callable[..., None]:

@@ -87,6 +87,13 @@ class Rules(NamedTuple):
     volume_limit: float
 
 
+def shapes(arrays: Any) -> str:
+    """A named tuple of arrays in one line: a session's values would be pages."""
+    named = zip(arrays._fields, arrays, strict=True)
+    listed = ", ".join(f"{name} {values.shape}" for name, values in named)
+    return f"{type(arrays).__name__}({listed})"
+
+
 class Market(NamedTuple):
     """Bars on the merged schedule. open, close, volume : float64[T, S], NaN = missing or not
     closing.
@@ -99,6 +106,9 @@ class Market(NamedTuple):
     volume: Floats
     closing: Flags
     day: Integers
+
+    def __repr__(self) -> str:
+        return shapes(self)
 
 
 class Plan(NamedTuple):

@@ -3,8 +3,10 @@
 from stratvector.contracts.codecs import decode_signals, encode_signals
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Ports
+from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.readers import UnfitMessage, UniverseReader
 from stratvector.services.strategy.model_state import ModelState
+from stratvector.trading.bad_strategy import BadStrategy
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.flow import hop, subject
 from stratvector.trading.identity import message_id
@@ -27,8 +29,19 @@ class ForeignSignals(UnfitMessage):
         self.lane = lane
 
 
+class BrokenStrategy(CannotStart):
+    """The model's strategy gives what no run can use; another start would change nothing."""
+
+    def __init__(self, model: str, error: BadStrategy) -> None:
+        super().__init__(f"model {model}: {error}")
+        self.model = model
+
+
 class ModelLane:
-    """Publishes one model's signals at each close of its universe from `start` to `end`."""
+    """Publishes one model's signals at each close of its universe from `start` to `end`.
+
+    Raises BrokenStrategy, also from `run`.
+    """
 
     def __init__(
         self,
@@ -43,7 +56,10 @@ class ModelLane:
         self._portfolio, self._name, self._version = portfolio.name, model.name, strategy.version
         self._start, self._end = start, end
         self._symbols = universe.symbols
-        self._model = LiveModel(strategy, universe.symbols)
+        try:
+            self._model = LiveModel(strategy, universe.symbols)
+        except BadStrategy as error:
+            raise BrokenStrategy(model.name, error) from None
         self._allocation, self._strategy = model, strategy.name
         self._published = -1
         self._rows: tuple[SignalRow, ...] = ()
@@ -87,7 +103,10 @@ class ModelLane:
         self._model.observe(section)
         if section.close_time <= self._published:
             return
-        rows = self._model.rows()
+        try:
+            rows = self._model.rows()
+        except BadStrategy as error:
+            raise BrokenStrategy(self._name, error) from None
         if section.close_time < self._start:
             return
         signals = Signals(
