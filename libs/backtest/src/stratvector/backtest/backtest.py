@@ -8,15 +8,16 @@ import numpy as np
 from stratvector.backtest.result import ALWAYS_OPEN, Result, result_of
 from stratvector.trading import replay
 from stratvector.trading.bars import Bars
+from stratvector.trading.columns import Values
 from stratvector.trading.instruments import Instrument
 from stratvector.trading.portfolio import Costs, ModelAllocation, Portfolio, RiskLimits, Universe
+from stratvector.trading.price_grids import price_grids
 from stratvector.trading.session import History, Session
 from stratvector.trading.strategy import Strategy
 from stratvector.trading.timestamps import NANOSECONDS_PER_DAY, Nanoseconds
 
 NO_LEVERAGE = RiskLimits(gross=1.0, no_trade_band=0.005)
-LOT_SIZE = Decimal("0.0001")
-PRICE_PRECISION = 8
+LOT_SHARE = Decimal("1e-7")  # of the cash: what a lot of an instrument that is not named may cost
 
 
 class Backtest:
@@ -26,7 +27,9 @@ class Backtest:
     None: when the one before it closed. Fills are stamped with it.
     cash : initial, base currency. costs : Costs() charges 0.1 % commission and 0.05 % slippage.
     limits : by default no leverage, and no order for a change below 0.5 % of equity.
-    instruments : per symbol; one that is not named trades in ten-thousandths, to 8 decimals.
+    instruments : per symbol. One that is not named trades in lots of the largest power of ten that
+    costs at most a ten-millionth of the cash at its first close; where no price_precision is given,
+    its prices have the decimals that hold all of its bars (`price_grids`).
 
     Raises ValueError for bars without a close and for numbers that break a rule.
     """
@@ -46,13 +49,13 @@ class Backtest:
             raise ValueError("a backtest needs bars of at least one close")
         if open_times is not None and not np.all(open_times < bars.close_times):
             raise ValueError("open_times must hold one time before each close of the bars")
-        universe = Universe(
-            "bars", "own", _calendar(bars.close_times), _traded(bars, instruments or {})
-        )
+        initial = Decimal(str(cash))
+        traded, caveats = price_grids(_traded(bars, instruments or {}, initial), bars)
+        universe = Universe("bars", "own", _calendar(bars.close_times), traded)
         portfolio = Portfolio(
             "backtest",
             "simulated",
-            Decimal(str(cash)),
+            initial,
             (universe,),
             (ModelAllocation(strategy.name, universe.name, 1.0),),
             limits,
@@ -63,7 +66,7 @@ class Backtest:
             open_times = np.concatenate([first, bars.close_times[:-1]])
         history = History(bars, open_times)
         self.session = Session(
-            portfolio, int(first[0]), {universe.name: history}, {strategy.name: strategy}
+            portfolio, int(first[0]), {universe.name: history}, {strategy.name: strategy}, caveats
         )
 
     def run(self, progress: replay.Progress | None = None) -> Result:
@@ -71,11 +74,23 @@ class Backtest:
         return result_of(replay.run(self.session, progress))
 
 
-def _traded(bars: Bars, instruments: Mapping[str, Instrument]) -> tuple[Instrument, ...]:
+def _traded(
+    bars: Bars, instruments: Mapping[str, Instrument], cash: Decimal
+) -> tuple[Instrument, ...]:
     return tuple(
-        instruments.get(symbol) or Instrument(symbol, symbol, "any", PRICE_PRECISION, LOT_SIZE)
-        for symbol in bars.symbols
+        instruments.get(symbol)
+        or Instrument(symbol, symbol, "any", lot_size=_lot_size(bars.close[:, column], cash))
+        for column, symbol in enumerate(bars.symbols)
     )
+
+
+def _lot_size(closes: Values, cash: Decimal) -> Decimal:
+    """A power of ten, so that a price in other units gives the same lots."""
+    known = closes[~np.isnan(closes)]
+    if not len(known) or not cash > 0:
+        return Decimal(1)
+    exponent = (cash * LOT_SHARE / Decimal(repr(float(known[0])))).adjusted()
+    return Decimal(10) ** exponent if exponent >= 0 else Decimal(1).scaleb(exponent)
 
 
 def _calendar(close_times: Nanoseconds) -> str:
