@@ -94,7 +94,7 @@ def test_an_empty_folder_a_torn_document_and_another_format_are_refused(tmp_path
     with pytest.raises(BadSession, match="it is not JSON"):
         assert RecordedSession(tmp_path).start
     (tmp_path / DOCUMENT).write_text('{"format": 7}')
-    with pytest.raises(BadSession, match="format is 7; this version reads 2"):
+    with pytest.raises(BadSession, match="format is 7; this version reads 3"):
         assert RecordedSession(tmp_path).start
 
 

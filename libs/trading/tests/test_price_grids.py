@@ -51,9 +51,7 @@ def test_a_price_with_slippage_is_rounded_as_decimals_are(
 
 
 @given(st.integers(0, 10**15 - 1), st.integers(0, 12))
-def test_a_price_of_fifteen_digits_on_the_grid_stays_where_it_is(
-    ticks: int, precision: int
-) -> None:
+def test_a_price_of_fifteen_digits_stays_where_it_is(ticks: int, precision: int) -> None:
     price = float(Decimal(ticks).scaleb(-precision))
     assert round_to_grid(price, 10.0**precision) == price
 

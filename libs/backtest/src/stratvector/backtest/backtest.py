@@ -16,7 +16,7 @@ from stratvector.trading.session import History, Session
 from stratvector.trading.strategy import Strategy
 from stratvector.trading.timestamps import NANOSECONDS_PER_DAY, Nanoseconds
 
-NO_LEVERAGE = RiskLimits(gross=1.0, no_trade_band=0.005)
+NO_LEVERAGE = RiskLimits(gross=1.0)
 LOT_SHARE = Decimal("1e-7")  # of the cash: what a lot of an instrument that is not named may cost
 
 
@@ -26,7 +26,7 @@ class Backtest:
     bars : the close times are the schedule. open_times : int64[T] ns UTC, when each bar opened;
     None: when the one before it closed. Fills are stamped with it.
     cash : initial, base currency. costs : Costs() charges 0.1 % commission and 0.05 % slippage.
-    limits : by default no leverage, and no order for a change below 0.5 % of equity.
+    limits : by default no leverage, and every change of at least a lot is traded.
     instruments : per symbol. One that is not named trades in lots of the largest power of ten that
     costs at most a ten-millionth of the cash at its first close; where no price_precision is given,
     its prices have the decimals that hold all of its bars (`price_grids`).

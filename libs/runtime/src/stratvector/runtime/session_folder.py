@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 DOCUMENT = "session.json"
 BARS = "bars"
 CHUNK_ROWS = 256
-FORMAT = 2
+FORMAT = 3
 PORTFOLIO = TypeAdapter(Portfolio)
 CAVEATS = TypeAdapter(tuple[Caveat, ...])
 

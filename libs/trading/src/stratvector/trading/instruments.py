@@ -29,7 +29,8 @@ class Instrument:
     def __post_init__(self) -> None:
         if self.price_precision is not None and not 0 <= self.price_precision <= PRECISION_MAX:
             raise ValueError(
-                f"{self.symbol}: price_precision is {self.price_precision}; it must be 0 to {PRECISION_MAX}"
+                f"{self.symbol}: price_precision is {self.price_precision}; "
+                f"it must be 0 to {PRECISION_MAX}"
             )
         if not self.lot_size > 0:
             raise ValueError(f"{self.symbol}: lot_size is {self.lot_size}; it must be above 0")

@@ -1,9 +1,16 @@
 """What a user configures: universes, models, budgets, limits and costs of one portfolio."""
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import InitVar, dataclass, field
 from decimal import Decimal
 
 from stratvector.trading.instruments import Instrument
+
+CASH_RULES = ("margin", "strict")
+NO_TRADE_BAND = (
+    "no_trade_band is no longer read: rebalance_band (a part of what a symbol's models want or "
+    "hold) and minimum_order_notional (base currency) take its place"
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,11 @@ class RiskLimits:
     risk for the rest of the UTC date. drawdown_trigger, drawdown_halt : fractions below the peak
     at which targets are multiplied by derisking_factor, and at which the book is flattened and
     latched. value_at_risk : one-day loss at 95 % above which budgets shrink in proportion, where a
-    Monte Carlo service is asked. no_trade_band : smallest change, fraction of equity.
+    Monte Carlo service is asked. rebalance_band : smallest change of a symbol, as a part of what
+    its models want or hold in it, whichever is more. minimum_order_notional : smallest change in the
+    base currency. Exits and reductions that a limit forces are exempt from both. cash : "margin"
+    lets cash go below zero, "strict" cuts buys so that it never does: they fill at their reference
+    price plus cash_collar (a fraction) at most, and are ordered as far as cash affords that.
     """
 
     position: float | None = None
@@ -56,9 +67,15 @@ class RiskLimits:
     drawdown_halt: float | None = None
     derisking_factor: float = 0.5
     value_at_risk: float | None = None
-    no_trade_band: float = 0.0
+    rebalance_band: float = 0.0
+    minimum_order_notional: float = 0.0
+    cash: str = "margin"
+    cash_collar: float = 0.05
+    no_trade_band: InitVar[float | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, no_trade_band: float | None) -> None:
+        if no_trade_band is not None:
+            raise ValueError(NO_TRADE_BAND)
         for name in _FRACTIONS:
             value = getattr(self, name)
             if value is not None and not value > 0:
@@ -70,8 +87,22 @@ class RiskLimits:
             raise ValueError(
                 f"risk limit derisking_factor is {self.derisking_factor}; it must be 0 to 1"
             )
-        if not self.no_trade_band >= 0:
-            raise ValueError(f"risk limit no_trade_band is {self.no_trade_band}; it must be >= 0")
+        if self.cash not in CASH_RULES:
+            raise ValueError(f"risk limit cash is {self.cash!r}; it must be margin or strict")
+        if not 0 < self.cash_collar <= 1:
+            raise ValueError(
+                f"risk limit cash_collar is {self.cash_collar}; 0 < cash_collar <= 1 must hold"
+            )
+        if not 0 <= self.rebalance_band < 1:
+            raise ValueError(
+                f"risk limit rebalance_band is {self.rebalance_band}; "
+                "0 <= rebalance_band < 1 must hold"
+            )
+        if not 0 <= self.minimum_order_notional < math.inf:
+            raise ValueError(
+                f"risk limit minimum_order_notional is {self.minimum_order_notional}; "
+                "it must be a finite number of at least 0"
+            )
 
 
 _FRACTIONS = (

@@ -4,12 +4,12 @@ Fractions of equity; null is no limit. Position is one model in one symbol, symb
 one symbol, asset one underlying over its symbols.
 """
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from stratvector.cli.config.sections import Name, Section
-from stratvector.trading.portfolio import RiskLimits
+from stratvector.trading.portfolio import NO_TRADE_BAND, RiskLimits
 
 Limit = Annotated[float, Field(gt=0)] | None
 
@@ -39,13 +39,18 @@ class RiskSection(Section):
     drawdown_halt: Limit = 0.20
     value_at_risk_cap: Limit = None
     derisking_factor: float = Field(default=0.50, ge=0, le=1)
-    no_trade_band: float = Field(default=0.005, ge=0)
+    rebalance_band: float = Field(default=0.02, ge=0, lt=1)
+    minimum_order_notional: float = Field(default=10.0, ge=0)
+    cash: Literal["margin", "strict"] = "margin"
+    cash_collar: float = Field(default=0.05, gt=0, le=1)
 
     @model_validator(mode="before")
     @classmethod
     def _refuse_what_is_not_built(cls, given: Any) -> Any:
         """A limit that nobody enforces must not look as if somebody did."""
         for key in given if isinstance(given, dict) else ():
+            if key == "no_trade_band":
+                raise ValueError(NO_TRADE_BAND)
             if key in NOT_YET:
                 what = NOT_YET[key]
                 raise ValueError(
@@ -87,7 +92,10 @@ class RiskSection(Section):
             drawdown_halt=self.drawdown_halt,
             derisking_factor=self.derisking_factor,
             value_at_risk=self.value_at_risk_cap,
-            no_trade_band=self.no_trade_band,
+            rebalance_band=self.rebalance_band,
+            minimum_order_notional=self.minimum_order_notional,
+            cash=self.cash,
+            cash_collar=self.cash_collar,
         )
 
 

@@ -29,12 +29,9 @@ class UniverseEntry(Section):
     @model_validator(mode="after")
     def _tables_are_of_symbols(self) -> Self:
         given = self.price_precision
-        tables = {
-            "assets": self.assets,
-            "price_precision": given if isinstance(given, dict) else {},
-        }
-        for key, table in tables.items():
-            for symbol in table:
+        grids = tuple(given) if isinstance(given, dict) else ()
+        for key, named in (("assets", tuple(self.assets)), ("price_precision", grids)):
+            for symbol in named:
                 if symbol not in self.symbols:
                     listed = ", ".join(self.symbols)
                     raise ValueError(f"{key} names {symbol}, which is not one of {listed}")
