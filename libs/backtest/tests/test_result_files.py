@@ -120,7 +120,9 @@ def test_the_document_counts_what_the_tables_hold(result: Result) -> None:
     assert told["fills"] == len(result.fills)
     assert told["final_equity"] == result.final_equity
     assert told["models"]["alternating"]["profit"] == pytest.approx(result.final_equity - 100_000)
-    assert (told["caveats"], told["sources"]) == ([], {"bars": "one"})
+    # whole prices and a fill above the decision's price
+    assert [c["code"] for c in told["caveats"]] == ["coarse_price_grid", "cash_below_zero"]
+    assert told["sources"] == {"bars": "one"}
     assert told["metrics"]["alpha"] is None
     json.dumps(told, allow_nan=False)
 

@@ -32,8 +32,8 @@ def borrowed_cash(result: "Result") -> Iterator[Caveat]:
     days = len({(entry.close_time - 1) // NANOSECONDS_PER_DAY for entry in below})
     sentence = (
         f"cash went below zero on {days:,} UTC days although gross exposure is capped at "
-        f"{gross:g}: the lowest is {lowest.cash:,.2f}, {share:.1%} of equity; interest is not charged, "
-        "and cash: strict orders only what cash pays for"
+        f"{gross:g}: the lowest is {lowest.cash:,.2f}, {share:.1%} of equity; no interest is "
+        "charged for it, and cash: strict orders only what cash pays for"
     )
     yield Caveat("cash_below_zero", sentence, None, below[0].close_time, below[-1].close_time, days)
 

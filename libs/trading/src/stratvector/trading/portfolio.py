@@ -49,10 +49,11 @@ class RiskLimits:
     at which targets are multiplied by derisking_factor, and at which the book is flattened and
     latched. value_at_risk : one-day loss at 95 % above which budgets shrink in proportion, where a
     Monte Carlo service is asked. rebalance_band : smallest change of a symbol, as a part of what
-    its models want or hold in it, whichever is more. minimum_order_notional : smallest change in the
-    base currency. Exits and reductions that a limit forces are exempt from both. cash : "margin"
-    lets cash go below zero, "strict" cuts buys so that it never does: they fill at their reference
-    price plus cash_collar (a fraction) at most, and are ordered as far as cash affords that.
+    its models want or hold in it, whichever is more. minimum_order_notional : smallest change in
+    the base currency. Exits and reductions that a limit forces are exempt from both. cash :
+    "margin" lets cash go below zero, "strict" cuts buys so that it never does: they fill at their
+    reference price plus cash_collar (a fraction) at most, and are ordered as far as cash affords
+    that.
     """
 
     position: float | None = None
