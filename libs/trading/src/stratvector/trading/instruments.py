@@ -44,7 +44,7 @@ class Instrument:
 
     def price(self, value: float) -> Decimal:
         """A price as money: rounded half-even at this instrument's precision."""
-        return Decimal(repr(value)).quantize(Decimal(1).scaleb(-self.decimals))
+        return Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-self.decimals))
 
     def quantity(self, lots: int) -> Decimal:
         """Units in a number of lots, exactly."""
