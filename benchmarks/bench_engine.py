@@ -25,7 +25,7 @@ from stratvector.trading.engine.sweep import run_columns
 Floats = NDArray[np.float64]
 CASH = 1_000_000.0
 BLOCK_COLUMNS = 254
-BAND = 0.005  # as in config/system.yaml; 0.0 trades at nearly every bar
+BAND = 0.02  # as in config/system.yaml; 0.0 trades at nearly every bar
 PAIRS = [(a, b) for a in range(5, 51) for b in range(20, 251, 2) if a < b]
 
 
@@ -47,7 +47,9 @@ def rules_for(symbols: int, models: int, band: float = BAND) -> Rules:
         drawdown_trigger=0.15,
         drawdown_halt=0.20,
         derisking_factor=0.5,
-        no_trade_band=band,
+        rebalance_band=band,
+        minimum_order_notional=10.0 if band else 0.0,
+        cash_collar=np.inf,
         commission=0.001,
         slippage=0.0005,
         volume_limit=np.inf,

@@ -38,7 +38,7 @@ def synthetic_session(closes: int, seed: int = 1) -> Session:
         Decimal(1_000_000),
         (universe,),
         (ModelAllocation("momentum", "synthetic", 1.0),),
-        RiskLimits(gross=1.2, no_trade_band=0.005),
+        RiskLimits(gross=1.2, rebalance_band=0.02, minimum_order_notional=10.0),
     )
     strategies = {"momentum": MomentumStrategy(short_window=SHORT, long_window=LONG)}
     return Session(portfolio, START, {"synthetic": History(bars, times - HOUR_NS)}, strategies)

@@ -112,7 +112,8 @@ def main() -> None:
     loaded = load_universe(
         "coins", ("BTC-USD", "ETH-USD"), "4H", "24/7", "sample", "2017-10-02", "2019-09-30"
     )
-    limits = RiskLimits(gross=1.0, no_trade_band=0.05)  # no order for a change below 5 % of equity
+    # No order for a change below a tenth of what a coin's target or position is worth.
+    limits = RiskLimits(gross=1.0, rebalance_band=0.1)
     result = Backtest(loaded.bars, strategy, limits=limits).run()
     metrics = result.metrics
     print(f"return {metrics['total_return']:.2%}, max drawdown {metrics['max_drawdown']:.2%}")

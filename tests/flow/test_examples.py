@@ -15,7 +15,7 @@ PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 PRINTS = {
     "basic_backtest": [
-        "100,000.00 to 174,618.11, total return 74.62%",
+        "100,000.00 to 174,093.83, total return 74.09%",
         "the names are survivors",
     ],
     "own_strategy": [
@@ -25,7 +25,7 @@ PRINTS = {
         "round trips 54",
     ],
     "paper_session": [
-        "closes 128, orders 51, fills 51",
+        "closes 128, orders 139, fills 138",
         "the backtest gives the same orders and fills: True",
         "the names are survivors",
     ],

@@ -69,7 +69,8 @@ def breaches_by_close(
         before, positions = account.once_filled(), dict(account.positions)
         account.place(decision)
         after = account.once_filled()
-        lines += _flow(decision, positions, after)
+        strict = session.portfolio.limits.cash == "strict"
+        lines += _flow(decision, positions, after, strict)
         if decision.equity > 0:
             lines += _caps(session, t, decision, before, after)
         elif decision.orders and not decision.halted:
@@ -85,11 +86,12 @@ def _frozen(decision: Decision, working: Lots) -> Iterator[str]:
             yield f"{row.symbol} is frozen, but no order of it is working"
 
 
-def _flow(decision: Decision, positions: Lots, after: Lots) -> Iterator[str]:
-    """What a halted book and a reduce-only one may not do."""
+def _flow(decision: Decision, positions: Lots, after: Lots, strict: bool) -> Iterator[str]:
+    """What a halted book and a reduce-only one may not do. strict : cash bounds what is bought."""
     for order in decision.orders:
         held, will = positions.get(order.symbol, 0), after[order.symbol]
-        if decision.halted and will != 0:
+        cut = strict and held < will < 0
+        if decision.halted and will != 0 and not cut:
             yield f"{order.symbol} is not flattened by a halted book: {held} -> {will}"
         if decision.reduce_only and not min(0, held) <= will <= max(0, held):
             yield f"{order.symbol} grows after a daily loss: {held} -> {will}"

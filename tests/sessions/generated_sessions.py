@@ -170,7 +170,9 @@ def _limits(random: np.random.Generator, classes: set[str]) -> RiskLimits:
         daily_loss=maybe(0.01 if tight else 0.05),
         drawdown_trigger=maybe(0.005 if tight else 0.10),
         drawdown_halt=maybe(0.015 if tight else 0.20),
-        no_trade_band=float(random.choice([0.0, 0.005, 0.02])),
+        rebalance_band=float(random.choice([0.0, 0.02, 0.1])),
+        minimum_order_notional=float(random.choice([0.0, 10.0])),
+        cash=str(random.choice(["margin", "margin", "strict"])),
     )
 
 

@@ -84,7 +84,8 @@ def broker_double(session: Session, identity: Identity) -> BrokerDouble:
     def price(order: ApprovedOrder, bars: ClosedBars) -> FillEvent | None:
         column, s = bars.symbols.index(order.symbol), index[order.symbol]
         opened, volume = float(bars.open[column]), float(bars.volume[column])
-        lots, price, commission = match_market(order.lots, opened, volume, s, rules)
+        reference = float(order.reference_price)
+        lots, price, commission = match_market(order.lots, reference, opened, volume, s, rules)
         if lots != order.lots:
             return None
         times = (bars.open_time, bars.close_time)

@@ -94,7 +94,10 @@ def _limits(random: np.random.Generator) -> RiskLimits:
         daily_loss=maybe(0.01, 0.2),
         drawdown_trigger=maybe(0.02, 0.2),
         drawdown_halt=maybe(0.2, 0.5),
-        no_trade_band=float(random.choice([0.0, 0.01, 0.1])),
+        rebalance_band=float(random.choice([0.0, 0.02, 0.2])),
+        minimum_order_notional=float(random.choice([0.0, 10.0, 200.0])),
+        cash=str(random.choice(["margin", "margin", "strict"])),
+        cash_collar=float(random.choice([0.01, 0.05])),
     )
 
 

@@ -151,7 +151,7 @@ def test_bars_without_a_close_are_refused() -> None:
 def test_fills_are_stamped_with_the_opening_of_their_bar() -> None:
     bars = panel([[10.0], [10.0], [10.0]])
     opened = bars.close_times - DAY_NS // 4
-    fills = Backtest(bars, BuyAndHold(), open_times=opened).run().fills
+    fills = Backtest(bars, BuyAndHold(), costs=FREE, open_times=opened).run().fills
     assert fills["fill_time"].to_physical().to_list() == [int(opened[1])]
 
 
@@ -161,8 +161,9 @@ def test_a_bar_that_opens_after_its_close_is_refused() -> None:
         Backtest(bars, BuyAndHold(), open_times=bars.close_times)
 
 
-def test_small_changes_are_not_traded_unless_asked_for() -> None:
+def test_small_changes_are_traded_unless_a_band_holds_them_back() -> None:
     closes = [[10.0 + 0.01 * day, 10.0] for day in range(30)]
-    quiet = Backtest(panel(closes), BuyAndHold()).run()
-    restless = Backtest(panel(closes), BuyAndHold(), limits=RiskLimits(gross=1.0)).run()
+    restless = Backtest(panel(closes), BuyAndHold()).run()
+    limits = RiskLimits(gross=1.0, rebalance_band=0.02)
+    quiet = Backtest(panel(closes), BuyAndHold(), limits=limits).run()
     assert len(quiet.fills) < len(restless.fills)

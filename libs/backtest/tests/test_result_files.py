@@ -120,7 +120,9 @@ def test_the_document_counts_what_the_tables_hold(result: Result) -> None:
     assert told["fills"] == len(result.fills)
     assert told["final_equity"] == result.final_equity
     assert told["models"]["alternating"]["profit"] == pytest.approx(result.final_equity - 100_000)
-    assert [caveat["code"] for caveat in told["caveats"]] == ["too_short_to_annualise"]
+    # whole prices, a fill above the decision's price, ten days
+    codes = ["cash_below_zero", "too_short_to_annualise"]
+    assert [caveat["code"] for caveat in told["caveats"]] == ["coarse_price_grid", *codes]
     assert told["sources"] == {"bars": "one"}
     assert told["metrics"]["alpha"] is None
     json.dumps(told, allow_nan=False)

@@ -19,7 +19,7 @@ session: {start: 2020-02-03, end: 2020-06-30}
 models:
   - {name: EquityTrendModel_v1, version: "1.0.0", status: research, budget_fraction: 0.6}
   - {name: CryptoMomentumModel_v1, version: "1.0.0", status: research, budget_fraction: 0.4}
-risk: {per_asset_cap: 0.40, no_trade_band: 0.005}
+risk: {per_asset_cap: 0.40, rebalance_band: 0.02}
 costs: {commission: 0.001, slippage: 0.0005}
 """
 

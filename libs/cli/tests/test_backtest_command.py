@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -140,3 +141,49 @@ def test_the_module_is_the_command(place: Place) -> None:
     command = [sys.executable, "-m", "stratvector.cli", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == place.run("--version").stdout
+
+
+@pytest.fixture
+def in_other_units(place: Place) -> Callable[[int], dict[str, Any]]:
+    """A run of every price times 10^power; a lot is as large a part of the account as before."""
+    frame, universes = pl.read_csv("prices.csv"), (place.config / "universes.yaml").read_text()
+
+    def run(power: int) -> dict[str, Any]:
+        scaled = pl.col("open", "high", "low", "close") * 10.0**power
+        frame.with_columns(scaled).write_csv("prices.csv")
+        text = universes.replace("price_precision: 4", f"lot_size: {10.0**-power / 1000}")
+        text = text.replace("lot_size: 0.0001", f"lot_size: {10.0**-power / 10_000}")
+        (place.config / "universes.yaml").write_text(text)
+        result = place.backtest("--json")
+        assert result.exit_code == 0, result.output
+        document: dict[str, Any] = json.loads(result.stdout)
+        return document
+
+    return run
+
+
+def test_the_same_prices_in_other_units_give_the_same_return(
+    in_other_units: Callable[[int], dict[str, Any]],
+) -> None:
+    runs = [in_other_units(power) for power in (-6, -3, 0, 3, 6)]
+    assert runs[0]["fills"] > 40
+    returns = [run["metrics"]["total_return"] for run in runs]
+    assert returns == pytest.approx([returns[2]] * 5, abs=1e-3)
+    grids = [run["config"]["universes"]["stocks"]["price_precision"] for run in runs]
+    assert grids[0] == {"AAA": 12, "BBB": 12}
+    assert grids[4] == {"AAA": 7, "BBB": 7}
+
+
+def test_a_grid_that_would_change_the_prices_is_refused(place: Place) -> None:
+    place.change("universes.yaml", "price_precision: 4", "price_precision: {BBB: 0}")
+    run = place.backtest()
+    assert run.exit_code == 1
+    assert "universes.yaml: universes.stocks: BBB: with 0 decimals (price_precision)" in run.stderr
+    assert "leave price_precision out" in run.stderr
+
+
+def test_a_price_grid_of_a_symbol_that_is_not_there_is_refused(place: Place) -> None:
+    place.change("universes.yaml", "price_precision: 4", "price_precision: {BBC: 2}")
+    run = place.backtest()
+    assert run.exit_code == 1
+    assert "price_precision names BBC, which is not one of AAA, BBB" in run.stderr

@@ -12,6 +12,19 @@ if TYPE_CHECKING:
 SYSTEM, MODELS, UNIVERSES = "system.yaml", "models.yaml", "universes.yaml"
 
 MISTAKES = {
+    "the former band names what takes its place": (
+        SYSTEM,
+        "rebalance_band: 0.02",
+        "no_trade_band: 0.005",
+        "config/system.yaml: risk: no_trade_band is no longer read: rebalance_band (a part of what "
+        "a symbol's models want or hold) and minimum_order_notional (base currency) take its place",
+    ),
+    "an unknown rule for cash": (
+        SYSTEM,
+        "rebalance_band: 0.02",
+        "cash: strct",
+        "config/system.yaml: risk.cash is 'strct'; it must be one of 'margin' or 'strict'",
+    ),
     "an unknown key gets a suggestion": (
         SYSTEM,
         "mode: replay",

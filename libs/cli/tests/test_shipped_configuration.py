@@ -54,7 +54,8 @@ def test_the_system_file_holds_the_known_keys_and_values() -> None:
         "drawdown_trigger": 0.15,
         "drawdown_halt": 0.20,
         "derisking_factor": 0.50,
-        "no_trade_band": 0.005,
+        "rebalance_band": 0.02,
+        "minimum_order_notional": 10.0,
     }
 
 

@@ -121,8 +121,8 @@ def test_a_flattening_order_that_finds_no_bar_is_given_again() -> None:
     assert lots_of(run)[2:] == [[("A", -1000)], [("A", -1000)], [], []]
 
 
-def test_a_halt_is_no_smaller_than_the_no_trade_band() -> None:
-    limits = RiskLimits(drawdown_halt=0.2, no_trade_band=0.9)
+def test_a_halt_is_stopped_by_no_band() -> None:
+    limits = RiskLimits(drawdown_halt=0.2, rebalance_band=0.9, minimum_order_notional=9_000)
     run = replay.run(one_symbol([10.0, 10.0, 7.0, 7.0], [1.0] * 4, limits=limits))
     assert lots_of(run)[2:] == [[("A", -1000)], []]
 

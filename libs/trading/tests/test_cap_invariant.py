@@ -69,7 +69,7 @@ def test_a_flip_from_short_to_long_leaves_room_for_a_long_that_the_band_held_bac
         Script(
             closes={"A": [10.0] * 4, "B": [10.0] * 4},
             weights={"model": {"A": [0.8, 0.8, 0.75, 0.75], "B": [-0.5, -0.5, 0.05, 0.05]}},
-            limits=RiskLimits(invested=0.8, no_trade_band=0.06),
+            limits=RiskLimits(invested=0.8, rebalance_band=0.1),
         )
     )
     outcome = replay.run(session)

@@ -133,14 +133,15 @@ def test_factors_of_caps_give_the_same_bits(cap: float, planned: float, held: fl
 
 @given(
     lots.filter(bool).map(lambda n: n // 2**20),
+    prices,
     st.one_of(st.just(math.nan), prices),
     st.one_of(st.just(math.nan), st.floats(0, 1e9)),
     st.integers(0, 30),
 )
 def test_matched_executions_give_the_same_bits(
-    order: int, price: float, volume: float, seed: int
+    order: int, reference: float, price: float, volume: float, seed: int
 ) -> None:
     rules = rules_of(wild_session(seed).portfolio)
-    compiled = matching.match_market(order, price, volume, 0, rules)
-    by_python = python_matching.match_market(order, np.float64(price), volume, 0, rules)
+    compiled = matching.match_market(order, reference, price, volume, 0, rules)
+    by_python = python_matching.match_market(order, reference, np.float64(price), volume, 0, rules)
     assert bits(compiled) == bits(by_python)

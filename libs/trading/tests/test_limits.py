@@ -148,9 +148,9 @@ def test_a_passive_breach_may_only_shrink() -> None:
     assert lots == [500, -188]  # 500 x 40 of 25,000 is 0.8; back to 312 x 40 = 0.4992
 
 
-@pytest.mark.parametrize(("wish", "outcome"), [(0.549, "BELOW_BAND"), (0.551, "ORDERED")])
-def test_a_change_inside_the_no_trade_band_is_not_traded(wish: float, outcome: str) -> None:
-    limits = RiskLimits(no_trade_band=0.05)
+@pytest.mark.parametrize(("wish", "outcome"), [(0.526, "BELOW_BAND"), (0.527, "ORDERED")])
+def test_a_change_inside_the_rebalance_band_is_not_traded(wish: float, outcome: str) -> None:
+    limits = RiskLimits(rebalance_band=0.05)  # 26 of 526 lots are less, 27 of 527 are more
     session = one_symbol([10.0] * 3, [0.5, wish, wish], limits=limits)
     decision = replay.run(session).decisions[1]
     assert [s.outcome for s in decision.symbols] == [Outcome[outcome]]
@@ -161,7 +161,7 @@ def test_what_the_band_holds_back_takes_room_from_the_others() -> None:
     script = Script(
         closes={"A": [10.0] * 3, "B": [10.0] * 3},
         weights={"model": {"A": [0.5, 0.47, 0.47], "B": [0.0, 0.5, 0.5]}},
-        limits=RiskLimits(gross=0.97, no_trade_band=0.05),
+        limits=RiskLimits(gross=0.97, rebalance_band=0.1),
     )
     assert ordered(replay.run(scripted_session(script)).decisions[1]) == {"B": 470}
 
@@ -172,7 +172,7 @@ def test_an_order_for_which_no_room_is_left_is_denied_with_a_reason() -> None:
         weights={
             "model": {"A": [0.25, 0.21, 0.21], "B": [0.25, 0.21, 0.21], "C": [0.0, 0.07, 0.07]}
         },
-        limits=RiskLimits(gross=0.5, no_trade_band=0.06),
+        limits=RiskLimits(gross=0.5, rebalance_band=0.2),
     )
     decision = replay.run(scripted_session(script)).decisions[1]
     outcomes = [s.outcome for s in decision.symbols]

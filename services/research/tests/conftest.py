@@ -24,7 +24,7 @@ SYSTEM = """
 system: {portfolio: small, backtest_initial_nav: 50000.00}
 session: {start: 2020-02-03, end: 2020-06-30}
 models: [{name: CryptoMomentumModel_v1, version: "1.0.0", budget_fraction: 0.8}]
-risk: {per_asset_cap: 0.80, no_trade_band: 0.005}
+risk: {per_asset_cap: 0.80, rebalance_band: 0.02}
 """
 MODELS = """
 models:

@@ -10,16 +10,17 @@ from stratvector.backtest.result import Result, result_of
 from stratvector.trading import replay
 from stratvector.trading.bars import Bars
 from stratvector.trading.benchmark import Benchmark, benchmark_of
+from stratvector.trading.columns import Values
 from stratvector.trading.instruments import Instrument
 from stratvector.trading.nearest import suggestion
 from stratvector.trading.portfolio import Costs, ModelAllocation, Portfolio, RiskLimits, Universe
+from stratvector.trading.price_grids import price_grids
 from stratvector.trading.session import History, Session
 from stratvector.trading.strategy import Strategy
 from stratvector.trading.timestamps import Nanoseconds
 
-NO_LEVERAGE = RiskLimits(gross=1.0, no_trade_band=0.005)
-LOT_SIZE = Decimal("0.0001")
-PRICE_PRECISION = 8
+NO_LEVERAGE = RiskLimits(gross=1.0)
+LOT_SHARE = Decimal("1e-7")  # of the cash: what a lot of an instrument that is not named may cost
 
 
 CALENDAR = "bars"  # the bars' own close times are the schedule
@@ -34,8 +35,10 @@ class Backtest:
     are the schedule. open_times : int64[T] ns UTC, when each bar opened;
     None: when the one before it closed. Fills are stamped with it.
     cash : initial, base currency. costs : Costs() charges 0.1 % commission and 0.05 % slippage.
-    limits : by default no leverage, and no order for a change below 0.5 % of equity.
-    instruments : per symbol; one that is not named trades in ten-thousandths, to 8 decimals.
+    limits : by default no leverage, and every change of at least a lot is traded.
+    instruments : per symbol. One that is not named trades in lots of the largest power of ten that
+    costs at most a ten-millionth of the cash at its first close; where no price_precision is given,
+    its prices have the decimals that hold all of its bars (`price_grids`).
     benchmark : what alpha, beta and information ratio compare with: the name of one of the bars'
     symbols, or Bars or a frame of one symbol. By default all symbols of the bars, bought in equal
     parts at their first closes and held. risk_free_rate : effective, fraction per year.
@@ -61,11 +64,13 @@ class Backtest:
             raise ValueError("a backtest needs bars of at least one close")
         if open_times is not None and not np.all(open_times < bars.close_times):
             raise ValueError("open_times must hold one time before each close of the bars")
-        universe = Universe("bars", "own", CALENDAR, _traded(bars, instruments or {}))
+        initial = _cash(cash)
+        traded, caveats = price_grids(_traded(bars, instruments or {}, initial), bars)
+        universe = Universe("bars", "own", CALENDAR, traded)
         portfolio = Portfolio(
             "backtest",
             "simulated",
-            _cash(cash),
+            initial,
             (universe,),
             (ModelAllocation(strategy.name, universe.name, 1.0),),
             limits,
@@ -80,6 +85,7 @@ class Backtest:
             int(first[0]),
             {universe.name: history},
             {strategy.name: strategy},
+            caveats,
             benchmark=None if benchmark is None else _benchmark(benchmark, bars),
             risk_free_rate=risk_free_rate,
         )
@@ -89,10 +95,13 @@ class Backtest:
         return result_of(replay.run(self.session, progress))
 
 
-def _traded(bars: Bars, instruments: Mapping[str, Instrument]) -> tuple[Instrument, ...]:
+def _traded(
+    bars: Bars, instruments: Mapping[str, Instrument], cash: Decimal
+) -> tuple[Instrument, ...]:
     return tuple(
-        instruments.get(symbol) or Instrument(symbol, symbol, "any", PRICE_PRECISION, LOT_SIZE)
-        for symbol in bars.symbols
+        instruments.get(symbol)
+        or Instrument(symbol, symbol, "any", lot_size=_lot_size(bars.close[:, column], cash))
+        for column, symbol in enumerate(bars.symbols)
     )
 
 
@@ -125,3 +134,12 @@ def _cash(given: float | Decimal) -> Decimal:
         return Decimal(str(given))
     except InvalidOperation:
         raise ValueError(f"cash is {given!r}; it must be a number") from None
+
+
+def _lot_size(closes: Values, cash: Decimal) -> Decimal:
+    """A power of ten, so that a price in other units gives the same lots."""
+    known = closes[~np.isnan(closes)]
+    if not len(known) or not (cash.is_finite() and cash > 0):
+        return Decimal(1)
+    exponent = (cash * LOT_SHARE / Decimal(repr(float(known[0])))).adjusted()
+    return Decimal(10) ** exponent if exponent >= 0 else Decimal(1).scaleb(exponent)

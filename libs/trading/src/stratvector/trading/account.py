@@ -13,6 +13,7 @@ from stratvector.trading.bars import ClosedBars
 from stratvector.trading.decisions import DecisionReader
 from stratvector.trading.engine import journal as journals
 from stratvector.trading.engine.account import gross_exposure, release, settle_fill
+from stratvector.trading.engine.arithmetic import round_columns
 from stratvector.trading.engine.session import indices
 from stratvector.trading.engine.state import (
     CANCEL,
@@ -187,6 +188,7 @@ class PortfolioAccount:
             self._market.close[0, columns] = section.close
             self._market.volume[0, columns] = section.volume
             self._market.closing[0, columns] = True
+        round_columns(self._market.close, self._rules.grid)
 
     def _fill_weights(self, signals: Mapping[str, Signals | None]) -> None:
         self._weights[:] = 0.0

@@ -7,7 +7,6 @@ there is no other place where a decision is put into words.
 from collections.abc import Iterator
 from decimal import Decimal
 
-from stratvector.trading.engine.arithmetic import round_to_grid
 from stratvector.trading.engine.journal import Journal
 from stratvector.trading.identity import order_id
 from stratvector.trading.orders import (
@@ -79,11 +78,9 @@ class DecisionReader:
         return Cross(self._instruments[s].symbol, parts, self._price(journal, t, s))
 
     def _price(self, journal: Journal, t: int, s: int) -> Decimal:
-        """The mark as money, on the grid by the engine's own rounding: crosses settle at it."""
+        """The mark as money: crosses settle at it."""
         instrument = self._instruments[s]
-        return instrument.price(
-            float(round_to_grid(float(journal.mark[t, s]), 10.0**instrument.price_precision))
-        )
+        return instrument.price(float(journal.mark[t, s]))
 
     def _symbols(self, journal: Journal, t: int) -> Iterator[SymbolDecision]:
         """What was planned, or was not and why; read by the row, which is what costs."""

@@ -3,11 +3,12 @@ indices.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from stratvector.trading.engine.state import ASSET, Rules
+from stratvector.trading.engine.state import ASSET, Floats, Rules
+from stratvector.trading.instruments import Instrument
 from stratvector.trading.portfolio import Portfolio
 
 
@@ -17,7 +18,7 @@ def rules_of(portfolio: Portfolio, restricted: frozenset[str] = frozenset()) -> 
     classes = _distinct(i.asset_class for i in instruments)
     assets = _distinct(i.asset for i in instruments)
     return Rules(
-        grid=np.array([(float(i.lot_size), float(10**i.price_precision)) for i in instruments]),
+        grid=grid_of(instruments),
         groups=np.array(
             [
                 (assets.index(i.asset), classes.index(i.asset_class), i.symbol in restricted)
@@ -37,11 +38,18 @@ def rules_of(portfolio: Portfolio, restricted: frozenset[str] = frozenset()) -> 
         drawdown_trigger=_cap(limits.drawdown_trigger),
         drawdown_halt=_cap(limits.drawdown_halt),
         derisking_factor=float(limits.derisking_factor),
-        no_trade_band=float(limits.no_trade_band),
+        rebalance_band=float(limits.rebalance_band),
+        minimum_order_notional=float(limits.minimum_order_notional),
+        cash_collar=_cap(limits.cash_collar if limits.cash == "strict" else None),
         commission=float(costs.commission),
         slippage=float(costs.slippage),
         volume_limit=_cap(costs.volume_limit),
     )
+
+
+def grid_of(instruments: Sequence[Instrument]) -> Floats:
+    """The engine's grid (float64[S, 2]): lot size in units, and 10^decimals of a price."""
+    return np.array([(float(i.lot_size), float(10**i.decimals)) for i in instruments])
 
 
 def groups_of(rules: Rules) -> int:

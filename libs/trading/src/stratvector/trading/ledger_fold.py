@@ -13,7 +13,9 @@ import numpy as np
 
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.engine.allocation import apportion, split_fill
+from stratvector.trading.engine.arithmetic import round_columns
 from stratvector.trading.engine.session import indices
+from stratvector.trading.engine_rules import grid_of
 from stratvector.trading.executions import MICRO_DECIMALS, commission_micros
 from stratvector.trading.fills import TERMINAL, FillEvent, FillKind
 from stratvector.trading.ledger import LedgerEntry, ModelAccount
@@ -43,6 +45,7 @@ class LedgerFold:
     def __init__(self, portfolio: Portfolio) -> None:
         self._portfolio = portfolio
         self._instruments = {i.symbol: i for i in portfolio.instruments}
+        self._grids = {u.name: grid_of(u.instruments) for u in portfolio.universes}
         self._axis = indices(len(portfolio.models))
         self._cash = portfolio.initial_cash
         self._lots: dict[str, int] = {}
@@ -105,7 +108,9 @@ class LedgerFold:
         return tuple(parts.tolist())
 
     def _mark(self, section: ClosedBars) -> None:
-        for symbol, close in zip(section.symbols, section.close.tolist(), strict=True):
+        closes = section.close[np.newaxis].copy()
+        round_columns(closes, self._grids[section.universe])
+        for symbol, close in zip(section.symbols, closes[0].tolist(), strict=True):
             if close > 0:
                 self._marks[symbol] = Decimal(repr(close))
 

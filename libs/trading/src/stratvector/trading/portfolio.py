@@ -3,12 +3,18 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from decimal import Decimal
 from numbers import Real
 
 from stratvector.trading.instruments import Instrument
 from stratvector.trading.nearest import suggestion
+
+CASH_RULES = ("margin", "strict")
+NO_TRADE_BAND = (
+    "no_trade_band is no longer read: rebalance_band (a part of what a symbol's models want or "
+    "hold) and minimum_order_notional (base currency) take its place"
+)
 
 
 @dataclass(frozen=True)
@@ -40,14 +46,19 @@ class RiskLimits:
     """Caps as fractions of equity; None is no cap. Which of them scale and which deny:
     docs/data-model.md.
 
-    position : one model in one symbol. symbol : all models in one symbol. asset : one
-    underlying over its symbols. class_caps : per asset class, by its exact name. invested : sum
-    of long exposures. gross : sum of absolute exposures. capital : absolute exposure in the
-    base currency. daily_loss : no new risk for the rest of the UTC date. drawdown_trigger,
-    drawdown_halt : fractions below the peak at which targets are multiplied by
-    derisking_factor, and at which the book is flattened and latched. value_at_risk : one-day
-    loss at 95 % above which budgets shrink in proportion, where a Monte Carlo service is asked.
-    no_trade_band : smallest change, fraction of equity.
+    position : one model in one symbol. symbol : all models in one symbol. asset : one underlying
+    over its symbols. class_caps : per asset class, by its exact name. invested : sum of long
+    exposures. gross : sum of absolute exposures. capital : absolute exposure in the base currency.
+    daily_loss : no new risk for the rest of the UTC date. drawdown_trigger, drawdown_halt :
+    fractions below the peak at which targets are multiplied by derisking_factor, and at which the
+    book is flattened and latched. value_at_risk : one-day loss at 95 % above which budgets shrink
+    in proportion, where a Monte Carlo service is asked. rebalance_band : smallest change of a
+    symbol, as a part of what its models want or hold in it, whichever is more.
+    minimum_order_notional : smallest change in the base currency. Exits and reductions that a
+    breaker forces are exempt from both. cash :
+    "margin" lets cash go below zero, "strict" cuts buys so that it never does: they fill at their
+    reference price plus cash_collar (a fraction) at most, and are ordered as far as cash affords
+    that.
     """
 
     position: float | None = None
@@ -62,14 +73,20 @@ class RiskLimits:
     drawdown_halt: float | None = None
     derisking_factor: float = 0.5
     value_at_risk: float | None = None
-    no_trade_band: float = 0.0
+    rebalance_band: float = 0.0
+    minimum_order_notional: float = 0.0
+    cash: str = "margin"
+    cash_collar: float = 0.05
+    no_trade_band: InitVar[float | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, no_trade_band: float | None) -> None:
+        if no_trade_band is not None:
+            raise ValueError(NO_TRADE_BAND)
         for name in _FRACTIONS:
             _check_cap(f"risk limit {name}", getattr(self, name))
         for name, value in self.class_caps.items():
             _check_cap(f"risk limit class_caps[{name!r}]", value)
-        for name in ("derisking_factor", "no_trade_band"):
+        for name in _NUMBERS:
             _check_number(f"risk limit {name}", getattr(self, name))
         _check_order("position", self.position, "symbol", self.symbol)
         _check_order("symbol", self.symbol, "asset", self.asset)
@@ -78,8 +95,22 @@ class RiskLimits:
             raise ValueError(
                 f"risk limit derisking_factor is {self.derisking_factor}; it must be 0 to 1"
             )
-        if not self.no_trade_band >= 0:
-            raise ValueError(f"risk limit no_trade_band is {self.no_trade_band}; it must be >= 0")
+        if self.cash not in CASH_RULES:
+            raise ValueError(f"risk limit cash is {self.cash!r}; it must be margin or strict")
+        if not 0 < self.cash_collar <= 1:
+            raise ValueError(
+                f"risk limit cash_collar is {self.cash_collar}; 0 < cash_collar <= 1 must hold"
+            )
+        if not 0 <= self.rebalance_band < 1:
+            raise ValueError(
+                f"risk limit rebalance_band is {self.rebalance_band}; "
+                "0 <= rebalance_band < 1 must hold"
+            )
+        if not self.minimum_order_notional >= 0:
+            raise ValueError(
+                f"risk limit minimum_order_notional is {self.minimum_order_notional}; "
+                "it must be at least 0"
+            )
 
 
 _FRACTIONS = (
@@ -94,6 +125,9 @@ _FRACTIONS = (
     "drawdown_halt",
     "value_at_risk",
 )
+
+
+_NUMBERS = ("derisking_factor", "rebalance_band", "minimum_order_notional", "cash_collar")
 
 
 def _check_number(what: str, value: object) -> None:

@@ -27,7 +27,7 @@ class Outcome(IntEnum):
     NOT_PLANNED = 0  # the symbol's universe does not close at this time
     ORDERED = 1
     NO_CHANGE = 2  # the target in lots equals position plus working orders
-    BELOW_BAND = 3  # the change is inside the no-trade band
+    BELOW_BAND = 3  # the change is inside the rebalance band or below the minimum order
     STALE = 4  # the symbol's bar at this close is missing
     NO_PRICE = 5  # no positive, finite mark
     NO_EQUITY = 6  # equity is not positive and finite
@@ -37,6 +37,7 @@ class Outcome(IntEnum):
     HALTED = 10  # the drawdown latch is set: flat, and nothing new
     RESTRICTED = 11  # the symbol is on the restricted list
     WORKING = 12  # an order of the symbol has no terminal event yet: the symbol is frozen
+    NO_CASH = 13  # `cash: strict`, and no cash is left for a lot of the buy
 
 
 class Stage(IntEnum):

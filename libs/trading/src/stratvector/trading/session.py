@@ -16,8 +16,10 @@ from stratvector.trading.benchmark import (
     held_universe,
 )
 from stratvector.trading.caveats import Caveat
+from stratvector.trading.engine.arithmetic import round_columns
 from stratvector.trading.engine.scan import Scan
 from stratvector.trading.engine.state import Floats, Market
+from stratvector.trading.engine_rules import grid_of
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.schedule import Schedule, merge
 from stratvector.trading.strategy import Strategy, scan
@@ -71,6 +73,8 @@ class Session:
                 raise ValueError(
                     f"universe {universe.name} has no close at or after {utc_text(self.start)}"
                 )
+        for instrument in self.portfolio.instruments:
+            _ = instrument.decimals
         for model in self.portfolio.model_names:
             if model not in self.strategies:
                 raise ValueError(f"model {model} has no strategy in this session")
@@ -103,7 +107,9 @@ class Session:
 
     @cached_property
     def market(self) -> Market:
-        """The engine's arrays over the schedule, symbols in the portfolio's order."""
+        """The engine's arrays over the schedule, symbols in the portfolio's order; what positions
+        are marked at is on the price grid, as fills are.
+        """
         schedule, portfolio = self.schedule, self.portfolio
         shape = (len(schedule), len(portfolio.symbols))
         market = Market(
@@ -120,6 +126,7 @@ class Session:
             market.close[rows, columns] = bars.close
             market.volume[rows, columns] = bars.volume
             market.closing[rows, columns] = True
+        round_columns(market.close, grid_of(portfolio.instruments))
         return market
 
     @cached_property

@@ -55,7 +55,9 @@ class SimulatedBroker:
         s = self._index[order.symbol]
         open_price = float(bars.open[column])
         volume = float(bars.volume[column])
-        lots, price, commission = match_market(order.lots, open_price, volume, s, self._rules)
+        lots, price, commission = match_market(
+            order.lots, float(order.reference_price), open_price, volume, s, self._rules
+        )
         events = []
         if lots:
             times = (bars.open_time, close_time)

@@ -58,7 +58,7 @@ def warm() -> None:
 
 def _session(symbols: int, models: int) -> Session:
     names = tuple(f"WARM{n}" for n in range(symbols))
-    universe = Universe("warm", "1H", "24/7", tuple(Instrument(n, n, "warm") for n in names))
+    universe = Universe("warm", "1H", "24/7", tuple(Instrument(n, n, "warm", 2) for n in names))
     allocations = tuple(ModelAllocation(f"model_{m}", "warm", 0.5) for m in range(models))
     portfolio = Portfolio("warm", "paper", Decimal(10_000), (universe,), allocations)
     close_times = HOUR * np.arange(1, CLOSES + 1, dtype=np.int64)

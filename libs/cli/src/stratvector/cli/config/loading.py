@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,7 @@ def session_of(
     of every universe, instead of the configured sources. Raises BadConfig.
     """
     from stratvector.trading.caveats import Caveat
+    from stratvector.trading.price_grids import price_grids
     from stratvector.trading.session import History, Session
 
     system = configuration.system.system
@@ -53,6 +55,7 @@ def session_of(
     strategies = {m.entry.name: _strategy(configuration, m) for m in configuration.traded}
     portfolio = _portfolio(configuration)
     histories: dict[str, History] = {}
+    universes: list[Universe] = []
     caveats: list[Caveat] = []
     for universe in portfolio.universes:
         warmup = max(
@@ -66,7 +69,11 @@ def session_of(
         histories[universe.name] = History(
             loaded.bars, loaded.open_times, provenance.adjusted, provenance.source
         )
-        caveats += (*provenance.caveats(), *loaded.caveats)
+        with _blaming(configuration.universes_path, f"universes.{universe.name}"):
+            instruments, coarse = price_grids(universe.instruments, loaded.bars)
+        universes.append(replace(universe, instruments=instruments))
+        caveats += (*provenance.caveats(), *loaded.caveats, *coarse)
+    portfolio = replace(portfolio, universes=tuple(universes))
     return Session(
         portfolio,
         first,
@@ -88,6 +95,10 @@ def provenance(configuration: Configuration, session: "Session") -> dict[str, An
     from stratvector.trading.timestamps import utc_text
 
     ran = configuration.effective() | {"start": utc_text(session.start)}
+    for universe in session.portfolio.universes:
+        document = ran["universes"][universe.name]
+        if not isinstance(document["price_precision"], int):
+            document["price_precision"] = {i.symbol: i.decimals for i in universe.instruments}
     return {
         "config_hash": hash_of(ran),
         "data_hash": _data_hash(session),

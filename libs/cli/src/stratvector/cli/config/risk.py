@@ -7,13 +7,13 @@ one symbol, asset one underlying over its symbols.
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from stratvector.cli.config.bad_config import BadConfig, BadValue, suggestion
 from stratvector.cli.config.sections import Name, Section
-from stratvector.trading.portfolio import RiskLimits, check_classes
+from stratvector.trading.portfolio import NO_TRADE_BAND, RiskLimits, check_classes
 
 Limit = Annotated[float, Field(gt=0, strict=True)] | None  # strict: `true` is no 1.0
 CRYPTO = "crypto"
@@ -44,13 +44,18 @@ class RiskSection(Section):
     drawdown_halt: Limit = 0.20
     value_at_risk_cap: Limit = None
     derisking_factor: float = Field(default=0.50, ge=0, le=1, strict=True)
-    no_trade_band: float = Field(default=0.005, ge=0)
+    rebalance_band: float = Field(default=0.02, ge=0, lt=1, strict=True)
+    minimum_order_notional: float = Field(default=10.0, ge=0, strict=True)
+    cash: Literal["margin", "strict"] = "margin"
+    cash_collar: float = Field(default=0.05, gt=0, le=1, strict=True)
 
     @model_validator(mode="before")
     @classmethod
     def _refuse_what_is_not_built(cls, given: Any) -> Any:
         """A limit that nobody enforces must not look as if somebody did."""
         for key in given if isinstance(given, dict) else ():
+            if key == "no_trade_band":
+                raise ValueError(NO_TRADE_BAND)
             if key in NOT_YET:
                 what = NOT_YET[key]
                 raise ValueError(
@@ -99,7 +104,10 @@ class RiskSection(Section):
             drawdown_halt=self.drawdown_halt,
             derisking_factor=self.derisking_factor,
             value_at_risk=self.value_at_risk_cap,
-            no_trade_band=self.no_trade_band,
+            rebalance_band=self.rebalance_band,
+            minimum_order_notional=self.minimum_order_notional,
+            cash=self.cash,
+            cash_collar=self.cash_collar,
         )
 
 

@@ -1,17 +1,20 @@
 """universes.yaml: symbols that close together, and where their bars come from."""
 
 from decimal import Decimal
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from stratvector.cli.config.sections import Name, Section
-from stratvector.trading.instruments import Instrument
+from stratvector.trading.instruments import PRECISION_MAX, Instrument
+
+Precision = Annotated[int, Field(ge=0, le=PRECISION_MAX)]
 
 
 class UniverseEntry(Section):
     """One universe. timeframe : None takes system.timeframe. assets : symbol -> underlying, where
-    that is not the symbol itself. price_precision : decimals. lot_size : units of one lot.
+    that is not the symbol itself. price_precision : decimals, of all symbols or by symbol; where
+    none are given, those that hold every price of the bars. lot_size : units of one lot.
     """
 
     symbols: tuple[str, ...] = Field(min_length=1)
@@ -20,16 +23,24 @@ class UniverseEntry(Section):
     source: str
     timeframe: str | None = None
     assets: dict[str, str] = Field(default_factory=dict)
-    price_precision: int = Field(default=2, ge=0, le=12)
+    price_precision: Precision | dict[str, Precision] | None = None
     lot_size: Decimal = Field(default=Decimal(1), gt=0)
 
     @model_validator(mode="after")
-    def _assets_are_of_symbols(self) -> Self:
-        for symbol in self.assets:
-            if symbol not in self.symbols:
-                listed = ", ".join(self.symbols)
-                raise ValueError(f"assets names {symbol}, which is not one of {listed}")
+    def _tables_are_of_symbols(self) -> Self:
+        given = self.price_precision
+        grids = tuple(given) if isinstance(given, dict) else ()
+        for key, named in (("assets", tuple(self.assets)), ("price_precision", grids)):
+            for symbol in named:
+                if symbol not in self.symbols:
+                    listed = ", ".join(self.symbols)
+                    raise ValueError(f"{key} names {symbol}, which is not one of {listed}")
         return self
+
+    def precision_of(self, symbol: str) -> int | None:
+        """Decimals of a symbol's prices; None where the bars decide."""
+        given = self.price_precision
+        return given.get(symbol) if isinstance(given, dict) else given
 
     def instruments(self) -> tuple[Instrument, ...]:
         """The symbols in the engine's words."""
@@ -38,7 +49,7 @@ class UniverseEntry(Section):
                 symbol,
                 self.assets.get(symbol, symbol),
                 self.asset_class,
-                self.price_precision,
+                self.precision_of(symbol),
                 self.lot_size,
             )
             for symbol in self.symbols

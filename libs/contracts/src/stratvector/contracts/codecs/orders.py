@@ -31,6 +31,7 @@ OUTCOME_TO_WIRE, OUTCOME_FROM_WIRE = both_ways(
         Outcome.HALTED: orders_pb2.OUTCOME_HALTED,
         Outcome.RESTRICTED: orders_pb2.OUTCOME_RESTRICTED,
         Outcome.WORKING: orders_pb2.OUTCOME_WORKING,
+        Outcome.NO_CASH: orders_pb2.OUTCOME_NO_CASH,
     },
 )
 REASON_TO_WIRE, REASON_FROM_WIRE = both_ways(

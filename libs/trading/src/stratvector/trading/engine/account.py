@@ -1,7 +1,6 @@
 """Fills become lots and cash, of the portfolio and of the models; marks become equity."""
 
 from stratvector.trading.engine.allocation import apportion, split_fill
-from stratvector.trading.engine.arithmetic import round_to_grid
 from stratvector.trading.engine.compiling import engine_jit
 from stratvector.trading.engine.state import (
     CANCELLING,
@@ -13,7 +12,6 @@ from stratvector.trading.engine.state import (
     MODEL_LOTS,
     ORDER_PART,
     POSITION,
-    PRICE_UNITS,
     WORKING,
     Book,
     Floats,
@@ -95,8 +93,8 @@ def release(s: int, book: Book, models: Indices) -> None:
 
 @engine_jit
 def settle_cross(s: int, book: Book, rules: Rules, plan: Plan, models: Indices) -> None:
-    """Lots change hands between models at the mark on the instrument's grid, free of cost."""
-    unit = rules.grid[s, LOT_SIZE] * round_to_grid(book.mark[s], rules.grid[s, PRICE_UNITS])
+    """Lots change hands between models at the mark, free of cost."""
+    unit = rules.grid[s, LOT_SIZE] * book.mark[s]
     for m in range(len(models)):
         book.cells[s, m, MODEL_LOTS] += plan.cells[s, m, CROSS_PART]
         book.model_cash[m] -= plan.cells[s, m, CROSS_PART] * unit

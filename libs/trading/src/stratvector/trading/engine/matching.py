@@ -31,18 +31,20 @@ def volume_cap(lots: int, volume: float, lot_size: float, limit: float) -> int:
 
 @engine_jit
 def match_market(
-    lots: int, open_price: float, volume: float, s: int, rules: Rules
+    lots: int, reference: float, open_price: float, volume: float, s: int, rules: Rules
 ) -> tuple[int, float, int]:
     """Lots, price and commission (millionths) of a market order of signed `lots` at a bar.
 
-    (0, 0.0, 0) when the bar is missing (open is NaN) or its price is not positive on the grid.
+    reference : the mark at the decision. (0, 0.0, 0) when the bar is missing (open is NaN), its
+    price is not positive on the grid, or it is above the collar of a buy.
     """
     if not open_price > 0.0:
         return 0, 0.0, 0
     filled = volume_cap(lots, volume, rules.grid[s, LOT_SIZE], rules.volume_limit)
     drift = rules.slippage if lots > 0 else -rules.slippage
     price = round_to_grid(open_price * (1.0 + drift), rules.grid[s, PRICE_UNITS])
-    if filled == 0 or not price > 0.0:
+    too_dear = lots > 0 and price > reference * (1.0 + rules.cash_collar)
+    if filled == 0 or too_dear or not price > 0.0:
         return 0, 0.0, 0
     notional = abs(filled) * (rules.grid[s, LOT_SIZE] * price)
     return filled, price, whole(round_to_grid(notional * rules.commission * MICRO, 1.0))

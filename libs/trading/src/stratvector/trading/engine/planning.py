@@ -33,6 +33,7 @@ from stratvector.trading.engine.targets import (
     HALTED_OUTCOME,
     NO_CHANGE,
     ORDERED,
+    keep_lots,
 )
 
 
@@ -77,39 +78,88 @@ def cut_order(s: int, lots: int, plan: Plan, models: Indices) -> None:
 
 
 @engine_jit
-def plan_order(s: int, value: float, book: Book, rules: Rules, plan: Plan, models: Indices) -> None:
-    """The symbol's crosses and order, from the models' targets and what they hold."""
-    halted = plan.flags[HALTED] == 1
-    plan.fields[s, CROSSED] = 0
+def wish_lots(s: int, book: Book, plan: Plan, models: Indices) -> int:
+    """The models' wishes (ORDER_PART: target less what is held); the sum of their sizes."""
     wishes = 0
     for m in range(len(models)):
         wish = plan.cells[s, m, MODEL_TARGET] - book.cells[s, m, MODEL_LOTS]
         plan.cells[s, m, ORDER_PART] = wish
         plan.cells[s, m, CROSS_PART] = 0
         wishes += abs(wish)
+    return wishes
+
+
+@engine_jit
+def is_exempt(s: int, book: Book, plan: Plan, models: Indices) -> bool:
+    """Whether no band may hold the symbol back: an exit, or a reduction that a breaker forces.
+
+    An exit is the symbol's own or a model's. Breakers are the halt and the drawdown's factor. A cap
+    that prices alone have passed forces nothing: it may stay passed by less than the band, or every
+    rise of a position at its cap would be an order of its own.
+    """
+    held, target = book.lots[s, POSITION], plan.fields[s, TARGET]
+    leaves = target == 0 and held != 0
+    for m in range(len(models)):
+        if plan.cells[s, m, MODEL_TARGET] == 0 and book.cells[s, m, MODEL_LOTS] != 0:
+            leaves = True
+    shrinks = target < held if held > 0 else target > held
+    forced = plan.flags[HALTED] == 1 or (plan.factor[0] < 1.0 and held != 0 and shrinks)
+    exempt: bool = leaves or forced
+    return exempt
+
+
+@engine_jit
+def least_notional(
+    s: int, unit: float, book: Book, rules: Rules, plan: Plan, models: Indices
+) -> float:
+    """What a change must come to (base currency; a lot costs `unit`): the band on the models'
+    targets or holdings, whichever are larger, at least the minimum order. 0 where no band holds.
+    """
+    if rules.rebalance_band == 0.0 and rules.minimum_order_notional == 0.0:
+        return 0.0
+    if is_exempt(s, book, plan, models):
+        return 0.0
+    wanted, held = 0, 0
+    for m in range(len(models)):
+        wanted += abs(plan.cells[s, m, MODEL_TARGET])
+        held += abs(book.cells[s, m, MODEL_LOTS])
+    return max(rules.rebalance_band * (max(wanted, held) * unit), rules.minimum_order_notional)
+
+
+@engine_jit
+def plan_order(s: int, book: Book, rules: Rules, plan: Plan, models: Indices) -> None:
+    """The symbol's crosses and order, from the models' targets and what they hold.
+
+    While the models' wishes together are inside the band, the symbol neither orders nor crosses;
+    where their net is, they only cross.
+    """
+    plan.fields[s, CROSSED] = 0
+    wishes = wish_lots(s, book, plan, models)
     if wishes == 0:
-        plan.fields[s, OUTCOME] = HALTED_OUTCOME if halted else NO_CHANGE
+        plan.fields[s, OUTCOME] = HALTED_OUTCOME if plan.flags[HALTED] == 1 else NO_CHANGE
+        return
+    delta = plan.fields[s, TARGET] - book.lots[s, POSITION]
+    unit = rules.grid[s, LOT_SIZE] * book.mark[s]
+    least = least_notional(s, unit, book, rules, plan, models)
+    if wishes * unit < least:
+        keep_lots(s, NO_CHANGE if delta == 0 else BELOW_BAND, book, plan)
         return
     plan.flags[MOVED] = 1
     if len(models) > 1:
         cross_models(s, plan, models)
-    delta = plan.fields[s, TARGET] - book.lots[s, POSITION]
     plan.fields[s, ORDER] = delta
     if delta == 0:
         return
     plan.fields[s, OUTCOME] = ORDERED
-    notional = abs(delta) * rules.grid[s, LOT_SIZE] * book.mark[s]
-    if not halted and notional < rules.no_trade_band * value:
+    if abs(delta) * unit < least:
         cut_order(s, 0, plan, models)
         plan.fields[s, OUTCOME] = BELOW_BAND
         plan.flags[HELD_BACK] = 1
 
 
 @engine_jit
-def plan_orders(
-    value: float, book: Book, rules: Rules, plan: Plan, symbols: Indices, models: Indices
-) -> None:
+def plan_orders(book: Book, rules: Rules, plan: Plan, symbols: Indices, models: Indices) -> None:
     """Crosses and orders of all symbols that move."""
     for s in range(len(symbols)):
         if is_planned(s, plan, symbols) and plan.fields[s, MOVES] == 1:
-            plan_order(s, value, book, rules, plan, models)
+            plan_order(s, book, rules, plan, models)

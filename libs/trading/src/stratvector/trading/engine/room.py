@@ -1,14 +1,15 @@
 """The last look at every cap, order by order: no approved order raises an exposure above its cap,
 at decision prices, with all working orders filled.
 
-The stages guarantee it while every target is reached. Where an order was held back (no-trade band,
-lots too large), a symbol keeps more than its target, and the raising orders of others must leave
-room for it.
+The stages guarantee it while every target is reached. Where an order was held back (band, minimum
+order, cash, lots too large), a symbol keeps more than its target, and the raising orders of others
+must leave room for it.
 """
 
 import numpy as np
 
 from stratvector.trading.engine.arithmetic import LOTS_MAX, whole
+from stratvector.trading.engine.cash import check_cash
 from stratvector.trading.engine.compiling import engine_jit
 from stratvector.trading.engine.planning import cut_order
 from stratvector.trading.engine.state import (
@@ -83,12 +84,16 @@ def fit_order(
     after = held + plan.fields[s, ORDER]
     sign = 1 if after > 0 else -1
     room = room_of(s, value, sign, book, rules, plan, symbols)
+    unit = rules.grid[s, LOT_SIZE] * book.mark[s]
     extra = LOTS_MAX
     if room < np.inf:
-        extra = min(LOTS_MAX, np.floor(room * value / (rules.grid[s, LOT_SIZE] * book.mark[s])))
+        extra = min(LOTS_MAX, np.floor(room * value / unit))
     allowed = min(abs(after), abs(settled_lots(s, book, plan)) + whole(extra))
     lots = sign * allowed - held
     lots = max(0, lots) if plan.fields[s, ORDER] > 0 else min(0, lots)
+    adds = held == 0 or (held > 0) == (lots > 0)
+    if adds and abs(lots) * unit < rules.minimum_order_notional:
+        lots = 0
     if lots == 0:
         plan.fields[s, OUTCOME] = NO_ROOM
     cut_order(s, lots, plan, models)
@@ -131,9 +136,11 @@ def check_orders(
     symbols: Indices,
     models: Indices,
 ) -> None:
-    """Order-level checks: reduce-only, then room."""
+    """Order-level checks: reduce-only, cash, then room."""
     if plan.flags[REDUCE_ONLY] == 1:
         keep_reducing(book, plan, symbols, models)
         plan.flags[HELD_BACK] = 1
+    if rules.cash_collar < np.inf:
+        check_cash(book, rules, plan, symbols, models)
     if value > 0.0 and plan.flags[HELD_BACK] == 1:
         check_room(value, book, rules, plan, symbols, models)

@@ -64,7 +64,9 @@ class Rules(NamedTuple):
 
     grid : float64[S, 2], LOT_SIZE (units) and PRICE_UNITS (10^price_precision). groups : int64[S,
     3], ASSET and CLASS numbers, RESTRICTED_FLAG. budget : float64[M]. class_cap : float64[C].
-    capital_cap : base currency.
+    capital_cap, minimum_order_notional : base currency. rebalance_band : part of the models'
+    targets or holdings. cash_collar : how far above its mark a buy may fill, a fraction; infinity:
+    at any price, and cash may go below zero.
     """
 
     grid: Floats
@@ -81,7 +83,9 @@ class Rules(NamedTuple):
     drawdown_trigger: float
     drawdown_halt: float
     derisking_factor: float
-    no_trade_band: float
+    rebalance_band: float
+    minimum_order_notional: float
+    cash_collar: float
     commission: float
     slippage: float
     volume_limit: float

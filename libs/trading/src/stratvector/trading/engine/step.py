@@ -64,7 +64,7 @@ def match_close(
         if not market.closing[t, s]:
             continue
         lots, price, commission = match_market(
-            book.lots[s, WORKING], market.open[t, s], market.volume[t, s], s, rules
+            book.lots[s, WORKING], book.mark[s], market.open[t, s], market.volume[t, s], s, rules
         )
         if lots != 0:
             plan.flags[FILLS] += 1
@@ -117,7 +117,7 @@ def decide(
     for s in range(len(symbols)):
         if is_planned(s, plan, symbols):
             round_target(s, value, book, rules, plan, models)
-    plan_orders(value, book, rules, plan, symbols, models)
+    plan_orders(book, rules, plan, symbols, models)
     if plan.flags[MOVED] == 1:
         check_orders(value, book, rules, plan, symbols, models)
 

@@ -22,7 +22,6 @@ from stratvector.trading.engine.state import (
     HALTED,
     HELD_BACK,
     LOT_SIZE,
-    MODEL_LOTS,
     MODEL_TARGET,
     MOVED,
     MOVES,
@@ -45,7 +44,7 @@ from stratvector.trading.engine.state import (
 # reasons.Outcome as plain integers, for the compiled code
 NOT_PLANNED, ORDERED, NO_CHANGE, BELOW_BAND, STALE, NO_PRICE = 0, 1, 2, 3, 4, 5
 NO_EQUITY, TOO_LARGE, NO_ROOM, REDUCE_ONLY_OUTCOME, HALTED_OUTCOME, RESTRICTED = 6, 7, 8, 9, 10, 11
-WORKING_OUTCOME = 12
+WORKING_OUTCOME, NO_CASH = 12, 13
 
 
 @engine_jit
@@ -169,32 +168,19 @@ def keep_lots(s: int, outcome: int, book: Book, plan: Plan) -> None:
 def round_target(
     s: int, value: float, book: Book, rules: Rules, plan: Plan, models: Indices
 ) -> None:
-    """The symbol's target in whole lots, toward zero, and its parts per model.
-
-    While every model's wish is inside the no-trade band around what it holds, the symbol does not
-    move at all: neither an order nor a cross.
-    """
+    """The symbol's target in whole lots, toward zero, and its parts per model."""
     per_lot = 0.0
     if value > 0.0:
         per_lot = value / (book.mark[s] * rules.grid[s, LOT_SIZE])
-    band = rules.no_trade_band * per_lot
-    moves = plan.flags[HALTED] == 1
     total = 0.0
     for m in range(len(models)):
-        wanted = plan.effective[s, m] * plan.figures[s, SCALE] * per_lot
-        total += wanted
-        if not abs(wanted - book.cells[s, m, MODEL_LOTS]) < band:
-            moves = True
+        total += plan.effective[s, m] * plan.figures[s, SCALE] * per_lot
     if not abs(total) < LOTS_MAX:
         plan.fields[s, TARGET] = 0
         keep_lots(s, TOO_LARGE, book, plan)
         return
     target = whole(total)
     plan.fields[s, TARGET] = target
-    if not moves:
-        resting = target == book.lots[s, POSITION]
-        keep_lots(s, NO_CHANGE if resting else BELOW_BAND, book, plan)
-        return
     plan.fields[s, MOVES] = 1
     split_target(s, target, per_lot, plan, models)
 
