@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from stratvector.market import Bars, read_bars
-from stratvector.market.bar_files import FileMissing, UnknownFormat, UnreadableFile
+from stratvector.market.bar_sources import FileMissing, UnknownFormat, UnreadableFile
 from stratvector.trading.bad_bars import (
     BadBars,
     BadPrice,

@@ -1,9 +1,10 @@
 """How a file of bars is to be read: everything that its bytes do not tell, checked once."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from stratvector.market.calendars import ALWAYS_OPEN, calendar
@@ -45,6 +46,7 @@ class ReadOptions:
     keep: Literal["first", "last"] | None = None
 
     def __post_init__(self) -> None:
+        self._check_types()
         self._check_columns()
         self._check_times()
         if self.tz is not None:
@@ -52,6 +54,13 @@ class ReadOptions:
         if self.symbol is not None and (not self.symbol.strip() or not self.symbol.isprintable()):
             raise BadOption(f"symbol={self.symbol!r} is not a name: it must be non-empty text")
         self._check_repairs()
+
+    def _check_types(self) -> None:
+        # What a type checker knows, a notebook does not.
+        for option, (kind, told) in _TYPES.items():
+            value = getattr(self, option)
+            if not isinstance(value, kind):
+                raise BadOption(f"{option}={value!r} must be {told}")
 
     def _check_columns(self) -> None:
         for ours, theirs in self.columns.items():
@@ -74,22 +83,31 @@ class ReadOptions:
             raise BadOption('times="open" needs timeframe, because a bar is named by its close')
         elif self.calendar_name != ALWAYS_OPEN:
             raise BadOption(f"calendar_name={self.calendar_name!r} needs timeframe to be read")
-        if self.date_format is not None and "%" not in self.date_format:
+        pattern = self.date_format
+        if pattern is not None and ("%" not in pattern or re.search(r"(?<!\.)%f", pattern)):
             raise BadOption(
-                f"date_format={self.date_format!r} is no pattern: write one such as %d.%m.%Y %H:%M"
+                f"date_format={pattern!r} is no pattern: write one such as %d.%m.%Y %H:%M:%S.%f"
             )
 
     def _check_repairs(self) -> None:
-        if isinstance(self.drop, str):
-            raise BadOption(
-                f"drop={self.drop!r} must be a tuple of kinds, such as ({self.drop!r},)"
-            )
         for kind in self.drop:
             if kind == DUPLICATE:
                 raise BadOption('duplicates are not dropped: say keep="first" or keep="last"')
             _check_choice("drop", kind, DROPPABLE)
         if self.keep is not None:
             _check_choice("keep", self.keep, ("first", "last"))
+
+
+_TEXT: tuple[Any, str] = (str | None, "text")
+_TYPES: dict[str, tuple[Any, str]] = {
+    "columns": (Mapping, "a table of our name → the file's"),
+    "tz": _TEXT,
+    "date_format": _TEXT,
+    "timeframe": _TEXT,
+    "calendar_name": (str, "text"),
+    "symbol": _TEXT,
+    "drop": (tuple, "a tuple of kinds"),
+}
 
 
 def _check_choice(option: str, value: object, known: tuple[str, ...]) -> None:
