@@ -69,7 +69,7 @@ class ReadOptions:
                     f"columns has the key {ours!r}, which nothing reads: "
                     f"{suggestion(str(ours), COLUMNS)}"
                 )
-            if not isinstance(theirs, str) or not theirs.strip():
+            if not str(theirs).strip():
                 raise BadOption(f"columns[{ours!r}] is {theirs!r}; it must name a column")
         if self.symbol is not None and "symbol" in self.columns:
             raise BadOption("symbol= and columns['symbol'] both name the symbol: give one of them")
