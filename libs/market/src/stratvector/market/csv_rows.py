@@ -22,6 +22,7 @@ from stratvector.trading.bad_bars import EmptyBars
 if TYPE_CHECKING:
     import polars as pl
 
+_HEADER_CHARACTERS_MAX = 1 << 20
 SEPARATORS = (",", ";", "\t", "|")
 
 
@@ -89,10 +90,10 @@ def _text(path: Path, data: bytes) -> str:
 
 def _header(path: Path, text: str) -> tuple[str, list[str]]:
     """The separator that gives the first row the most fields, and that row."""
-    found = []
+    found, head = [], text[:_HEADER_CHARACTERS_MAX]
     for separator in SEPARATORS:
         try:
-            header = next(csv.reader(io.StringIO(text), delimiter=separator))
+            header = next(csv.reader(io.StringIO(head), delimiter=separator))
         except csv.Error:
             raise UnreadableFile(path, "its first row is no header") from None
         found.append((separator, header))

@@ -135,9 +135,11 @@ class Bars:
         labels = list(frame.columns)
         places = header.choose([str(label) for label in labels], COLUMNS)
         chosen = {name: frame[labels[place]] for name, place in places.items()}
-        stamps = columns.times(chosen["timestamp"].to_numpy(), _declared_zone(chosen["timestamp"]))
+        stamps = columns.times(
+            columns.array(chosen["timestamp"]), _declared_zone(chosen["timestamp"])
+        )
         moments = stamps.view("datetime64[ns]")
-        return cls.from_columns(moments, *(chosen[name].to_numpy() for name in COLUMNS[1:]))
+        return cls.from_columns(moments, *(columns.array(chosen[name]) for name in COLUMNS[1:]))
 
     @classmethod
     def _pivot(cls, stamps: Nanoseconds, listed: list[str], values: dict[str, Values]) -> Self:

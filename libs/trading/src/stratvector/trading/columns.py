@@ -75,6 +75,16 @@ def stray_1970(stamps: Nanoseconds) -> npt.NDArray[np.bool_]:
     return np.zeros_like(inside) if is_believed else inside
 
 
+def array(column: Any) -> npt.NDArray[Any]:
+    """A frame's column as an array, object by object where its library has no array for it."""
+    try:
+        return np.asarray(column.to_numpy())
+    except Exception:  # noqa: BLE001 -- each frame library has errors of its own
+        values = np.empty(len(column), dtype=object)
+        values[:] = list(column)
+        return values
+
+
 def numbers(values: npt.ArrayLike, column: str) -> Values:
     """float64 values of a column; None becomes NaN, text and booleans raise NotNumeric."""
     array = _one_dimension(values, column)
@@ -90,9 +100,10 @@ def names(values: npt.ArrayLike) -> list[str]:
     anything but non-empty printable text, raise BadSymbol.
     """
     listed: Sequence[Any] = _one_dimension(values, "symbol").tolist()
-    for value in listed:
-        if not isinstance(value, str):
-            raise BadSymbol(value)
+    for kind in set(map(type, listed)) - {str}:
+        for value in listed:
+            if type(value) is kind and not isinstance(value, str):
+                raise BadSymbol(value)
     known: dict[str, str] = {}
     for name in sorted(set(listed)):
         trimmed = name.strip()
