@@ -266,7 +266,7 @@ def test_a_damaged_parquet_file_is_one_sentence_and_nothing_on_the_terminal(
             read_bars(path)
         except BadBars:
             refused += 1
-    assert refused > 30
+    assert refused > 15
     assert capfd.readouterr().err == ""
 
 
@@ -331,17 +331,20 @@ def test_an_option_that_nothing_reads_is_refused_with_the_nearest_that_something
         read_bars(csv(tmp_path, "2020-01-02,A,1,2,1,2,3"), **options)
 
 
-@pytest.mark.parametrize("dtype", ["ms", "us", "ns"])
-def test_a_time_out_of_range_is_refused_instead_of_wrapped(tmp_path: Path, dtype: Any) -> None:
-    path = tmp_path / "bars.parquet"
+@pytest.mark.parametrize(("unit", "per_day"), [("ms", 86_400_000), ("us", 86_400_000_000)])
+def test_a_moment_out_of_range_is_refused_instead_of_wrapped(
+    tmp_path: Path, unit: Any, per_day: int
+) -> None:
+    path, good = tmp_path / "bars.parquet", 18_000 * per_day
     frame = pl.read_csv(csv(tmp_path, "2020-01-02,A,1,2,1,2,3", "2020-01-03,A,1,2,1,2,3"))
-    for stamp in (10**15, -(10**17), 2**62):
-        moments = pl.Series("timestamp", [0, stamp]).cast(pl.Datetime(dtype))
-        frame.with_columns(moments + pl.duration(days=18_000)).write_parquet(path)
-        if dtype == "ns" and stamp == 10**15:
-            continue  # twelve days: a time like any other
-        with pytest.raises(RefusedRows, match="with a timestamp that is no time"):
+    for stray in (good + 200 * 366 * per_day, good - 200 * 366 * per_day, 2**62, -(2**62), 0):
+        moments = pl.Series("timestamp", [good, stray]).cast(pl.Datetime(unit))
+        frame.with_columns(moments).write_parquet(path)
+        with pytest.raises(RefusedRows, match="1 row with a timestamp that is no time"):
             read_bars(path)
+
+
+def test_a_date_or_number_that_can_be_no_bars_time_is_refused_by_name(tmp_path: Path) -> None:
     for text in ("9999-12-31", "0001-01-01", "1970-01-01"):
         with pytest.raises(RefusedRows, match=f"1 row with a timestamp .* '{text}"):
             read_bars(csv(tmp_path, "2024-01-02,A,1,2,1,2,3", f"{text},A,1,2,1,2,3"))
