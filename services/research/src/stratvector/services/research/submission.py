@@ -7,11 +7,11 @@ from stratvector.cli.config import BadConfig, Configuration, read_configuration
 from stratvector.cli.config.bad_config import BadValue
 from stratvector.cli.config.session_range import COMMAND_LINE, session_range
 from stratvector.services.research.job import BacktestRequest
-from stratvector.trading.timestamps import END_YEAR, FIRST_YEAR
 
 CONFIG = "system.yaml"
 NAME_CHARACTERS_MAX = 200
-FIRST_DATE, LAST_DATE = f"{FIRST_YEAR}-01-01", f"{END_YEAR - 1}-12-31"
+# The years that a bar can have (stratvector.trading.timestamps), which `session_range` asks too.
+FIRST_DATE, LAST_DATE = "1850-01-01", "2199-12-31"
 
 
 class BadSubmission(ValueError):
