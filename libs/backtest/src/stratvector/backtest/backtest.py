@@ -98,6 +98,12 @@ class Backtest:
 def _traded(
     bars: Bars, instruments: Mapping[str, Instrument], cash: Decimal
 ) -> tuple[Instrument, ...]:
+    for symbol, instrument in instruments.items():
+        if symbol not in bars.symbols:
+            known = suggestion(str(symbol), bars.symbols)
+            raise ValueError(f"instruments has {symbol!r}, of which there are no bars: {known}")
+        if instrument.symbol != symbol:
+            raise ValueError(f"instruments[{symbol!r}] is the instrument {instrument.symbol!r}")
     return tuple(
         instruments.get(symbol)
         or Instrument(symbol, symbol, "any", lot_size=_lot_size(bars.close[:, column], cash))

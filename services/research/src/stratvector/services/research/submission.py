@@ -10,8 +10,8 @@ from stratvector.services.research.job import BacktestRequest
 
 CONFIG = "system.yaml"
 NAME_CHARACTERS_MAX = 200
-# Nanoseconds since 1970 in 64 bits reach somewhat farther.
-FIRST_DATE, LAST_DATE = "1678-01-01", "2261-12-31"
+# The years that a bar can have (stratvector.trading.timestamps), which `session_range` asks too.
+FIRST_DATE, LAST_DATE = "1850-01-01", "2199-12-31"
 
 
 class BadSubmission(ValueError):
