@@ -10,6 +10,7 @@ from stratvector.trading import replay
 from stratvector.trading.bars import Bars
 from stratvector.trading.instruments import Instrument
 from stratvector.trading.portfolio import Costs, ModelAllocation, Portfolio, RiskLimits, Universe
+from stratvector.trading.quality import quality_caveats, refuse_doubtful
 from stratvector.trading.session import History, Session
 from stratvector.trading.strategy import Strategy
 from stratvector.trading.timestamps import NANOSECONDS_PER_DAY, Nanoseconds
@@ -27,6 +28,8 @@ class Backtest:
     cash : initial, base currency. costs : Costs() charges 0.1 % commission and 0.05 % slippage.
     limits : by default no leverage, and no order for a change below 0.5 % of equity.
     instruments : per symbol; one that is not named trades in ten-thousandths, to 8 decimals.
+    strict : raise DoubtfulBars for what `trading.quality` finds in the bars, such as prices that
+    jump as by a split; without it these are caveats of the result.
 
     Raises ValueError for bars without a close and for numbers that break a rule.
     """
@@ -41,6 +44,7 @@ class Backtest:
         limits: RiskLimits = NO_LEVERAGE,
         instruments: Mapping[str, Instrument] | None = None,
         open_times: Nanoseconds | None = None,
+        strict: bool = False,
     ) -> None:
         if not len(bars):
             raise ValueError("a backtest needs bars of at least one close")
@@ -61,9 +65,15 @@ class Backtest:
         first = bars.close_times[:1]
         if open_times is None:
             open_times = np.concatenate([first, bars.close_times[:-1]])
-        history = History(bars, open_times)
+        doubts = quality_caveats(bars, universe.name, scheduled=False)
+        if strict:
+            refuse_doubtful(doubts)
         self.session = Session(
-            portfolio, int(first[0]), {universe.name: history}, {strategy.name: strategy}
+            portfolio,
+            int(first[0]),
+            {universe.name: History(bars, open_times)},
+            {strategy.name: strategy},
+            doubts,
         )
 
     def run(self, progress: replay.Progress | None = None) -> Result:

@@ -16,6 +16,7 @@ from stratvector.trading.bad_bars import BadBars
 from stratvector.trading.bars import Bars
 from stratvector.trading.caveats import Caveat
 from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.quality import quality_caveats, refuse_doubtful
 from stratvector.trading.schedule import Schedule, merge
 from stratvector.trading.timestamps import Nanoseconds, utc_text
 
@@ -45,6 +46,7 @@ def load_universe(
     start: int | str,
     end: int | str,
     warmup_closes: int = 0,
+    strict: bool = False,
 ) -> Scheduled:
     """Scheduled bars from `warmup_closes` closes before the first close ≥ start to the last ≤ end.
 
@@ -52,7 +54,8 @@ def load_universe(
     start, end : UTC ns, or a date or time as text; an end that is a date includes that whole day.
     warmup_closes : fewer when the source's bars begin later; the result tells how many.
     Symbols come in the given order; a scheduled close without a bar is a NaN row, also before the
-    source begins and after it ends, which the caveats tell.
+    source begins and after it ends, which the caveats tell, as they tell what `trading.quality`
+    finds in the bars. strict : refuse such bars instead, with DoubtfulBars.
     Raises the BadBars, BadCalendar, StoreError, SampleUnavailable, UnknownInstant of the parts, and
     NoBarsInRange.
     """
@@ -65,7 +68,10 @@ def load_universe(
     trading = int(np.searchsorted(times.closes, first))
     warmup = min(trading, warmup_closes)
     closes, opens = times.closes[trading - warmup :], times.opens[trading - warmup :]
-    bars, caveats = align(found.bars, closes), _empty_ends(universe, found.bars, closes)
+    bars = align(found.bars, closes)
+    caveats = (*_empty_ends(universe, found.bars, closes), *quality_caveats(bars, universe))
+    if strict:
+        refuse_doubtful(caveats)
     return Scheduled(bars, found.provenance, opens, warmup, caveats)
 
 

@@ -166,6 +166,7 @@ def _bars(
     from stratvector.market import load_universe
     from stratvector.market.sources.sample import SampleUnavailable
 
+    session = configuration.system.session
     try:
         return load_universe(
             universe.name,
@@ -175,6 +176,7 @@ def _bars(
             source,
             *ends,
             warmup_closes=warmup,
+            strict=session is not None and session.data_quality == "strict",
         )
     except (ValueError, SampleUnavailable) as error:
         path = configuration.universes_path

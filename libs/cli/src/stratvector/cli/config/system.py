@@ -32,10 +32,13 @@ class SystemSection(Section):
 
 
 class SessionSection(Section):
-    """Dates or times in UTC; an end that is a date includes that day."""
+    """Dates or times in UTC; an end that is a date includes that day. data_quality : whether bars
+    with flaws are run with a caveat or refused.
+    """
 
     start: Instant
     end: Instant
+    data_quality: Literal["caveat", "strict"] = "caveat"
 
 
 class ModelEntry(Section):
