@@ -146,11 +146,10 @@ def backtest_run(
     ] = ProgressForm.BAR,
 ) -> None:
     """Run a session through the compiled loop: result.json, orders, fills and equity as Parquet."""
-    from stratvector.cli.config import read_configuration
-    from stratvector.cli.runs import compiled, load, run_and_record
+    from stratvector.cli.runs import compiled, load, run_and_record, runnable
     from stratvector.cli.tables import print_summary
 
-    configuration = read_configuration(config)
+    configuration = runnable(config, "backtest run")
     session = load(configuration, start, end, data, progress)
     driver = partial(compiled, verbose=verbose, form=progress)
     run = run_and_record(configuration, session, out, driver)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stratvector.cli.console import aside
+from stratvector.cli.failures import CommandFailed
 from stratvector.cli.logs import append
 from stratvector.cli.progress_lines import Phase, ProgressForm, ProgressLines, tell_phase
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from stratvector.trading.session import Session
 
 HASH_DIGITS = 8
+
+RUNS_HERE = ("backtest", "replay")
 
 Driver = Callable[["Session"], "Result"]
 
@@ -30,6 +33,20 @@ class Run:
 
     result: "Result"
     document: dict[str, Any]
+
+
+def runnable(config: Path, command: str) -> "Configuration":
+    """A configuration whose mode is one that a command runs. Raises BadConfig, CommandFailed."""
+    from stratvector.cli.config import read_configuration
+
+    configuration = read_configuration(config)
+    mode = configuration.system.system.mode
+    if mode not in RUNS_HERE:
+        raise CommandFailed(
+            f"{config}: system.mode is {mode!r}, but {command} sends nothing to a broker: write "
+            f"{' or '.join(RUNS_HERE)}"
+        )
+    return configuration
 
 
 def run_and_record(

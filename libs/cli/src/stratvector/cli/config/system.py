@@ -42,11 +42,11 @@ class SessionSection(Section):
 
 
 class ModelEntry(Section):
-    """A model of the portfolio. status seeds the model registry once."""
+    """A model of the portfolio. status : its stage, which seeds the model registry once."""
 
     name: str
     version: str | None = None
-    status: str = "research"
+    status: Literal["research", "paper", "candidate", "live"] = "research"
     budget_fraction: float = Field(ge=0, le=1)
 
 
