@@ -37,7 +37,8 @@ def print_summary(console: Console, document: dict[str, Any]) -> None:
     console.print(Columns([_session(document), _performance(document)], padding=(0, 3)))
     console.print(Columns([_models(document), _rejections(document)], padding=(0, 3)))
     console.print(Group(*_remarks(document)))
-    console.print(f"results: {document['results']}", soft_wrap=True)
+    if document["results"] is not None:
+        console.print(f"results: {document['results']}", soft_wrap=True)
 
 
 def shown(value: float | None, kind: str) -> str:

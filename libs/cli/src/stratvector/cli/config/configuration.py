@@ -154,17 +154,16 @@ def _check(configuration: Configuration) -> None:
 def _check_budgets(configuration: Configuration) -> None:
     """More than the whole equity is a loan, which must be asked for."""
     budgets = [Decimal(str(model.entry.budget_fraction)) for model in configuration.traded]
-    risk, total = configuration.risk, sum(budgets)
-    given = "max_leverage" in risk.model_fields_set
-    if total <= 1 or (
-        given and (risk.max_leverage is None or total <= Decimal(str(risk.max_leverage)))
-    ):
+    leverage, total = configuration.risk.max_leverage, sum(budgets)
+    given = "max_leverage" in configuration.risk.model_fields_set
+    allowed = Decimal(str(leverage)) if leverage is not None else total
+    if total <= (max(allowed, Decimal(1)) if given else 1):
         return
     added = " + ".join(str(budget) for budget in budgets)
-    state = f"is {risk.max_leverage}" if given else "is not given"
     raise BadConfig(
-        f"{configuration.path}: the budget_fraction of the active models add up to {total} ({added}); "
-        f"more than 1 needs risk.max_leverage of at least as much, which {state}"
+        f"{configuration.path}: the budget_fraction of the active models add up to {total} "
+        f"({added}); more than 1 needs risk.max_leverage of at least as much, which is "
+        f"{leverage if given else 'not given'}"
     )
 
 
