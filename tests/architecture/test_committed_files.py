@@ -48,7 +48,7 @@ def test_nothing_is_committed_that_is_generated_or_ignored() -> None:
 
 
 MADE = re.compile(
-    r"cp -r config (\S+)|(?m:> (\S+)$)|Save this as `(\S+)`|and this as `(\S+)`"
+    r"cp -r config (\S+)|(?m:stratvector .* > (\S+)$)|Save this as `(\S+)`|and this as `(\S+)`"
     r"|read_bars\(\"(prices\.csv)\"|--json (\S+\.json)|report\(\"(\S+)\"\)"
 )
 

