@@ -22,6 +22,21 @@ def test_a_date_spans_its_whole_day_and_a_time_is_one_instant(
     assert utc_text(last_instant(text)) == last
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["0001-01-01", "9999-12-31", "9999-12-31T23:59:59-12:00", "0001-01-01T00:00+14:00",
+     "1849-12-31", "2200-01-01"],
+)  # fmt: skip
+def test_a_time_that_no_bar_can_have_is_refused_instead_of_wrapped(text: str) -> None:
+    for parse in (first_instant, last_instant):
+        with pytest.raises(
+            UnknownInstant, match="is out of range: times lie within the years 1850 to 2199"
+        ):
+            parse(text)
+    assert utc_text(last_instant("2199-12-31")) == "2200-01-01T00:00:00Z"
+    assert utc_text(first_instant("1850-01-01")) == "1850-01-01T00:00:00Z"
+
+
 @pytest.mark.parametrize("text", ["", "yesterday", "2018-02-30", "31.01.2018"])
 def test_a_text_that_is_no_date_is_refused_in_a_sentence(text: str) -> None:
     with pytest.raises(UnknownInstant, match="is neither a date nor a time: write 2018-01-31"):

@@ -64,7 +64,7 @@ def frame(**changed: Any) -> Frame:
 
 rows = st.lists(
     st.tuples(
-        st.integers(0, 8),
+        st.integers(NOON_NS, NOON_NS + 8),
         st.sampled_from(["A", "B", "C"]),
         st.lists(st.floats(0.01, 1e6), min_size=4, max_size=4),
         st.floats(0, 1e9),

@@ -9,6 +9,7 @@ from stratvector.backtest.result import ALWAYS_OPEN, Result, result_of
 from stratvector.trading import replay
 from stratvector.trading.bars import Bars
 from stratvector.trading.instruments import Instrument
+from stratvector.trading.nearest import suggestion
 from stratvector.trading.portfolio import Costs, ModelAllocation, Portfolio, RiskLimits, Universe
 from stratvector.trading.quality import quality_caveats, refuse_doubtful
 from stratvector.trading.session import History, Session
@@ -82,6 +83,12 @@ class Backtest:
 
 
 def _traded(bars: Bars, instruments: Mapping[str, Instrument]) -> tuple[Instrument, ...]:
+    for symbol, instrument in instruments.items():
+        if symbol not in bars.symbols:
+            known = suggestion(str(symbol), bars.symbols)
+            raise ValueError(f"instruments has {symbol!r}, of which there are no bars: {known}")
+        if instrument.symbol != symbol:
+            raise ValueError(f"instruments[{symbol!r}] is the instrument {instrument.symbol!r}")
     return tuple(
         instruments.get(symbol) or Instrument(symbol, symbol, "any", PRICE_PRECISION, LOT_SIZE)
         for symbol in bars.symbols

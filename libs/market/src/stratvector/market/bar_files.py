@@ -1,56 +1,42 @@
-"""Bars from a CSV or Parquet file of any dialect, with one clear sentence per kind of bad file.
+"""Bars from CSV and Parquet files of any dialect, or one sentence that says why not.
 
-BadBars (stratvector.trading.bad_bars)
-└── BadFile              a file that cannot be read; `path` says which
-    ├── FileMissing          there is no such file
-    ├── UnknownFormat        the name ends neither in .csv nor in .parquet
-    └── UnreadableFile       its bytes are not what its name promises
+A path is a file, a folder of files, or a pattern with `{symbol}`. Files whose rows are all good
+become bars; bad rows refuse the whole, every kind named at once, unless a repair was asked for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from stratvector.market.calendars import ALWAYS_OPEN, calendar
-from stratvector.trading.bad_bars import BadBars, EmptyBars, MissingColumn, NotUtcTime
-from stratvector.trading.bars import COLUMNS, Bars
-from stratvector.trading.columns import refuse_other_units
-from stratvector.trading.timestamps import NANOSECONDS_PER_DAY, Nanoseconds, utc_text
+from stratvector.market.bar_rows import BarRows, judged_rows
+from stratvector.market.bar_sources import (
+    BadFile,
+    BarSource,
+    UnfitFile,
+    UnreadableFile,
+    sources_of,
+    suffix_of,
+)
+from stratvector.market.calendars import ALWAYS_OPEN
+from stratvector.market.csv_rows import read_csv_rows
+from stratvector.market.judgement import Judgement, Mask, by_kind
+from stratvector.market.read_options import ReadOptions
+from stratvector.market.reading_report import (
+    DUPLICATE,
+    RAGGED,
+    BadRows,
+    ReadingReport,
+    RefusedRows,
+)
+from stratvector.trading.bad_bars import BadBars, BadSymbol, DuplicateBar, EmptyBars, MissingColumn
+from stratvector.trading.bars import COLUMNS, FIELDS, Bars
+from stratvector.trading.header import choose
 
 if TYPE_CHECKING:
     import polars as pl
-
-
-class BadFile(BadBars):
-    """A file that cannot be read; `path` says which."""
-
-    def __init__(self, path: Path, sentence: str) -> None:
-        self.path = path
-        super().__init__(f"{path}: {sentence}")
-
-
-class FileMissing(BadFile):
-    """There is no such file."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, "there is no such file")
-
-
-class UnknownFormat(BadFile):
-    """The name ends neither in .csv nor in .parquet."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, "bars are read from .csv and .parquet files only")
-
-
-class UnreadableFile(BadFile):
-    """Its bytes are not what its name promises."""
-
-    def __init__(self, path: Path, reason: str) -> None:
-        self.reason = reason
-        super().__init__(path, f"this is not a readable {path.suffix[1:]} file: {reason}")
 
 
 def read_bars(
@@ -61,125 +47,176 @@ def read_bars(
     times: Literal["close", "open"] = "close",
     timeframe: str | None = None,
     calendar_name: str = ALWAYS_OPEN,
+    symbol: str | None = None,
+    drop: tuple[str, ...] = (),
+    keep: Literal["first", "last"] | None = None,
 ) -> Bars:
-    """Bars of a file with timestamp (UTC), symbol, open, high, low, close and volume.
+    """Bars of files with timestamp (UTC), symbol, open, high, low, close and volume.
 
-    columns : our name → the file's name, for those that differ.
-    tz : zone of timestamps that carry none, such as "America/New_York"; UTC without it.
-    date_format : strftime pattern of the timestamps; ISO 8601 without it. Integers are ns.
-    times : whether stamps are the bars' closes or opens. Opens need `timeframe`, and become the
-        first close of the calendar after them, so that a session's date becomes its close.
-    Raises BadFile and the other kinds of BadBars; ValueError for opens without timeframe.
+    path : a .csv, .csv.gz or .parquet file, a folder of them, or a pattern such as
+        "data/{symbol}.csv", whose files need no column of symbols.
+    The other arguments : see `ReadOptions`.
+    Raises BadFile, RefusedRows and the other kinds of BadBars; BadOption, UnknownTimeframe and
+    BadCalendar.
     """
-    if times == "open" and timeframe is None:
-        raise ValueError('times="open" needs timeframe, because a bar is named by its close')
-    source = Path(path)
-    frame = _named(_read(source, columns or {}), columns or {})
-    if not len(frame):
-        raise EmptyBars
-    stamps = _utc(frame["timestamp"], tz, date_format)
-    if times == "open" and timeframe is not None:
-        stamps = _closes_after(stamps, timeframe, calendar_name)
-    values = (frame[name].to_numpy() for name in COLUMNS[1:])
-    return Bars.from_columns(stamps, *values)
+    options = ReadOptions(
+        columns=columns or {},
+        tz=tz,
+        date_format=date_format,
+        times=times,
+        timeframe=timeframe,
+        calendar_name=calendar_name,
+        symbol=symbol,
+        drop=drop,
+        keep=keep,
+    )
+    return read_bars_reported(path, options)[0]
 
 
-def _read(path: Path, columns: Mapping[str, str]) -> "pl.DataFrame":
-    import polars as pl
+def read_bars_reported(path: str | Path, options: ReadOptions) -> tuple[Bars, ReadingReport]:
+    """The bars of `read_bars`, and what was found and repaired on the way; raises the same."""
+    sources = sources_of(path)
+    files = [_read(source, options) for source in sources]
+    fine, duplicates = _without_duplicates(files, options.keep)
+    found = [bad for file in files for bad in file.judgement.found] + duplicates
+    removed = (*options.drop, *((DUPLICATE,) if options.keep else ()))
+    report = ReadingReport(
+        tuple(source.path for source in sources),
+        rows=sum(len(file.judgement.numbers) for file in files),
+        missing=sum(int(file.is_missing().sum()) for file in files),
+        bad=by_kind(found, removed),
+    )
+    if any(not each.removed for each in report.bad):
+        raise RefusedRows(str(path), report)
+    if not fine.any():
+        raise UnfitFile(Path(path), EmptyBars())
+    return _bars(files, fine), report
 
-    if path.suffix not in (".csv", ".parquet"):
-        raise UnknownFormat(path)
-    if not path.is_file():
-        raise FileMissing(path)
+
+@dataclass(frozen=True, eq=False)
+class _File:
+    """One file's rows and what was judged of them."""
+
+    rows: BarRows
+    judgement: Judgement
+
+    def is_missing(self) -> Mask:
+        return np.isnan(self.rows.values["close"]) & self.judgement.fine
+
+
+def _read(source: BarSource, options: ReadOptions) -> _File:
     try:
-        if path.suffix == ".parquet":
-            return pl.read_parquet(path)
-        # The whole file decides a column's type, and a symbol is text even when it looks otherwise.
-        symbols = {columns.get("symbol", "symbol"): pl.String}
-        frame = pl.read_csv(path, infer_schema_length=None, schema_overrides=symbols)
-        return frame.filter(~pl.all_horizontal(pl.all().is_null()))  # blank lines
-    except pl.exceptions.NoDataError:
-        raise EmptyBars from None
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise UnreadableFile(path, str(error).splitlines()[0].rstrip(".")) from error
+        if suffix_of(source.path) == ".parquet":
+            table, judgement = _parquet_table(source, options)
+        else:
+            table, judgement = _csv_table(source, options)
+        return _File(judged_rows(table, options, judgement), judgement)
+    except BadFile:
+        raise
+    except BadBars as error:
+        raise UnfitFile(source.path, error) from error
 
 
-def _named(frame: "pl.DataFrame", columns: Mapping[str, str]) -> "pl.DataFrame":
-    """The seven columns under our names, in our order."""
-    wanted = {name: columns.get(name, name) for name in COLUMNS}
-    for theirs in wanted.values():
-        if theirs not in frame.columns:
-            raise MissingColumn(theirs, tuple(frame.columns))
-    return frame.select([frame[theirs].alias(ours) for ours, theirs in wanted.items()])
+def _csv_table(source: BarSource, options: ReadOptions) -> "tuple[pl.DataFrame, Judgement]":
+    rows = read_csv_rows(source.path)
+    places = _places(rows.header, source, options)
+    judgement = Judgement(source.path, rows.numbers)
+    width = len(rows.header)
+    judgement.refuse(
+        RAGGED,
+        rows.fields > 0,
+        lambda row: f"it has {rows.fields[row]} fields, but the header has {width}",
+    )
+    columns = {ours: rows.frame[str(at)] for ours, at in places.items()}
+    return _table(columns, source, options), judgement
 
 
-def _utc(column: "pl.Series", tz: str | None, date_format: str | None) -> Nanoseconds:
-    """UTC ns of a column of text, dates, datetimes or integers."""
+def _parquet_table(source: BarSource, options: ReadOptions) -> "tuple[pl.DataFrame, Judgement]":
     import polars as pl
 
-    if column.null_count():
-        raise NotUtcTime(None, "every row needs its close time")
-    if column.dtype.is_integer() and date_format is None:
-        stamps = column.cast(pl.Int64).to_numpy().astype(np.int64)
-        refuse_other_units(stamps)
-        return stamps
-    if column.dtype == pl.String or date_format is not None:
-        column = _parsed(column.cast(pl.String), date_format)
-    if not column.dtype.is_temporal() or column.dtype == pl.Time:
-        raise NotUtcTime(column[0], "give a date and time, or integer nanoseconds")
-    moments = column.cast(pl.Datetime("ns", getattr(column.dtype, "time_zone", None)))
-    return _placed(moments, tz).dt.epoch("ns").to_numpy().astype(np.int64)
+    try:
+        names = list(pl.read_parquet_schema(source.path))
+        places = _places(names, source, options)
+        wanted = list(dict.fromkeys(names[at] for at in places.values()))
+        frame = pl.read_parquet(source.path, columns=wanted, glob=False, hive_partitioning=False)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
+        # A decoder that trips over damaged bytes panics, which is no Exception in Python.
+        raise UnreadableFile(source.path, "it is cut short, damaged or something else") from None
+    judgement = Judgement(source.path, np.arange(1, len(frame) + 1, dtype=np.int64))
+    columns = {ours: frame[names[at]] for ours, at in places.items()}
+    return _table(columns, source, options), judgement
 
 
-def _placed(moments: "pl.Series", tz: str | None) -> "pl.Series":
-    """Moments in UTC; those that carry no zone are in `tz`."""
+def _places(names: Sequence[str], source: BarSource, options: ReadOptions) -> dict[str, int]:
+    """Positions of our columns; symbol is absent where the path or an option names it."""
+    known = options.symbol or source.name
+    if options.symbol and source.is_symbol_certain:
+        raise BadSymbol(options.symbol, "the path names the symbol, so nothing reads symbol=")
+    try:
+        places = choose(names, ("symbol",), options.columns)
+    except MissingColumn:
+        if known is None or "symbol" in options.columns:
+            # The other columns' names say more when they are missing too.
+            choose(names, COLUMNS, options.columns)
+            raise
+        places = {}
+    if places and options.symbol:
+        rule = "the file has a column of symbols, so nothing reads symbol="
+        raise BadSymbol(options.symbol, rule)
+    return places | choose(names, [name for name in COLUMNS if name != "symbol"], options.columns)
+
+
+def _table(
+    columns: "dict[str, pl.Series]", source: BarSource, options: ReadOptions
+) -> "pl.DataFrame":
     import polars as pl
 
-    if getattr(moments.dtype, "time_zone", None) is None:
-        try:
-            moments = moments.dt.replace_time_zone(tz or "UTC")
-        except pl.exceptions.PolarsError as error:
-            raise NotUtcTime(f"in zone {tz}", str(error).splitlines()[0].rstrip(".")) from error
-    return moments.dt.convert_time_zone("UTC")
+    table = pl.DataFrame([column.alias(ours) for ours, column in columns.items()])
+    if not len(table):
+        raise EmptyBars
+    if "symbol" not in columns:
+        return table.with_columns(symbol=pl.lit(options.symbol or source.name, pl.String))
+    if source.is_symbol_certain and table["symbol"].dtype == pl.String:
+        others = set(table["symbol"].str.strip_chars().unique().to_list()) - {source.name}
+        if others:
+            rule = f"the file's name says {source.name!r}"
+            raise BadSymbol(min(others, key=str), rule)
+    return table
 
 
-_ISO_FORMATS = (
-    "%Y-%m-%d %H:%M:%S%.f%z",
-    "%Y-%m-%d %H:%M%z",
-    "%Y-%m-%d %H:%M:%S%.f",
-    "%Y-%m-%d %H:%M",
-    "%Y-%m-%d",
-)
-
-
-def _parsed(texts: "pl.Series", date_format: str | None) -> "pl.Series":
-    """Text as moments, all of one format. The first text that does not fit is named."""
+def _without_duplicates(
+    files: list[_File], keep: Literal["first", "last"] | None
+) -> tuple[Mask, list[BadRows]]:
+    """Which rows of all files, in their order, become bars; and those that repeat one of them."""
     import polars as pl
 
-    plain = texts.str.strip_chars()
-    if date_format is None:
-        plain = plain.str.replace(r"\s*(?:Z|UTC)$", "+00:00").str.replace("T", " ")
-    attempts = []
-    for pattern in (date_format,) if date_format else _ISO_FORMATS:
-        parsed = plain.str.to_datetime(pattern, time_unit="ns", strict=False)
-        if not parsed.null_count():
-            return parsed
-        attempts.append(parsed)
-    best = min(attempts, key=pl.Series.null_count)
-    rule = f"it must read {date_format}" if date_format else "it must read like 2020-01-31T16:00Z"
-    raise NotUtcTime(texts.filter(best.is_null())[0], f"{rule}, and all rows alike")
+    fine = np.concatenate([file.judgement.fine for file in files])
+    keys = pl.concat(
+        [pl.DataFrame({"symbol": f.rows.symbols, "stamp": f.rows.stamps}) for f in files]
+    )
+    rows = keys.with_row_index("at").filter(fine)
+    kept = rows.unique(["symbol", "stamp"], keep=keep or "first")["at"].to_numpy()
+    chosen = np.zeros(len(fine), dtype=np.bool_)
+    chosen[kept] = True
+    found: list[BadRows] = []
+    begin = 0
+    for file in files:
+        span = slice(begin, begin + len(file.judgement.fine))
+        begin = span.stop
+        again = Judgement(file.judgement.path, file.judgement.numbers)
+        again.refuse(DUPLICATE, fine[span] & ~chosen[span], _repeated(file))
+        found += again.found
+    return chosen, found
 
 
-def _closes_after(opens: Nanoseconds, timeframe: str, calendar_name: str) -> Nanoseconds:
-    """The first close after each open; a stamp more than a day before it belongs to no session."""
-    chosen = calendar(calendar_name)
-    last = int(opens.max()) + 2 * NANOSECONDS_PER_DAY
-    closes = chosen.closes(int(opens.min()) + 1, last, timeframe)
-    rows = np.searchsorted(closes, opens, side="right")
-    found = np.append(closes, np.iinfo(np.int64).max)[rows]
-    stray = np.flatnonzero(found - opens > NANOSECONDS_PER_DAY)
-    if stray.size:
-        raise NotUtcTime(
-            utc_text(int(opens[stray[0]])), f"no {timeframe} bar of {calendar_name} opens then"
-        )
-    return found
+def _repeated(file: _File) -> Callable[[int], str]:
+    return lambda row: str(DuplicateBar(str(file.rows.symbols[row]), int(file.rows.stamps[row])))
+
+
+def _bars(files: list[_File], fine: Mask) -> Bars:
+    import polars as pl
+
+    stamps = np.concatenate([file.rows.stamps for file in files])[fine]
+    symbols = pl.concat([file.rows.symbols for file in files]).filter(fine)
+    values = (np.concatenate([file.rows.values[name] for file in files])[fine] for name in FIELDS)
+    return Bars.from_columns(stamps.view("datetime64[ns]"), symbols.to_numpy(), *values)

@@ -2,7 +2,8 @@
 
 "24/7" never shuts and anchors its bars at midnight UTC. Any name of the exchange-calendars package
 ("XNYS", "XTKS", …) has sessions: a daily bar is one session, early closes included; intraday bars
-are counted from the session's open, and the last one ends with the session.
+are counted from the session's open and anew from the end of its break (the lunch of XTKS and XHKG),
+and the last one of each part ends with it.
 """
 
 import warnings
@@ -61,6 +62,27 @@ class Times:
     closes: Nanoseconds
 
 
+_NO_TIMES: Nanoseconds = np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class SessionTimes(Times):
+    """An exchange's sessions. dates : the date that names each, days since 1970, int64[K].
+
+    parts : the sessions cut at their breaks; one part where there is none.
+    zone : the exchange's time zone.
+    """
+
+    dates: Nanoseconds
+    parts: Times
+    zone: str
+
+
+_NO_SESSIONS = SessionTimes(
+    _NO_TIMES, _NO_TIMES, dates=_NO_TIMES, parts=Times(_NO_TIMES, _NO_TIMES), zone="UTC"
+)
+
+
 class Calendar(ABC):
     """A universe's opening hours."""
 
@@ -108,33 +130,34 @@ class Sessions(Calendar):
         self.name = name
 
     def times(self, start: int, end: int, timeframe: str) -> Times:
-        """Whole sessions, or slices of them counted from each session's open."""
+        """Whole sessions, or slices of their parts counted from each part's open."""
         step = parse_timeframe(timeframe)
-        sessions = self._sessions(start, end)
-        times = sessions if step.is_daily else _slices(sessions, step.nanoseconds)
+        recorded = self.sessions(start, end)
+        times = recorded if step.is_daily else _slices(recorded.parts, step.nanoseconds)
         wanted = (times.closes >= start) & (times.closes <= end)
         return Times(times.opens[wanted], times.closes[wanted])
 
     def bars_per_day(self, timeframe: str) -> int:
-        """As many as the most common session length of one year needs."""
-        step = parse_timeframe(timeframe)
-        year = self._sessions(_REFERENCE_YEAR[0], _REFERENCE_YEAR[1])
-        lengths = Counter((year.closes - year.opens).tolist())
-        return 1 if step.is_daily else -(-lengths.most_common(1)[0][0] // step.nanoseconds)
+        """As many as the sessions of one year most often have."""
+        bars = self.times(_REFERENCE_YEAR[0], _REFERENCE_YEAR[1], timeframe)
+        year = self.sessions(_REFERENCE_YEAR[0], _REFERENCE_YEAR[1])
+        sessions = np.searchsorted(year.closes, bars.closes)
+        counts = Counter(np.unique(sessions, return_counts=True)[1].tolist())
+        return int(counts.most_common(1)[0][0])
 
-    def _sessions(self, start: int, end: int) -> Times:
+    def sessions(self, start: int, end: int) -> "SessionTimes":
+        """The sessions of all years that start ≤ t ≤ end touches. Raises OutsideCalendar."""
         if end < start:
-            empty = np.empty(0, dtype=np.int64)
-            return Times(empty, empty)
+            return _NO_SESSIONS
         # A session may close a day after or before the date that names it.
         years = _year(start - 2 * NANOSECONDS_PER_DAY), _year(end + 2 * NANOSECONDS_PER_DAY)
         try:
             return _recorded_sessions(self.name, *years)
-        except ValueError as error:
-            reason = str(error).splitlines()[0].rstrip(".")
-            raise OutsideCalendar(self.name, start, end, reason) from error
+        except ValueError:
+            raise OutsideCalendar(self.name, start, end, _UNRECORDED) from None
 
 
+_UNRECORDED = "its holidays are not recorded for all of these years"
 _REFERENCE_YEAR = (17_897 * NANOSECONDS_PER_DAY, 18_261 * NANOSECONDS_PER_DAY)  # 2019
 
 
@@ -155,7 +178,7 @@ def _year(time: int) -> int:
 
 
 @cache
-def _recorded_sessions(name: str, first_year: int, last_year: int) -> Times:
+def _recorded_sessions(name: str, first_year: int, last_year: int) -> SessionTimes:
     """All sessions of whole years; without bounds the package would go by today's date."""
     from exchange_calendars import get_calendar
 
@@ -164,17 +187,28 @@ def _recorded_sessions(name: str, first_year: int, last_year: int) -> Times:
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", FutureWarning)
         recorded = get_calendar(name, start=f"{first_year}-01-01", end=f"{last_year}-12-31")
-    return Times(_nanoseconds(recorded.opens), _nanoseconds(recorded.closes))
+    sessions = Times(_nanoseconds(recorded.opens), _nanoseconds(recorded.closes))
+    dates = _nanoseconds(recorded.opens.index.to_series()) // NANOSECONDS_PER_DAY
+    breaks = _nanoseconds(recorded.break_starts), _nanoseconds(recorded.break_ends)
+    parts = _parts(sessions, *breaks)
+    return SessionTimes(sessions.opens, sessions.closes, dates, parts, str(recorded.tz))
 
 
 def _nanoseconds(column: Any) -> Nanoseconds:
     return np.array(column.to_numpy(dtype="datetime64[ns]")).astype(np.int64)
 
 
-def _slices(sessions: Times, step: int) -> Times:
-    """Cut each session into bars of `step` ns from its open; the last one may be shorter."""
-    counts = -(-(sessions.closes - sessions.opens) // step)
-    session = np.repeat(np.arange(len(counts)), counts)
-    position = np.arange(len(session)) - np.repeat(np.cumsum(counts) - counts, counts)
-    opens = sessions.opens[session] + position * step
-    return Times(opens, np.minimum(opens + step, sessions.closes[session]))
+def _parts(sessions: Times, starts: Nanoseconds, ends: Nanoseconds) -> Times:
+    """Sessions cut at their breaks; a break that is not a time (NaT) cuts nothing."""
+    cut = (starts > sessions.opens) & (ends > starts) & (ends < sessions.closes)
+    opens = np.sort(np.concatenate([sessions.opens, ends[cut]]))
+    return Times(opens, np.sort(np.concatenate([sessions.closes, starts[cut]])))
+
+
+def _slices(parts: Times, step: int) -> Times:
+    """Cut each part into bars of `step` ns from its open; the last one may be shorter."""
+    counts = -(-(parts.closes - parts.opens) // step)
+    part = np.repeat(np.arange(len(counts)), counts)
+    position = np.arange(len(part)) - np.repeat(np.cumsum(counts) - counts, counts)
+    opens = parts.opens[part] + position * step
+    return Times(opens, np.minimum(opens + step, parts.closes[part]))

@@ -2,19 +2,18 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-from stratvector.trading.timestamps import NANOSECONDS_PER_DAY
+from stratvector.trading.timestamps import NANOSECONDS_PER_DAY, RANGE_RULE, is_in_range
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class UnknownInstant(ValueError):
-    """A text that is neither a date nor a time."""
+    """A text that is neither a date nor a time, or one that no bar can have."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, rule: str = "") -> None:
         self.text = text
-        super().__init__(
-            f"{text!r} is neither a date nor a time: write 2018-01-31 or 2018-01-31T16:00Z"
-        )
+        told = rule or "is neither a date nor a time: write 2018-01-31 or 2018-01-31T16:00Z"
+        super().__init__(f"{text!r} {told}")
 
 
 def first_instant(text: str) -> int:
@@ -35,6 +34,13 @@ def last_instant(text: str) -> int:
 
 
 def _parse(text: str) -> tuple[int, bool]:
+    instant, is_date = _unbounded(text)
+    if not is_in_range(instant):
+        raise UnknownInstant(text, f"is out of range: {RANGE_RULE}")
+    return instant, is_date
+
+
+def _unbounded(text: str) -> tuple[int, bool]:
     cleaned = text.strip()
     try:
         day = date.fromisoformat(cleaned)

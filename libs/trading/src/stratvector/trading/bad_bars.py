@@ -3,6 +3,8 @@
 BadBars(ValueError)
 ├── EmptyBars            no row at all
 ├── MissingColumn        a column that bars need is absent
+├── RepeatedColumn       a name that bars need heads two columns
+├── AmbiguousColumn      two columns could be meant, and nobody said which
 ├── NotUtcTime           a timestamp whose UTC instant is unknown
 ├── BadSymbol            a symbol that is not a name
 ├── NotNumeric           a price or volume that is not a number
@@ -30,6 +32,18 @@ class BadBars(ValueError):
         return _restore, (type(self), str(self), vars(self))
 
 
+def _shown(value: object) -> str:
+    """A value in a sentence: one line, and not longer than a line."""
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # more digits than Python writes
+        text = f"of type {type(value).__name__}"
+    return text if len(text) <= _SHOWN_CHARACTERS_MAX else text[:_SHOWN_CHARACTERS_MAX] + "…"
+
+
+_SHOWN_CHARACTERS_MAX = 80
+
+
 def _restore(kind: type[BadBars], sentence: str, fields: dict[str, Any]) -> BadBars:
     error = kind.__new__(kind, sentence)
     error.__dict__.update(fields)
@@ -46,11 +60,35 @@ class EmptyBars(BadBars):
 class MissingColumn(BadBars):
     """A column that bars need is absent; `column` and `present` say which and what there was."""
 
-    def __init__(self, column: str, present: tuple[str, ...]) -> None:
+    def __init__(self, column: str, present: tuple[str, ...], hint: str = "") -> None:
         self.column, self.present = column, present
         super().__init__(
             f"column {column!r} is missing: bars need timestamp, symbol, open, high, low, close "
-            f"and volume, and there is {', '.join(present) or 'no column'}"
+            f"and volume, and there is {', '.join(present[:_SHOWN_MAX]) or 'no column'}"
+            + (f"; {hint}" if hint else "")
+        )
+
+
+_SHOWN_MAX = 30
+
+
+class RepeatedColumn(BadBars):
+    """A name that bars need heads more than one column."""
+
+    def __init__(self, column: str, count: int) -> None:
+        self.column, self.count = column, count
+        super().__init__(
+            f"column {column!r} is there {count} times: a name may head one column only"
+        )
+
+
+class AmbiguousColumn(BadBars):
+    """Several columns could be the one that bars need; `choices` are their names."""
+
+    def __init__(self, column: str, choices: tuple[str, ...], how: str) -> None:
+        self.column, self.choices = column, choices
+        super().__init__(
+            f"{column} could be any of {', '.join(repr(one) for one in choices)}: {how}"
         )
 
 
@@ -59,15 +97,15 @@ class NotUtcTime(BadBars):
 
     def __init__(self, value: object, rule: str) -> None:
         self.value, self.rule = value, rule
-        super().__init__(f"timestamp {value!r} is not a UTC time: {rule}")
+        super().__init__(f"timestamp {_shown(value)} is not a UTC time: {rule}")
 
 
 class BadSymbol(BadBars):
     """A symbol that is not a name."""
 
-    def __init__(self, value: object) -> None:
-        self.value = value
-        super().__init__(f"symbol {value!r} is not a name: a symbol must be non-empty text")
+    def __init__(self, value: object, rule: str = "a symbol must be non-empty text") -> None:
+        self.value, self.rule = value, rule
+        super().__init__(f"symbol {_shown(value)} is not a name: {rule}")
 
 
 class NotNumeric(BadBars):
@@ -75,7 +113,9 @@ class NotNumeric(BadBars):
 
     def __init__(self, column: str, value: object) -> None:
         self.column, self.value = column, value
-        super().__init__(f"{column} {value!r} is not a number: prices and volume must be numeric")
+        super().__init__(
+            f"{column} {_shown(value)} is not a number: prices and volume must be numeric"
+        )
 
 
 class BadShape(BadBars):

@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from stratvector.trading import columns
+from stratvector.trading import columns, header
 from stratvector.trading.bad_bars import (
     BadBars,
     BadPrice,
@@ -21,7 +21,6 @@ from stratvector.trading.bad_bars import (
     DuplicateBar,
     EmptyBars,
     InconsistentRange,
-    MissingColumn,
     UnknownClose,
     UnknownSymbol,
     UnorderedCloses,
@@ -32,7 +31,7 @@ from stratvector.trading.timestamps import Nanoseconds
 PRICES = ("open", "high", "low", "close")
 FIELDS = (*PRICES, "volume")
 COLUMNS = ("timestamp", "symbol", *FIELDS)
-_ENCLOSED = (
+ENCLOSED = (
     ("high", "low"),
     ("high", "open"),
     ("high", "close"),
@@ -40,7 +39,7 @@ _ENCLOSED = (
     ("low", "close"),
 )
 
-__all__ = ["COLUMNS", "FIELDS", "PRICES", "BadBars", "Bars", "ClosedBars"]
+__all__ = ["COLUMNS", "ENCLOSED", "FIELDS", "PRICES", "BadBars", "Bars", "ClosedBars"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +107,7 @@ class Bars:
     ) -> Self:
         """Pivot long columns, one row per symbol and close time in any order, into a panel.
 
-        timestamp : datetime64 in UTC, integer ns or aware UTC datetimes.
+        timestamp : datetime64 in UTC, integer ns or aware UTC datetimes, 1850 to 2199.
         A (close time, symbol) without a row, or with a row of five NaN, is a missing bar. Symbols
         come out in alphabetical order, so that the rows' order decides nothing.
         Raises the kinds of BadBars: see `bad_bars`.
@@ -130,18 +129,17 @@ class Bars:
         """Bars of a pandas or polars frame with the columns of `COLUMNS` (others are ignored).
 
         frame : anything with `.columns` whose `frame[name]` has `.to_numpy()` and `.dtype`.
-        Times as in `from_columns`; a date without a time of day is midnight UTC. Integers that
-        can only be seconds, milli- or microseconds raise NotUtcTime, as does a zone but UTC.
+        Times as in `from_columns`; a date without a time of day is midnight UTC. Names are compared
+        without the spaces around them and without regard to case.
         """
-        present = tuple(str(name) for name in frame.columns)
-        for name in COLUMNS:
-            if name not in present:
-                raise MissingColumn(name, present)
-        given = frame["timestamp"].to_numpy()
-        stamps = columns.times(given, _declared_zone(frame["timestamp"]))
-        if given.dtype.kind in "iu":
-            columns.refuse_other_units(stamps)
-        return cls.from_columns(stamps, *(frame[name].to_numpy() for name in COLUMNS[1:]))
+        labels = list(frame.columns)
+        places = header.choose([str(label) for label in labels], COLUMNS)
+        chosen = {name: frame[labels[place]] for name, place in places.items()}
+        stamps = columns.times(
+            columns.array(chosen["timestamp"]), _declared_zone(chosen["timestamp"])
+        )
+        moments = stamps.view("datetime64[ns]")
+        return cls.from_columns(moments, *(columns.array(chosen[name]) for name in COLUMNS[1:]))
 
     @classmethod
     def _pivot(cls, stamps: Nanoseconds, listed: list[str], values: dict[str, Values]) -> Self:
@@ -242,7 +240,7 @@ def _check_values(stamps: Nanoseconds, listed: list[str], values: dict[str, Valu
     volume = values["volume"]
     for row in _first_where(there & ~((volume >= 0) & np.isfinite(volume))):
         raise BadVolume(listed[row], int(stamps[row]), float(volume[row]))
-    for name, other in _ENCLOSED:
+    for name, other in ENCLOSED:
         value, bound = values[name], values[other]
         for row in _first_where(value < bound if name == "high" else value > bound):
             raise InconsistentRange(

@@ -10,6 +10,18 @@ Nanoseconds: TypeAlias = npt.NDArray[np.int64]
 NANOSECONDS_PER_SECOND = 1_000_000_000
 NANOSECONDS_PER_DAY = 86_400 * NANOSECONDS_PER_SECOND
 
+# No bar is older than the tape, and int64 ends in 2262: what lies outside is a date that stands for
+# "none" (0001-01-01, 9999-12-31), a number of another unit, or what such a number wrapped to.
+FIRST_YEAR, END_YEAR = 1850, 2200
+EARLIEST = int(np.datetime64(f"{FIRST_YEAR}", "ns").astype(np.int64))
+LATEST = int(np.datetime64(f"{END_YEAR}", "ns").astype(np.int64)) - 1
+RANGE_RULE = f"times lie within the years {FIRST_YEAR} to {END_YEAR - 1}"
+
+
+def is_in_range(nanoseconds: int) -> bool:
+    """Whether a time (ns UTC, any size) can be that of a bar."""
+    return EARLIEST <= nanoseconds <= LATEST
+
 
 def utc_text(nanoseconds: int) -> str:
     """ISO 8601 text of a UTC time in ns, with as many decimals as it needs."""

@@ -7,11 +7,11 @@ from stratvector.cli.config import BadConfig, Configuration, read_configuration
 from stratvector.cli.config.bad_config import BadValue
 from stratvector.cli.config.session_range import COMMAND_LINE, session_range
 from stratvector.services.research.job import BacktestRequest
+from stratvector.trading.timestamps import END_YEAR, FIRST_YEAR
 
 CONFIG = "system.yaml"
 NAME_CHARACTERS_MAX = 200
-# Nanoseconds since 1970 in 64 bits reach somewhat farther.
-FIRST_DATE, LAST_DATE = "1678-01-01", "2261-12-31"
+FIRST_DATE, LAST_DATE = f"{FIRST_YEAR}-01-01", f"{END_YEAR - 1}-12-31"
 
 
 class BadSubmission(ValueError):

@@ -14,7 +14,12 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from stratvector.services.gateway.clients.ledger import Range
-from stratvector.trading.timestamps import NANOSECONDS_PER_SECOND, utc_text
+from stratvector.trading.timestamps import (
+    NANOSECONDS_PER_SECOND,
+    RANGE_RULE,
+    is_in_range,
+    utc_text,
+)
 
 TIME = re.compile(
     r"(?P<second>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.(?P<fraction>\d{1,9}))?(Z|\+00:00)"
@@ -57,7 +62,10 @@ def nanoseconds_of(text: str) -> int:
             f"{text!r} is no time; write it as 2019-03-01 or 2019-03-01T21:00:00Z (UTC)"
         ) from None
     fraction = (match["fraction"] or "").ljust(9, "0")
-    return int(second.timestamp()) * NANOSECONDS_PER_SECOND + int(fraction)
+    nanoseconds = int(second.timestamp()) * NANOSECONDS_PER_SECOND + int(fraction)
+    if not is_in_range(nanoseconds):
+        raise BadTime(f"{text!r} is out of range: {RANGE_RULE}")
+    return nanoseconds
 
 
 def closes(

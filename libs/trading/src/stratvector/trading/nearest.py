@@ -1,0 +1,20 @@
+"""The nearest of the known names to one that nothing reads."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """The nearest known name as a question, whatever its case; else all of them."""
+    names = [str(one) for one in known]
+    lowered = {one.lower(): one for one in reversed(names)}
+    near = get_close_matches(name.strip().lower(), lowered, n=1)
+    return f"did you mean {lowered[near[0]]}?" if near else f"there are {_list(names)}"
+
+
+def _list(names: list[str]) -> str:
+    shown = ", ".join(names[:_SHOWN_MAX]) or "none"
+    return f"{shown} and {len(names) - _SHOWN_MAX} more" if len(names) > _SHOWN_MAX else shown
+
+
+_SHOWN_MAX = 20
