@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stratvector.cli.console import remark, say
+from stratvector.cli.data import data
 from stratvector.cli.failures import (
     FAILED,
     INTERRUPTED,
@@ -54,6 +55,7 @@ app = Commands(
 )
 backtest = Commands(no_args_is_help=True, help="Run strategies over recorded bars.")
 app.add_typer(backtest, name="backtest")
+app.add_typer(data, name="data")
 app.add_typer(ledger, name="ledger")
 
 

@@ -89,13 +89,15 @@ def write_document(path: Path, document: dict[str, Any]) -> None:
         draft.unlink(missing_ok=True)
 
 
-def check_outputs(wanted: Path | None = None, out: Path | None = None) -> None:
+def check_outputs(
+    wanted: Path | None = None, folder: Path | None = None, option: str = "--out"
+) -> None:
     """Find out now whether the outputs can be written later. Raises CommandFailed.
 
-    wanted : of `--json`. out : of `--out`. Nothing that is made to find out stays.
+    wanted : of `--json`. folder : of `option`. Nothing that is made to find out stays.
     """
-    if out is not None:
-        _check_folder("--out", out, out)
+    if folder is not None:
+        _check_folder(option, folder, folder)
     if wanted is None or wanted == PRINTED:
         return
     if wanted.is_dir() or not wanted.name:

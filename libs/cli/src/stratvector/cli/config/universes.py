@@ -1,17 +1,23 @@
 """universes.yaml: symbols that close together, and where their bars come from."""
 
 from decimal import Decimal
-from typing import Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
 from stratvector.cli.config.sections import Name, Section
 from stratvector.trading.instruments import Instrument
 
+if TYPE_CHECKING:
+    from stratvector.market.read_options import ReadOptions
+
+READING_KEYS = ("columns", "tz", "times", "date_format", "drop", "keep")
+
 
 class UniverseEntry(Section):
     """One universe. timeframe : None takes system.timeframe. assets : symbol -> underlying, where
-    that is not the symbol itself. price_precision : decimals. lot_size : units of one lot.
+    that is not the symbol itself. `READING_KEYS` say how a source that is a file is to be read, as
+    in `read_bars`. price_precision : decimals. lot_size : units of one lot.
     """
 
     symbols: tuple[str, ...] = Field(min_length=1)
@@ -20,6 +26,12 @@ class UniverseEntry(Section):
     source: str
     timeframe: str | None = None
     assets: dict[str, str] = Field(default_factory=dict)
+    columns: dict[str, str] = Field(default_factory=dict)
+    tz: str | None = None
+    times: Literal["close", "open"] = "close"
+    date_format: str | None = None
+    drop: tuple[str, ...] = ()
+    keep: Literal["first", "last"] | None = None
     price_precision: int = Field(default=2, ge=0, le=12)
     lot_size: Decimal = Field(default=Decimal(1), gt=0)
 
@@ -30,6 +42,17 @@ class UniverseEntry(Section):
                 listed = ", ".join(self.symbols)
                 raise ValueError(f"assets names {symbol}, which is not one of {listed}")
         return self
+
+    def reading(self, timeframe: str) -> "ReadOptions | None":
+        """How a file is to be read, None where no key says anything. Raises BadOption."""
+        from stratvector.market.read_options import ReadOptions
+
+        given = {key: getattr(self, key) for key in READING_KEYS if key in self.model_fields_set}
+        if not given:
+            return None
+        if self.times == "open":
+            given |= {"timeframe": timeframe, "calendar_name": self.calendar}
+        return ReadOptions(**given)
 
     def instruments(self) -> tuple[Instrument, ...]:
         """The symbols in the engine's words."""
