@@ -98,6 +98,8 @@ def test_sessions_do_not_overlap_and_no_bar_outlives_its_session() -> None:
     [
         ("24/7", "1D", 1), ("24/7", "4H", 6), ("24/7", "30M", 48),
         ("XNYS", "1D", 1), ("XNYS", "4H", 2), ("XNYS", "30M", 13),
+        ("XTKS", "1D", 1), ("XTKS", "4H", 2), ("XTKS", "1H", 6), ("XTKS", "30M", 10),
+        ("XHKG", "1D", 1), ("XHKG", "4H", 2), ("XHKG", "1H", 6), ("XHKG", "30M", 11),
     ],
 )  # fmt: skip
 def test_bars_per_day_counts_an_ordinary_trading_day(name: str, timeframe: str, count: int) -> None:
@@ -119,3 +121,37 @@ def test_times_beyond_what_an_exchange_records_are_refused_in_a_sentence() -> No
 def test_an_empty_range_has_no_closes() -> None:
     for name in ("24/7", "XNYS"):
         assert calendar(name).closes(10, 5, "1D").tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "day", "expected"),
+    [
+        ("XTKS", "2019-07-02", ["01:00", "02:00", "02:30", "04:30", "05:30", "06:00"]),
+        ("XHKG", "2019-07-02", ["02:30", "03:30", "04:00", "06:00", "07:00", "08:00"]),
+        ("XHKG", "2020-12-24", ["02:30", "03:30", "04:00"]),  # closes at noon
+    ],
+)
+def test_intraday_bars_honour_the_lunch_break_and_count_anew_from_its_end(
+    name: str, day: str, expected: list[str]
+) -> None:
+    assert closes(name, day, day, "1H") == [f"{day}T{time}:00Z" for time in expected]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the package's calls of pandas
+@pytest.mark.parametrize("name", ["XTKS", "XHKG"])
+def test_no_intraday_bar_opens_or_closes_or_lasts_within_a_break(name: str) -> None:
+    exchange_calendars = pytest.importorskip("exchange_calendars")
+    recorded = exchange_calendars.get_calendar(name, start="2018-01-01", end="2020-12-31")
+    pauses = recorded.schedule[["break_start", "break_end"]].dropna().to_numpy("datetime64[ns]")
+    pauses = pauses.astype(np.int64)
+    bounds = first_instant("2018-01-01"), last_instant("2020-12-31")
+    for timeframe in ("30M", "1H", "4H"):
+        times = calendar(name).times(*bounds, timeframe)
+        rows = np.searchsorted(pauses[:, 0], times.opens, side="right") - 1
+        before = np.maximum(rows, 0)
+        assert ((times.opens >= pauses[before, 1]) | (rows < 0)).all()
+        after = np.minimum(rows + 1, len(pauses) - 1)
+        assert ((times.closes <= pauses[after, 0]) | (rows + 1 == len(pauses))).all()
+        assert (times.opens[1:] >= times.closes[:-1]).all()
+    daily = calendar(name).times(*bounds, "1D")
+    assert len(daily.closes) == len(recorded.sessions)

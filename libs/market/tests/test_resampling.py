@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from stratvector.market.calendars import calendar
 from stratvector.market.instants import first_instant, last_instant
-from stratvector.market.resampling import OutsideSession, resample
+from stratvector.market.resampling import OutsideSession, TooCoarse, resample
 from stratvector.trading.bars import FIELDS, Bars
 from stratvector.trading.timestamps import utc_text
 
@@ -122,3 +122,19 @@ def test_a_bar_from_when_the_exchange_is_shut_is_refused() -> None:
 
 def test_no_bars_resample_to_no_bars() -> None:
     assert len(resample(half_hours(1, 4, 0.0).window(0, 0), "4H")) == 0
+
+
+@pytest.mark.parametrize(
+    ("bars", "timeframe", "calendar_name"),
+    [
+        (resample(half_hours(1, 480, 0.0), "1D"), "4H", "24/7"),
+        (resample(half_hours(1, 480, 0.0), "4H"), "1H", "24/7"),
+        (session_bars("1D"), "4H", "XNYS"),
+    ],
+)
+def test_bars_that_are_longer_than_what_is_asked_for_are_refused(
+    bars: Bars, timeframe: str, calendar_name: str
+) -> None:
+    rule = f"hours apart, so they cannot be resampled to {timeframe}: only coarser bars"
+    with pytest.raises(TooCoarse, match=rule):
+        resample(bars, timeframe, calendar_name)

@@ -174,7 +174,7 @@ from stratvector.market import Bars, BarStore, Loaded, Provenance
 
 store, stop = BarStore(Path(sys.argv[1])), 1
 while True:
-    times = np.arange(stop, dtype=np.int64) + first_instant("2020-01-01")
+    times = np.arange(stop, dtype=np.int64) + 10**18
     values = np.full((stop, 1), float(stop))
     bars = Bars(("A",), times, *(values.copy() for _ in range(5)))
     store.write("us", "1D", Loaded(bars, Provenance("acme", adjusted=False)))

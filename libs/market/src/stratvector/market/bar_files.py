@@ -16,13 +16,13 @@ from stratvector.market.bar_sources import (
     BadFile,
     BarSource,
     UnfitFile,
-    UnreadableFile,
     sources_of,
     suffix_of,
 )
 from stratvector.market.calendars import ALWAYS_OPEN
 from stratvector.market.csv_rows import read_csv_rows
 from stratvector.market.judgement import Judgement, Mask, by_kind
+from stratvector.market.parquet_columns import parquet_names, read_parquet_columns
 from stratvector.market.read_options import ReadOptions
 from stratvector.market.reading_report import (
     DUPLICATE,
@@ -137,16 +137,9 @@ def _csv_table(source: BarSource, options: ReadOptions) -> "tuple[pl.DataFrame, 
 
 
 def _parquet_table(source: BarSource, options: ReadOptions) -> "tuple[pl.DataFrame, Judgement]":
-    import polars as pl
-
-    try:
-        names = list(pl.read_parquet_schema(source.path))
-        places = _places(names, source, options)
-        wanted = list(dict.fromkeys(names[at] for at in places.values()))
-        frame = pl.read_parquet(source.path, columns=wanted, glob=False, hive_partitioning=False)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
-        # A decoder that trips over damaged bytes panics, which is no Exception in Python.
-        raise UnreadableFile(source.path, "it is cut short, damaged or something else") from None
+    names = parquet_names(source.path)
+    places = _places(names, source, options)
+    frame = read_parquet_columns(source.path, [names[at] for at in places.values()])
     judgement = Judgement(source.path, np.arange(1, len(frame) + 1, dtype=np.int64))
     columns = {ours: frame[names[at]] for ours, at in places.items()}
     return _table(columns, source, options), judgement

@@ -86,18 +86,22 @@ def sources_of(path: str | Path, wanted: Sequence[str] | None = None) -> list[Ba
         found = _by_pattern(Path(path))
         return found if wanted is None else _chosen(str(path), found, wanted)
     source = Path(path)
+    if not str(path).strip():
+        raise FileMissing(source, "the path is empty")
     try:
-        if source.is_dir():
-            return _in_folder(source)
-        exists, is_file = source.exists(), source.is_file()
+        exists, is_file, is_folder = source.exists(), source.is_file(), source.is_dir()
     except (OSError, ValueError):
         raise FileMissing(source, "no file can have this name") from None
-    if not suffix_of(source):
+    if is_folder:
+        return _in_folder(source)
+    if source.suffix and not suffix_of(source):
         raise UnknownFormat(source)
     if not exists:
         braced = re.search(r"\{\w*\}", str(source))
         hint = f"; did you mean {PLACEHOLDER} by {braced[0]}?" if braced else ""
         raise FileMissing(source, f"there is no such file{hint}")
+    if not suffix_of(source):
+        raise UnknownFormat(source)
     if not is_file:
         raise FileMissing(source, "this is neither a file nor a folder")
     return [BarSource(source)]

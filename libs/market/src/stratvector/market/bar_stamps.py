@@ -1,7 +1,7 @@
 """Timestamps of any dialect as UTC nanoseconds: text, dates, datetimes and integers."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from stratvector.trading.timestamps import (
     END_YEAR,
     FIRST_YEAR,
     LATEST,
+    NANOSECONDS_PER_DAY,
     RANGE_RULE,
     Nanoseconds,
     utc_text,
@@ -30,6 +31,7 @@ _ISO_FORMATS = (
     "%Y-%m-%d %H:%M",
     "%Y-%m-%d",
 )
+_UNIT_NANOSECONDS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "D": NANOSECONDS_PER_DAY}
 _MORE_THAN_MICROSECONDS = r"[.,]\d{7}"
 
 
@@ -61,10 +63,17 @@ def utc_stamps(column: "pl.Series", options: ReadOptions, judgement: Judgement) 
 
 
 def _as_it_stands(column: "pl.Series") -> Callable[[int], str]:
+    """A moment as text by way of numpy, whose years never end; polars' and Python's do."""
     import polars as pl
 
-    # As text: Python's datetime has no years beyond 9999, and a file may.
-    return lambda row: str(NotUtcTime(column.slice(row, 1).cast(pl.String)[0], ""))
+    unit = _unit(column)
+    counts = column.cast(pl.Int64)
+    return lambda row: str(NotUtcTime(str(np.datetime64(counts[row], unit)), ""))
+
+
+def _unit(column: "pl.Series") -> Literal["ns", "us", "ms", "D"]:
+    unit: Literal["ns", "us", "ms", "D"] = getattr(column.dtype, "time_unit", "D")
+    return unit
 
 
 def _by_format(column: "pl.Series", options: ReadOptions, judgement: Judgement) -> Nanoseconds:
@@ -85,7 +94,7 @@ def _of_text(texts: "pl.Series", options: ReadOptions, judgement: Judgement) -> 
     if pattern is None and _are_integers(plain):
         return _of_integers(plain, judgement)
     moments = _parsed(plain, pattern)
-    example = pattern or "like 2020-01-31T16:00Z"
+    example = options.date_format or "like 2020-01-31T16:00Z"
     rule = f"it must read {example}, and all rows alike"
     told = _told(texts)
     judgement.refuse(
@@ -126,8 +135,11 @@ def _of_moments(
     """Dates or datetimes of any unit, in UTC; those that carry no zone are in `zone`."""
     import polars as pl
 
-    years = column.dt.year()
-    outside = ((years < FIRST_YEAR) | (years >= END_YEAR)).fill_null(True).to_numpy()
+    # Counts of the column's own unit: polars' calendar ends where a damaged file may go on.
+    count = column.cast(pl.Int64)
+    length = _UNIT_NANOSECONDS[_unit(column)]
+    is_outside = (count < -(-EARLIEST // length)) | (count > LATEST // length)
+    outside: Mask = is_outside.fill_null(True).to_numpy()
     judgement.refuse(BAD_TIME, outside, lambda row: told(row) + RANGE_RULE)
     inside = column.set(pl.Series(outside), None) if outside.any() else column
     carried = getattr(inside.dtype, "time_zone", None)
