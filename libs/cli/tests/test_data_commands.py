@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,16 +29,7 @@ BAD = """2024-01-04,AAA,10.3,11,9,10.4,100
 """
 DIALECT = ["--timeframe", "1D", "--times", "open", "--calendar", "XNYS", "--map", "timestamp=Date"]
 IMPORT = ["data", "import", "us.csv", "--universe", "us", *DIALECT]
-REPAIRS = [
-    "--drop",
-    "not_a_number",
-    "--drop",
-    "bad_price",
-    "--drop",
-    "bad_volume",
-    "--keep",
-    "last",
-]
+REPAIRS = ["--drop=not_a_number", "--drop=bad_price", "--drop=bad_volume", "--keep", "last"]
 
 
 @pytest.fixture
@@ -85,7 +77,7 @@ def test_repairs_that_are_asked_for_are_counted_logged_and_a_caveat(
     ]
     (line,) = (bare / "logs" / "imports.log").read_text().splitlines()
     logged = json.loads(line)
-    assert (logged["drop"], logged["keep"]) == (REPAIRS[1:6:2], "last")
+    assert (logged["drop"], logged["keep"]) == (["not_a_number", "bad_price", "bad_volume"], "last")
     loaded = BarStore(bare / "data").read("us", "1D")
     assert loaded.bars.close[:, 0].tolist() == [10.1, 10.3, 10.4, 10.5]
     notes = [str(caveat) for caveat in loaded.provenance.caveats()]
@@ -164,7 +156,7 @@ def test_list_tells_what_the_store_holds(place: Place, bare: Path) -> None:
         (["--calendar", "XNOWHERE"], "calendar 'XNOWHERE' is unknown"),
         (["--timeframe", "7H"], "timeframe '7H' is unknown"),
         (["--universe", "a/b"], "universe 'a/b' makes no folder"),
-        (["--store", "us.csv"], "--out us.csv: nothing can be written there"),
+        (["--store", "us.csv"], "--store us.csv: nothing can be written there"),
     ],
 )
 def test_an_option_that_means_nothing_is_refused(
@@ -187,7 +179,7 @@ def test_a_column_that_is_missing_is_named_with_the_option_that_maps_it(
 
 
 def test_a_universe_reads_a_file_of_any_dialect(place: Place) -> None:
-    """One file per symbol, compressed, sessions' dates, other names: the same bars, the same run."""
+    """One file per symbol, compressed, sessions' dates, other names: the same bars."""
     plain = json.loads(place.backtest("--json").stdout)
     rows = [line.split(",") for line in (place.folder / "prices.csv").read_text().splitlines()[1:]]
     folder = place.folder / "stocks"
@@ -237,17 +229,14 @@ def test_repairs_of_a_universe_are_caveats_of_its_results(place: Place) -> None:
     assert "1 row with a volume that is not finite" in place.backtest().stderr
     universes = place.config / "universes.yaml"
     text = universes.read_text()
-    universes.write_text(
-        text.replace("source: prices.csv", "source: prices.csv\n    drop: [bad_volume]")
-    )
+    source = "source: prices.csv"
+    universes.write_text(text.replace(source, f"{source}\n    drop: [bad_volume]"))
     caveats = json.loads(place.backtest("--json").stdout)["caveats"]
     assert (
         "prices.csv: 1 row with a volume that is not finite and at least 0"
         in (caveats[0]["sentence"])
     )
-    universes.write_text(
-        text.replace("source: prices.csv", "source: prices.csv\n    columns: {clos: C}")
-    )
+    universes.write_text(text.replace(source, f"{source}\n    columns: {{clos: C}}"))
     assert "columns has the key 'clos', which nothing reads: did you mean close?" in (
         place.backtest().stderr
     )
@@ -259,7 +248,5 @@ def test_how_to_read_a_file_is_refused_of_a_source_that_is_none(place: Place) ->
     assert sentence in place.backtest().stderr
 
 
-def _date(stamp: int):  # type: ignore[no-untyped-def]
-    from datetime import UTC, datetime
-
+def _date(stamp: int) -> datetime:
     return datetime.fromtimestamp(stamp / 1e9, tz=UTC)

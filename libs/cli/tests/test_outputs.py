@@ -37,10 +37,10 @@ def test_every_command_takes_json_with_a_file_or_nothing() -> None:
         (option,) = [o for o in command.params if "--json" in o.opts]  # type: ignore[attr-defined]
         assert option.metavar == "[FILE]", name
         for given, value in ((["--json"], "-"), (["--json", "x.json"], "x.json")):
-            arguments = ["SOURCE"] * any(
-                o.param_type_name == "argument"
-                for o in command.params  # type: ignore[attr-defined]
-            )
+            params = command.params  # type: ignore[attr-defined]
+            arguments = ["SOURCE"] * any(o.param_type_name == "argument" for o in params)
+            options = [o for o in params if o.required and o.param_type_name == "option"]
+            arguments += [word for o in options for word in (o.opts[0], "WORD")]
             context = command.make_context(name, [*given, *arguments])  # type: ignore[attr-defined]
             assert context.params["json"] == Path(value), name
             context = command.make_context(name, [*arguments, *given])  # type: ignore[attr-defined]
