@@ -14,6 +14,7 @@ from stratvector.cli.failures import CommandFailed
 from stratvector.cli.logs import logs_of
 from stratvector.cli.main import app
 from stratvector.cli.outputs import check_outputs, write_document
+from stratvector.cli.tables import told_caveats
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,3 +142,16 @@ def test_logs_lie_where_the_results_do(
 def test_a_folder_that_is_no_place_for_a_file_is_named_by_its_option() -> None:
     with pytest.raises(CommandFailed, match=r"^--json /: it is a folder"):
         check_outputs(Path("/"))
+
+
+def test_many_caveats_of_one_kind_are_told_by_the_first_and_a_count() -> None:
+    caveats = [{"code": "missing_bars", "sentence": f"S{n}: a hole."} for n in range(500)]
+    told = list(told_caveats([*caveats, {"code": "outlier", "sentence": "X: a jump."}]))
+    assert told == [
+        "S0: a hole.",
+        "S1: a hole.",
+        "S2: a hole.",
+        "497 more of the kind missing_bars; result.json and --json hold all of them.",
+        "X: a jump.",
+    ]
+    assert list(told_caveats(caveats[:3])) == ["S0: a hole.", "S1: a hole.", "S2: a hole."]

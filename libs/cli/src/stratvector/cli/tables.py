@@ -1,13 +1,16 @@
 """What a person reads after a run: counts, performance, models and why nothing was ordered."""
 
 import math
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
+
+CAVEATS_OF_A_KIND_MAX = 3
 
 MONEY, FRACTION, NUMBER, WHOLE, DAYS = "money", "fraction", "number", "whole", "days"
 
@@ -119,7 +122,7 @@ def _table(title: str, heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) 
 
 def _remarks(document: dict[str, Any]) -> list[RenderableType]:
     remarks: list[RenderableType] = [
-        Text(f"note: {caveat['sentence']}", style="yellow") for caveat in document["caveats"]
+        Text(f"note: {sentence}", style="yellow") for sentence in told_caveats(document["caveats"])
     ]
     remarks += [Text(f"note: {sentence}") for sentence in _missing_figures(document)]
     if document["working_at_end"]:
@@ -129,6 +132,20 @@ def _remarks(document: dict[str, Any]) -> list[RenderableType]:
     if not document["fills"]:
         remarks.append(Text(no_trade_sentence(document), style="bold"))
     return remarks
+
+
+def told_caveats(caveats: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+    """Sentences of caveats; of many of one kind, as a wide universe has, the first and a count."""
+    kinds = Counter(caveat["code"] for caveat in caveats)
+    told: Counter[str] = Counter()
+    for caveat in caveats:
+        code = caveat["code"]
+        told[code] += 1
+        if told[code] <= CAVEATS_OF_A_KIND_MAX:
+            yield caveat["sentence"]
+        elif told[code] == kinds[code]:
+            more = kinds[code] - CAVEATS_OF_A_KIND_MAX
+            yield f"{more} more of the kind {code}; result.json and --json hold all of them."
 
 
 def _missing_figures(document: dict[str, Any]) -> Iterable[str]:
