@@ -107,6 +107,14 @@ def test_bars_that_close_every_day_annualise_by_the_calendar_year() -> None:
     assert not Backtest(workdays, BuyAndHold()).run().trades_every_day
 
 
+def test_an_instrument_of_no_bars_is_refused_with_the_nearest_symbol() -> None:
+    bars, stray = panel([[100.0]] * 3), Instrument("a", "a", "any")
+    with pytest.raises(ValueError, match="'a', of which there are no bars: did you mean A"):
+        Backtest(bars, BuyAndHold(), instruments={"a": stray})
+    with pytest.raises(ValueError, match=r"instruments\['A'\] is the instrument 'a'"):
+        Backtest(bars, BuyAndHold(), instruments={"A": stray})
+
+
 def test_instruments_set_lots_and_precision() -> None:
     whole = {"A": Instrument("A", "A", "equity", 2, Decimal(1))}
     bars = panel([[333.333]] * 3)

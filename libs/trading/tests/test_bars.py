@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratvector.trading.bad_bars import (
+    AmbiguousColumn,
     BadBars,
     BadPrice,
     BadShape,
@@ -130,6 +131,24 @@ def test_times_of_every_allowed_kind_become_utc_nanoseconds(stamps: Any) -> None
     [
         (["2020-01-02", "2020-01-03"], "'2020-01-02' is not a UTC time"),
         ([1.5, 2.5], "1.5 is not a UTC time"),
+        ([NOON_NS, 1_577_966_400_000], "1577966400000 is not .* integers are nanoseconds"),
+        (np.array([2**64 - 1, NOON_NS], dtype=np.uint64), "18446744073709551615 is not a UTC time"),
+        ([-(2**62), NOON_NS], "times lie within the years 1850 to 2199"),
+        (np.array([10**12, 1], dtype="datetime64[s]"), "'33658-09-27T01:46:40' is not a UTC time"),
+        (np.array([10**15, 1], dtype="datetime64[ms]"), "times lie within the years"),
+        (np.array([10**18, 1], dtype="datetime64[us]"), "times lie within the years"),
+        (np.array(["9999-12-31", "2020-01-01"], dtype="datetime64[D]"), "'9999-12-31' is not"),
+        (np.array(["0001-01-01", "2020-01-01"], dtype="datetime64[D]"), "'0001-01-01' is not"),
+        (
+            np.array([1_577_966_400, 1_577_966_460], dtype="datetime64[ns]"),
+            "early 1970",
+        ),
+        (
+            np.array(["1970-01-01", "2024-01-02"], dtype="datetime64[s]"),
+            "early 1970, far",
+        ),
+        ([datetime(9999, 12, 31, tzinfo=UTC), NOON], "'9999-12-31T00:00:00.00:00' is not a UTC"),
+        (np.zeros((2, 2), dtype="datetime64[ns]"), "it has 2 dimensions"),
         ([1_577_966_400, 1_577_966_401], "integers are nanoseconds"),
         ([1_577_966_400_000, 1_577_966_400_001], "integers are nanoseconds"),
         ([datetime(2020, 1, 2), datetime(2020, 1, 3)], "it has no zone"),  # noqa: DTZ001
@@ -139,8 +158,19 @@ def test_times_of_every_allowed_kind_become_utc_nanoseconds(stamps: Any) -> None
     ],
 )
 def test_a_time_whose_utc_instant_is_unknown_is_refused(stamps: Any, sentence: str) -> None:
-    with pytest.raises(NotUtcTime, match=sentence):
+    with pytest.raises((NotUtcTime, BadShape), match=sentence):
         Bars.from_frame(frame(timestamp=stamps))
+    rest = (["BTC"] * 2, [10.0, 11], [12.0, 13], [9.0, 10], [11.0, 12], [100.0, 0])
+    with pytest.raises((NotUtcTime, BadShape), match=sentence):
+        Bars.from_columns(stamps, *rest)
+
+
+def test_dates_of_early_1970_are_believed_beside_bars_of_the_years_around() -> None:
+    for days in (["1969-12-31", "1970-01-02"], ["1970-03-01", "1970-05-01"], ["1970-01-05"] * 1):
+        stamps = np.array(days, dtype="datetime64[D]")
+        columns = [[value] * len(days) for value in ("A", 1.0, 1.0, 1.0, 1.0, 0.0)]
+        bars = Bars.from_columns(stamps, *columns)
+        assert bars.close_times.tolist() == stamps.astype("datetime64[ns]").astype(int).tolist()
 
 
 def test_a_column_that_declares_another_zone_is_refused() -> None:
@@ -165,6 +195,18 @@ def test_a_column_that_declares_another_zone_is_refused() -> None:
         ({"timestamp": [NOON, NOON]}, DuplicateBar, "BTC at 2020-01-02T12:00:00Z: there are two"),
         ({"open": ["10", "11"]}, NotNumeric, "open '10' is not a number"),
         ({"volume": [True, False]}, NotNumeric, "volume True is not a number"),
+        ({"volume": [10**400, 1]}, NotNumeric, "volume of type int is not|volume 1000"),
+        (
+            {"volume": np.array([1, 2], dtype="timedelta64[s]")},
+            NotNumeric,
+            "volume .* not a number",
+        ),
+        ({"volume": [{"a": 1}, 2]}, NotNumeric, "volume {'a': 1} is not a number"),
+        ({"symbol": ["BTC", "BTC "]}, BadSymbol, "'BTC ' is not a name: it differs from 'BTC' in"),
+        ({"symbol": ["BTC", "B\nC"]}, BadSymbol, "is not a name"),
+        ({"symbol": np.array(["BTC", 7], dtype=object)}, BadSymbol, "symbol 7 is not a name"),
+        ({"Close": [11.0, 12.0]}, AmbiguousColumn, "close could be any of 'Close', 'close': drop"),
+        ({"adj_close": [1.0, 2.0]}, AmbiguousColumn, "could be any of 'close', 'adj_close': drop"),
         ({"symbol": ["BTC", None]}, BadSymbol, "symbol None is not a name"),
         ({"symbol": ["BTC", " "]}, BadSymbol, "symbol ' ' is not a name"),
         ({"symbol": ["BTC"]}, BadShape, "symbol does not fit the panel: it has 1 rows"),
@@ -188,6 +230,31 @@ def test_a_missing_column_is_named_beside_those_that_are_there() -> None:
         Bars.from_frame(given)
     assert error.value.column == "volume"
     assert error.value.present == ("timestamp", "symbol", "open", "high", "low", "close")
+
+
+def test_names_are_found_without_regard_to_spaces_and_case_and_symbols_trimmed() -> None:
+    given = Frame({f" {name.title()} ": column for name, column in frame().items()})
+    bars = Bars.from_frame(given)
+    assert bars.close[:, 0].tolist() == [11.0, 12.0]
+    assert Bars.from_frame(frame(symbol=[" BTC", " BTC"])).symbols == ("BTC",)
+    tickers = ["ON", "NO", "TRUE", "1E5", "NaN", "null", "NA", "007"]
+    columns = [[value] * len(tickers) for value in (1.0, 1.0, 1.0, 1.0, 0.0)]
+    read = Bars.from_columns([NOON_NS] * len(tickers), tickers, *columns)
+    assert read.symbols == tuple(sorted(tickers))
+
+
+def test_columns_that_are_not_plain_are_refused() -> None:
+    good = [["A"], [1.0], [1.0], [1.0], [1.0], [1.0]]
+    for at, column, odd in (
+        (1, "open", [[1.0], [2.0, 3.0]]),
+        (4, "close", [[1.0]]),
+        (5, "volume", np.ma.masked_array([1.0], mask=[True])),
+        (0, "symbol", [["A"]]),
+    ):
+        rest: list[Any] = list(good)
+        rest[at] = odd
+        with pytest.raises(BadShape, match=f"{column} does not fit the panel: it "):
+            Bars.from_columns([NOON_NS], *rest)
 
 
 def test_an_error_crosses_processes_with_its_fields() -> None:

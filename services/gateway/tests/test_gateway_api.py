@@ -184,6 +184,11 @@ def test_bad_questions_are_one_sentence_each(in_house: InHouse) -> None:
         for text in ("yesterday", "2018-13-01", "2018-01-01T00:00:00+02:00"):
             bad = await got(house, path, status=422, start=text)
             assert bad["detail"].startswith(f"{text!r} is no time; write it as ")
+        for text in ("9999-12-31", "0001-01-01T00:00:00Z", "2200-01-01T00:00:00.000000001Z"):
+            far = await got(house, path, status=422, end=text)
+            assert far["detail"] == (
+                f"{text!r} is out of range: times lie within the years 1850 to 2199"
+            )
         assert "token" in (await got(house, path, status=422, cursor="x"))["detail"]
         posted = await house.client.post("/api/backtesting", content=b"{")
         assert posted.status_code == 422
