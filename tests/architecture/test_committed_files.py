@@ -1,5 +1,6 @@
 """What the repository must not hold: generated code, download addresses, anything git ignores."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -44,6 +45,23 @@ def test_nothing_is_committed_that_is_generated_or_ignored() -> None:
     if not (ROOT / ".git").exists():
         pytest.skip("not a git clone")
     assert unwanted_files(ROOT) == []
+
+
+MADE = re.compile(
+    r"cp -r config (\S+)|(?m:stratvector .* > (\S+)$)|Save this as `(\S+)`|and this as `(\S+)`"
+    r"|read_bars\(\"(prices\.csv)\"|--json (\S+\.json)|report\(\"(\S+)\"\)"
+)
+
+
+def test_git_ignores_what_the_docs_tell_a_reader_to_make() -> None:
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git clone")
+    pages = [ROOT / "README.md", ROOT / "docs" / "quickstart.md"]
+    found = {name for page in pages for names in MADE.findall(page.read_text()) for name in names}
+    made = sorted(found - {""})
+    assert {"mine", "run.json", "above_average.py"} <= set(made)
+    ignored = git(ROOT, "check-ignore", "--no-index", *(f"{one}/x" for one in made), *made)
+    assert [one for one in made if one not in ignored and f"{one}/x" not in ignored] == []
 
 
 @pytest.mark.parametrize("name", ["requirements.lock", "requirements-sample.lock"])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stratvector.backtest import Backtest, Costs, RiskLimits
 from stratvector.backtest.metrics import METRIC_KEYS
-from stratvector.trading.bars import Bars
+from stratvector.trading.bars import BadBars, Bars
 from stratvector.trading.instruments import Instrument
 from tests.sessions.buy_and_hold import DAY_NS, FREE, BuyAndHold, panel, rows_of
 
@@ -175,3 +175,16 @@ def test_small_changes_are_traded_unless_a_band_holds_them_back() -> None:
     limits = RiskLimits(gross=1.0, rebalance_band=0.02)
     quiet = Backtest(panel(closes), BuyAndHold(), limits=limits).run()
     assert len(quiet.fills) < len(restless.fills)
+
+
+def test_doubtful_bars_are_caveats_and_refused_by_strict() -> None:
+    steps = np.random.default_rng(5).normal(0.0, 0.01, 60)
+    closes = 100 * np.exp(np.cumsum(steps))
+    clean = panel(closes.reshape(-1, 1).tolist())
+    assert Backtest(clean, BuyAndHold(), strict=True).session.caveats == ()
+    closes[30:] /= 2
+    split = panel(closes.reshape(-1, 1).tolist())
+    found = {(c.code, c.subject, c.count) for c in Backtest(split, BuyAndHold()).run().caveats}
+    assert ("split_like_jump", "A", 1) in found
+    with pytest.raises(BadBars, match="strict data quality is asked for, but A: the close goes"):
+        Backtest(split, BuyAndHold(), strict=True)

@@ -107,7 +107,9 @@ def test_results_that_cannot_be_written_are_one_sentence(place: Place) -> None:
     (place.folder / "results").write_text("a file")
     run = place.backtest()
     assert run.exit_code == 1
-    assert run.stderr.strip().splitlines()[-1] == "stratvector: results: file exists"
+    assert run.stderr.strip().splitlines()[-1] == (
+        "stratvector: --out results: nothing can be written there: not a directory"
+    )
 
 
 def test_a_run_leaves_no_draft(place: Place) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -49,6 +50,67 @@ MISTAKES = {
         "mode: fast",
         "config/system.yaml: system.mode is 'fast'; "
         "it must be one of 'backtest', 'replay', 'paper' or 'live'",
+    ),
+    "a stage that no model can have": (
+        SYSTEM,
+        "status: research",
+        "status: banana",
+        "config/system.yaml: models[0].status is 'banana'; "
+        "it must be one of 'research', 'paper', 'candidate' or 'live'",
+    ),
+    "budgets beyond the whole without leverage": (
+        SYSTEM,
+        "budget_fraction: 0.4",
+        "budget_fraction: 0.7",
+        "config/system.yaml: the budget_fraction of the active models add up to 1.3 (0.6 + 0.7); "
+        "more than 1 needs risk.max_leverage of at least as much, which is not given",
+    ),
+    "a mode that a backtest must not take for its own": (
+        SYSTEM,
+        "mode: replay",
+        "mode: live",
+        "config/system.yaml: system.mode is 'live', but backtest run sends nothing to a broker: "
+        "write backtest or replay",
+    ),
+    "a word for the quality of data": (
+        SYSTEM,
+        "end: 2020-06-30",
+        "end: 2020-06-30, data_quality: good",
+        "config/system.yaml: session.data_quality is 'good'; "
+        "it must be one of 'caveat' or 'strict'",
+    ),
+    "a ticker that YAML takes for false": (
+        UNIVERSES,
+        "symbols: [AAA, BBB]",
+        "symbols: [AAA, NO]",
+        "config/universes.yaml: line 4: NO is true or false to some readers of YAML and text to "
+        'others: put it in quotes, "NO", or write true or false',
+    ),
+    "a ticker that YAML takes for a number": (
+        UNIVERSES,
+        "symbols: [AAA, BBB]",
+        "symbols: [AAA, 600519]",
+        "config/universes.yaml: universes.stocks.symbols[1] is 600519; "
+        "it must be text: put it in quotes if it is meant as it stands",
+    ),
+    "cash in octal": (
+        SYSTEM,
+        "50000.00",
+        "0100000",
+        "config/system.yaml: line 2: 0100000 is one number to some readers of YAML, and another or "
+        'text to others: put it in quotes, "0100000", or write the number in plain digits',
+    ),
+    "a date that no calendar has": (
+        SYSTEM,
+        "start: 2020-02-03",
+        "start: 2020-02-30",
+        "config/system.yaml: line 3: 2020-02-30 is no date: day is out of range for month",
+    ),
+    "a symbol twice": (
+        UNIVERSES,
+        "symbols: [AAA, BBB]",
+        "symbols: [AAA, ' AAA ']",
+        "config/system.yaml: symbol 'AAA' is configured twice in portfolio small",
     ),
     "a budget above the whole": (
         SYSTEM,
@@ -232,6 +294,55 @@ def test_a_missing_configuration_says_how_to_give_one(place: Place) -> None:
     run = place.run("up", "--in-process", "--once", "--config", "nowhere.yaml")
     assert run.exit_code == 1
     assert "nowhere.yaml: there is no such file; give one with --config FILE" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        (MODELS, "it describes models"),
+        (UNIVERSES, "it describes universes"),
+        ("risk/calm.yaml", "it is a risk profile"),
+    ],
+)
+def test_a_file_of_another_kind_is_named_with_the_one_to_give(
+    place: Place, name: str, what: str
+) -> None:
+    (place.config / "risk").mkdir()
+    (place.config / "risk" / "calm.yaml").write_text("max_leverage: 1.0\n")
+    run = place.run("backtest", "run", "--config", f"config/{name}")
+    assert run.exit_code == 1
+    assert f"config/{name}: {what}; give the portfolio's file, such as --config" in run.stderr
+    assert "--config config/system.yaml, which reads it" in run.stderr
+
+
+def test_a_folder_is_no_configuration(place: Place) -> None:
+    run = place.run("backtest", "run", "--config", "config")
+    assert run.exit_code == 1
+    assert "config: it is a folder; give one with --config FILE" in run.stderr
+
+
+def test_leverage_that_is_asked_for_lets_budgets_add_up_beyond_the_whole(place: Place) -> None:
+    place.change(SYSTEM, "budget_fraction: 0.4", "budget_fraction: 0.7")
+    place.change(SYSTEM, "risk: {", "risk: {max_leverage: 1.2, ")
+    assert "at least as much, which is 1.2" in place.backtest().stderr
+    place.change(SYSTEM, "max_leverage: 1.2", "max_leverage: 1.3")
+    assert place.backtest().exit_code == 0
+
+
+def test_strict_data_quality_refuses_what_is_a_caveat_otherwise(place: Place) -> None:
+    prices = place.folder / "prices.csv"
+    rows = prices.read_text().splitlines()
+    del rows[80]
+    prices.write_text("\n".join(rows) + "\n")
+    found = json.loads(place.backtest("--json").stdout)["caveats"]
+    assert [(each["code"], each["subject"]) for each in found] == [("missing_bars", "AAA")]
+    place.change(SYSTEM, "end: 2020-06-30", "end: 2020-06-30, data_quality: strict")
+    run = place.backtest()
+    assert run.exit_code == 1
+    assert (
+        "universes.stocks from prices.csv: strict data quality is asked for, but AAA: 1 close"
+        in (run.stderr)
+    )
 
 
 def test_a_wrong_option_of_the_command_line_is_named(place: Place) -> None:

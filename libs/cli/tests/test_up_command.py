@@ -65,7 +65,10 @@ def test_modes_that_need_a_broker_are_refused(place: Place, mode: str) -> None:
     place.change("system.yaml", "mode: replay", f"mode: {mode}")
     run = place.up()
     assert run.exit_code == 1
-    assert f"system.mode is '{mode}'; so far up runs backtest or replay" in run.stderr
+    assert (
+        f"system.mode is '{mode}', but up sends nothing to a broker: write backtest or replay"
+        in (run.stderr)
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

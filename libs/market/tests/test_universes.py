@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stratvector.market import BarStore, Scheduled, load_universe, schedule
+from stratvector.market import Bars, BarStore, Loaded, Scheduled, load_universe, schedule
 from stratvector.market.alignment import OffSchedule
 from stratvector.market.calendars import calendar
 from stratvector.market.instants import first_instant
@@ -12,6 +12,7 @@ from stratvector.market.universes import NoBarsInRange
 from stratvector.trading.bad_bars import UnknownSymbol
 from stratvector.trading.instruments import Instrument
 from stratvector.trading.portfolio import Portfolio, Universe
+from stratvector.trading.quality import DoubtfulBars
 from stratvector.trading.timestamps import utc_text
 
 
@@ -90,6 +91,34 @@ def test_the_store_and_a_file_give_the_same_bars_as_the_source(tmp_path: Path) -
     assert from_file.bars.close.tolist() == direct.bars.close.tolist()
     with pytest.raises(UnknownSymbol, match="there are no bars of 'SPY'"):
         load_universe("us", ["SPY"], "1D", "XNYS", str(path), "2018-02-01", "2018-02-28")
+
+
+def test_every_load_asks_whether_the_bars_are_doubtful(tmp_path: Path) -> None:
+    whole = equities("2014-01-01", "2014-12-31")
+    assert equities("2014-01-01", "2014-12-31").caveats == ()
+    unadjusted = {n: getattr(whole.bars, n).copy() for n in ("open", "high", "low", "close")}
+    split = int(np.searchsorted(whole.bars.close_times, first_instant("2014-06-09")))
+    for values in unadjusted.values():
+        values[:split, 1] *= 7
+        values[100] = np.nan
+    volume = whole.bars.volume.copy()
+    volume[100] = np.nan
+    bars = Bars(whole.bars.symbols, whole.bars.close_times, **unadjusted, volume=volume)
+    BarStore(tmp_path).write("us", "1D", Loaded(bars, whole.provenance))
+    ends = "2014-01-01", "2014-12-31"
+    store = f"store:{tmp_path}"
+    sessions, jump = load_universe("us", ["NVDA", "AAPL"], "1D", "XNYS", store, *ends).caveats
+    assert (sessions.code, sessions.subject, sessions.count) == ("missing_sessions", "us", 1)
+    assert (jump.code, jump.subject, jump.count) == ("split_like_jump", "AAPL", 1)
+    assert "2014-06-09T20:00:00Z, like a 7:1 split" in jump.sentence
+    with pytest.raises(DoubtfulBars, match="us: no symbol has a bar at 1 close"):
+        load_universe("us", ["NVDA", "AAPL"], "1D", "XNYS", store, *ends, strict=True)
+
+
+def test_half_hours_that_nobody_recorded_are_told_of_coarser_sample_bars() -> None:
+    coins = load_universe("c", ["ETH-USD"], "4H", "24/7", "sample", "2018-03-01", "2018-03-02")
+    (note,) = coins.provenance.caveats()
+    assert "of 35,040 half-hours of the sample, nothing is recorded in 30 of ETH-USD" in str(note)
 
 
 def test_a_range_without_any_bar_is_refused_with_what_there_is() -> None:

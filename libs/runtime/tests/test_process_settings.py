@@ -104,7 +104,7 @@ def test_a_wrong_value_is_told_with_its_rule(tmp_path: Path, line: str, told: st
 
 
 def test_every_wrong_value_is_told_in_one_line(tmp_path: Path) -> None:
-    told = refusal(tmp_path, "http_port: 70000\ngrpc_port: no\n")
+    told = refusal(tmp_path, "http_port: 70000\ngrpc_port: none\n")
     assert all(key in told for key in ("session", "http_port", "grpc_port"))
     assert "\n" not in told
 

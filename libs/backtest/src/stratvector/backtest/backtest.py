@@ -15,6 +15,7 @@ from stratvector.trading.instruments import Instrument
 from stratvector.trading.nearest import suggestion
 from stratvector.trading.portfolio import Costs, ModelAllocation, Portfolio, RiskLimits, Universe
 from stratvector.trading.price_grids import price_grids
+from stratvector.trading.quality import quality_caveats, refuse_doubtful
 from stratvector.trading.session import History, Session
 from stratvector.trading.strategy import Strategy
 from stratvector.trading.timestamps import Nanoseconds
@@ -42,6 +43,8 @@ class Backtest:
     benchmark : what alpha, beta and information ratio compare with: the name of one of the bars'
     symbols, or Bars or a frame of one symbol. By default all symbols of the bars, bought in equal
     parts at their first closes and held. risk_free_rate : effective, fraction per year.
+    strict : raise DoubtfulBars for what `trading.quality` finds in the bars, such as prices that
+    jump as by a split; without it these are caveats of the result.
 
     Raises ValueError for bars without a close and for numbers that break a rule.
     """
@@ -58,6 +61,7 @@ class Backtest:
         open_times: Nanoseconds | None = None,
         benchmark: Bars | Frame | str | None = None,
         risk_free_rate: float = 0.0,
+        strict: bool = False,
     ) -> None:
         bars = _bars(bars, "bars")
         if not len(bars):
@@ -79,13 +83,15 @@ class Backtest:
         first = bars.close_times[:1]
         if open_times is None:
             open_times = np.concatenate([first, bars.close_times[:-1]])
-        history = History(bars, open_times)
+        doubts = quality_caveats(bars, universe.name, scheduled=False)
+        if strict:
+            refuse_doubtful(doubts)
         self.session = Session(
             portfolio,
             int(first[0]),
-            {universe.name: history},
+            {universe.name: History(bars, open_times)},
             {strategy.name: strategy},
-            caveats,
+            (*doubts, *caveats),
             benchmark=None if benchmark is None else _benchmark(benchmark, bars),
             risk_free_rate=risk_free_rate,
         )

@@ -184,9 +184,9 @@ def _compiled_code() -> Finding:
 
 
 def _folders() -> Finding:
-    from stratvector.cli.logs import FOLDER
+    from stratvector.cli.logs import FOLDER, RESULTS
 
-    for folder in (Path("results"), FOLDER):
+    for folder in (RESULTS, FOLDER):
         place = folder if folder.exists() else Path()
         if not os.access(place, os.W_OK):
             return Finding("folders", State.BAD, f"{place.absolute()} cannot be written")

@@ -2,7 +2,7 @@
 is also how SIGTERM and SIGHUP end them.
 
 A user's mistake is a sentence. A mistake of ours is a sentence too, and its traceback is a line of
-logs/errors.log.
+errors.log in the logs.
 """
 
 import functools
@@ -18,7 +18,7 @@ from typing import ParamSpec
 import typer
 
 from stratvector.cli.console import complain
-from stratvector.cli.logs import append
+from stratvector.cli.logs import RESULTS, append, logs_of
 
 FAILED, INTERRUPTED = 1, 130
 
@@ -71,13 +71,14 @@ def guarded(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(FAILED) from None
         except Exception as error:  # noqa: BLE001  the last place that can still say it well
-            complain(_sentence(error))
+            complain(_sentence(error, kwargs.get("out")))
             raise typer.Exit(FAILED) from None
 
     return run
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: Exception, out: object) -> str:
+    """out : where the command's results go, if it has any."""
     from stratvector.cli.config.bad_config import BadConfig
     from stratvector.runtime.deployment import ServiceMissing
     from stratvector.runtime.jetstream.connection import BusConnectionError
@@ -93,9 +94,12 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, OSError):
         reason = (error.strerror or str(error)).lower()
         return reason if error.filename is None else f"{error.filename}: {reason}"
-    return f"{type(error).__name__}: {error}; this is a defect, its traceback is in {_log(error)}"
+    return (
+        f"{type(error).__name__}: {error}; this is a defect, its traceback is in {_log(error, out)}"
+    )
 
 
-def _log(error: Exception) -> Path:
+def _log(error: Exception, out: object) -> Path:
     lines = traceback.format_exception(error)
-    return append("errors", [{"command": sys.argv[1:], "traceback": "".join(lines)}])
+    folder = logs_of(out if isinstance(out, Path) else RESULTS)
+    return append("errors", [{"command": sys.argv[1:], "traceback": "".join(lines)}], folder)

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stratvector.cli.console import output, print_json
 from stratvector.cli.failures import CommandFailed, guarded
+from stratvector.cli.outputs import AsJson, Commands, emit
 
 if TYPE_CHECKING:
     from stratvector.cli.ledger_client import LedgerClient, Range
@@ -20,23 +20,19 @@ PortfolioName = Annotated[
 ]
 Start = Annotated[str | None, typer.Option(metavar="D", help="First close: a date or UTC time.")]
 End = Annotated[str | None, typer.Option(metavar="D", help="Last close: a date or UTC time.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, no tables.")]
 
-ledger = typer.Typer(no_args_is_help=True, help="Ask the running ledger what it has recorded.")
+ledger = Commands(no_args_is_help=True, help="Ask the running ledger what it has recorded.")
 
 
 @ledger.command(epilog="Example: stratvector ledger status --json")
 @guarded
-def status(address: Address = ADDRESS, portfolio: PortfolioName = "", json: AsJson = False) -> None:
+def status(address: Address = ADDRESS, portfolio: PortfolioName = "", json: AsJson = None) -> None:
     """Tell how far the record has come, and where the account stands."""
     from stratvector.cli import ledger_tables
 
     with _client(address, portfolio) as client:
         told = client.status()
-    if json:
-        print_json(ledger_tables.as_document(told))
-    else:
-        ledger_tables.print_status(output(), told)
+    emit(json, ledger_tables.as_document(told), ledger_tables.print_status, told)
 
 
 @ledger.command(epilog="Example: stratvector ledger orders --start 2018-01-01 --end 2018-01-31")
@@ -46,18 +42,15 @@ def orders(
     portfolio: PortfolioName = "",
     start: Start = None,
     end: End = None,
-    json: AsJson = False,
+    json: AsJson = None,
 ) -> None:
     """List approved orders, and what has become of them."""
     from stratvector.cli import ledger_tables
 
     with _client(address, portfolio) as client:
         records = list(client.orders(_range(start, end)))
-    if json:
-        rows = [ledger_tables.as_document(one) | {"status": one.status} for one in records]
-        print_json({"orders": rows})
-    else:
-        ledger_tables.print_orders(output(), records)
+    rows = [ledger_tables.as_document(one) | {"status": one.status} for one in records]
+    emit(json, {"orders": rows}, ledger_tables.print_orders, records)
 
 
 @ledger.command(epilog="Example: stratvector ledger fills --start 2018-01-01 --json")
@@ -67,17 +60,15 @@ def fills(
     portfolio: PortfolioName = "",
     start: Start = None,
     end: End = None,
-    json: AsJson = False,
+    json: AsJson = None,
 ) -> None:
     """List executions, with each model's part."""
     from stratvector.cli import ledger_tables
 
     with _client(address, portfolio) as client:
         records = list(client.fills(_range(start, end)))
-    if json:
-        print_json({"fills": [ledger_tables.as_document(one) for one in records]})
-    else:
-        ledger_tables.print_fills(output(), records)
+    rows = [ledger_tables.as_document(one) for one in records]
+    emit(json, {"fills": rows}, ledger_tables.print_fills, records)
 
 
 @ledger.command(epilog="Example: stratvector ledger equity --end 2018-12-31")
@@ -87,17 +78,15 @@ def equity(
     portfolio: PortfolioName = "",
     start: Start = None,
     end: End = None,
-    json: AsJson = False,
+    json: AsJson = None,
 ) -> None:
     """List the account at each close, with each model's profit."""
     from stratvector.cli import ledger_tables
 
     with _client(address, portfolio) as client:
         records = list(client.equity(_range(start, end)))
-    if json:
-        print_json({"closes": [ledger_tables.as_document(one) for one in records]})
-    else:
-        ledger_tables.print_equity(output(), records)
+    rows = [ledger_tables.as_document(one) for one in records]
+    emit(json, {"closes": rows}, ledger_tables.print_equity, records)
 
 
 @ledger.command(epilog="Example: stratvector ledger positions --end 2018-12-31")
@@ -108,17 +97,14 @@ def positions(
     end: Annotated[
         str | None, typer.Option(metavar="D", help="After the last close up to here.")
     ] = None,
-    json: AsJson = False,
+    json: AsJson = None,
 ) -> None:
     """List what is held, with each model's part."""
     from stratvector.cli import ledger_tables
 
     with _client(address, portfolio) as client:
         held = client.positions(_range(None, end).end)
-    if json:
-        print_json(ledger_tables.as_document(held))
-    else:
-        ledger_tables.print_positions(output(), held)
+    emit(json, ledger_tables.as_document(held), ledger_tables.print_positions, held)
 
 
 @ledger.command(epilog="Example: stratvector ledger attribution --start 2018-01-01")
@@ -128,17 +114,15 @@ def attribution(
     portfolio: PortfolioName = "",
     start: Start = None,
     end: End = None,
-    json: AsJson = False,
+    json: AsJson = None,
 ) -> None:
     """Tell what each model has earned and paid."""
     from stratvector.cli import ledger_tables
 
     with _client(address, portfolio) as client:
         results = client.attribution(_range(start, end))
-    if json:
-        print_json({"models": [ledger_tables.as_document(one) for one in results]})
-    else:
-        ledger_tables.print_attribution(output(), results)
+    rows = [ledger_tables.as_document(one) for one in results]
+    emit(json, {"models": rows}, ledger_tables.print_attribution, results)
 
 
 def _client(address: str, portfolio: str) -> "LedgerClient":

@@ -1,4 +1,8 @@
-"""Local logs: JSON lines in logs/<name>.log, rotated, each with the wall time of writing."""
+"""Local logs: JSON lines in logs/<name>.log, rotated, each with the wall time of writing.
+
+They lie where the results do: `logs` beside a folder that is called `results`, as the usual one is,
+and inside any other that `--out` names.
+"""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -8,9 +12,17 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
+RESULTS = Path("results")
 FOLDER = Path("logs")
 SIZE_BYTES_MAX = 10_000_000
 KEPT = 5
+
+
+def logs_of(out: Path) -> Path:
+    """The folder of the logs that belong to results in `out`."""
+    if out.resolve().name != RESULTS.name:
+        return out / FOLDER
+    return out.parent / FOLDER if out.name == RESULTS.name else out.resolve().parent / FOLDER
 
 
 def append(name: str, lines: Iterable[Mapping[str, Any]], folder: Path = FOLDER) -> Path:

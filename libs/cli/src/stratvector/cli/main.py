@@ -9,16 +9,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stratvector.cli.console import output, print_json, remark, say
-from stratvector.cli.failures import FAILED, INTERRUPTED, end_as_by_ctrl_c, guarded
+from stratvector.cli.console import remark, say
+from stratvector.cli.data import data
+from stratvector.cli.failures import (
+    FAILED,
+    INTERRUPTED,
+    CommandFailed,
+    end_as_by_ctrl_c,
+    guarded,
+)
 from stratvector.cli.ledger import ledger
+from stratvector.cli.logs import RESULTS, logs_of
+from stratvector.cli.outputs import AsJson, Commands, check_outputs, emit
 from stratvector.cli.progress_lines import ProgressForm
 
 if TYPE_CHECKING:
     from stratvector.cli.runs import Run
 
 CONFIG = Path("config/system.yaml")
-RESULTS = Path("results")
 
 Config = Annotated[
     Path, typer.Option("--config", metavar="FILE", help="system.yaml; others lie beside it.")
@@ -35,10 +43,9 @@ Start = Annotated[
 ]
 End = Annotated[str | None, typer.Option(metavar="D", help="Last close: a date, or a UTC time.")]
 Out = Annotated[Path, typer.Option(metavar="DIR", help="Where results go, a folder for each run.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, no tables.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Tell every order and fill.")]
 
-app = typer.Typer(
+app = Commands(
     name="stratvector",
     no_args_is_help=True,
     add_completion=False,
@@ -46,8 +53,9 @@ app = typer.Typer(
     help="Take a trading strategy from research to live money on one code base.",
     epilog="Example: stratvector up --once",
 )
-backtest = typer.Typer(no_args_is_help=True, help="Run strategies over recorded bars.")
+backtest = Commands(no_args_is_help=True, help="Run strategies over recorded bars.")
 app.add_typer(backtest, name="backtest")
+app.add_typer(data, name="data")
 app.add_typer(ledger, name="ledger")
 
 
@@ -100,16 +108,14 @@ def up(
         float | None,
         typer.Option(metavar="N", min=0.001, help="At most N closes per second, to watch them."),
     ] = None,
-    json: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also write the summary to a file.")
-    ] = None,
+    json: AsJson = None,
     out: Out = RESULTS,
     verbose: Verbose = False,
 ) -> None:
     """Replay the session through every service, watched in a browser on http://localhost:8000."""
     from stratvector.cli.up import new_session, refuse_beside, run_in_process
 
-    show = partial(_show, json)
+    check_outputs(json, None if session else out)
     if session is not None:
         # The recorded session has its own configuration and place.
         own = {"config": config, "start": start, "end": end, "out": out}
@@ -117,7 +123,7 @@ def up(
     if in_process:
         ports = {"base_port": base_port, "nats_port": nats_port, "port": port}
         refuse_beside("--in-process", session=session, replicas=replicas, speed=speed, **ports)
-        show(run_in_process(config, start, end, out, verbose))
+        _show(json, logs_of(out), run_in_process(config, start, end, out, verbose))
         if not once:
             _stay()
         return
@@ -126,7 +132,7 @@ def up(
 
     wishes = wishes_of(replicas, base_port, nats_port, port, speed, once, verbose)
     place = earlier_run(session) if session else new_session(config, start, end, out)
-    run_session(place, wishes, show)
+    run_session(place, wishes, partial(_show, json, logs_of(place.folder.parent)))
 
 
 @backtest.command(
@@ -139,25 +145,24 @@ def backtest_run(
     start: Start = None,
     end: End = None,
     out: Out = RESULTS,
-    json: AsJson = False,
+    json: AsJson = None,
     verbose: Verbose = False,
     progress: Annotated[
         ProgressForm, typer.Option(help="On standard error: a bar, or JSON lines for a program.")
     ] = ProgressForm.BAR,
 ) -> None:
     """Run a session through the compiled loop: result.json, orders, fills and equity as Parquet."""
-    from stratvector.cli.config import read_configuration
-    from stratvector.cli.runs import compiled, load, run_and_record
+    from stratvector.cli.runs import compiled, load, run_and_record, runnable
     from stratvector.cli.tables import print_summary
 
-    configuration = read_configuration(config)
+    check_outputs(json, out)
+    configuration = runnable(config, "backtest run")
     session = load(configuration, start, end, data, progress)
     driver = partial(compiled, verbose=verbose, form=progress)
     run = run_and_record(configuration, session, out, driver)
-    if json:
-        print_json(run.document)
-    else:
-        print_summary(output(), run.document)
+    emit(json, run.document, print_summary, run.document)
+    if run.failure is not None:
+        raise CommandFailed(run.failure)
 
 
 @app.command(epilog="Example: stratvector parity results/main-1a2b3c4d-1")
@@ -166,16 +171,14 @@ def parity(
     session: Annotated[
         Path, typer.Argument(metavar="SESSION", help="A run's folder, or its session folder.")
     ],
-    json: AsJson = False,
+    json: AsJson = None,
 ) -> None:
     """Replay a session's log through the engine: equal, or the first difference explained."""
     from stratvector.cli.parity import examine, print_examination
 
+    check_outputs(json)
     examination = examine(session)
-    if json:
-        print_json(examination.document())
-    else:
-        print_examination(output(), examination)
+    emit(json, examination.document(), print_examination, examination)
     if not examination.passed:
         raise typer.Exit(FAILED)
 
@@ -184,30 +187,28 @@ def parity(
 @guarded
 def doctor(
     config: Config = CONFIG,
-    json: AsJson = False,
+    json: AsJson = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="List package versions too.")] = False,
 ) -> None:
     """Check what runs need: tools, services, configuration, data, and a small backtest."""
     from stratvector.cli.doctor import examine, print_examination
 
+    check_outputs(json)
     examination = examine(config, verbose)
-    if json:
-        print_json(examination.document())
-    else:
-        print_examination(output(), examination)
+    emit(json, examination.document(), print_examination, examination)
     if not examination.healthy:
         raise typer.Exit(FAILED)
 
 
-def _show(json: Path | None, run: "Run") -> None:
-    """A finished session: lines of the logs, a file if one is wanted, tables."""
-    from stratvector.cli.runs import log_run, write_summary
+def _show(json: Path | None, logs: Path, run: "Run") -> None:
+    """A finished session: its summary first, as a full disk must not hide it, then the logs."""
+    from stratvector.cli.runs import log_run
     from stratvector.cli.tables import print_summary
 
-    log_run(run)
-    if json is not None:
-        write_summary(json, run.document)
-    print_summary(output(), run.document)
+    emit(json, run.document, print_summary, run.document)
+    if run.failure is not None:
+        raise CommandFailed(run.failure)
+    log_run(run, logs)
 
 
 def _is_typed(context: typer.Context, name: str) -> bool:

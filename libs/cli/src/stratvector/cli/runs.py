@@ -1,6 +1,5 @@
 """One run of a session, by either driver: progress, results on disk, the document to show."""
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stratvector.cli.console import aside
+from stratvector.cli.failures import CommandFailed
 from stratvector.cli.logs import append
 from stratvector.cli.progress_lines import Phase, ProgressForm, ProgressLines, tell_phase
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 HASH_DIGITS = 8
 
+RUNS_HERE = ("backtest", "replay")
+
 Driver = Callable[["Session"], "Result"]
 
 
@@ -26,10 +28,27 @@ Driver = Callable[["Session"], "Result"]
 class Run:
     """A finished run: its result, and the document that is shown: the result's own, where it lies
     and how long it took.
+
+    failure : why the results could not be written, though the run was finished.
     """
 
     result: "Result"
     document: dict[str, Any]
+    failure: str | None = None
+
+
+def runnable(config: Path, command: str) -> "Configuration":
+    """A configuration whose mode is one that a command runs. Raises BadConfig, CommandFailed."""
+    from stratvector.cli.config import read_configuration
+
+    configuration = read_configuration(config)
+    mode = configuration.system.system.mode
+    if mode not in RUNS_HERE:
+        raise CommandFailed(
+            f"{config}: system.mode is {mode!r}, but {command} sends nothing to a broker: write "
+            f"{' or '.join(RUNS_HERE)}"
+        )
+    return configuration
 
 
 def run_and_record(
@@ -38,7 +57,7 @@ def run_and_record(
     """Run, and write the results to out/<portfolio>-<hash>-<n>.
 
     The hash is over configuration and data, so that equal inputs stand side by side; n counts
-    their runs.
+    their runs. Where they can't be written, the run tells it.
     """
     from stratvector.backtest import write_result
     from stratvector.cli.config import provenance
@@ -47,8 +66,17 @@ def run_and_record(
     begun = time.perf_counter()
     result = driver(session)
     seconds = time.perf_counter() - begun
-    folder = write_result(out, run_name(session, facts), result, facts)
-    return finished_run(folder, result, facts, seconds)
+    name = run_name(session, facts)
+    try:
+        folder, failure = write_result(out, name, result, facts), None
+    except OSError as error:
+        folder, failure = out / name, not_written(out, error)
+    return finished_run(folder, result, facts, seconds, failure)
+
+
+def not_written(folder: Path, error: OSError) -> str:
+    """Why a finished run left no results."""
+    return f"{folder}: the results could not be written: {(error.strerror or str(error)).lower()}"
 
 
 def run_name(session: "Session", facts: Mapping[str, Any]) -> str:
@@ -59,26 +87,32 @@ def run_name(session: "Session", facts: Mapping[str, Any]) -> str:
     return f"{session.portfolio.name}-{inputs}"
 
 
-def finished_run(folder: Path, result: "Result", facts: Mapping[str, Any], seconds: float) -> Run:
-    """A run whose result lies in a folder; how long it took."""
+def finished_run(
+    folder: Path,
+    result: "Result",
+    facts: Mapping[str, Any],
+    seconds: float,
+    failure: str | None = None,
+) -> Run:
+    """A run whose result lies in a folder, unless that failed; how long it took."""
     from stratvector.backtest import document
 
     run = {
         "run": folder.name,
-        "results": str(folder),
+        "results": None if failure else str(folder),
         "seconds": round(seconds, 3),
         "close_times_per_s": round(len(result.entries) / seconds, 1),
     }
-    return Run(result, document(result, facts) | run)
+    return Run(result, document(result, facts) | run, failure)
 
 
-def log_run(run: Run) -> None:
-    """Orders, fills and performance as lines of the local logs. Raises OSError."""
+def log_run(run: Run, folder: Path) -> None:
+    """Orders, fills and performance as lines of the local logs in `folder`. Raises OSError."""
     name = {"run": run.document["run"]}
-    append("orders", (name | row for row in run.result.orders.iter_rows(named=True)))
-    append("trades", (name | row for row in run.result.fills.iter_rows(named=True)))
+    append("orders", (name | row for row in run.result.orders.iter_rows(named=True)), folder)
+    append("trades", (name | row for row in run.result.fills.iter_rows(named=True)), folder)
     figures = ("first_close", "last_close", "final_equity", "metrics", "models")
-    append("performance", [name | {key: run.document[key] for key in figures}])
+    append("performance", [name | {key: run.document[key] for key in figures}], folder)
 
 
 def load(
@@ -141,11 +175,3 @@ def in_services(session: "Session", verbose: bool) -> "Result":
                 progress.say(line)
 
         return run_in_process(session, watch)
-
-
-def write_summary(path: Path, document: dict[str, Any]) -> None:
-    """The document as a JSON file, whole or not at all. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    draft.replace(path)

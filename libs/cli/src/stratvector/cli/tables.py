@@ -1,13 +1,16 @@
 """What a person reads after a run: counts, performance, models and why nothing was ordered."""
 
 import math
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from stratvector.cli.fitted_table import Column, Fitted, print_tables
+
+CAVEATS_OF_A_KIND_MAX = 3
 
 MONEY, FRACTION, NUMBER, WHOLE, DAYS = "money", "fraction", "number", "whole", "days"
 UNDEFINED = "–"
@@ -47,7 +50,8 @@ def print_summary(console: Console, document: dict[str, Any]) -> None:
     print_tables(console, _session(document), _performance(document))
     print_tables(console, _models(document), _rejections(document))
     console.print(Group(*_remarks(document)), soft_wrap=True)
-    console.print(f"results: {document['results']}", soft_wrap=True)
+    if document["results"] is not None:
+        console.print(f"results: {document['results']}", soft_wrap=True)
 
 
 def shown(value: float | None, kind: str) -> str:
@@ -139,7 +143,7 @@ def _rejections(document: dict[str, Any]) -> Fitted:
 
 def _remarks(document: dict[str, Any]) -> list[RenderableType]:
     remarks: list[RenderableType] = [
-        Text(f"note: {caveat['sentence']}", style="yellow") for caveat in document["caveats"]
+        Text(f"note: {sentence}", style="yellow") for sentence in told_caveats(document["caveats"])
     ]
     remarks += [Text(f"note: {sentence}") for sentence in _missing_figures(document)]
     if (benchmark := document["benchmark"]) is not None:
@@ -155,6 +159,20 @@ def _remarks(document: dict[str, Any]) -> list[RenderableType]:
     if not document["fills"]:
         remarks.append(Text(no_trade_sentence(document), style="bold"))
     return remarks
+
+
+def told_caveats(caveats: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+    """Sentences of caveats; of many of one kind, as a wide universe has, the first and a count."""
+    kinds = Counter(caveat["code"] for caveat in caveats)
+    told: Counter[str] = Counter()
+    for caveat in caveats:
+        code = caveat["code"]
+        told[code] += 1
+        if told[code] <= CAVEATS_OF_A_KIND_MAX:
+            yield caveat["sentence"]
+        elif told[code] == kinds[code]:
+            more = kinds[code] - CAVEATS_OF_A_KIND_MAX
+            yield f"{more} more of the kind {code}; result.json and --json hold all of them."
 
 
 def _missing_figures(document: dict[str, Any]) -> Iterable[str]:

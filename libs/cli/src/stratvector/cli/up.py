@@ -4,22 +4,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stratvector.cli.config import read_configuration
 from stratvector.cli.failures import CommandFailed
-from stratvector.cli.runs import Run, in_services, load, run_and_record
+from stratvector.cli.runs import Run, in_services, load, run_and_record, runnable
 
 if TYPE_CHECKING:
-    from stratvector.cli.config import Configuration
     from stratvector.cli.platform.run_folder import RunFolder
-
-RUNS_HERE = ("backtest", "replay")
 
 
 def run_in_process(
     config: Path, start: str | None, end: str | None, out: Path, verbose: bool
 ) -> Run:
     """All services in this process. Raises BadConfig, CommandFailed, OSError."""
-    configuration = _runnable(config)
+    configuration = runnable(config, "up")
     session = load(configuration, start, end)
     return run_and_record(configuration, session, out, partial(in_services, verbose=verbose))
 
@@ -28,7 +24,7 @@ def new_session(config: Path, start: str | None, end: str | None, out: Path) -> 
     """A reserved folder with the session in it. Raises BadConfig, BadSession, OSError."""
     from stratvector.cli.platform.run_folder import new_run
 
-    configuration = _runnable(config)
+    configuration = runnable(config, "up")
     return new_run(configuration, load(configuration, start, end), out)
 
 
@@ -37,11 +33,3 @@ def refuse_beside(option: str, **others: object) -> None:
     for name, value in others.items():
         if value is not None:
             raise CommandFailed(f"{option} and --{name.replace('_', '-')} exclude each other")
-
-
-def _runnable(config: Path) -> "Configuration":
-    configuration = read_configuration(config)
-    mode = configuration.system.system.mode
-    if mode not in RUNS_HERE:
-        raise CommandFailed(f"{config}: system.mode is {mode!r}; so far up runs backtest or replay")
-    return configuration

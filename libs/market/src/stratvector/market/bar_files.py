@@ -73,9 +73,14 @@ def read_bars(
     return read_bars_reported(path, options)[0]
 
 
-def read_bars_reported(path: str | Path, options: ReadOptions) -> tuple[Bars, ReadingReport]:
-    """The bars of `read_bars`, and what was found and repaired on the way; raises the same."""
-    sources = sources_of(path)
+def read_bars_reported(
+    path: str | Path, options: ReadOptions, wanted: Sequence[str] | None = None
+) -> tuple[Bars, ReadingReport]:
+    """The bars of `read_bars`, and what was found and repaired on the way; raises the same.
+
+    wanted : where a pattern names files by symbol, the symbols whose files are read; None: all.
+    """
+    sources = sources_of(path, wanted)
     files = [_read(source, options) for source in sources]
     fine, duplicates = _without_duplicates(files, options.keep)
     found = [bad for file in files for bad in file.judgement.found] + duplicates

@@ -10,6 +10,7 @@ BadBars (stratvector.trading.bad_bars)
 
 import glob
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,13 +76,15 @@ def suffix_of(path: Path) -> str:
     return next((suffix for suffix in SUFFIXES if lowered.endswith(suffix)), "")
 
 
-def sources_of(path: str | Path) -> list[BarSource]:
+def sources_of(path: str | Path, wanted: Sequence[str] | None = None) -> list[BarSource]:
     """The files of a path, a folder or a pattern with `{symbol}`, in the order of their names.
 
-    A folder's other files (and hidden ones) are not read. Raises FileMissing and UnknownFormat.
+    wanted : the symbols of a pattern, instead of all that there are files of. A folder's other
+    files (and hidden ones) are not read. Raises FileMissing and UnknownFormat.
     """
     if PLACEHOLDER in str(path):
-        return _by_pattern(Path(path))
+        found = _by_pattern(Path(path))
+        return found if wanted is None else _chosen(str(path), found, wanted)
     source = Path(path)
     if not str(path).strip():
         raise FileMissing(source, "the path is empty")
@@ -134,6 +137,14 @@ def _by_pattern(pattern: Path) -> list[BarSource]:
     if not sources:
         raise FileMissing(pattern, "no file has a name of this pattern")
     return sources
+
+
+def _chosen(pattern: str, found: list[BarSource], wanted: Sequence[str]) -> list[BarSource]:
+    by_name = {source.name: source for source in found}
+    for name in wanted:
+        if name not in by_name:
+            raise FileMissing(Path(pattern.replace(PLACEHOLDER, name)))
+    return [by_name[name] for name in wanted]
 
 
 def _reason(error: OSError) -> str:

@@ -105,8 +105,9 @@ class BarStore:
         """Merge bars into what is stored; bars that are stored already change nothing.
 
         revise : let differing values replace stored ones. Without it they raise RevisedBar, and
-        nothing of that symbol is written. Raises MixedProvenance and BadUniverseName.
+        nothing is written. Raises MixedProvenance and BadUniverseName.
         """
+        merged = []
         for symbol, rows in _by_symbol(loaded.bars):
             path = self._path(universe, timeframe, symbol)
             if path.is_file():
@@ -115,6 +116,8 @@ class BarStore:
                 if not revise:
                     _refuse_revision(symbol, stored, rows)
                 rows = _merged(stored, rows)
+            merged.append((path, rows))
+        for path, rows in merged:
             _replace(path, rows, loaded.provenance)
 
     def read(
@@ -141,6 +144,11 @@ class BarStore:
         last = bars.close_times[-1] if end is None else end
         provenance = _joined([known for _, known in opened.values()])
         return Loaded(bars.between(int(first), int(last)), provenance)
+
+    def series(self) -> tuple[tuple[str, str], ...]:
+        """The universes and timeframes that hold a file, in alphabetical order."""
+        folders = {path.parent for path in Path(self.root).glob("*/*/*.parquet")}
+        return tuple(sorted((folder.parent.name, folder.name) for folder in folders))
 
     def symbols(self, universe: str, timeframe: str) -> tuple[str, ...]:
         """The stored symbols, in alphabetical order."""

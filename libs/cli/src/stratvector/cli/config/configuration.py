@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from stratvector.cli.config.sections import Checked, checked
 from stratvector.cli.config.system import ModelEntry, SystemFile
 from stratvector.cli.config.universes import UniverseEntry, UniversesFile
 
+SYSTEM_FILE = "system.yaml"
 MODELS_FILE = "models.yaml"
 UNIVERSES_FILE = "universes.yaml"
 RISK_FOLDER = "risk"
@@ -90,13 +93,33 @@ def read_configuration(path: str | Path) -> Configuration:
     Raises BadConfig: one sentence with file, key, value and rule.
     """
     path = Path(path)
-    system = _read(SystemFile, path, "give one with --config FILE")
+    document = read_document(path, "give one with --config FILE")
+    _refuse_another_file(path, document)
+    system = checked(SystemFile, path, document)
     beside = f"it belongs beside {path.name}"
     models = _read(ModelsFile, path.with_name(MODELS_FILE), beside)
     universes = _read(UniversesFile, path.with_name(UNIVERSES_FILE), beside)
     configuration = Configuration(path, system, models, universes, _risk(path, system.risk))
     _check(configuration)
     return configuration
+
+
+def _refuse_another_file(path: Path, document: Mapping[str, Any]) -> None:
+    """A file that stands beside system.yaml, given in its place."""
+    keys = set(document)
+    kinds = (
+        ("it describes models", keys == {"models"} and isinstance(document["models"], dict)),
+        ("it describes universes", keys == {"universes"}),
+        ("it is a risk profile", bool(keys) and keys <= set(RiskSection.model_fields)),
+        ("it says how drift is watched", "reference_closes" in keys),
+    )
+    for what, fits in kinds:
+        if fits:
+            place = path.parent.parent if path.parent.name == RISK_FOLDER else path.parent
+            raise BadConfig(
+                f"{path}: {what}; give the portfolio's file, such as --config "
+                f"{place / SYSTEM_FILE}, which reads it"
+            )
 
 
 def _read(kind: type[Checked], path: Path, needed: str) -> Checked:
@@ -128,6 +151,23 @@ def _check(configuration: Configuration) -> None:
     check_caps(paths, configuration.risk, configuration.system.risk, held)
     if not configuration.traded:
         raise BadConfig(f"{configuration.models_path}: no model of the portfolio is active")
+    _check_budgets(configuration)
+
+
+def _check_budgets(configuration: Configuration) -> None:
+    """More than the whole equity is a loan, which must be asked for."""
+    budgets = [Decimal(str(model.entry.budget_fraction)) for model in configuration.traded]
+    leverage, total = configuration.risk.max_leverage, sum(budgets)
+    given = "max_leverage" in configuration.risk.model_fields_set
+    allowed = Decimal(str(leverage)) if leverage is not None else total
+    if total <= (max(allowed, Decimal(1)) if given else 1):
+        return
+    added = " + ".join(str(budget) for budget in budgets)
+    raise BadConfig(
+        f"{configuration.path}: the budget_fraction of the active models add up to {total} "
+        f"({added}); more than 1 needs risk.max_leverage of at least as much, which is "
+        f"{leverage if given else 'not given'}"
+    )
 
 
 def _check_model(configuration: Configuration, index: int, entry: ModelEntry) -> None:

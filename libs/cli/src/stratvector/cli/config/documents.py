@@ -16,6 +16,8 @@ def read_document(path: Path, needed: str) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigMissing(path, needed) from None
+    except IsADirectoryError:
+        raise ConfigUnreadable(path, f"it is a folder; {needed}") from None
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigUnreadable(path, f"it cannot be read: {reason}") from error

@@ -43,8 +43,9 @@ def session_of(
 ) -> "Session":
     """Bars and strategies of a configuration.
 
-    start, end : instead of the configured ones. data : a CSV or Parquet file that holds the bars
-    of every universe, instead of the configured sources. Raises BadConfig.
+    start, end : instead of the configured ones. data : a file, folder or pattern with the bars of
+    every universe, instead of the configured sources; it is read without their keys.
+    Raises BadConfig.
     """
     from stratvector.trading.caveats import Caveat
     from stratvector.trading.price_grids import price_grids
@@ -63,8 +64,7 @@ def session_of(
             for m in configuration.traded
             if m.settings.universe == universe.name
         )
-        source = data or configuration.traded_universes[universe.name].source
-        loaded = _bars(configuration, universe, source, (first, last), warmup)
+        loaded = _bars(configuration, universe, data, (first, last), warmup)
         provenance = loaded.provenance
         histories[universe.name] = History(
             loaded.bars, loaded.open_times, provenance.adjusted, provenance.source
@@ -184,13 +184,15 @@ def _strategy(configuration: Configuration, model: TradedModel) -> "Strategy":
 def _bars(
     configuration: Configuration,
     universe: "Universe",
-    source: str,
+    data: str | None,
     ends: tuple[int, int],
     warmup: int,
 ) -> "Scheduled":
     from stratvector.market import load_universe
     from stratvector.market.sources.sample import SampleUnavailable
 
+    session, entry = configuration.system.session, configuration.traded_universes[universe.name]
+    source = data or entry.source
     try:
         return load_universe(
             universe.name,
@@ -200,6 +202,8 @@ def _bars(
             source,
             *ends,
             warmup_closes=warmup,
+            reading=None if data else entry.reading(universe.timeframe),
+            strict=session is not None and session.data_quality == "strict",
         )
     except (ValueError, SampleUnavailable) as error:
         path = configuration.universes_path

@@ -16,7 +16,9 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 class Section(BaseModel):
     """A table of keys: unknown ones are refused, values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, str_strip_whitespace=True
+    )
 
 
 Checked = TypeVar("Checked", bound=Section)
@@ -68,7 +70,7 @@ _RULES = {
     "int_from_float": "it must be a whole number",
     "bool_parsing": "it must be true or false",
     "bool_type": "it must be true or false",
-    "string_type": "it must be text",
+    "string_type": "it must be text: put it in quotes if it is meant as it stands",
     "tuple_type": "it must be a list",
     "dict_type": "it must be a table of keys",
     "model_type": "it must be a table of keys",

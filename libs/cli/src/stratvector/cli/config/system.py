@@ -37,18 +37,21 @@ class SystemSection(Section):
 
 
 class SessionSection(Section):
-    """Dates or times in UTC; an end that is a date includes that day."""
+    """Dates or times in UTC; an end that is a date includes that day. data_quality : whether bars
+    with flaws are run with a caveat or refused.
+    """
 
     start: Instant
     end: Instant
+    data_quality: Literal["caveat", "strict"] = "caveat"
 
 
 class ModelEntry(Section):
-    """A model of the portfolio. status seeds the model registry once."""
+    """A model of the portfolio. status : its stage, which seeds the model registry once."""
 
     name: str
     version: str | None = None
-    status: str = "research"
+    status: Literal["research", "paper", "candidate", "live"] = "research"
     budget_fraction: float = Field(ge=0, le=1, strict=True)
 
 

