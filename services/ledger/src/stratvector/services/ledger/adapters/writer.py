@@ -4,12 +4,19 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, insert
 
+from stratvector.contracts.codecs import encode_ledger_entry
 from stratvector.runtime.ports import LedgerConflict
 from stratvector.services.ledger.adapters import schema
 from stratvector.services.ledger.adapters.names import Names
+from stratvector.services.ledger.adapters.payloads import payload_row
 from stratvector.services.ledger.adapters.rows import Held, RowsOfCloses
-from stratvector.services.ledger.adapters.stored_entry import StoredClose, held_at, last_close
-from stratvector.trading.ledger import LedgerEntry, same_entry
+from stratvector.services.ledger.adapters.stored_entry import (
+    chain_head,
+    held_at,
+    last_close,
+    stored_text,
+)
+from stratvector.trading.ledger import LedgerEntry
 
 INSERTS = tuple((table, insert(table)) for table in schema.metadata.sorted_tables)
 
@@ -41,15 +48,20 @@ class LedgerWriter:
     def _write(self, entries: Sequence[LedgerEntry]) -> None:
         group = RowsOfCloses(self._names)
         newest: dict[str, int | None] = {}
+        heads: dict[str, str] = {}
         for entry in entries:
             portfolio = entry.portfolio
             if portfolio not in newest:
                 newest[portfolio] = last_close(self._connection, portfolio)
+                heads[portfolio] = chain_head(self._connection, portfolio)
             last = newest[portfolio]
             if last is not None and entry.close_time <= last:
                 self._compare(entry)
                 continue
             group.add(entry, self._held_after(portfolio, last))
+            payload = payload_row(encode_ledger_entry(entry), entry, heads[portfolio])
+            group.put(schema.payloads, **payload)
+            heads[portfolio] = payload["chain_hash"]
             newest[portfolio] = entry.close_time
             self._held[portfolio] = (entry.close_time, Held.after(entry))
         for table, statement in INSERTS:
@@ -66,6 +78,6 @@ class LedgerWriter:
         return held_at(self._connection, portfolio, close_time)
 
     def _compare(self, entry: LedgerEntry) -> None:
-        stored = StoredClose(self._connection, entry.portfolio, entry.close_time).entry()
-        if stored is None or not same_entry(stored, entry):
+        stored = stored_text(self._connection, entry.portfolio, entry.close_time)
+        if stored != encode_ledger_entry(entry):
             raise LedgerConflict(entry.portfolio, entry.close_time)
