@@ -13,6 +13,7 @@ from stratvector.services.ledger.adapters.sql_store import SqlLedgerStore
 from stratvector.services.ledger.adapters.stored_entry import stored_entry
 from stratvector.services.ledger.servicer import ledger_servicer
 from stratvector.trading.ledger import LedgerEntry
+from stratvector.trading.portfolio import Portfolio
 
 
 def new_database(folder: Path) -> LedgerDatabase:
@@ -44,7 +45,7 @@ def stored(database: LedgerDatabase, portfolio: str, close_time: int) -> LedgerE
 
 
 @asynccontextmanager
-async def answering(database: LedgerDatabase, portfolio: str) -> AsyncIterator[str]:
+async def answering(database: LedgerDatabase, portfolio: Portfolio) -> AsyncIterator[str]:
     """The address of a server that answers for the portfolio."""
     server = grpc.aio.server()
     ledger_servicer(database, portfolio).register(server)

@@ -36,9 +36,10 @@ if TYPE_CHECKING:
     from stratvector.contracts.v1.ledger_service_pb2_grpc import LedgerServiceAsyncStub
 
 # A broker that rejects now and then, so that orders end in more than one way.
-ENTRIES = run_flow(
+FLOW = run_flow(
     generated_session(7, Shape(2, 3, 3, closes=60)), identity=Identity.UNIQUE_FOR_EVER
-).entries
+)
+ENTRIES = FLOW.entries
 NAME = ENTRIES[0].portfolio
 MODELS = [model.model for model in ENTRIES[0].models]
 SIZES = [1, 7, PAGE_SIZE_MAX]
@@ -54,7 +55,7 @@ def asked(
 
     async def run() -> Answer:
         async with (
-            answering(database, NAME) as address,
+            answering(database, FLOW.session.portfolio) as address,
             grpc.aio.insecure_channel(address) as channel,
         ):
             return await question(LedgerServiceStub(channel))

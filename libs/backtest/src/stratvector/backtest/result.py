@@ -25,12 +25,11 @@ from stratvector.backtest.record import ledger_entries
 from stratvector.backtest.run_caveats import run_caveats
 from stratvector.trading.caveats import Caveat
 from stratvector.trading.ledger import LedgerEntry
-from stratvector.trading.reasons import Outcome as PlanOutcome
+from stratvector.trading.reasons import NOT_REJECTED
 from stratvector.trading.replay import Outcome
 from stratvector.trading.session import Session
 
 ALWAYS_OPEN = "24/7"
-NOT_REJECTED = frozenset({PlanOutcome.NOT_PLANNED, PlanOutcome.ORDERED, PlanOutcome.NO_CHANGE})
 
 
 @dataclass(frozen=True)
