@@ -1,11 +1,14 @@
-"""`stratvector ledger`: questions to the running ledger."""
+"""`stratvector ledger`: questions to the running ledger, or to a session's that does not run."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stratvector.cli.console import output, print_json
-from stratvector.cli.failures import CommandFailed, guarded
+from stratvector.cli.failures import FAILED, CommandFailed, guarded
 
 if TYPE_CHECKING:
     from stratvector.cli.ledger_client import LedgerClient, Range
@@ -15,6 +18,10 @@ ADDRESS = "127.0.0.1:50055"
 Address = Annotated[
     str, typer.Option("--address", metavar="HOST:PORT", help="Where the ledger answers.")
 ]
+SessionFolder = Annotated[
+    Path | None,
+    typer.Option("--session", metavar="DIR", help="A run's folder, instead of the running ledger."),
+]
 PortfolioName = Annotated[
     str, typer.Option("--portfolio", metavar="NAME", help="Default: the one that it records.")
 ]
@@ -22,16 +29,21 @@ Start = Annotated[str | None, typer.Option(metavar="D", help="First close: a dat
 End = Annotated[str | None, typer.Option(metavar="D", help="Last close: a date or UTC time.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, no tables.")]
 
-ledger = typer.Typer(no_args_is_help=True, help="Ask the running ledger what it has recorded.")
+ledger = typer.Typer(no_args_is_help=True, help="Ask a ledger what it has recorded.")
 
 
 @ledger.command(epilog="Example: stratvector ledger status --json")
 @guarded
-def status(address: Address = ADDRESS, portfolio: PortfolioName = "", json: AsJson = False) -> None:
+def status(
+    address: Address = ADDRESS,
+    session: SessionFolder = None,
+    portfolio: PortfolioName = "",
+    json: AsJson = False,
+) -> None:
     """Tell how far the record has come, and where the account stands."""
     from stratvector.cli import ledger_tables
 
-    with _client(address, portfolio) as client:
+    with ledger_of(address, session, portfolio) as client:
         told = client.status()
     if json:
         print_json(ledger_tables.as_document(told))
@@ -43,6 +55,7 @@ def status(address: Address = ADDRESS, portfolio: PortfolioName = "", json: AsJs
 @guarded
 def orders(
     address: Address = ADDRESS,
+    session: SessionFolder = None,
     portfolio: PortfolioName = "",
     start: Start = None,
     end: End = None,
@@ -51,8 +64,8 @@ def orders(
     """List approved orders, and what has become of them."""
     from stratvector.cli import ledger_tables
 
-    with _client(address, portfolio) as client:
-        records = list(client.orders(_range(start, end)))
+    with ledger_of(address, session, portfolio) as client:
+        records = list(client.orders(range_of(start, end)))
     if json:
         rows = [ledger_tables.as_document(one) | {"status": one.status} for one in records]
         print_json({"orders": rows})
@@ -64,6 +77,7 @@ def orders(
 @guarded
 def fills(
     address: Address = ADDRESS,
+    session: SessionFolder = None,
     portfolio: PortfolioName = "",
     start: Start = None,
     end: End = None,
@@ -72,8 +86,8 @@ def fills(
     """List executions, with each model's part."""
     from stratvector.cli import ledger_tables
 
-    with _client(address, portfolio) as client:
-        records = list(client.fills(_range(start, end)))
+    with ledger_of(address, session, portfolio) as client:
+        records = list(client.fills(range_of(start, end)))
     if json:
         print_json({"fills": [ledger_tables.as_document(one) for one in records]})
     else:
@@ -84,6 +98,7 @@ def fills(
 @guarded
 def equity(
     address: Address = ADDRESS,
+    session: SessionFolder = None,
     portfolio: PortfolioName = "",
     start: Start = None,
     end: End = None,
@@ -92,8 +107,8 @@ def equity(
     """List the account at each close, with each model's profit."""
     from stratvector.cli import ledger_tables
 
-    with _client(address, portfolio) as client:
-        records = list(client.equity(_range(start, end)))
+    with ledger_of(address, session, portfolio) as client:
+        records = list(client.equity(range_of(start, end)))
     if json:
         print_json({"closes": [ledger_tables.as_document(one) for one in records]})
     else:
@@ -104,6 +119,7 @@ def equity(
 @guarded
 def positions(
     address: Address = ADDRESS,
+    session: SessionFolder = None,
     portfolio: PortfolioName = "",
     end: Annotated[
         str | None, typer.Option(metavar="D", help="After the last close up to here.")
@@ -113,8 +129,8 @@ def positions(
     """List what is held, with each model's part."""
     from stratvector.cli import ledger_tables
 
-    with _client(address, portfolio) as client:
-        held = client.positions(_range(None, end).end)
+    with ledger_of(address, session, portfolio) as client:
+        held = client.positions(range_of(None, end).end)
     if json:
         print_json(ledger_tables.as_document(held))
     else:
@@ -125,6 +141,7 @@ def positions(
 @guarded
 def attribution(
     address: Address = ADDRESS,
+    session: SessionFolder = None,
     portfolio: PortfolioName = "",
     start: Start = None,
     end: End = None,
@@ -133,21 +150,48 @@ def attribution(
     """Tell what each model has earned and paid."""
     from stratvector.cli import ledger_tables
 
-    with _client(address, portfolio) as client:
-        results = client.attribution(_range(start, end))
+    with ledger_of(address, session, portfolio) as client:
+        results = client.attribution(range_of(start, end))
     if json:
         print_json({"models": [ledger_tables.as_document(one) for one in results]})
     else:
         ledger_tables.print_attribution(output(), results)
 
 
-def _client(address: str, portfolio: str) -> "LedgerClient":
+@ledger.command(epilog="Example: stratvector ledger verify --session results/main-1a2b3c4d-1")
+@guarded
+def verify(address: Address = ADDRESS, session: SessionFolder = None, json: AsJson = False) -> None:
+    """Check every hash, the chain, and every row of every table against what was recorded."""
+    from stratvector.cli import ledger_tables
+
+    with ledger_of(address, session, "") as client:
+        found = client.verify()
+    if json:
+        print_json(ledger_tables.verification_document(found))
+    else:
+        ledger_tables.print_verification(output(), found)
+    if not found.passed:
+        raise typer.Exit(FAILED)
+
+
+@contextmanager
+def ledger_of(address: str, session: Path | None, portfolio: str) -> "Iterator[LedgerClient]":
+    """A client of the running ledger, or of a session's that does not run. Raises CommandFailed."""
+    from stratvector.cli.finished_ledger import finished_ledger
     from stratvector.cli.ledger_client import LedgerClient
 
-    return LedgerClient(address, portfolio)
+    if session is None:
+        with LedgerClient(address, portfolio) as client:
+            yield client
+        return
+    if address != ADDRESS:
+        raise CommandFailed("--session and --address exclude each other")
+    with finished_ledger(session) as found, LedgerClient(found, portfolio) as client:
+        yield client
 
 
-def _range(start: str | None, end: str | None) -> "Range":
+def range_of(start: str | None, end: str | None) -> "Range":
+    """Closes between two dates or times. Raises CommandFailed."""
     from stratvector.cli.ledger_client import Range
     from stratvector.market.instants import UnknownInstant, first_instant, last_instant
 

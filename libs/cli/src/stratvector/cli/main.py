@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stratvector.cli.console import output, print_json, remark, say
+from stratvector.cli.explain import explain
 from stratvector.cli.failures import FAILED, INTERRUPTED, end_as_by_ctrl_c, guarded
 from stratvector.cli.ledger import ledger
 from stratvector.cli.progress_lines import ProgressForm
@@ -49,6 +50,7 @@ app = typer.Typer(
 backtest = typer.Typer(no_args_is_help=True, help="Run strategies over recorded bars.")
 app.add_typer(backtest, name="backtest")
 app.add_typer(ledger, name="ledger")
+app.command(epilog="Example: stratvector explain AAPL@2018-02-06 --session results/main-1")(explain)
 
 
 def _print_version(asked: bool) -> None:

@@ -213,9 +213,7 @@ def _steps(
         before = exposure
 
 
-def _limit(
-    stage: Stage, entry: LedgerEntry, portfolio: Portfolio, instrument: Instrument
-) -> str:
+def _limit(stage: Stage, entry: LedgerEntry, portfolio: Portfolio, instrument: Instrument) -> str:
     """A stage's number, in brackets."""
     if stage is Stage.DRAWDOWN:
         return f" (factor {entry.decision.drawdown_factor:g})"

@@ -1,9 +1,9 @@
 """The canonical text of a ledger entry: JSON, the same bytes for the same content on every run.
 
-The ledger keeps it and hashes it. It is no message: cash and equity have more digits than the wire's
-Decimal, and what was recorded stays readable when a decoder of messages learns a new rule. Fields
-go by name in the order of their dataclass, entries of a mapping by name; money is its exact text,
-codes are their names, and a double that JSON has no number for is "nan", "inf" or "-inf".
+The ledger keeps it and hashes it. It is no message: cash and equity have more digits than the
+wire's Decimal, and what was recorded stays readable when a decoder of messages learns a new rule.
+Fields go by name in the order of their dataclass, entries of a mapping by name; money is its exact
+text, codes are their names, and a double that JSON has no number for is "nan", "inf" or "-inf".
 """
 
 import json
@@ -25,10 +25,8 @@ NOUN = "ledger entry"
 
 def encode_ledger_entry(entry: LedgerEntry) -> bytes:
     """The canonical text of an entry."""
-    document = _writer(LedgerEntry)(entry)
-    return json.dumps(
-        document, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-    ).encode()
+    document = _ENTRY_WRITER(entry)
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
 def decode_ledger_entry(payload: bytes) -> LedgerEntry:
@@ -114,9 +112,7 @@ def _reader(hint: Any) -> Convert:
 def _dataclass_reader(kind: Any) -> Convert:
     """A field that an earlier version did not know has its default."""
     hints = get_type_hints(kind)
-    read = [
-        (field.name, _reader(hints[field.name]), _has_default(field)) for field in fields(kind)
-    ]
+    read = [(field.name, _reader(hints[field.name]), _has_default(field)) for field in fields(kind)]
     known = frozenset(hints)
 
     def make(document: Any) -> Any:
@@ -178,3 +174,6 @@ def _money(value: Any) -> Decimal:
 
 def _itself(value: Any) -> Any:
     return value
+
+
+_ENTRY_WRITER = _dataclass_writer(LedgerEntry)

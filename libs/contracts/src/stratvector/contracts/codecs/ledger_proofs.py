@@ -1,4 +1,4 @@
-"""The ledger's explanations, rejections and verifications as messages of `LedgerService`, and back."""
+"""The ledger's explanations, rejections and verifications as messages of its service, and back."""
 
 from stratvector.contracts.codecs.decimals import read_decimal, write_decimal
 from stratvector.contracts.codecs.enumerations import both_ways

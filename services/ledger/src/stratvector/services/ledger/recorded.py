@@ -1,5 +1,5 @@
-"""`python -m stratvector.services.ledger.recorded --session FOLDER`: answers from a database that no
-ledger has open, such as a finished session's, until its standard input ends.
+"""`python -m stratvector.services.ledger.recorded --session FOLDER`: answers from a database that
+no ledger has open, such as a finished session's, until its standard input ends.
 
     --database URL    another database than the session's own ledger.db
 

@@ -15,7 +15,7 @@ class BadPayload(ValueError):
 
 
 def payload_row(text: bytes, entry: LedgerEntry, previous: str) -> dict[str, Any]:
-    """A row's own columns. text : the entry's canonical text. previous : the chain's hash before it."""
+    """A row's own columns. text : the entry's canonical text. previous : the chain so far."""
     payload = zlib.compress(text, LEVEL)
     return {
         "payload": payload,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Table, func, select
 
 from stratvector.services.ledger.adapters import schema
 from stratvector.services.ledger.adapters.queries import AnySelect, Closes, within
@@ -55,9 +55,9 @@ class Reasons:
             hint = f": did you mean {near[0]}?" if near else ""
             raise NotRecorded(f"the portfolio has no symbol {symbol!r}{hint}")
         table = schema.symbol_decisions
-        statement = self._of_symbol(
-            select(func.max(table.c.close_time)), symbol
-        ).where(table.c.outcome != Outcome.NOT_PLANNED)
+        statement = self._of_symbol(select(func.max(table.c.close_time)), symbol).where(
+            table.c.outcome != Outcome.NOT_PLANNED
+        )
         close_time = self._connection.scalar(within(statement, table, Closes(end=at)))
         if close_time is None:
             until = "" if at is None else f" up to {utc_text(at)}"
@@ -97,13 +97,11 @@ class Reasons:
         return [RejectionRecord(*row) for row in self._connection.execute(statement)]
 
     def _of_symbol(
-        self, statement: AnySelect, symbol: str, table: "schema.Table" = schema.symbol_decisions
+        self, statement: AnySelect, symbol: str, table: Table = schema.symbol_decisions
     ) -> AnySelect:
         names = schema.symbols
         number = select(names.c.symbol_id).where(names.c.name == symbol).scalar_subquery()
-        return statement.where(
-            table.c.portfolio_id == self._number, table.c.symbol_id == number
-        )
+        return statement.where(table.c.portfolio_id == self._number, table.c.symbol_id == number)
 
     def _explained(self, close_time: int, symbol: str, order_id: str | None) -> Explanation:
         later = [] if order_id is None else [self._entry(at) for at in self._events(order_id)]

@@ -1,13 +1,15 @@
-"""A row as the database's driver takes it and gives it back: who writes and who verifies share it."""
+"""A row as the database's driver takes it and gives it back: for who writes and who verifies."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import Boolean, Connection, Table, insert
 from sqlalchemy.types import TypeDecorator
 
 Convert = Callable[[Any], Any]
+# The exact types are the same text on every database.
+NO_DIALECT: Any = None
 Stored = tuple[Any, ...]
 
 
@@ -19,7 +21,8 @@ def _conversions(table: Table) -> tuple[tuple[str, Convert | None], ...]:
 
 def _conversion(kind: Any) -> Convert | None:
     if isinstance(kind, TypeDecorator):
-        return lambda value: kind.process_bind_param(value, None)
+        bind: Convert = partial(kind.process_bind_param, dialect=NO_DIALECT)
+        return bind
     return bool if isinstance(kind, Boolean) else None
 
 
@@ -28,10 +31,7 @@ def stored_rows(table: Table, rows: Sequence[Mapping[str, Any]]) -> list[Stored]
     conversions = _conversions(table)
     return [
         tuple(
-            [
-                row[name] if convert is None else convert(row[name])
-                for name, convert in conversions
-            ]
+            [row[name] if convert is None else convert(row[name]) for name, convert in conversions]
         )
         for row in rows
     ]

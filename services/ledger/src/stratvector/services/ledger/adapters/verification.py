@@ -6,7 +6,6 @@ Read in one transaction and in blocks of closes, so memory does not grow with th
 names table, close and row; what can't be read is a finding too.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -112,9 +111,7 @@ def _has_tables(connection: Connection, found: _Findings) -> bool:
     return schema.payloads.name not in found.unreadable
 
 
-def _read(
-    connection: Connection, table: Table, found: _Findings, *where: Any
-) -> Sequence[Row[Any]]:
+def _read(connection: Connection, table: Table, found: _Findings, *where: Any) -> Sequence[Any]:
     """A table's rows as the driver gives them, by key; nothing once it could not be read."""
     if table.name in found.unreadable:
         return ()
@@ -188,7 +185,7 @@ class _RecordCheck:
             after = until
         return VerifiedRecord(self._name, self._closes, self._last, self._chain)
 
-    def _payloads(self, after: int) -> Sequence[Row[Any]]:
+    def _payloads(self, after: int) -> Sequence[Any]:
         table = schema.payloads
         columns = [type_coerce(column, NullType()).label(column.name) for column in table.c]
         statement = (
@@ -206,7 +203,7 @@ class _RecordCheck:
             self._add(table, None, f"it can't be read: {_reason(error)}")
             return ()
 
-    def _block(self, payloads: Sequence[Row[Any]], after: int, until: int) -> None:
+    def _block(self, payloads: Sequence[Any], after: int, until: int) -> None:
         """Closes later than `after`, up to `until`: rows as they should be, and as they are."""
         expected = RowsOfCloses(self._names)
         unknown: set[int] = set()
@@ -301,9 +298,6 @@ def _differences(
     for key, row in theirs.items():
         if key not in ours:
             yield row[at], f"the row {_key(table, key)} belongs to no payload"
-    for key, times in Counter(tuple([row[p] for p in places]) for row in actual).items():
-        if times > 1:
-            yield key[1], f"the row {_key(table, key)} is there {times} times"
 
 
 def _find_strays(connection: Connection, names: _KnownNames, found: _Findings) -> None:
