@@ -190,7 +190,7 @@ def _wish_words(
     row: SignalRow, weight_reason: WeightReason, budget: float, late: bool, silent: bool
 ) -> str:
     words = [
-        "its signals came too late" if late else "it sent no signals" if silent else "",
+        "its signals came too late" if late else "it sent no signals at this close" if silent else "",
         SIGNAL_WORDS[row.reason],
         WEIGHT_WORDS[weight_reason],
     ]
