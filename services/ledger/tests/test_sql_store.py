@@ -158,11 +158,14 @@ def test_a_writer_that_is_cancelled_writes_what_was_committed(database: LedgerDa
     assert last_close(database) == ENTRIES[2].close_time
 
 
-def test_a_database_that_is_closed_is_one_file(database: LedgerDatabase, tmp_path: Path) -> None:
+def test_a_database_that_is_closed_is_one_file_and_its_seal(
+    database: LedgerDatabase, tmp_path: Path
+) -> None:
     record(database, ENTRIES)
     assert last_close(database) == ENTRIES[-1].close_time  # a reader, the last one that was there
     database.close()
-    assert [path.name for path in tmp_path.iterdir()] == ["ledger.db"]
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["ledger.db", "ledger.db.seal"]
 
 
 def test_a_writer_that_is_cancelled_leaves_whole_closes(database: LedgerDatabase) -> None:
