@@ -189,8 +189,9 @@ def _wish(
 def _wish_words(
     row: SignalRow, weight_reason: WeightReason, budget: float, late: bool, silent: bool
 ) -> str:
+    came = "it sent no signals at this close" if silent else ""
     words = [
-        "its signals came too late" if late else "it sent no signals at this close" if silent else "",
+        "its signals came too late" if late else came,
         SIGNAL_WORDS[row.reason],
         WEIGHT_WORDS[weight_reason],
     ]

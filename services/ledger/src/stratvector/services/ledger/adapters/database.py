@@ -114,6 +114,9 @@ class LedgerDatabase:
                 raise UnknownRevision(self.shown, revision)
             if revision in BEFORE_PAYLOADS and _has_closes(connection):
                 raise WithoutHashes(self.shown)
+            if self._seal is not None and (broken := self._seal.broken()):
+                raise Unusable(self.shown, broken)
+            self.unseal()
             upgrade(connection)
 
     def verify(self) -> Verification:

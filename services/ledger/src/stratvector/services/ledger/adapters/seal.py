@@ -39,6 +39,8 @@ class FileSeal:
         try:
             sealed = json.loads(self.path.read_text(encoding="utf-8"))
             facts = self._facts()
+        except FileNotFoundError:
+            return ""  # somebody has begun to write since
         except (OSError, ValueError) as error:
             return f"its seal can't be read: {error}"
         if self._is_open():
