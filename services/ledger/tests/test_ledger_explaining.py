@@ -12,6 +12,7 @@ import pytest
 
 from stratvector.contracts.codecs import ledger_proofs as proofs
 from stratvector.contracts.codecs.orders import OUTCOME_TO_WIRE
+from stratvector.contracts.v1 import ledger_proofs_pb2 as proofs_pb
 from stratvector.contracts.v1 import ledger_service_pb2 as pb
 from stratvector.contracts.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from stratvector.services.ledger.adapters.database import LedgerDatabase
@@ -147,7 +148,7 @@ def test_rejections_open_into_symbols_and_dates(filled: LedgerDatabase) -> None:
     (reason, symbol), count = counts.most_common(1)[0]
     times = [e.close_time for e, d in DECIDED if (d.outcome, d.symbol) == (reason, symbol)]
 
-    async def ask(stub: "LedgerServiceAsyncStub") -> list[pb.QueryRejectionsResponse]:
+    async def ask(stub: "LedgerServiceAsyncStub") -> list[proofs_pb.QueryRejectionsResponse]:
         one = OUTCOME_TO_WIRE[reason]
         return [
             await stub.QueryRejections(pb.QueryRejectionsRequest()),
@@ -199,9 +200,9 @@ def test_an_order_is_found_by_the_beginning_of_its_id(filled: LedgerDatabase) ->
 
 
 def test_the_running_ledger_verifies_itself(filled: LedgerDatabase) -> None:
-    async def ask(stub: "LedgerServiceAsyncStub") -> tuple[pb.VerifyResponse, str]:
+    async def ask(stub: "LedgerServiceAsyncStub") -> tuple[proofs_pb.VerifyResponse, str]:
         status = await stub.GetStatus(pb.GetStatusRequest())
-        return await stub.Verify(pb.VerifyRequest()), status.status.chain_hash
+        return await stub.Verify(proofs_pb.VerifyRequest()), status.status.chain_hash
 
     answer, head = asked(filled, ask)
     found = proofs.verification_of(answer)

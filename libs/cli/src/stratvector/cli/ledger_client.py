@@ -11,6 +11,7 @@ from stratvector.cli.failures import CommandFailed
 from stratvector.contracts.codecs import ledger_proofs as proofs
 from stratvector.contracts.codecs import ledger_service as codec
 from stratvector.contracts.codecs.orders import OUTCOME_TO_WIRE
+from stratvector.contracts.v1 import ledger_proofs_pb2 as proofs_pb
 from stratvector.contracts.v1 import ledger_service_pb2 as pb
 from stratvector.contracts.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from stratvector.trading.explanation import Explanation
@@ -118,7 +119,7 @@ class LedgerClient:
 
     def verify(self) -> Verification:
         """Whether the database holds what was recorded."""
-        answer = self._ask(self._stub.Verify, pb.VerifyRequest(), VERIFY_SECONDS_MAX)
+        answer = self._ask(self._stub.Verify, proofs_pb.VerifyRequest(), VERIFY_SECONDS_MAX)
         return proofs.verification_of(answer)
 
     def _pages(self, call: Any, request: Callable[..., Any], closes: Range) -> Iterator[Any]:

@@ -9,7 +9,8 @@ from stratvector.cli.failures import CommandFailed
 from stratvector.cli.platform.ports import HOST, PortPlan
 from stratvector.contracts.codecs.ledger_proofs import verification_of
 from stratvector.contracts.codecs.ledger_service import status_of
-from stratvector.contracts.v1.ledger_service_pb2 import GetStatusRequest, VerifyRequest
+from stratvector.contracts.v1.ledger_proofs_pb2 import VerifyRequest
+from stratvector.contracts.v1.ledger_service_pb2 import GetStatusRequest
 from stratvector.contracts.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from stratvector.trading.ledger_answers import LedgerStatus
 from stratvector.trading.ledger_verification import Verification

@@ -20,6 +20,7 @@ from stratvector.contracts.codecs.signals import (
 )
 from stratvector.contracts.codecs.signals import REASON_FROM_WIRE as SIGNAL_REASON_FROM_WIRE
 from stratvector.contracts.codecs.signals import REASON_TO_WIRE as SIGNAL_REASON_TO_WIRE
+from stratvector.contracts.v1 import ledger_proofs_pb2 as proofs_pb
 from stratvector.contracts.v1 import ledger_service_pb2 as pb
 from stratvector.contracts.v1 import orders_pb2
 from stratvector.trading.explanation import Explanation, ModelWish, StageStep
@@ -86,11 +87,11 @@ def explanation_of(wire: pb.Explanation) -> Explanation:
     )
 
 
-def rejections_message(rejections: Rejections) -> pb.QueryRejectionsResponse:
+def rejections_message(rejections: Rejections) -> proofs_pb.QueryRejectionsResponse:
     """Rejections on their way out."""
-    return pb.QueryRejectionsResponse(
+    return proofs_pb.QueryRejectionsResponse(
         rejections=[
-            pb.RejectionRecord(
+            proofs_pb.RejectionRecord(
                 reason=OUTCOME_TO_WIRE[one.reason],
                 symbol=one.symbol,
                 count=one.count,
@@ -103,7 +104,7 @@ def rejections_message(rejections: Rejections) -> pb.QueryRejectionsResponse:
     )
 
 
-def rejections_of(wire: pb.QueryRejectionsResponse) -> Rejections:
+def rejections_of(wire: proofs_pb.QueryRejectionsResponse) -> Rejections:
     """Rejections that came in. Raises ValueError."""
     records = tuple(
         RejectionRecord(
@@ -118,11 +119,11 @@ def rejections_of(wire: pb.QueryRejectionsResponse) -> Rejections:
     return Rejections(records, wire.total)
 
 
-def verification_message(verification: Verification) -> pb.VerifyResponse:
+def verification_message(verification: Verification) -> proofs_pb.VerifyResponse:
     """A verification on its way out."""
-    return pb.VerifyResponse(
+    return proofs_pb.VerifyResponse(
         records=[
-            pb.VerifiedRecord(
+            proofs_pb.VerifiedRecord(
                 portfolio=one.portfolio,
                 closes=one.closes,
                 last_close_ns=one.last_close,
@@ -133,7 +134,7 @@ def verification_message(verification: Verification) -> pb.VerifyResponse:
         rows=verification.rows,
         sealed=verification.sealed,
         findings=[
-            pb.VerificationFinding(
+            proofs_pb.VerificationFinding(
                 table=one.table,
                 portfolio=one.portfolio,
                 close_time_ns=one.close_time,
@@ -145,7 +146,7 @@ def verification_message(verification: Verification) -> pb.VerifyResponse:
     )
 
 
-def verification_of(wire: pb.VerifyResponse) -> Verification:
+def verification_of(wire: proofs_pb.VerifyResponse) -> Verification:
     """A verification that came in."""
     return Verification(
         records=tuple(
@@ -172,8 +173,8 @@ def verification_of(wire: pb.VerifyResponse) -> Verification:
     )
 
 
-def _wish_message(wish: ModelWish) -> pb.ModelWish:
-    return pb.ModelWish(
+def _wish_message(wish: ModelWish) -> proofs_pb.ModelWish:
+    return proofs_pb.ModelWish(
         model=wish.model,
         version=wish.version,
         weight=wish.weight,
@@ -187,7 +188,7 @@ def _wish_message(wish: ModelWish) -> pb.ModelWish:
     )
 
 
-def _wish_of(wire: pb.ModelWish) -> ModelWish:
+def _wish_of(wire: proofs_pb.ModelWish) -> ModelWish:
     return ModelWish(
         model=wire.model,
         version=wire.version,
@@ -202,8 +203,8 @@ def _wish_of(wire: pb.ModelWish) -> ModelWish:
     )
 
 
-def _step_message(step: StageStep) -> pb.StageStep:
-    return pb.StageStep(
+def _step_message(step: StageStep) -> proofs_pb.StageStep:
+    return proofs_pb.StageStep(
         stage=STAGE_TO_WIRE[step.stage],
         exposure=step.exposure,
         cut=step.cut,
@@ -211,5 +212,5 @@ def _step_message(step: StageStep) -> pb.StageStep:
     )
 
 
-def _step_of(wire: pb.StageStep) -> StageStep:
+def _step_of(wire: proofs_pb.StageStep) -> StageStep:
     return StageStep(STAGE_FROM_WIRE[wire.stage], wire.exposure, wire.cut, wire.sentence)

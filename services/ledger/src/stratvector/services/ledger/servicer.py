@@ -10,6 +10,7 @@ from stratvector.contracts.bad_message import BadMessage
 from stratvector.contracts.codecs import ledger_proofs as proofs
 from stratvector.contracts.codecs import ledger_service as codec
 from stratvector.contracts.codecs.orders import OUTCOME_FROM_WIRE
+from stratvector.contracts.v1 import ledger_proofs_pb2 as proofs_pb
 from stratvector.contracts.v1 import ledger_service_pb2 as pb
 from stratvector.contracts.v1.ledger_service_pb2_grpc import (
     LedgerServiceServicer,
@@ -108,7 +109,7 @@ class LedgerAnswers(LedgerServiceServicer):
 
     async def QueryRejections(  # noqa: N802  the proto's name
         self, request: pb.QueryRejectionsRequest, context: Context
-    ) -> pb.QueryRejectionsResponse:
+    ) -> proofs_pb.QueryRejectionsResponse:
         """Decisions that ended without an order."""
         closes, reason = await _decoded(
             context, lambda: (closes_of(request.range), _reason_of(request))
@@ -119,8 +120,8 @@ class LedgerAnswers(LedgerServiceServicer):
         return proofs.rejections_message(found)
 
     async def Verify(  # noqa: N802  the proto's name
-        self, request: pb.VerifyRequest, context: Context
-    ) -> pb.VerifyResponse:
+        self, request: proofs_pb.VerifyRequest, context: Context
+    ) -> proofs_pb.VerifyResponse:
         """Whether the database holds what was recorded."""
         try:
             found = await asyncio.to_thread(self._database.verify)
