@@ -10,9 +10,10 @@ import grpc
 
 from stratvector.services.ledger.adapters.database import LedgerDatabase
 from stratvector.services.ledger.adapters.sql_store import SqlLedgerStore
-from stratvector.services.ledger.adapters.stored_entry import StoredClose
+from stratvector.services.ledger.adapters.stored_entry import stored_entry
 from stratvector.services.ledger.servicer import ledger_servicer
 from stratvector.trading.ledger import LedgerEntry
+from stratvector.trading.portfolio import Portfolio
 
 
 def new_database(folder: Path) -> LedgerDatabase:
@@ -40,11 +41,11 @@ async def _record(store: SqlLedgerStore, entries: Iterable[LedgerEntry]) -> None
 def stored(database: LedgerDatabase, portfolio: str, close_time: int) -> LedgerEntry | None:
     """The entry of a close as the database has it."""
     with database.reader.begin() as connection:
-        return StoredClose(connection, portfolio, close_time).entry()
+        return stored_entry(connection, portfolio, close_time)
 
 
 @asynccontextmanager
-async def answering(database: LedgerDatabase, portfolio: str) -> AsyncIterator[str]:
+async def answering(database: LedgerDatabase, portfolio: Portfolio) -> AsyncIterator[str]:
     """The address of a server that answers for the portfolio."""
     server = grpc.aio.server()
     ledger_servicer(database, portfolio).register(server)

@@ -19,7 +19,8 @@ from tests.sessions.generated_sessions import Shape, generated_session
 from tests.sessions.recorded_ledger import answering, new_database, record
 from tests.sessions.simulated_flow import run_flow
 
-ENTRIES = run_flow(generated_session(7, Shape(2, 3, 3, closes=60))).entries
+FLOW = run_flow(generated_session(7, Shape(2, 3, 3, closes=60)))
+ENTRIES = FLOW.entries
 NAME = ENTRIES[0].portfolio
 COMMANDS = ["status", "orders", "fills", "equity", "positions", "attribution"]
 
@@ -33,7 +34,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     ready, done = Event(), Event()
 
     async def serve() -> None:
-        async with answering(database, NAME) as found:
+        async with answering(database, FLOW.session.portfolio) as found:
             addresses.append(found)
             ready.set()
             await asyncio.to_thread(done.wait)

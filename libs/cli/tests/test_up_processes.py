@@ -49,12 +49,13 @@ def test_processes_and_the_compiled_loop_leave_the_same_bytes(place: Place) -> N
     assert_same_bytes(place)
     document = json.loads(Path("up.json").read_text())
     assert document["results"] in done.stdout
+    assert "Ledger verified: " in done.stderr
     assert done.stderr.count(" orders to ") == document["orders"] > 0
     logs = {path.stem for path in Path("logs").iterdir()}
     assert {*HOUSE, "risk-2", "nats-server", "orders", "trades", "performance"} <= logs
     assert psutil.Process().children(recursive=True) == []
     assert psutil.Process().net_connections() == []
-    assert kept_of_the_ledger() == ["ledger.db"]
+    assert kept_of_the_ledger() == ["ledger.db", "ledger.db.seal"]
 
 
 @pytest.mark.slow
@@ -81,7 +82,7 @@ def test_a_session_survives_its_supervisor_and_every_child(place: Place) -> None
         _, said = third.communicate(timeout=PATIENCE_SECONDS)
         assert third.returncode == 0, said
         assert said.count("was ended by SIGKILL; it starts again in") == len(children) == 10
-    assert kept_of_the_ledger() == ["ledger.db"]
+    assert kept_of_the_ledger() == ["ledger.db", "ledger.db.seal"]
     assert place.backtest().exit_code == 0
     assert_same_bytes(place)
 

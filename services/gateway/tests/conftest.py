@@ -212,8 +212,8 @@ async def _run(ask: Ask, folder: Path, flow: Flow, services: bool, probes: dict[
             database = new_database(folder)
             stack.callback(database.close)
             await asyncio.to_thread(record, database, flow.entries)
-            name = flow.session.portfolio.name
-            addresses["ledger_grpc"] = await stack.enter_async_context(answering(database, name))
+            ledger = answering(database, flow.session.portfolio)
+            addresses["ledger_grpc"] = await stack.enter_async_context(ledger)
             one = await stack.enter_async_context(_planted(risk))
             addresses |= {
                 f"{peer}_grpc": one

@@ -10,6 +10,7 @@ import grpc
 import pytest
 from sqlalchemy import text
 
+from stratvector.contracts.codecs import encode_ledger_entry
 from stratvector.contracts.codecs import ledger_service as codec
 from stratvector.contracts.v1 import ledger_service_pb2 as pb
 from stratvector.contracts.v1.ledger_service_pb2_grpc import LedgerServiceStub
@@ -17,6 +18,7 @@ from stratvector.runtime.simulation.broker_double import Identity
 from stratvector.services.ledger.adapters.database import LedgerDatabase
 from stratvector.services.ledger.page_tokens import PAGE_SIZE_MAX
 from stratvector.trading.fills import TERMINAL, FillKind
+from stratvector.trading.identity import chained_hash
 from stratvector.trading.ledger import LedgerEntry, rounded_money
 from stratvector.trading.ledger_answers import (
     EquityRecord,
@@ -36,9 +38,8 @@ if TYPE_CHECKING:
     from stratvector.contracts.v1.ledger_service_pb2_grpc import LedgerServiceAsyncStub
 
 # A broker that rejects now and then, so that orders end in more than one way.
-ENTRIES = run_flow(
-    generated_session(7, Shape(2, 3, 3, closes=60)), identity=Identity.UNIQUE_FOR_EVER
-).entries
+FLOW = run_flow(generated_session(7, Shape(2, 3, 3, closes=60)), identity=Identity.UNIQUE_FOR_EVER)
+ENTRIES = FLOW.entries
 NAME = ENTRIES[0].portfolio
 MODELS = [model.model for model in ENTRIES[0].models]
 SIZES = [1, 7, PAGE_SIZE_MAX]
@@ -54,7 +55,7 @@ def asked(
 
     async def run() -> Answer:
         async with (
-            answering(database, NAME) as address,
+            answering(database, FLOW.session.portfolio) as address,
             grpc.aio.insecure_channel(address) as channel,
         ):
             return await question(LedgerServiceStub(channel))
@@ -256,6 +257,14 @@ def test_attribution_is_what_the_models_earned_within_the_range(
     assert [codec.result_of(one) for one in answer.models] == expected
 
 
+def folded(entries: list[LedgerEntry]) -> str:
+    """The chain's hash as anybody computes it from the log."""
+    chain = ""
+    for entry in entries:
+        chain = chained_hash(chain, NAME, entry.close_time, encode_ledger_entry(entry))
+    return chain
+
+
 def test_the_status_counts_what_is_committed(database: LedgerDatabase) -> None:
     record(database, ENTRIES[:20])
     status = asked(database, lambda stub: stub.GetStatus(pb.GetStatusRequest(portfolio=NAME)))
@@ -270,6 +279,7 @@ def test_the_status_counts_what_is_committed(database: LedgerDatabase) -> None:
         sum(len(entry.signals) for entry in entries),
         sum(len(entry.decision.orders) for entry in entries),
         len(expected_fills(entries)),
+        folded(entries),
     )
 
 
@@ -285,7 +295,9 @@ def test_an_empty_ledger_answers_with_nothing(database: LedgerDatabase) -> None:
         ]
 
     status, *others = asked(database, everything)
-    assert codec.status_of(status.status) == LedgerStatus(NAME, 0, None, None, None, None, 0, 0, 0)
+    assert codec.status_of(status.status) == LedgerStatus(
+        NAME, 0, None, None, None, None, 0, 0, 0, ""
+    )
     assert [one.ByteSize() for one in others] == [0] * 5
 
 

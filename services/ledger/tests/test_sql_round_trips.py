@@ -76,6 +76,7 @@ def entry(draw: st.DrawFn, close_time: int) -> LedgerEntry:
         cash=draw(money),
         equity=draw(money),
         models=tuple(accounts),
+        marks=draw(st.dictionaries(symbols, money)),
     )
 
 
@@ -162,6 +163,7 @@ def test_any_entry_comes_back_as_it_was(given_entries: list[LedgerEntry]) -> Non
             assert kept is not None
             assert same_entry(kept, one)
             assert _bits(kept.decision.equity) == _bits(one.decision.equity)
+        assert database.verify().passed
         record(database, given_entries, linger_seconds=0.0)
         database.close()
 

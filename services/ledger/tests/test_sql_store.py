@@ -10,7 +10,7 @@ from sqlalchemy import func, select, text
 
 from stratvector.runtime.ports import LedgerConflict
 from stratvector.services.ledger.adapters import schema
-from stratvector.services.ledger.adapters.database import LedgerDatabase, Unusable
+from stratvector.services.ledger.adapters.database import Damaged, LedgerDatabase, Unusable
 from stratvector.services.ledger.adapters.sql_store import SqlLedgerStore
 from stratvector.trading.ledger import LedgerEntry, same_entry
 from tests.sessions.generated_sessions import Shape, generated_session
@@ -140,7 +140,8 @@ def test_who_commits_hears_why_nothing_is_written_any_more(database: LedgerDatab
             await store.commit(ENTRIES[1])
 
     asyncio.run(run())
-    assert last_close(database) is None
+    with pytest.raises(Damaged, match="signal_rows: the table is missing"):
+        last_close(database)
 
 
 def test_a_writer_that_is_cancelled_writes_what_was_committed(database: LedgerDatabase) -> None:
@@ -158,11 +159,14 @@ def test_a_writer_that_is_cancelled_writes_what_was_committed(database: LedgerDa
     assert last_close(database) == ENTRIES[2].close_time
 
 
-def test_a_database_that_is_closed_is_one_file(database: LedgerDatabase, tmp_path: Path) -> None:
+def test_a_database_that_is_closed_is_one_file_and_its_seal(
+    database: LedgerDatabase, tmp_path: Path
+) -> None:
     record(database, ENTRIES)
     assert last_close(database) == ENTRIES[-1].close_time  # a reader, the last one that was there
     database.close()
-    assert [path.name for path in tmp_path.iterdir()] == ["ledger.db"]
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["ledger.db", "ledger.db.seal"]
 
 
 def test_a_writer_that_is_cancelled_leaves_whole_closes(database: LedgerDatabase) -> None:

@@ -33,11 +33,9 @@ from stratvector.trading.benchmark import Benchmark
 from stratvector.trading.caveats import Caveat
 from stratvector.trading.halts import Halt, HaltWatch, halts_of
 from stratvector.trading.ledger import LedgerEntry
-from stratvector.trading.reasons import Outcome as PlanOutcome
+from stratvector.trading.reasons import NOT_REJECTED
 from stratvector.trading.replay import Outcome
 from stratvector.trading.session import Session
-
-NOT_REJECTED = frozenset({PlanOutcome.NOT_PLANNED, PlanOutcome.ORDERED, PlanOutcome.NO_CHANGE})
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,13 @@
-"""`stratvector ledger`: questions to the running ledger."""
+"""`stratvector ledger`: questions to the running ledger, or to a session's that does not run."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stratvector.cli.failures import CommandFailed, guarded
+from stratvector.cli.failures import FAILED, CommandFailed, guarded
 from stratvector.cli.outputs import AsJson, Commands, emit
 
 if TYPE_CHECKING:
@@ -15,22 +18,31 @@ ADDRESS = "127.0.0.1:50055"
 Address = Annotated[
     str, typer.Option("--address", metavar="HOST:PORT", help="Where the ledger answers.")
 ]
+SessionFolder = Annotated[
+    Path | None,
+    typer.Option("--session", metavar="DIR", help="A run's folder, instead of the running ledger."),
+]
 PortfolioName = Annotated[
     str, typer.Option("--portfolio", metavar="NAME", help="Default: the one that it records.")
 ]
 Start = Annotated[str | None, typer.Option(metavar="D", help="First close: a date or UTC time.")]
 End = Annotated[str | None, typer.Option(metavar="D", help="Last close: a date or UTC time.")]
 
-ledger = Commands(no_args_is_help=True, help="Ask the running ledger what it has recorded.")
+ledger = Commands(no_args_is_help=True, help="Ask a ledger what it has recorded.")
 
 
 @ledger.command(epilog="Example: stratvector ledger status --json")
 @guarded
-def status(address: Address = ADDRESS, portfolio: PortfolioName = "", json: AsJson = None) -> None:
+def status(
+    address: Address = ADDRESS,
+    session: SessionFolder = None,
+    portfolio: PortfolioName = "",
+    json: AsJson = None,
+) -> None:
     """Tell how far the record has come, and where the account stands."""
     from stratvector.cli import ledger_tables
 
-    with _client(address, portfolio) as client:
+    with ledger_of(address, session, portfolio) as client:
         told = client.status()
     emit(json, ledger_tables.as_document(told), ledger_tables.print_status, told)
 
@@ -39,6 +51,7 @@ def status(address: Address = ADDRESS, portfolio: PortfolioName = "", json: AsJs
 @guarded
 def orders(
     address: Address = ADDRESS,
+    session: SessionFolder = None,
     portfolio: PortfolioName = "",
     start: Start = None,
     end: End = None,
@@ -47,8 +60,8 @@ def orders(
     """List approved orders, and what has become of them."""
     from stratvector.cli import ledger_tables
 
-    with _client(address, portfolio) as client:
-        records = list(client.orders(_range(start, end)))
+    with ledger_of(address, session, portfolio) as client:
+        records = list(client.orders(range_of(start, end)))
     rows = [ledger_tables.as_document(one) | {"status": one.status} for one in records]
     emit(json, {"orders": rows}, ledger_tables.print_orders, records)
 
@@ -57,6 +70,7 @@ def orders(
 @guarded
 def fills(
     address: Address = ADDRESS,
+    session: SessionFolder = None,
     portfolio: PortfolioName = "",
     start: Start = None,
     end: End = None,
@@ -65,8 +79,8 @@ def fills(
     """List executions, with each model's part."""
     from stratvector.cli import ledger_tables
 
-    with _client(address, portfolio) as client:
-        records = list(client.fills(_range(start, end)))
+    with ledger_of(address, session, portfolio) as client:
+        records = list(client.fills(range_of(start, end)))
     rows = [ledger_tables.as_document(one) for one in records]
     emit(json, {"fills": rows}, ledger_tables.print_fills, records)
 
@@ -75,6 +89,7 @@ def fills(
 @guarded
 def equity(
     address: Address = ADDRESS,
+    session: SessionFolder = None,
     portfolio: PortfolioName = "",
     start: Start = None,
     end: End = None,
@@ -83,8 +98,8 @@ def equity(
     """List the account at each close, with each model's profit."""
     from stratvector.cli import ledger_tables
 
-    with _client(address, portfolio) as client:
-        records = list(client.equity(_range(start, end)))
+    with ledger_of(address, session, portfolio) as client:
+        records = list(client.equity(range_of(start, end)))
     rows = [ledger_tables.as_document(one) for one in records]
     emit(json, {"closes": rows}, ledger_tables.print_equity, records)
 
@@ -93,6 +108,7 @@ def equity(
 @guarded
 def positions(
     address: Address = ADDRESS,
+    session: SessionFolder = None,
     portfolio: PortfolioName = "",
     end: Annotated[
         str | None, typer.Option(metavar="D", help="After the last close up to here.")
@@ -102,8 +118,8 @@ def positions(
     """List what is held, with each model's part."""
     from stratvector.cli import ledger_tables
 
-    with _client(address, portfolio) as client:
-        held = client.positions(_range(None, end).end)
+    with ledger_of(address, session, portfolio) as client:
+        held = client.positions(range_of(None, end).end)
     emit(json, ledger_tables.as_document(held), ledger_tables.print_positions, held)
 
 
@@ -111,6 +127,7 @@ def positions(
 @guarded
 def attribution(
     address: Address = ADDRESS,
+    session: SessionFolder = None,
     portfolio: PortfolioName = "",
     start: Start = None,
     end: End = None,
@@ -119,19 +136,44 @@ def attribution(
     """Tell what each model has earned and paid."""
     from stratvector.cli import ledger_tables
 
-    with _client(address, portfolio) as client:
-        results = client.attribution(_range(start, end))
+    with ledger_of(address, session, portfolio) as client:
+        results = client.attribution(range_of(start, end))
     rows = [ledger_tables.as_document(one) for one in results]
     emit(json, {"models": rows}, ledger_tables.print_attribution, results)
 
 
-def _client(address: str, portfolio: str) -> "LedgerClient":
+@ledger.command(epilog="Example: stratvector ledger verify --session results/main-1a2b3c4d-1")
+@guarded
+def verify(address: Address = ADDRESS, session: SessionFolder = None, json: AsJson = None) -> None:
+    """Check every hash, the chain, and every row of every table against what was recorded."""
+    from stratvector.cli import ledger_tables
+
+    with ledger_of(address, session, "") as client:
+        found = client.verify()
+    document = ledger_tables.verification_document(found)
+    emit(json, document, ledger_tables.print_verification, found)
+    if not found.passed:
+        raise typer.Exit(FAILED)
+
+
+@contextmanager
+def ledger_of(address: str, session: Path | None, portfolio: str) -> "Iterator[LedgerClient]":
+    """A client of the running ledger, or of a session's that does not run. Raises CommandFailed."""
+    from stratvector.cli.finished_ledger import finished_ledger
     from stratvector.cli.ledger_client import LedgerClient
 
-    return LedgerClient(address, portfolio)
+    if session is None:
+        with LedgerClient(address, portfolio) as client:
+            yield client
+        return
+    if address != ADDRESS:
+        raise CommandFailed("--session and --address exclude each other")
+    with finished_ledger(session) as found, LedgerClient(found, portfolio) as client:
+        yield client
 
 
-def _range(start: str | None, end: str | None) -> "Range":
+def range_of(start: str | None, end: str | None) -> "Range":
+    """Closes between two dates or times. Raises CommandFailed."""
     from stratvector.cli.ledger_client import Range
     from stratvector.market.instants import UnknownInstant, first_instant, last_instant
 

@@ -8,9 +8,13 @@ from typing import Any, Self, TypeVar
 import grpc
 
 from stratvector.cli.failures import CommandFailed
+from stratvector.contracts.codecs import ledger_proofs as proofs
 from stratvector.contracts.codecs import ledger_service as codec
+from stratvector.contracts.codecs.orders import OUTCOME_TO_WIRE
+from stratvector.contracts.v1 import ledger_proofs_pb2 as proofs_pb
 from stratvector.contracts.v1 import ledger_service_pb2 as pb
 from stratvector.contracts.v1.ledger_service_pb2_grpc import LedgerServiceStub
+from stratvector.trading.explanation import Explanation
 from stratvector.trading.ledger_answers import (
     EquityRecord,
     FillRecord,
@@ -18,9 +22,13 @@ from stratvector.trading.ledger_answers import (
     LedgerStatus,
     ModelResult,
     OrderRecord,
+    Rejections,
 )
+from stratvector.trading.ledger_verification import Verification
+from stratvector.trading.reasons import Outcome
 
 ANSWER_SECONDS_MAX = 20.0
+VERIFY_SECONDS_MAX = 3_600.0  # it reads everything that there is
 PAGE_SIZE = 1_000
 # The ledger is asked directly: a proxy of the environment knows no 127.0.0.1 of ours.
 OPTIONS = (("grpc.enable_http_proxy", 0),)
@@ -89,6 +97,31 @@ class LedgerClient:
         answer = self._ask(self._stub.GetAttribution, request)
         return tuple(map(codec.result_of, answer.models))
 
+    def explain_order(self, order_id: str) -> Explanation:
+        """Why an order was sent; its id, or the beginning of it."""
+        request = pb.ExplainRequest(portfolio=self._portfolio, order_id=order_id)
+        return proofs.explanation_of(self._ask(self._stub.Explain, request).explanation)
+
+    def explain_symbol(self, symbol: str, at: int | None) -> Explanation:
+        """Why the newest decision about a symbol up to a time (ns UTC) was what it was."""
+        request = pb.ExplainRequest(portfolio=self._portfolio, symbol=symbol, at_ns=at)
+        return proofs.explanation_of(self._ask(self._stub.Explain, request).explanation)
+
+    def rejections(self, closes: Range, reason: Outcome, symbol: str) -> Rejections:
+        """Decisions without an order: by symbol, or each close of one symbol."""
+        request = pb.QueryRejectionsRequest(
+            portfolio=self._portfolio,
+            range=closes.message(),
+            reason=OUTCOME_TO_WIRE[reason],
+            symbol=symbol,
+        )
+        return proofs.rejections_of(self._ask(self._stub.QueryRejections, request))
+
+    def verify(self) -> Verification:
+        """Whether the database holds what was recorded."""
+        answer = self._ask(self._stub.Verify, proofs_pb.VerifyRequest(), VERIFY_SECONDS_MAX)
+        return proofs.verification_of(answer)
+
     def _pages(self, call: Any, request: Callable[..., Any], closes: Range) -> Iterator[Any]:
         token = ""
         while True:
@@ -101,18 +134,23 @@ class LedgerClient:
             if not token:
                 return
 
-    def _ask(self, call: Callable[..., Answer], request: object) -> Answer:
+    def _ask(
+        self,
+        call: Callable[..., Answer],
+        request: object,
+        seconds_max: float = ANSWER_SECONDS_MAX,
+    ) -> Answer:
         try:
-            return call(request, timeout=ANSWER_SECONDS_MAX)
+            return call(request, timeout=seconds_max)
         except grpc.RpcError as error:
-            raise CommandFailed(self._sentence(error)) from error
+            raise CommandFailed(self._sentence(error, seconds_max)) from error
 
-    def _sentence(self, error: Any) -> str:
+    def _sentence(self, error: Any, seconds_max: float) -> str:
         match error.code():
             case grpc.StatusCode.UNAVAILABLE:
                 return f"nothing answers at {self._address}: is the platform up?"
             case grpc.StatusCode.DEADLINE_EXCEEDED:
-                return f"{self._address} did not answer within {ANSWER_SECONDS_MAX:g} s"
+                return f"{self._address} did not answer within {seconds_max:g} s"
             case grpc.StatusCode.UNIMPLEMENTED:
                 return f"what answers at {self._address} is no ledger"
         return str(error.details())

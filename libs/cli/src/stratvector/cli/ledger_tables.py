@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from stratvector.cli.fitted_table import Column, Fitted, print_tables
 from stratvector.trading.ledger_answers import (
@@ -18,6 +19,7 @@ from stratvector.trading.ledger_answers import (
     ModelResult,
     OrderRecord,
 )
+from stratvector.trading.ledger_verification import Verification
 from stratvector.trading.timestamps import utc_text
 
 ROWS_MAX = 40
@@ -43,6 +45,7 @@ def print_status(console: Console, status: LedgerStatus) -> None:
         ("signals", f"{status.signals:,}"),
         ("orders", f"{status.orders:,}"),
         ("fills", f"{status.fills:,}"),
+        ("chain", status.chain_hash or "–"),
     ]
     pair = (Column("", words=True), Column(""))
     _print(console, f"Portfolio {status.portfolio}", pair, rows)
@@ -140,6 +143,21 @@ def print_attribution(console: Console, results: Iterable[ModelResult]) -> None:
         Column("fills", rank=2),
     )
     _print(console, "Attribution", columns, rows)
+
+
+def verification_document(found: Verification) -> dict[str, Any]:
+    """A verification as JSON values."""
+    return {"passed": found.passed, "closes": found.closes, **as_document(found)}
+
+
+def print_verification(console: Console, found: Verification) -> None:
+    """Print the verdict, and each finding on a line."""
+    console.print(Text(found.sentence()), soft_wrap=True)
+    if found.found > 1:
+        for finding in found.findings:
+            console.print(Text(f"  {finding}"), soft_wrap=True)
+    if found.found > len(found.findings):
+        console.print(f"  the first {len(found.findings)} of {found.found:,} findings")
 
 
 def _print(

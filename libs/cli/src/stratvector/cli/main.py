@@ -11,6 +11,7 @@ import typer
 
 from stratvector.cli.console import remark, say
 from stratvector.cli.data import data
+from stratvector.cli.explain import explain
 from stratvector.cli.failures import (
     FAILED,
     INTERRUPTED,
@@ -57,6 +58,7 @@ backtest = Commands(no_args_is_help=True, help="Run strategies over recorded bar
 app.add_typer(backtest, name="backtest")
 app.add_typer(data, name="data")
 app.add_typer(ledger, name="ledger")
+app.command(epilog="Example: stratvector explain AAPL@2018-02-06 --session results/main-1")(explain)
 
 
 def _print_version(asked: bool) -> None:

@@ -32,3 +32,13 @@ def execution_id(order: str, known_time: int) -> str:
 def payload_hash(payload: bytes) -> str:
     """SHA-256 of a message's exact bytes: tells a stored copy from another with its id."""
     return hashlib.sha256(payload).hexdigest()
+
+
+def chained_hash(previous: str, portfolio: str, close_time: int, payload: bytes) -> str:
+    """The hash of a record up to one close: SHA-256 over the one before it, the portfolio, the
+    close (ns UTC) and the payload's hash, one a line.
+
+    previous : of the portfolio's close before, empty for its first.
+    """
+    lines = (previous, portfolio, str(close_time), payload_hash(payload))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -6,7 +6,7 @@ equity.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_EVEN, Context, Decimal
 from typing import TypeVar
 
@@ -37,6 +37,7 @@ class LedgerEntry:
 
     positions : lots per symbol, zero ones left out. cash, equity : base currency, exact.
     attributed : per executed fill, its execution id and the signed lots per model in config order.
+    marks : the prices that came with this close's bars, base currency per unit.
     """
 
     portfolio: str
@@ -49,6 +50,7 @@ class LedgerEntry:
     cash: Decimal
     equity: Decimal
     models: tuple[ModelAccount, ...]
+    marks: dict[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ def _spelled(entry: LedgerEntry) -> str:
             decision=replace(entry.decision, cut=cut),
             positions=_by_name(entry.positions),
             models=models,
+            marks=_by_name(entry.marks),
         )
     )
 

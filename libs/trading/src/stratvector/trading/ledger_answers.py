@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from stratvector.trading.fills import TERMINAL, FillKind
+from stratvector.trading.reasons import Outcome
 
 FILLED, WORKING = "filled", "working"
 
@@ -16,7 +17,8 @@ FILLED, WORKING = "filled", "working"
 class LedgerStatus:
     """How far a portfolio's record has come; None where there is no close yet.
 
-    closes, signals, orders, fills : how many are committed.
+    closes, signals, orders, fills : how many are committed. chain_hash : of the record up to the
+    newest close, empty before the first.
     """
 
     portfolio: str
@@ -28,6 +30,7 @@ class LedgerStatus:
     signals: int
     orders: int
     fills: int
+    chain_hash: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,3 +136,22 @@ class ModelResult:
     profit: Decimal
     commission: Decimal
     fills: int
+
+
+@dataclass(frozen=True)
+class RejectionRecord:
+    """Decisions about one symbol that ended without an order, for one reason."""
+
+    reason: Outcome
+    symbol: str
+    count: int
+    first_close: int
+    last_close: int
+
+
+@dataclass(frozen=True)
+class Rejections:
+    """Decisions that ended without an order. total : how many, also beyond the records."""
+
+    records: tuple[RejectionRecord, ...]
+    total: int

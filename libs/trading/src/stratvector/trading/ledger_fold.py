@@ -5,13 +5,14 @@ that attribution is one truth; money is Decimal, so that the models' parts add u
 the last digit.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 import numpy as np
 
 from stratvector.trading.bars import ClosedBars
+from stratvector.trading.columns import Values
 from stratvector.trading.engine.allocation import apportion, split_fill
 from stratvector.trading.engine.arithmetic import round_columns
 from stratvector.trading.engine.session import indices
@@ -72,14 +73,18 @@ class LedgerFold:
         for event in events:
             if event.kind in TERMINAL:
                 self._orders.pop(event.order_id, None)
-        for section in bars:
-            self._mark(section)
+        marks = {
+            symbol: mark
+            for section in bars
+            for symbol, mark in _marks(section, self._grids[section.universe])
+        }
+        self._marks |= marks
         for cross in decision.crosses:
             self._cross(cross)
         zeros = len(self._portfolio.models)
         for order in decision.orders:
             self._orders[order.order_id] = _OpenOrder(order, 0, np.zeros(zeros, np.int64))
-        return self._entry(tuple(events), tuple(signals), decision, tuple(attributed))
+        return self._entry(tuple(events), tuple(signals), decision, tuple(attributed), marks)
 
     def _settle(self, event: FillEvent) -> tuple[int, ...]:
         """Book one execution and return its parts per model."""
@@ -107,13 +112,6 @@ class LedgerFold:
             del self._orders[event.order_id]
         return tuple(parts.tolist())
 
-    def _mark(self, section: ClosedBars) -> None:
-        closes = section.close[np.newaxis].copy()
-        round_columns(closes, self._grids[section.universe])
-        for symbol, close in zip(section.symbols, closes[0].tolist(), strict=True):
-            if close > 0:
-                self._marks[symbol] = Decimal(repr(close))
-
     def _cross(self, cross: Cross) -> None:
         unit = self._instruments[cross.symbol].lot_size * cross.price
         for model, part in zip(self._models, cross.parts, strict=True):
@@ -132,6 +130,7 @@ class LedgerFold:
         signals: tuple[Signals, ...],
         decision: Decision,
         attributed: tuple[tuple[str, tuple[int, ...]], ...],
+        marks: dict[str, Decimal],
     ) -> LedgerEntry:
         return LedgerEntry(
             portfolio=self._portfolio.name,
@@ -153,7 +152,17 @@ class LedgerFold:
                 )
                 for allocation, model in zip(self._portfolio.models, self._models, strict=True)
             ),
+            marks=marks,
         )
+
+
+def _marks(section: ClosedBars, grid: Values) -> Iterator[tuple[str, Decimal]]:
+    """The prices of symbols that have one, on the grid that fills are on."""
+    closes = section.close[np.newaxis].copy()
+    round_columns(closes, grid)
+    for symbol, close in zip(section.symbols, closes[0].tolist(), strict=True):
+        if close > 0:
+            yield symbol, Decimal(repr(close))
 
 
 def _add(lots: dict[str, int], symbol: str, change: int) -> None:

@@ -1,7 +1,8 @@
 """Every signal ends as an order or as one of these codes. Values are stable: they travel on the
-wire.
+wire. Beside them what a person reads: every command, page and answer takes its words from here.
 """
 
+from difflib import get_close_matches
 from enum import IntEnum
 
 
@@ -53,3 +54,57 @@ class Stage(IntEnum):
     GROSS = 5
     CAPITAL = 6
     DRAWDOWN = 7
+
+
+NOT_REJECTED = frozenset({Outcome.NOT_PLANNED, Outcome.ORDERED, Outcome.NO_CHANGE})
+REJECTED = tuple(outcome for outcome in Outcome if outcome not in NOT_REJECTED)
+
+OUTCOME_WORDS = {
+    Outcome.NOT_PLANNED: "the symbol's universe does not close at this time",
+    Outcome.ORDERED: "an order was approved",
+    Outcome.NO_CHANGE: "what is held and on its way is what is wanted",
+    Outcome.BELOW_BAND: "the change is smaller than the smallest one that is traded",
+    Outcome.STALE: "the symbol's bar of this close is missing",
+    Outcome.NO_PRICE: "the symbol has no positive, finite price",
+    Outcome.NO_EQUITY: "the account's equity is not positive and finite",
+    Outcome.TOO_LARGE: "the target does not fit in whole lots",
+    Outcome.NO_ROOM: "a cap leaves no room once all working orders are filled",
+    Outcome.REDUCE_ONLY: "the daily loss limit allows no new risk for the rest of the day",
+    Outcome.HALTED: "the drawdown limit has halted the portfolio: it goes flat and stays flat",
+    Outcome.RESTRICTED: "the symbol is on the restricted list",
+    Outcome.WORKING: "an order of the symbol is still working",
+}
+SIGNAL_WORDS = {
+    SignalReason.NONE: "",
+    SignalReason.WARMING_UP: "it is warming up: weight 0",
+    SignalReason.MISSING_DATA: "its input is missing: no weight",
+}
+WEIGHT_WORDS = {
+    WeightReason.FRESH: "",
+    WeightReason.KEPT: "the weight before it is kept",
+    WeightReason.EXPIRED: "no weight for more than three closes: target 0",
+}
+STAGE_WORDS = {
+    Stage.NETTED: "what the models ask for, each within its own caps, net",
+    Stage.SYMBOL: "the cap of one symbol over all models",
+    Stage.ASSET: "the cap of one underlying over its symbols",
+    Stage.CLASS: "the cap of the asset class",
+    Stage.INVESTED: "the cap of all long exposures",
+    Stage.GROSS: "the cap of all absolute exposures",
+    Stage.CAPITAL: "the cap of capital in the base currency",
+    Stage.DRAWDOWN: "the drawdown rule",
+}
+
+
+class UnknownReason(ValueError):
+    """A name that is no reason; the message names the nearest one."""
+
+
+def rejection_named(name: str) -> Outcome:
+    """The reason for no order that has a name, such as "below_band". Raises UnknownReason."""
+    names = {outcome.name.lower(): outcome for outcome in REJECTED}
+    if name in names:
+        return names[name]
+    near = get_close_matches(name.lower(), names, 1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
+    raise UnknownReason(f"{name!r} is no reason for no order: {hint}")

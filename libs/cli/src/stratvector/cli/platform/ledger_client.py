@@ -5,13 +5,18 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import grpc.aio
 
+from stratvector.cli.failures import CommandFailed
 from stratvector.cli.platform.ports import HOST, PortPlan
+from stratvector.contracts.codecs.ledger_proofs import verification_of
 from stratvector.contracts.codecs.ledger_service import status_of
+from stratvector.contracts.v1.ledger_proofs_pb2 import VerifyRequest
 from stratvector.contracts.v1.ledger_service_pb2 import GetStatusRequest
 from stratvector.contracts.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from stratvector.trading.ledger_answers import LedgerStatus
+from stratvector.trading.ledger_verification import Verification
 
 ANSWER_SECONDS = 2.0
+VERIFY_SECONDS_MAX = 3_600.0  # it reads everything that there is
 RECONNECT_MS_MAX = 500
 # Everything is on this machine: no proxy of the environment is asked.
 OPTIONS = (("grpc.enable_http_proxy", 0), ("grpc.max_reconnect_backoff_ms", RECONNECT_MS_MAX))
@@ -34,6 +39,18 @@ class LedgerClient:
             except grpc.aio.AioRpcError:
                 continue
         return None
+
+    async def verify(self) -> Verification:
+        """What the first ledger that answers finds in its database. Raises CommandFailed."""
+        said = "nobody answers"
+        for ledger in self._ledgers:
+            try:
+                return verification_of(
+                    await ledger.Verify(VerifyRequest(), timeout=VERIFY_SECONDS_MAX)
+                )
+            except grpc.aio.AioRpcError as error:
+                said = error.details() or said
+        raise CommandFailed(f"the ledger could not be verified: {said}")
 
 
 @asynccontextmanager

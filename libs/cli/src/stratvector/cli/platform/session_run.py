@@ -17,6 +17,7 @@ from stratvector.cli.logs import logs_of
 from stratvector.cli.platform.bus import client_logs
 from stratvector.cli.platform.commands import find_monte_carlo
 from stratvector.cli.platform.interrupts import first_and_second
+from stratvector.cli.platform.ledger_client import ledger_client
 from stratvector.cli.platform.local import Platform
 from stratvector.cli.platform.outlook import outlook
 from stratvector.cli.platform.ports import PortPlan, plan_ports
@@ -32,11 +33,14 @@ from stratvector.cli.platform.settings_files import refuse_given_variables
 from stratvector.cli.progress import session_progress
 from stratvector.cli.runs import Run, finished_run, not_written
 from stratvector.cli.told import told
+from stratvector.contracts.codecs import encode_ledger_entry
 from stratvector.runtime.deployment import installed_services
 from stratvector.runtime.jetstream.server import find_binary
 from stratvector.runtime.session_folder import RecordedSession
+from stratvector.trading.identity import chained_hash
 from stratvector.trading.ledger import positions_of
 from stratvector.trading.ledger_answers import LedgerStatus
+from stratvector.trading.ledger_verification import Verification
 from stratvector.trading.logged import SessionLog
 
 READY_SECONDS_MAX = 60.0
@@ -181,6 +185,10 @@ async def _work(platform: Platform, run: RunFolder, wishes: Wishes) -> Run:
             await asyncio.gather(starting, ready, return_exceptions=True)
     log = await platform.bus.read(session)
     refuse_differences(log, status)
+    async with ledger_client(platform.ports) as ledger:
+        verification = await ledger.verify()
+    refuse_damage(log, verification)
+    _remark(f"Ledger {verification.sentence()}.")
     if wishes.verbose:
         for entry in log.entries:
             for line in told(entry, session.portfolio):
@@ -232,6 +240,21 @@ def refuse_differences(log: SessionLog, status: LedgerStatus) -> None:
     ):
         if ours != theirs:
             raise ResultsDiffer(what, ours, theirs)
+
+
+def refuse_damage(log: SessionLog, verification: Verification) -> None:
+    """The ledger's database as it was recorded, and its chain as the log gives it.
+
+    Raises ResultsDiffer or CommandFailed.
+    """
+    if not verification.passed:
+        raise CommandFailed(f"the ledger's database is {verification.sentence()}")
+    portfolio, chain = log.entries[-1].portfolio, ""
+    for entry in log.entries:
+        chain = chained_hash(chain, portfolio, entry.close_time, encode_ledger_entry(entry))
+    heads = {record.portfolio: record.chain_hash for record in verification.records}
+    if heads.get(portfolio) != chain:
+        raise ResultsDiffer("chain of closes", chain, heads.get(portfolio))
 
 
 def _remark(line: str) -> None:

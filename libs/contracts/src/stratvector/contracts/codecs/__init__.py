@@ -1,4 +1,5 @@
-"""The only translation between the domain's nouns and protobuf bytes; one file per noun.
+"""The only translation between the domain's nouns and bytes; one file per noun: protobuf on the
+wire, canonical JSON for what the ledger keeps.
 
 `encode_…` gives the same bytes for the same content on every run, so they can be hashed;
 `decode_…` gives the noun back to the bit. Both raise `BadMessage`, and nothing else, on content
@@ -8,6 +9,7 @@ that breaks the contract.
 from stratvector.contracts.bad_message import BadMessage
 from stratvector.contracts.codecs.bars import decode_closed_bars, encode_closed_bars
 from stratvector.contracts.codecs.fills import decode_fills_report, encode_fills_report
+from stratvector.contracts.codecs.ledger_entry import decode_ledger_entry, encode_ledger_entry
 from stratvector.contracts.codecs.orders import (
     decode_decided_close,
     decode_decision,
@@ -25,12 +27,14 @@ __all__ = [
     "decode_decided_close",
     "decode_decision",
     "decode_fills_report",
+    "decode_ledger_entry",
     "decode_owner",
     "decode_positions",
     "decode_signals",
     "encode_closed_bars",
     "encode_decision",
     "encode_fills_report",
+    "encode_ledger_entry",
     "encode_owner",
     "encode_positions",
     "encode_signals",

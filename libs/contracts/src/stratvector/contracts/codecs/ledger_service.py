@@ -38,6 +38,7 @@ def status_message(status: LedgerStatus) -> pb.LedgerStatus:
         signals=status.signals,
         orders=status.orders,
         fills=status.fills,
+        chain_hash=status.chain_hash,
     )
     for field, money in (("cash", status.cash), ("equity", status.equity)):
         if money is not None:
@@ -57,6 +58,7 @@ def status_of(wire: pb.LedgerStatus) -> LedgerStatus:
         signals=wire.signals,
         orders=wire.orders,
         fills=wire.fills,
+        chain_hash=wire.chain_hash,
     )
 
 

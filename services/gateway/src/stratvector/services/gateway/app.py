@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse
 
 from stratvector.services.gateway.api import (
     backtesting,
+    explaining,
     monitoring,
     montecarlo,
     portfolio,
@@ -53,7 +54,8 @@ def gateway_app(desk: Desk) -> FastAPI:
     )
     app.state.desk = desk
     app.add_middleware(Guard, metrics=desk.metrics)
-    for room in (portfolio, trading, strategies, monitoring, backtesting, montecarlo, websocket):
+    rooms = (portfolio, trading, explaining, strategies, monitoring, backtesting, montecarlo)
+    for room in (*rooms, websocket):
         app.include_router(room.router)
     serve_documentation(app)
     _tell_errors(app)

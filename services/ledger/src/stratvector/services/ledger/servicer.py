@@ -6,7 +6,11 @@ from typing import Any, NoReturn, TypeVar
 
 import grpc
 
+from stratvector.contracts.bad_message import BadMessage
+from stratvector.contracts.codecs import ledger_proofs as proofs
 from stratvector.contracts.codecs import ledger_service as codec
+from stratvector.contracts.codecs.orders import OUTCOME_FROM_WIRE
+from stratvector.contracts.v1 import ledger_proofs_pb2 as proofs_pb
 from stratvector.contracts.v1 import ledger_service_pb2 as pb
 from stratvector.contracts.v1.ledger_service_pb2_grpc import (
     LedgerServiceServicer,
@@ -14,8 +18,13 @@ from stratvector.contracts.v1.ledger_service_pb2_grpc import (
 )
 from stratvector.runtime.host import Servicer
 from stratvector.services.ledger.adapters.database import BadDatabase, LedgerDatabase
+from stratvector.services.ledger.adapters.payloads import BadPayload
 from stratvector.services.ledger.adapters.queries import Closes, Found, Ledger, Page
+from stratvector.services.ledger.adapters.reasons import NotRecorded, Reasons
 from stratvector.services.ledger.page_tokens import BadRequest, closes_of, page_of, token_of
+from stratvector.trading.explanation import Explanation, NotDecided
+from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.reasons import Outcome
 
 NAME: str = pb.DESCRIPTOR.services_by_name["LedgerService"].full_name
 Answer = TypeVar("Answer")
@@ -28,9 +37,9 @@ class UnknownPortfolio(LookupError):
 
 
 class LedgerAnswers(LedgerServiceServicer):
-    """Answers for one portfolio."""
+    """Answers for one portfolio, as it is configured."""
 
-    def __init__(self, database: LedgerDatabase, portfolio: str) -> None:
+    def __init__(self, database: LedgerDatabase, portfolio: Portfolio) -> None:
         self._database = database
         self._portfolio = portfolio
 
@@ -84,6 +93,50 @@ class LedgerAnswers(LedgerServiceServicer):
         results = await self._ask(request, context, lambda ledger: ledger.attribution(closes))
         return pb.GetAttributionResponse(models=map(codec.result_message, results))
 
+    async def Explain(  # noqa: N802  the proto's name
+        self, request: pb.ExplainRequest, context: Context
+    ) -> pb.ExplainResponse:
+        """Why, of an order or of a symbol."""
+        at = request.at_ns if request.HasField("at_ns") else None
+
+        def question(reasons: Reasons) -> Explanation:
+            if request.order_id:
+                return reasons.of_order(request.order_id)
+            return reasons.of_symbol(request.symbol, at)
+
+        explanation = await self._ask_why(request, context, question)
+        return pb.ExplainResponse(explanation=proofs.explanation_message(explanation))
+
+    async def QueryRejections(  # noqa: N802  the proto's name
+        self, request: pb.QueryRejectionsRequest, context: Context
+    ) -> proofs_pb.QueryRejectionsResponse:
+        """Decisions that ended without an order."""
+        closes, reason = await _decoded(
+            context, lambda: (closes_of(request.range), _reason_of(request))
+        )
+        found = await self._ask_why(
+            request, context, lambda why: why.rejections(closes, reason, request.symbol)
+        )
+        return proofs.rejections_message(found)
+
+    async def Verify(  # noqa: N802  the proto's name
+        self, request: proofs_pb.VerifyRequest, context: Context
+    ) -> proofs_pb.VerifyResponse:
+        """Whether the database holds what was recorded."""
+        try:
+            found = await asyncio.to_thread(self._database.verify)
+        except BadDatabase as error:
+            await _refuse(context, grpc.StatusCode.INTERNAL, error)
+        return proofs.verification_message(found)
+
+    async def _ask_why(
+        self, request: Any, context: Context, question: Callable[[Reasons], Answer]
+    ) -> Answer:
+        def asked(ledger: Ledger) -> Answer:
+            return question(Reasons(ledger.connection, self._portfolio))
+
+        return await self._ask(request, context, asked)
+
     async def _found(
         self,
         request: Any,
@@ -103,25 +156,34 @@ class LedgerAnswers(LedgerServiceServicer):
         """The answer to a question, or the call ends with a status and a sentence."""
         try:
             return await asyncio.to_thread(self._read, request.portfolio, question)
-        except UnknownPortfolio as error:
+        except (UnknownPortfolio, NotRecorded, NotDecided) as error:
             await _refuse(context, grpc.StatusCode.NOT_FOUND, error)
-        except BadDatabase as error:
+        except (BadDatabase, BadPayload, BadMessage) as error:
             await _refuse(context, grpc.StatusCode.INTERNAL, error)
 
     def _read(self, portfolio: str, question: Callable[[Ledger], Answer]) -> Answer:
-        if portfolio not in ("", self._portfolio):
-            raise UnknownPortfolio(
-                f"this ledger records portfolio {self._portfolio!r}, not {portfolio!r}"
-            )
+        name = self._portfolio.name
+        if portfolio not in ("", name):
+            raise UnknownPortfolio(f"this ledger records portfolio {name!r}, not {portfolio!r}")
         # One transaction: an answer is of one state, whatever is committed meanwhile.
         with self._database.errors_told(), self._database.reader.begin() as connection:
-            return question(Ledger(connection, self._portfolio))
+            return question(Ledger(connection, name))
 
 
-def ledger_servicer(database: LedgerDatabase, portfolio: str) -> Servicer:
+def ledger_servicer(database: LedgerDatabase, portfolio: Portfolio) -> Servicer:
     """What the ledger's process answers."""
     answers = LedgerAnswers(database, portfolio)
     return Servicer(NAME, lambda server: add_LedgerServiceServicer_to_server(answers, server))
+
+
+def _reason_of(request: pb.QueryRejectionsRequest) -> Outcome | None:
+    """None is each reason. Raises BadRequest."""
+    if not request.reason:
+        return None
+    try:
+        return OUTCOME_FROM_WIRE[request.reason]
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
 
 
 async def _decoded(context: Context, decode: Callable[[], Answer]) -> Answer:

@@ -38,7 +38,7 @@ def serve(settings: "LedgerSettings", deployment: Deployment, ports: Ports) -> T
     return Tasks(
         main=[_told(partial(_to_the_end, record, store)), _told(store.write)],
         lanes=[record.lane],
-        servicers=[ledger_servicer(database, deployment.session.portfolio.name)],
+        servicers=[ledger_servicer(database, deployment.session.portfolio)],
         close=database.close,
     )
 

@@ -73,7 +73,7 @@ async def get_orders(desk: AtDesk, asked: PageWanted) -> OrdersPage:
     page = await desk.ledger.orders(asked)
     known = desk.live.instruments
     return OrdersPage(
-        orders=[_order(one, known[one.symbol]) for one in page.records],
+        orders=[order_shape(one, known[one.symbol]) for one in page.records],
         next_cursor=page.cursor or None,
     )
 
@@ -84,12 +84,13 @@ async def get_fills(desk: AtDesk, asked: PageWanted) -> FillsPage:
     page = await desk.ledger.fills(asked)
     known = desk.live.instruments
     return FillsPage(
-        fills=[_fill(one, known[one.symbol]) for one in page.records],
+        fills=[fill_shape(one, known[one.symbol]) for one in page.records],
         next_cursor=page.cursor or None,
     )
 
 
-def _order(one: OrderRecord, instrument: Instrument) -> OrderShape:
+def order_shape(one: OrderRecord, instrument: Instrument) -> OrderShape:
+    """An order as the API tells it."""
     return OrderShape(
         order_id=one.order_id,
         close_time=time_of(one.close_time) or "",
@@ -105,7 +106,8 @@ def _order(one: OrderRecord, instrument: Instrument) -> OrderShape:
     )
 
 
-def _fill(one: FillRecord, instrument: Instrument) -> FillShape:
+def fill_shape(one: FillRecord, instrument: Instrument) -> FillShape:
+    """An execution as the API tells it."""
     return FillShape(
         execution_id=one.execution_id,
         order_id=one.order_id,

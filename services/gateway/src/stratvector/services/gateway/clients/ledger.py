@@ -4,10 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from stratvector.contracts.codecs import ledger_proofs as proofs
 from stratvector.contracts.codecs import ledger_service as codec
+from stratvector.contracts.codecs.orders import OUTCOME_TO_WIRE
 from stratvector.contracts.v1 import ledger_service_pb2 as pb
 from stratvector.contracts.v1.ledger_service_pb2_grpc import LedgerServiceStub
+from stratvector.contracts.v1.orders_pb2 import OUTCOME_UNSPECIFIED
 from stratvector.services.gateway.clients.peer import Peer
+from stratvector.trading.explanation import Explanation
 from stratvector.trading.ledger_answers import (
     EquityRecord,
     FillRecord,
@@ -15,7 +19,9 @@ from stratvector.trading.ledger_answers import (
     LedgerStatus,
     ModelResult,
     OrderRecord,
+    Rejections,
 )
+from stratvector.trading.reasons import Outcome
 
 Record = TypeVar("Record")
 
@@ -112,6 +118,27 @@ class LedgerClient:
             request,
             lambda answer: list(map(codec.result_of, answer.models)),
         )
+
+    async def explain(self, order_id: str, symbol: str, at: int | None) -> Explanation:
+        """Why an order was sent, or the newest decision about a symbol up to a time, ns UTC."""
+        request = pb.ExplainRequest(
+            portfolio=self._portfolio, order_id=order_id, symbol=symbol, at_ns=at
+        )
+        return await self._peer.read(
+            self._stub().Explain,
+            request,
+            lambda answer: proofs.explanation_of(answer.explanation),
+        )
+
+    async def rejections(self, closes: Range, reason: Outcome | None, symbol: str) -> Rejections:
+        """Decisions without an order: by reason and symbol, or each close of one symbol."""
+        request = pb.QueryRejectionsRequest(
+            portfolio=self._portfolio,
+            range=closes.message(),
+            reason=OUTCOME_UNSPECIFIED if reason is None else OUTCOME_TO_WIRE[reason],
+            symbol=symbol,
+        )
+        return await self._peer.read(self._stub().QueryRejections, request, proofs.rejections_of)
 
     def _stub(self) -> LedgerServiceStub:
         return LedgerServiceStub(self._peer.channel())

@@ -2,7 +2,9 @@
 
 BadDatabase(CannotStart)
 ├── Unusable          it can't be opened, or is no database of a ledger
-└── UnknownRevision   its schema is of a version that this one does not know
+├── UnknownRevision   its schema is of a version that this one does not know
+├── WithoutHashes     it was written before payloads were kept: nothing can be verified
+└── Damaged           it is not as the ledger recorded it
 """
 
 from collections.abc import Iterator
@@ -10,19 +12,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
 from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.services.ledger.adapters.migrating import (
+    BEFORE_PAYLOADS,
     NEWEST_REVISION,
     VERSION_TABLE,
     known_revisions,
     upgrade,
 )
+from stratvector.services.ledger.adapters.seal import FileSeal
+from stratvector.services.ledger.adapters.verification import verify
+from stratvector.trading.ledger_verification import FILE, Finding, Verification
 
 BUSY_SECONDS = 10
+FILE_MODE = 0o640
 # A query counts rows once and leaves; a cache of its own would only make the process grow with the
 # record, on each thread that answers. The system's cache holds the file.
 READER_CACHE_KIBIBYTES = 256
@@ -51,14 +58,41 @@ class UnknownRevision(BadDatabase):
         self.shown, self.revision = shown, revision
 
 
+class WithoutHashes(BadDatabase):
+    """A database of before payloads were kept."""
+
+    def __init__(self, shown: str) -> None:
+        super().__init__(
+            f"ledger database {shown} holds no hashes: an earlier version wrote it, so it can "
+            "neither be verified nor continued; the log fills a new one"
+        )
+        self.shown = shown
+
+
+class Damaged(BadDatabase):
+    """A database that was changed outside of the ledger."""
+
+    def __init__(self, shown: str, verification: Verification) -> None:
+        super().__init__(
+            f"ledger database {shown} is {verification.sentence()}; nothing is added to it, the "
+            "log fills a new one"
+        )
+        self.shown, self.verification = shown, verification
+
+
 class LedgerDatabase:
     """Connections to one database. writer : for the one that writes. reader : for queries, which
     can't write and hold nothing between them.
+
+    at_rest : only to be read; nothing is made or changed, not even beside the file.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, at_rest: bool = False) -> None:
         self._url = _checked(url)
         self.shown = self._url.render_as_string(hide_password=True)
+        file = _file(self._url)
+        self._seal = None if file is None else FileSeal(file)
+        self._at_rest, self._wrote = at_rest, False
         self.writer = self._engine(self._url)
         self.reader = self._engine(self._url, read_only=True)
 
@@ -67,6 +101,7 @@ class LedgerDatabase:
 
         Instances that start at the same time wait for each other; so it is done once.
         """
+        _make_private(_file(self._url))
         with self.errors_told(), self.writer.begin() as connection:
             tables = set(inspect(connection).get_table_names())
             if VERSION_TABLE not in tables and tables:
@@ -77,7 +112,51 @@ class LedgerDatabase:
                 return
             if revision is not None and revision not in known_revisions():
                 raise UnknownRevision(self.shown, revision)
+            if revision in BEFORE_PAYLOADS and _has_closes(connection):
+                raise WithoutHashes(self.shown)
+            if self._seal is not None and (broken := self._seal.broken()):
+                raise Unusable(self.shown, broken)
+            self.unseal()
             upgrade(connection)
+
+    def verify(self) -> Verification:
+        """Whether everything is as it was recorded. Raises BadDatabase."""
+        broken = "" if self._seal is None else self._seal.broken()
+        sealed = self._seal is not None and self._seal.exists()
+        try:
+            with self.errors_told(), self._snapshot() as connection:
+                tables = set(inspect(connection).get_table_names())
+                if VERSION_TABLE not in tables and not sealed:
+                    raise Unusable(self.shown, "it is no ledger's")
+                if VERSION_TABLE in tables and _revision(connection) in BEFORE_PAYLOADS:
+                    raise WithoutHashes(self.shown)
+                return verify(connection, broken, sealed and not broken)
+        except Unusable as error:
+            if not sealed:
+                raise
+            # It was a ledger's when it was sealed: that it can't be read now is a finding.
+            finding = Finding(FILE, "", None, broken or error.reason)
+            return Verification((), 0, False, (finding,), 1)
+
+    def refuse_unreadable(self) -> None:
+        """Somebody else's file, or none, is told before anything is asked. Raises BadDatabase."""
+        if self._seal is not None and self._seal.exists():
+            return
+        with self.errors_told(), self.reader.begin() as connection:
+            if VERSION_TABLE not in inspect(connection).get_table_names():
+                raise Unusable(self.shown, "it is no ledger's")
+
+    def refuse_damage(self) -> None:
+        """Nothing is added to a record that is not as it was recorded. Raises Damaged."""
+        found = self.verify()
+        if not found.passed:
+            raise Damaged(self.shown, found)
+
+    def unseal(self) -> None:
+        """Somebody writes from now on."""
+        self._wrote = True
+        if self._seal is not None:
+            self._seal.remove()
 
     @contextmanager
     def errors_told(self) -> Iterator[None]:
@@ -86,20 +165,39 @@ class LedgerDatabase:
             yield
         except DBAPIError as error:
             raise Unusable(self.shown, str(error.orig).splitlines()[0]) from error
+        except UnicodeDecodeError as error:
+            # SQLite's own message quotes what it could not read.
+            raise Unusable(self.shown, "it holds text that is none") from error
 
     def close(self) -> None:
-        """Nothing is asked any more: one file is left, unless another process has it open."""
+        """Nothing is asked any more: one file and its seal are left, unless another process has it
+        open.
+        """
+        if self._at_rest:
+            self.reader.dispose()
+            return
         # SQLite takes its log into the file when the last one that may write leaves, and queries
         # may not: so one more comes and goes.
         with self.errors_told(), self.writer.connect():
             pass
         self.writer.dispose()
         self.reader.dispose()
+        if self._wrote and self._seal is not None:
+            self._seal.apply()
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[Connection]:
+        """One state of the database, whatever is committed meanwhile."""
+        reader = self.reader
+        if self._url.get_backend_name() != "sqlite":
+            reader = reader.execution_options(isolation_level="REPEATABLE READ")
+        with reader.begin() as connection:
+            yield connection
 
     def _engine(self, url: URL, read_only: bool = False) -> Engine:
         try:
             if url.get_backend_name() == "sqlite":
-                return _sqlite(url, read_only)
+                return _sqlite(url, read_only, self._at_rest)
             options = {"postgresql_readonly": True} if read_only else {}
             return create_engine(url, poolclass=NullPool, execution_options=options)
         except (ModuleNotFoundError, NoSuchModuleError) as error:
@@ -122,10 +220,25 @@ def _checked(url: str) -> URL:
     return parsed
 
 
-def _sqlite(url: URL, read_only: bool) -> Engine:
+def _file(url: URL) -> Path | None:
+    """SQLite's file."""
+    return Path(str(url.database)).absolute() if url.get_backend_name() == "sqlite" else None
+
+
+def _make_private(file: Path | None) -> None:
+    """A record of somebody's money is not for everybody; SQLite's own files follow this one."""
+    if file is not None and not file.exists():
+        file.touch(FILE_MODE)
+
+
+def _sqlite(url: URL, read_only: bool, at_rest: bool) -> Engine:
     path = Path(str(url.database)).absolute()
-    if read_only:
-        url = url.set(database=path.as_uri(), query={"mode": "ro", "uri": "true"})
+    if read_only or at_rest:
+        query = {"mode": "ro", "uri": "true"}
+        if at_rest and not path.with_name(f"{path.name}-wal").exists():
+            # Nobody writes: SQLite needs no file of its own beside it, in a folder of any rights.
+            query["immutable"] = "1"
+        url = url.set(database=path.as_uri(), query=query)
     engine = create_engine(url, poolclass=NullPool, connect_args={"check_same_thread": False})
 
     def connected(connection: Any, record: Any) -> None:
@@ -154,3 +267,7 @@ def _sqlite(url: URL, read_only: bool) -> Engine:
 def _revision(connection: Any) -> str | None:
     revision: str | None = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))
     return revision
+
+
+def _has_closes(connection: Connection) -> bool:
+    return connection.scalar(text("SELECT 1 FROM closes LIMIT 1")) is not None

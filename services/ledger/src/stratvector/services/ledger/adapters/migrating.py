@@ -8,7 +8,8 @@ from sqlalchemy import Connection
 if TYPE_CHECKING:
     from alembic.config import Config
 
-NEWEST_REVISION = "0002"
+NEWEST_REVISION = "0003"
+BEFORE_PAYLOADS = frozenset({"0001", "0002"})
 VERSION_TABLE = "ledger_revision"
 SCRIPTS = Path(__file__).parent / "migrations"
 

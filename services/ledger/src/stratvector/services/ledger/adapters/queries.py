@@ -13,7 +13,11 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from sqlalchemy import Connection, Row, Select, Table, func, select, tuple_
 
 from stratvector.services.ledger.adapters import schema
-from stratvector.services.ledger.adapters.stored_entry import held_at, portfolio_number
+from stratvector.services.ledger.adapters.stored_entry import (
+    chain_head,
+    held_at,
+    portfolio_number,
+)
 from stratvector.trading.fills import FillKind
 from stratvector.trading.ledger_answers import (
     EquityRecord,
@@ -61,7 +65,7 @@ class Ledger:
     """Reads one portfolio over one connection."""
 
     def __init__(self, connection: Connection, portfolio: str) -> None:
-        self._connection = connection
+        self.connection = self._connection = connection
         self._portfolio = portfolio
         number = connection.scalar(select(portfolio_number(portfolio)))
         self._number = -1 if number is None else number  # no row has it
@@ -78,8 +82,9 @@ class Ledger:
         counted = (schema.signals, schema.orders, schema.fills)
         signals, orders, fills = [self._one(select(func.count()), t)[0] for t in counted]
         cash, equity = newest[0] if newest else (None, None)
+        head = chain_head(self._connection, self._portfolio)
         return LedgerStatus(
-            self._portfolio, count, first, last, cash, equity, signals, orders, fills
+            self._portfolio, count, first, last, cash, equity, signals, orders, fills, head
         )
 
     def orders(self, closes: Closes, page: Page) -> Found[OrderRecord]:
@@ -213,7 +218,7 @@ class Ledger:
         key = [column for column in table.primary_key.columns if column.name != "portfolio_id"]
         if page.after:
             statement = statement.where(tuple_(*key) > tuple_(*page.after))
-        statement = _within(statement, table, closes).order_by(*key).limit(page.size + 1)
+        statement = within(statement, table, closes).order_by(*key).limit(page.size + 1)
         rows = self._rows(statement, table)
         if len(rows) <= page.size:
             return rows, ()
@@ -241,7 +246,7 @@ class Ledger:
     def _parts(self, table: Table, rows: Sequence[AnyRow]) -> Mapping[Place, dict[str, int]]:
         """Lots per model in config order, by close and place, of the closes of some rows."""
         statement = _with_model(table, table.c.close_time, table.c.place, table.c.lots)
-        statement = _within(statement, table, _span(rows))
+        statement = within(statement, table, _span(rows))
         parts: defaultdict[Place, dict[str, int]] = defaultdict(dict)
         for row in self._rows(statement.order_by(*table.primary_key.columns), table):
             parts[row.close_time, row.place][row.model] = row.lots
@@ -249,7 +254,7 @@ class Ledger:
 
     def _fills_by_model(self, closes: Closes) -> Counter[str]:
         parts = schema.fill_parts
-        statement = _within(_with_model(parts, func.count().label("fills")), parts, closes)
+        statement = within(_with_model(parts, func.count().label("fills")), parts, closes)
         rows = self._rows(statement.group_by(schema.models.c.name), parts)
         return Counter({row.model: row.fills for row in rows})
 
@@ -260,13 +265,13 @@ class Ledger:
             schema.models, schema.models.c.model_id == table.c.model_id
         )
         key = table.primary_key.columns
-        return self._rows(_within(statement, table, closes).order_by(*key), table)
+        return self._rows(within(statement, table, closes).order_by(*key), table)
 
     def _newest(self, closes: Closes) -> int | None:
         """The newest close of a range."""
         table = schema.closes
         newest: int | None = self._one(
-            _within(select(func.max(table.c.close_time)), table, closes), table
+            within(select(func.max(table.c.close_time)), table, closes), table
         )[0]
         return newest
 
@@ -299,7 +304,8 @@ def _with_model(table: Table, *columns: Any) -> AnySelect:
     )
 
 
-def _within(statement: AnySelect, table: Table, closes: Closes) -> AnySelect:
+def within(statement: AnySelect, table: Table, closes: Closes) -> AnySelect:
+    """A statement about the closes of a range only."""
     if closes.start is not None:
         statement = statement.where(table.c.close_time >= closes.start)
     if closes.end is not None:

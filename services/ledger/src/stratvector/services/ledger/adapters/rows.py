@@ -54,12 +54,13 @@ class RowsOfCloses:
         for place, event in enumerate(entry.events):
             self._event(place, event, parts)
 
-    def _put(self, table: Table, **values: Any) -> None:
+    def put(self, table: Table, **values: Any) -> None:
+        """One more row of the close that was added last."""
         self.rows[table].append(self._close | values)
 
     def _account(self, entry: LedgerEntry) -> None:
         decision = entry.decision
-        self._put(
+        self.put(
             schema.closes,
             account=decision.account,
             cash=entry.cash,
@@ -74,9 +75,9 @@ class RowsOfCloses:
             multipliers=decision.cut.multipliers,
         )
         if decision.value_at_risk is not None:
-            self._put(schema.value_at_risk, **asdict(decision.value_at_risk))
+            self.put(schema.value_at_risk, **asdict(decision.value_at_risk))
         for place, model in enumerate(entry.models):
-            self._put(
+            self.put(
                 schema.model_accounts,
                 model_place=place,
                 model_id=self._names.model(model.model),
@@ -87,10 +88,10 @@ class RowsOfCloses:
 
     def _positions(self, entry: LedgerEntry, before: Held) -> None:
         for symbol, lots in _changes(before.whole, entry.positions):
-            self._put(schema.position_changes, symbol_id=self._names.symbol(symbol), lots=lots)
+            self.put(schema.position_changes, symbol_id=self._names.symbol(symbol), lots=lots)
         for model in entry.models:
             for symbol, lots in _changes(before.models.get(model.model, {}), model.positions):
-                self._put(
+                self.put(
                     schema.model_position_changes,
                     model_id=self._names.model(model.model),
                     symbol_id=self._names.symbol(symbol),
@@ -98,7 +99,7 @@ class RowsOfCloses:
                 )
 
     def _signals(self, place: int, signals: Signals) -> None:
-        self._put(
+        self.put(
             schema.signals,
             place=place,
             model_id=self._names.model(signals.model),
@@ -107,7 +108,7 @@ class RowsOfCloses:
             state=signals.state,
         )
         for number, row in enumerate(signals.rows):
-            self._put(
+            self.put(
                 schema.signal_rows,
                 place=place,
                 row=number,
@@ -121,9 +122,9 @@ class RowsOfCloses:
     def _decision(self, decision: Decision) -> None:
         for noun, used in (("bars", decision.cut.bars), ("signals", decision.cut.signals)):
             for name, message in used.items():
-                self._put(schema.decision_inputs, noun=noun, name=name, message_id=message)
+                self.put(schema.decision_inputs, noun=noun, name=name, message_id=message)
         for place, symbol in enumerate(decision.symbols):
-            self._put(
+            self.put(
                 schema.symbol_decisions,
                 place=place,
                 symbol_id=self._names.symbol(symbol.symbol),
@@ -135,12 +136,12 @@ class RowsOfCloses:
         self._orders(decision)
         for place, cross in enumerate(decision.crosses):
             symbol_id = self._names.symbol(cross.symbol)
-            self._put(schema.crosses, place=place, symbol_id=symbol_id, price=cross.price)
+            self.put(schema.crosses, place=place, symbol_id=symbol_id, price=cross.price)
             self._parts(schema.cross_parts, place, cross.parts)
 
     def _orders(self, decision: Decision) -> None:
         for place, order in enumerate(decision.orders):
-            self._put(
+            self.put(
                 schema.orders,
                 place=place,
                 order_id=order.order_id,
@@ -153,10 +154,10 @@ class RowsOfCloses:
             self._parts(schema.order_parts, place, order.parts)
         for place, cancel in enumerate(decision.cancels):
             symbol_id = self._names.symbol(cancel.symbol)
-            self._put(schema.cancels, place=place, order_id=cancel.order_id, symbol_id=symbol_id)
+            self.put(schema.cancels, place=place, order_id=cancel.order_id, symbol_id=symbol_id)
 
     def _event(self, place: int, event: FillEvent, parts: Mapping[str, Sequence[int]]) -> None:
-        self._put(
+        self.put(
             schema.order_events,
             place=place,
             kind=event.kind,
@@ -168,7 +169,7 @@ class RowsOfCloses:
         )
         if event.kind is not FillKind.FILLED:
             return
-        self._put(
+        self.put(
             schema.fills,
             place=place,
             execution_id=event.execution_id,
@@ -183,7 +184,7 @@ class RowsOfCloses:
     def _parts(self, table: Table, place: int, parts: Sequence[int]) -> None:
         for model_place, lots in enumerate(parts):
             if lots:
-                self._put(table, place=place, model_place=model_place, lots=lots)
+                self.put(table, place=place, model_place=model_place, lots=lots)
 
 
 def _changes(before: Lots, after: Lots) -> Iterable[tuple[str, int]]:

@@ -1,5 +1,7 @@
 """The ledger's tables. A row belongs to one close of one portfolio: (portfolio_id, close_time).
 
+`payloads` is the record; the other tables are derived from it, to be asked.
+
 place : the row's place within its close, in the order of the message that brought it. model_place :
 a model's place in the portfolio's configuration, as `model_accounts` has it for that close.
 The schema is made by the migrations; a test holds this file against them.
@@ -15,6 +17,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     Table,
@@ -85,6 +88,18 @@ portfolios = _names("portfolios", "portfolio_id")
 models = _names("models", "model_id")
 symbols = _names("symbols", "symbol_id")
 
+# payload : the entry's canonical text, deflated. payload_hash : SHA-256 of the payload as it lies
+# here. chain_hash : `identity.chained_hash` over the text, from the portfolio's first close on.
+payloads = Table(
+    "payloads",
+    metadata,
+    Column("portfolio_id", Integer, ForeignKey("portfolios.portfolio_id"), nullable=False),
+    _needed("close_time", BigInteger),
+    _needed("payload", LargeBinary),
+    _needed("payload_hash", Text),
+    _needed("chain_hash", Text),
+    PrimaryKeyConstraint(*CLOSE),
+)
 closes = Table(
     "closes",
     metadata,
@@ -235,3 +250,6 @@ fill_parts = _of_close(
     parent="fills",
     shared=1,
 )
+
+NAMES = (portfolios, models, symbols)
+DERIVED = tuple(table for table in metadata.sorted_tables if table not in (*NAMES, payloads))

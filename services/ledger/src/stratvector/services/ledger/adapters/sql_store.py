@@ -45,7 +45,9 @@ class SqlLedgerStore:
         self._failure: Exception | None = None
 
     async def last_close(self, portfolio: str) -> int | None:
-        """The newest close of a portfolio that is in the database, or None."""
+        """The newest close of a portfolio that is in the database, or None; all that is there is
+        verified first. Raises BadDatabase.
+        """
         return await asyncio.to_thread(self._read_last_close, portfolio)
 
     async def commit(self, entry: LedgerEntry) -> None:
@@ -94,6 +96,7 @@ class SqlLedgerStore:
 
     def _write_group(self, writer: LedgerWriter, group: list[LedgerEntry]) -> None:
         """On a thread; meanwhile others are only added behind the group."""
+        self._database.unseal()
         writer.write(group)
         del self._pending[: len(group)]
         if self._on_written is not None:
@@ -111,6 +114,7 @@ class SqlLedgerStore:
         return self._ended or len(self._pending) < self._group_closes_max
 
     def _read_last_close(self, portfolio: str) -> int | None:
+        self._database.refuse_damage()
         with self._database.errors_told(), self._database.reader.connect() as connection:
             return last_close(connection, portfolio)
 

@@ -1,0 +1,85 @@
+"""`stratvector explain`: why an order was sent, or why there was none."""
+
+import re
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stratvector.cli.failures import CommandFailed, guarded
+from stratvector.cli.ledger import (
+    ADDRESS,
+    Address,
+    End,
+    PortfolioName,
+    SessionFolder,
+    Start,
+    ledger_of,
+    range_of,
+)
+from stratvector.cli.outputs import AsJson, emit
+
+if TYPE_CHECKING:
+    from stratvector.cli.ledger_client import LedgerClient
+    from stratvector.trading.explanation import Explanation
+    from stratvector.trading.reasons import Outcome
+
+# Ids of orders are UUIDs; their first eight digits are enough.
+ORDER = re.compile(r"[0-9a-f]{8}(-[0-9a-f-]*)?")
+
+
+@guarded
+def explain(
+    what: Annotated[
+        str | None,
+        typer.Argument(metavar="ORDER|SYMBOL[@TIME]", help="An order's id, or a symbol at a time."),
+    ] = None,
+    reason: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="List what had no order for a reason, as below_band."),
+    ] = None,
+    symbol: Annotated[
+        str, typer.Option(metavar="NAME", help="With --reason: each close of one symbol.")
+    ] = "",
+    start: Start = None,
+    end: End = None,
+    address: Address = ADDRESS,
+    session: SessionFolder = None,
+    portfolio: PortfolioName = "",
+    json: AsJson = None,
+) -> None:
+    """Tell why an order was sent, or why there was none: bar, weights, limits, order, fills."""
+    from stratvector.cli import explain_tables as tables
+
+    if (what is None) == (reason is None):
+        raise CommandFailed("name an order, a symbol such as AAPL@2018-02-06, or a --reason")
+    if reason is None and (symbol or start or end):
+        raise CommandFailed("--symbol, --start and --end go with --reason; write SYMBOL@TIME")
+    if reason is not None:
+        closes, outcome = range_of(start, end), _reason(reason)
+        with ledger_of(address, session, portfolio) as client:
+            found = client.rejections(closes, outcome, symbol)
+        show = partial(tables.print_rejections, reason=outcome, symbol=symbol)
+        emit(json, tables.rejections_document(found), show, found)
+        return
+    with ledger_of(address, session, portfolio) as client:
+        explanation = _explained(client, what or "")
+    emit(json, tables.explanation_document(explanation), tables.print_explanation, explanation)
+
+
+def _explained(client: "LedgerClient", what: str) -> "Explanation":
+    if ORDER.fullmatch(what):
+        return client.explain_order(what)
+    symbol, _, time = what.rpartition("@") if "@" in what else (what, "", "")
+    if not symbol:
+        raise CommandFailed(f"{what!r} names no symbol; write it as AAPL@2018-02-06")
+    return client.explain_symbol(symbol, range_of(None, time or None).end)
+
+
+def _reason(name: str) -> "Outcome":
+    from stratvector.trading.reasons import UnknownReason, rejection_named
+
+    try:
+        return rejection_named(name)
+    except UnknownReason as error:
+        raise CommandFailed(str(error)) from error

@@ -1,0 +1,63 @@
+"""`python -m stratvector.services.ledger.recorded --session FOLDER`: answers from a database that
+no ledger has open, such as a finished session's, until its standard input ends.
+
+    --database URL    another database than the session's own ledger.db
+
+It makes, migrates and changes nothing. The first line of its output is the address that it answers
+at, or one sentence on the error output and exit code 78 say why there is none.
+"""
+
+import asyncio
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+
+import grpc.aio
+
+from stratvector.runtime.process.cannot_start import CannotStart
+from stratvector.runtime.session_folder import BadSession, RecordedSession
+from stratvector.services.ledger.adapters.database import LedgerDatabase
+from stratvector.services.ledger.servicer import ledger_servicer
+
+REFUSED = 78
+
+
+async def serve(session: Path, database: str | None) -> None:
+    """Answer on a free port of this machine until standard input ends.
+
+    Raises BadSession, BadDatabase.
+    """
+    portfolio = RecordedSession(session).portfolio
+    opened = LedgerDatabase(
+        database or f"sqlite:///{(session / 'ledger.db').absolute()}", at_rest=True
+    )
+    opened.refuse_unreadable()
+    server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
+    ledger_servicer(opened, portfolio).register(server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    sys.stdout.write(f"127.0.0.1:{port}\n")
+    sys.stdout.flush()
+    try:
+        await asyncio.to_thread(sys.stdin.buffer.read)
+    finally:
+        await server.stop(None)
+        opened.close()
+
+
+def main() -> int:
+    """The exit code."""
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("--session", type=Path, required=True)
+    parser.add_argument("--database")
+    told = parser.parse_args()
+    try:
+        asyncio.run(serve(told.session, told.database))
+    except (CannotStart, BadSession) as error:
+        sys.stderr.write(f"{error}\n")
+        return REFUSED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
