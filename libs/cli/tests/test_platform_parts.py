@@ -32,7 +32,7 @@ from stratvector.cli.platform.settings_files import (
     refuse_given_variables,
     write_settings,
 )
-from stratvector.runtime.session_folder import BadSession
+from stratvector.runtime.session_document import BadSession
 
 if TYPE_CHECKING:
     from libs.cli.tests.conftest import Place

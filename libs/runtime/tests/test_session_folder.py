@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratvector.contracts.codecs import encode_closed_bars
+from stratvector.runtime.session_document import BadSession
 from stratvector.runtime.session_folder import (
     DOCUMENT,
-    BadSession,
     RecordedSession,
     write_session,
 )
@@ -66,7 +66,7 @@ def edited(folder: Path, **changes: object) -> RecordedSession:
 
 
 def strategy(kind: str, version: str = "1.0.0") -> dict[str, object]:
-    return {"m": {"class": kind, "version": version, "parameters": {}}}
+    return {"m": {"class": kind, "version": version, "parameters": {}, "source": ""}}
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_an_empty_folder_a_torn_document_and_another_format_are_refused(tmp_path
     with pytest.raises(BadSession, match="it is not JSON"):
         assert RecordedSession(tmp_path).start
     (tmp_path / DOCUMENT).write_text('{"format": 7}')
-    with pytest.raises(BadSession, match="format is 7; this version reads 2"):
+    with pytest.raises(BadSession, match="format is 7; this version reads 3"):
         assert RecordedSession(tmp_path).start
 
 

@@ -31,6 +31,10 @@ PROVENANCE = "provenance.json"
 LOCK = "supervisor.lock"
 
 
+class HeldByAnother(CommandFailed):
+    """Another process works in the folder."""
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """A run's place. session_folder : the part that processes read; results go beside it."""
@@ -49,14 +53,14 @@ class RunFolder:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """For this supervisor alone; the kernel lets go when it dies. Raises CommandFailed."""
+        """For this supervisor alone; the kernel lets go when it dies. Raises HeldByAnother."""
         lock = self.session_folder / LOCK
         with lock.open("a+", encoding="utf-8") as held:
             try:
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 held.seek(0)
-                raise CommandFailed(
+                raise HeldByAnother(
                     f"{self.session_folder} is run by process {held.read() or 'unknown'} already"
                 ) from None
             held.truncate(0)

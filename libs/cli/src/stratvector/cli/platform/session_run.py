@@ -34,7 +34,7 @@ from stratvector.cli.runs import Run, finished_run
 from stratvector.cli.told import told
 from stratvector.runtime.deployment import installed_services
 from stratvector.runtime.jetstream.server import find_binary
-from stratvector.runtime.session_folder import RecordedSession
+from stratvector.runtime.logged_session import LoggedSession
 from stratvector.trading.ledger import positions_of
 from stratvector.trading.ledger_answers import LedgerStatus
 from stratvector.trading.logged import SessionLog
@@ -180,14 +180,14 @@ async def _work(platform: Platform, run: RunFolder, wishes: Wishes) -> Run:
             for task in (starting, ready):
                 task.cancel()
             await asyncio.gather(starting, ready, return_exceptions=True)
-    log = await platform.bus.read(session)
+    logged, log = await platform.bus.read()
     refuse_differences(log, status)
     if wishes.verbose:
         for entry in log.entries:
             for line in told(entry, session.portfolio):
                 _remark(line)
-    finished = await asyncio.to_thread(_recorded, run, session, log, seconds)
-    beside = await outlook(platform.ports, session, log)
+    finished = await asyncio.to_thread(_recorded, run, logged, log, seconds)
+    beside = await outlook(platform.ports, logged, log)
     return replace(finished, document=finished.document | beside.document())
 
 
@@ -206,8 +206,8 @@ def _done(platform: Platform) -> str:
     return f"The session is done{place} until Ctrl-C (--once leaves by itself)."
 
 
-def _recorded(run: RunFolder, session: RecordedSession, log: SessionLog, seconds: float) -> Run:
-    result = Result(session.whole(), log.entries, log.bars, log.signals)
+def _recorded(run: RunFolder, session: LoggedSession, log: SessionLog, seconds: float) -> Run:
+    result = Result(session.whole(log), log.entries, log.bars, log.signals)
     run.write(result)
     return finished_run(run.folder, result, run.facts(), seconds)
 

@@ -1,7 +1,7 @@
 """The check: one walk over the closes of a log, every part of it computed again.
 
-    bars ─▶ signals ─▶ fills ─▶ orders ─▶ positions        by the log alone
-      └──────────── recorded bars, compiled backtest       where the session's bars are at hand
+    chapter ─▶ bars ─▶ signals ─▶ fills ─▶ orders ─▶ positions        by the cuts
+                └──────────── compiled backtest over the same bars, where they are at hand
 
 What was logged is adopted after each comparison: the first difference is told, the others counted.
 """
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from stratvector.trading.chapters import Chapter
 from stratvector.trading.fills import FillKind
 from stratvector.trading.flow import FLOW
 from stratvector.trading.logged import Halt, LoggedClose, SessionLog
@@ -17,7 +18,12 @@ from stratvector.trading.parity.decisions import DecisionReplay, messages_of
 from stratvector.trading.parity.difference import Difference, Fact, text
 from stratvector.trading.parity.executions import ExecutionReplay
 from stratvector.trading.parity.record import RecordReplay
-from stratvector.trading.parity.recording import BacktestReplay, RecordedBars, uncomparable
+from stratvector.trading.parity.recording import (
+    BacktestReplay,
+    PromisedBars,
+    RecordedBars,
+    uncomparable,
+)
 from stratvector.trading.parity.signals import SignalsReplay
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.schedule import Schedule
@@ -85,17 +91,20 @@ def check(
     recorded: Session | None = None,
     simulated_broker: bool = True,
     progress: Progress | None = None,
+    chapter: Chapter | None = None,
 ) -> Parity:
     """Replay a log by its cuts.
 
     recorded : the session with its bars, to compare with those and with a backtest.
     simulated_broker : whether the fills are the simulated broker's, so that they can be computed.
     progress : called with (closes done, closes in all).
+    chapter : what the log begins with; once all bars are there they must have its hashes.
     """
     decisions = DecisionReplay(parts.portfolio, parts.schedule)
     record, notes = RecordReplay(log), list[str]()
     replays: list[Replay] = [
-        *([RecordedBars(recorded, log)] if recorded else []),
+        *([RecordedBars(recorded, log)] if recorded and chapter is None else []),
+        *([PromisedBars(chapter, parts.portfolio, log)] if chapter else []),
         SignalsReplay(parts.portfolio, parts.strategies, log.warmup),
         ExecutionReplay(parts.portfolio, simulated_broker),
         decisions,

@@ -1,4 +1,4 @@
-"""The log against the session that it is of: its recorded bars, and the compiled loop over them."""
+"""The log against the session that it is of: its bars, and the compiled loop over them."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -6,11 +6,13 @@ from dataclasses import replace
 
 from stratvector.trading import replay
 from stratvector.trading.bars import FIELDS, ClosedBars
+from stratvector.trading.chapters import Chapter, hash_of_sections
 from stratvector.trading.fills import FillEvent, FillKind
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.logged import Logged, LoggedClose, SessionLog
 from stratvector.trading.orders import LATE, Cut
 from stratvector.trading.parity.difference import Difference, Gap, gaps
+from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.session import Session
 
 MARKET_WORDS = (FillKind.FILLED, FillKind.EXPIRED)
@@ -43,6 +45,34 @@ class RecordedBars:
         for what, subject, ours, theirs in pairs:
             for gap in gaps(ours, theirs, what, subject):
                 yield _told("bars", section.close_time, gap, "recording", {"bars": logged.id})
+
+
+class PromisedBars:
+    """The bars of a complete log are, as a whole, those that its chapter names."""
+
+    def __init__(self, chapter: Chapter, portfolio: Portfolio, log: SessionLog) -> None:
+        self._chapter, self._portfolio, self._log = chapter, portfolio, log
+
+    def at(self, index: int, close: LoggedClose) -> Iterator[Difference]:
+        """How they differ, told with the last close."""
+        if index < self._log.scheduled - 1:
+            return
+        for promised in self._chapter.bars:
+            universe = self._portfolio.universe(promised.universe)
+            sections = self._sections(universe.name)
+            told = {(one.universe, one.timeframe, one.late) for one in sections}
+            pairs = [
+                ("hash", hash_of_sections(sections), promised.hash),
+                ("universe, timeframe, late", told, {(universe.name, universe.timeframe, False)}),
+            ]
+            for what, ours, theirs in pairs:
+                for gap in gaps(ours, theirs, what, universe.name):
+                    yield _told("bars", close.close_time, gap, "chapter", {})
+
+    def _sections(self, universe: str) -> list[ClosedBars]:
+        closes = (close.bars for close in self._log.closes if universe in close.bars)
+        logged = (*self._log.warmup[universe], *(bars[universe] for bars in closes))
+        return [one.noun for one in logged]
 
 
 class BacktestReplay:
