@@ -116,6 +116,18 @@ def test_a_broken_seed_is_one_sentence(place: Place, run: RunFolder) -> None:
     assert "defect" not in done.stderr
 
 
+def test_bars_that_were_cut_short_are_refused_before_any_service_starts(
+    place: Place, run: RunFolder
+) -> None:
+    bars = next((run.session_folder / "bars").glob("*.values.npy"))
+    bars.write_bytes(bars.read_bytes()[:-8])
+    done = place.up_as_processes("--session", str(run.session_folder))
+    assert done.exit_code == 78
+    assert f"{bars.name}: the recorded bars can't be read: " in done.stderr
+    assert "starts again" not in done.stderr
+    assert {log.name for log in Path("logs").glob("*.log")} <= {"nats-server.log", "up.log"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

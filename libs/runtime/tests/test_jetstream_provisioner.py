@@ -15,6 +15,7 @@ from nats.aio.client import Client
 from stratvector.runtime.jetstream import provisioner
 from stratvector.runtime.jetstream.connection import connect
 from stratvector.runtime.jetstream.provisioner import (
+    LogLost,
     OtherConfiguration,
     ProvisioningError,
     durable_settings,
@@ -93,6 +94,45 @@ def test_all_streams_buckets_and_durables_are_made(
     with_client(server, script)
 
 
+BARS = next(stream for stream in streams() if stream.name == "BARS")
+
+
+def test_a_stream_that_a_begun_log_has_lost_is_told_and_not_made_again(
+    server: NatsServer, portfolio: Portfolio
+) -> None:
+    async def script(client: Client) -> None:
+        await provision(client, portfolio)
+        await client.request("orders.main.paper", b"kept")
+        await ask(client, "STREAM.DELETE.FILLS")
+        await ask(client, "STREAM.DELETE.BARS")
+        before = await everything(client)
+        with pytest.raises(LogLost) as raised:
+            await provision(client, portfolio)
+        assert str(raised.value).startswith(
+            "the log has lost its streams BARS, FILLS, although ORDERS holds 1 messages; nothing "
+        )
+        assert await everything(client) == before
+
+    with_client(server, script)
+
+
+def test_streams_that_were_made_before_are_missed_even_when_none_is_left(
+    server: NatsServer, portfolio: Portfolio
+) -> None:
+    async def script(client: Client) -> None:
+        with pytest.raises(LogLost, match="although all of them were made; nothing was made in"):
+            await provision(client, portfolio, begun=True)
+        assert await everything(client) == {}
+        await provision(client, portfolio)
+        await ask(client, "STREAM.DELETE.FILLS")
+        await provision(client, portfolio)  # nothing was stored yet: a start that was cut short
+        await ask(client, "STREAM.DELETE.FILLS")
+        with pytest.raises(LogLost, match="stream FILLS, although"):
+            await provision(client, portfolio, begun=True)
+
+    with_client(server, script)
+
+
 def test_asked_again_nothing_changes_not_even_after_a_restart(
     server: NatsServer, portfolio: Portfolio
 ) -> None:
@@ -134,7 +174,7 @@ def test_another_portfolio_adds_its_durables_to_the_same_streams(
 def test_a_stream_with_another_configuration_is_told_and_left_alone(
     server: NatsServer, portfolio: Portfolio
 ) -> None:
-    wanted = stream_settings(streams()[0])
+    wanted = stream_settings(BARS)
 
     async def script(client: Client) -> None:
         await ask(client, "STREAM.CREATE.BARS", {**wanted, "duplicate_window": 10**9})
@@ -156,7 +196,7 @@ def test_a_durable_with_another_configuration_is_told_and_left_alone(
     first = durables(portfolio)[0]
 
     async def script(client: Client) -> None:
-        await ask(client, f"STREAM.CREATE.{first.stream}", stream_settings(streams()[0]))
+        await ask(client, f"STREAM.CREATE.{first.stream}", stream_settings(BARS))
         other = {**durable_settings(first), "ack_policy": "explicit"}
         request = {"stream_name": first.stream, "config": other}
         await ask(client, f"CONSUMER.CREATE.{first.stream}.{first.name}.{first.subject}", request)
@@ -216,7 +256,7 @@ def test_a_server_that_never_answers_is_one_sentence(
     async def script(client: Client) -> None:
         assert server.pid is not None
         os.kill(server.pid, signal.SIGSTOP)
-        with pytest.raises(ProvisioningError, match=r"did not answer STREAM\.CREATE\.\w+ within"):
+        with pytest.raises(ProvisioningError, match=r"did not answer STREAM\.INFO\.\w+ within"):
             await provision(client, portfolio)
         os.kill(server.pid, signal.SIGCONT)
 

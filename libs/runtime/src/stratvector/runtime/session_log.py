@@ -55,6 +55,14 @@ class Lanes(Protocol):
     def schedule(self) -> Schedule: ...
 
 
+class OtherUniverse(UnfitMessage):
+    """Bars that say they are of another universe or timeframe than their lane."""
+
+    def __init__(self, lane: str, universe: str, timeframe: str) -> None:
+        super().__init__(f"{lane} carries bars of universe {universe!r}, timeframe {timeframe!r}")
+        self.lane, self.universe, self.timeframe = lane, universe, timeframe
+
+
 class _Lane(Generic[Content]):
     """What a lane gives per close, up to where its readers halt."""
 
@@ -146,6 +154,8 @@ class _Reading:
 
         def decode(payload: bytes) -> ClosedBars:
             section = decode_closed_bars(payload)
+            if (section.universe, section.timeframe) != (universe.name, universe.timeframe):
+                raise OtherUniverse(name, section.universe, section.timeframe)
             if section.symbols != universe.symbols:
                 raise OtherSymbols(name, universe.symbols, section.symbols)
             return section

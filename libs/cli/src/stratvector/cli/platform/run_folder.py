@@ -23,7 +23,7 @@ from stratvector.backtest import Result, new_folder, write_result_into
 from stratvector.cli.config import Configuration, provenance
 from stratvector.cli.failures import CommandFailed
 from stratvector.cli.runs import run_name
-from stratvector.runtime.session_folder import RecordedSession, write_session
+from stratvector.runtime.session_folder import DOCUMENT, RecordedSession, write_session
 from stratvector.trading.session import Session
 
 SESSION = "session"
@@ -101,6 +101,8 @@ def new_run(configuration: Configuration, session: Session, out: Path) -> RunFol
 def earlier_run(session_folder: Path) -> RunFolder:
     """The run whose session lies in a folder. Raises BadSession, CommandFailed."""
     run = RunFolder(session_folder)
+    if not (place := session_folder / DOCUMENT).is_file():
+        raise CommandFailed(f"{place}: no such file; a session's folder holds it")
     _ = run.recorded.portfolio
     run.facts()
     return run

@@ -104,7 +104,7 @@ def check(
     record, notes = RecordReplay(log), list[str]()
     replays: list[Replay] = [
         *([RecordedBars(recorded, log)] if recorded and chapter is None else []),
-        *([PromisedBars(chapter, parts.portfolio, log)] if chapter else []),
+        *([PromisedBars(chapter, log)] if chapter else []),
         SignalsReplay(parts.portfolio, parts.strategies, log.warmup),
         ExecutionReplay(parts.portfolio, simulated_broker),
         decisions,

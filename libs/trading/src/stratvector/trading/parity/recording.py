@@ -12,7 +12,6 @@ from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.logged import Logged, LoggedClose, SessionLog
 from stratvector.trading.orders import LATE, Cut
 from stratvector.trading.parity.difference import Difference, Gap, gaps
-from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.session import Session
 
 MARKET_WORDS = (FillKind.FILLED, FillKind.EXPIRED)
@@ -50,23 +49,22 @@ class RecordedBars:
 class PromisedBars:
     """The bars of a complete log are, as a whole, those that its chapter names."""
 
-    def __init__(self, chapter: Chapter, portfolio: Portfolio, log: SessionLog) -> None:
-        self._chapter, self._portfolio, self._log = chapter, portfolio, log
+    def __init__(self, chapter: Chapter, log: SessionLog) -> None:
+        self._chapter, self._log = chapter, log
 
     def at(self, index: int, close: LoggedClose) -> Iterator[Difference]:
         """How they differ, told with the last close."""
         if index < self._log.scheduled - 1:
             return
         for promised in self._chapter.bars:
-            universe = self._portfolio.universe(promised.universe)
-            sections = self._sections(universe.name)
-            told = {(one.universe, one.timeframe, one.late) for one in sections}
+            universe = promised.universe
+            sections = self._sections(universe)
             pairs = [
                 ("hash", hash_of_sections(sections), promised.hash),
-                ("universe, timeframe, late", told, {(universe.name, universe.timeframe, False)}),
+                ("late", any(one.late for one in sections), False),
             ]
             for what, ours, theirs in pairs:
-                for gap in gaps(ours, theirs, what, universe.name):
+                for gap in gaps(ours, theirs, what, universe):
                     yield _told("bars", close.close_time, gap, "chapter", {})
 
     def _sections(self, universe: str) -> list[ClosedBars]:
