@@ -32,7 +32,6 @@ from stratvector.cli.platform.settings_files import (
     refuse_given_variables,
     write_settings,
 )
-from stratvector.runtime.session_document import BadSession
 
 if TYPE_CHECKING:
     from libs.cli.tests.conftest import Place
@@ -112,7 +111,7 @@ def test_a_session_has_one_supervisor(run: RunFolder) -> None:
 
 
 def test_a_folder_without_a_session_is_named(place: Place, run: RunFolder) -> None:
-    with pytest.raises(BadSession, match=r"^nowhere/session.json: no such file"):
+    with pytest.raises(CommandFailed, match=r"^nowhere/session.json: no such file"):
         earlier_run(Path("nowhere"))
     (run.session_folder / "provenance.json").unlink()
     with pytest.raises(CommandFailed, match=r"provenance.json: it can't be read"):

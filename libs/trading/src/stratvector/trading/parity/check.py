@@ -20,9 +20,9 @@ from stratvector.trading.parity.executions import ExecutionReplay
 from stratvector.trading.parity.record import RecordReplay
 from stratvector.trading.parity.recording import (
     BacktestReplay,
-    PromisedBars,
     RecordedBars,
     uncomparable,
+    unpromised_bars,
 )
 from stratvector.trading.parity.signals import SignalsReplay
 from stratvector.trading.portfolio import Portfolio
@@ -31,6 +31,7 @@ from stratvector.trading.session import Session
 from stratvector.trading.strategy import Strategy
 
 Progress = Callable[[int, int], None]
+OTHER_BARS = "nothing else was compared: the bars are not those that the log began with"
 NOUNS = [hop.noun for hop in FLOW]
 
 
@@ -98,13 +99,15 @@ def check(
     recorded : the session with its bars, to compare with those and with a backtest.
     simulated_broker : whether the fills are the simulated broker's, so that they can be computed.
     progress : called with (closes done, closes in all).
-    chapter : what the log begins with; once all bars are there they must have its hashes.
+    chapter : what the log begins with; once all bars are there they must have its hashes, and what
+    follows from other bars is not compared.
     """
+    if wrong := list(unpromised_bars(chapter, log)):
+        return _found(log, wrong, 0, (OTHER_BARS,))
     decisions = DecisionReplay(parts.portfolio, parts.schedule)
     record, notes = RecordReplay(log), list[str]()
     replays: list[Replay] = [
         *([RecordedBars(recorded, log)] if recorded and chapter is None else []),
-        *([PromisedBars(chapter, log)] if chapter else []),
         SignalsReplay(parts.portfolio, parts.strategies, log.warmup),
         ExecutionReplay(parts.portfolio, simulated_broker),
         decisions,
@@ -119,6 +122,12 @@ def check(
         if progress is not None:
             progress(index + 1, log.scheduled)
     found += _after(log, decisions)
+    return _found(log, found, record.behind, tuple(notes))
+
+
+def _found(
+    log: SessionLog, found: Sequence[Difference], behind: int, notes: tuple[str, ...]
+) -> Parity:
     return Parity(
         scheduled=log.scheduled,
         closes=len(log.closes),
@@ -127,8 +136,8 @@ def check(
         fills=sum(e.kind is FillKind.FILLED for close in log.closes for e in close.events),
         first=found[0] if found else None,
         others=max(0, len(found) - 1),
-        positions_behind=record.behind,
-        notes=tuple(notes),
+        positions_behind=behind,
+        notes=notes,
     )
 
 

@@ -46,31 +46,22 @@ class RecordedBars:
                 yield _told("bars", section.close_time, gap, "recording", {"bars": logged.id})
 
 
-class PromisedBars:
-    """The bars of a complete log are, as a whole, those that its chapter names."""
-
-    def __init__(self, chapter: Chapter, log: SessionLog) -> None:
-        self._chapter, self._log = chapter, log
-
-    def at(self, index: int, close: LoggedClose) -> Iterator[Difference]:
-        """How they differ, told with the last close."""
-        if index < self._log.scheduled - 1:
-            return
-        for promised in self._chapter.bars:
-            universe = promised.universe
-            sections = self._sections(universe)
-            pairs = [
-                ("hash", hash_of_sections(sections), promised.hash),
-                ("late", any(one.late for one in sections), False),
-            ]
-            for what, ours, theirs in pairs:
-                for gap in gaps(ours, theirs, what, universe):
-                    yield _told("bars", close.close_time, gap, "chapter", {})
-
-    def _sections(self, universe: str) -> list[ClosedBars]:
-        closes = (close.bars for close in self._log.closes if universe in close.bars)
-        logged = (*self._log.warmup[universe], *(bars[universe] for bars in closes))
-        return [one.noun for one in logged]
+def unpromised_bars(chapter: Chapter | None, log: SessionLog) -> Iterator[Difference]:
+    """How the bars of a complete log, as a whole, are not those that its chapter names."""
+    if chapter is None or not log.is_complete:
+        return
+    for promised in chapter.bars:
+        universe = promised.universe
+        closes = (close.bars for close in log.closes if universe in close.bars)
+        logged = (*log.warmup[universe], *(bars[universe] for bars in closes))
+        sections = [one.noun for one in logged]
+        pairs = [
+            ("hash", hash_of_sections(sections), promised.hash),
+            ("late", any(one.late for one in sections), False),
+        ]
+        for what, ours, theirs in pairs:
+            for gap in gaps(ours, theirs, what, universe):
+                yield _told("bars", log.closes[-1].close_time, gap, "chapter", {})
 
 
 class BacktestReplay:
