@@ -5,11 +5,13 @@ from functools import partial
 from typing import Any
 
 from stratvector.contracts.codecs import (
+    encode_chapter,
     encode_closed_bars,
     encode_decision,
     encode_fills_report,
     encode_signals,
 )
+from stratvector.runtime.chapters import first_chapter
 from stratvector.runtime.host import ServiceFactory, Tasks
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Ports
@@ -88,6 +90,12 @@ def orders_lane(session: Session) -> str:
 def fills_lane(session: Session) -> str:
     """The subject of the account's fills."""
     return account_lane("fills", session.portfolio)
+
+
+def feed_chapter(world: World, session: Session) -> None:
+    """What risk opens a session's log with."""
+    lane = subject("chapters", portfolio=session.portfolio.name)
+    feed(world, lane, [encode_chapter(first_chapter(session))])
 
 
 def feed_bars(world: World, session: Session) -> None:

@@ -84,7 +84,7 @@ class Running:
         self._owners = JetStreamKeyValue(client)
 
     def lane(self, service: str) -> str:
-        """The first lane that a service writes."""
+        """The first lane that a service has a lease of; a chapter's is that of the orders."""
         portfolio = self.session.portfolio
         universe, model = portfolio.universes[0], portfolio.models[0]
         keys = {
@@ -94,7 +94,7 @@ class Running:
             "model": model.name,
             "account": portfolio.account,
         }
-        return subject(produced_by(service)[0].noun, **keys)
+        return subject(produced_by(service)[-1].noun, **keys)
 
     async def owner(self, service: str) -> Owner:
         """The owner of a service's first lane."""
@@ -180,7 +180,7 @@ async def _run(
     try:
         await platform.start()
         status = await _or_failure(platform, _watched(platform, recorded, disturb))
-        log = await platform.bus.read(recorded)
+        _, log = await platform.bus.read()
     finally:
         killed = await platform.drain()
     assert killed == [], f"{killed} did not stop by themselves"

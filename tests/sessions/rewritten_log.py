@@ -5,16 +5,15 @@ from dataclasses import replace
 
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.ports import Bus, Message, Ports, Stored
-from stratvector.runtime.session_log import read_session
+from stratvector.runtime.session_log import Lanes, read_session
 from stratvector.runtime.simulation.bus import SimulatedBus
 from stratvector.runtime.simulation.world import World
 from stratvector.trading.logged import SessionLog
-from stratvector.trading.session import Session
 
 Change = Callable[[Stored], bytes | None]
 
 
-def log_of(bus: Bus, session: Session) -> SessionLog:
+def log_of(bus: Bus, session: Lanes) -> SessionLog:
     """The session log, read in a calm world of its own."""
     found: list[SessionLog] = []
 

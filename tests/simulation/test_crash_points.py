@@ -89,6 +89,7 @@ def test_a_crash_at_every_effect_keeps_the_invariants(
 def test_the_points_are_all_effects_of_the_ports() -> None:
     met = {point[1] for s in SERVICES for point in points_of(s, Identity.UNIQUE_FOR_EVER)}
     assert met >= {
+        "publish CHAPTERS",
         *("publish BARS", "publish SIGNALS", "publish ORDERS", "publish FILLS"),
         *("publish POSITIONS", "bus last", "bus read", "next", "ack", "kv get", "kv put", "sleep"),
         *("broker send", "broker find", "broker cancel", "broker events"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stratvector.contracts.codecs import decode_decision, encode_decision
+from stratvector.cli.platform.run_folder import RunFolder
+from stratvector.contracts.codecs import (
+    decode_chapter,
+    decode_decision,
+    encode_decision,
+)
+from stratvector.runtime.chapters import chapter_message
 from stratvector.runtime.jetstream.accounts import PROVISIONER, USERS, accounts_config
 from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.connection import connect
@@ -30,8 +37,6 @@ from tests.sessions.simulated_flow import Flow, run_flow
 
 if TYPE_CHECKING:
     from libs.cli.tests.conftest import Place
-
-PROVENANCE = "provenance.json"
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +60,21 @@ async def fill(server: NatsServer, folder: Path, flow: Flow, messages: Sequence[
     try:
         await provision(client, flow.session.portfolio)
         bus, last = JetStreamBus(client), dict[str, int]()
-        for message in messages:
+        for message in messages[await there(bus, messages) :]:
+            if message.subject not in last and (newest := await bus.last(message.subject)):
+                last[message.subject] = newest.sequence
             answer = await bus.publish(message, last.get(message.subject, 0))
             last[message.subject] = answer.sequence
     finally:
         await client.close()
+
+
+async def there(bus: JetStreamBus, messages: Sequence[Message]) -> int:
+    """How many of the messages the log holds already, from the first on."""
+    held = set[str]()
+    for lane in {message.subject for message in messages}:
+        held |= {stored.message.id for stored in await bus.read(lane, 0, 4096)}
+    return len(held)
 
 
 def stored_in(folder: Path, flow: Flow, messages: Sequence[Message]) -> NatsServer:
@@ -112,8 +127,9 @@ def test_a_session_that_still_runs_says_how_far_it_is_equal(place: Place, flow: 
     until = decided[len(decided) // 2]
     server = stored_in(place.folder / "session", flow, messages[:until])
     try:
-        run = place.run("parity", ".", "--json")
-        told = place.run("parity", ".").stdout
+        with RunFolder(place.folder / "session").held():
+            run = place.run("parity", ".", "--json")
+            told = place.run("parity", ".").stdout
         assert server.pid is not None
     finally:
         server.stop()
@@ -151,14 +167,27 @@ def test_a_planted_difference_is_explained_and_fails(place: Place, flow: Flow) -
 
 
 @pytest.mark.parametrize("hash_of_the_run", ["0" * 16, engine_hash()])
-def test_another_engine_is_a_remark(place: Place, flow: Flow, hash_of_the_run: str) -> None:
-    stored_in(place.folder / "session", flow, messages_of(flow)).stop()
-    facts = json.dumps({"engine_hash": hash_of_the_run})
-    (place.folder / "session" / PROVENANCE).write_text(facts)
+def test_the_engine_of_the_run_is_told_and_that_of_the_replay_where_it_is_another(
+    place: Place, flow: Flow, hash_of_the_run: str
+) -> None:
+    stored_in(place.folder / "session", flow, messages_by(flow, hash_of_the_run)).stop()
     run = place.run("parity", "session")
     assert run.exit_code == 0
-    remark = f"the session ran on engine {'0' * 16}, it is replayed by {engine_hash()}"
-    assert (remark in run.stderr) == (hash_of_the_run != engine_hash())
+    assert f"the session ran on engine {hash_of_the_run}" in run.stderr
+    other = f"it is replayed by {engine_hash()}"
+    assert (other in run.stderr) == (hash_of_the_run != engine_hash())
+    document = json.loads(place.run("parity", "session", "--json").stdout)
+    assert document["engine_hash"] == hash_of_the_run
+    assert document["replayed_by_engine_hash"] == engine_hash()
+
+
+def messages_by(flow: Flow, engine: str) -> list[Message]:
+    """The log as another engine would have opened it."""
+    messages = messages_of(flow)
+    (place,) = [n for n, m in enumerate(messages) if m.subject.startswith("chapters.")]
+    chapter = replace(decode_chapter(messages[place].payload), engine_hash=engine)
+    messages[place] = chapter_message(chapter, messages[place].epoch)
+    return messages
 
 
 def test_a_strange_server_on_the_sessions_port_is_not_asked(place: Place, flow: Flow) -> None:
@@ -172,6 +201,29 @@ def test_a_strange_server_on_the_sessions_port_is_not_asked(place: Place, flow: 
         assert place.run("parity", "session").exit_code == 0
     finally:
         stranger.stop()
+
+
+def test_a_copied_folder_is_read_from_its_own_store_while_the_first_one_runs(
+    place: Place, flow: Flow
+) -> None:
+    """The copy has the port, the keys and the server's name of a platform that goes on."""
+    messages = messages_of(flow)
+    first, copy = place.folder / "first", place.folder / "copy"
+    decided = [n for n, message in enumerate(messages) if message.subject.startswith("orders.")]
+    server = stored_in(first, flow, messages[: decided[-2]])
+    try:
+        server.stop()
+        shutil.copytree(first, copy)
+        server.start()
+        asyncio.run(fill(server, first, flow, messages))
+        with RunFolder(first).held():
+            whole = json.loads(place.run("parity", "first", "--json").stdout)
+            part = json.loads(place.run("parity", "copy", "--json").stdout)
+    finally:
+        server.stop()
+    assert (whole["equal"], whole["complete"]) == (True, True)
+    assert (part["equal"], part["complete"]) == (True, False)
+    assert 0 < part["closes"] < whole["closes"]
 
 
 def test_a_folder_that_is_not_there_is_one_sentence(place: Place) -> None:
@@ -204,14 +256,25 @@ def test_a_log_without_streams_is_one_sentence(
     run = place.run("parity", "session")
     assert run.exit_code == 1
     assert run.stderr == (
-        "stratvector: session: its log has no stream BARS; the session has not begun to run\n"
+        "stratvector: session: its log has no stream CHAPTERS; "
+        "the session has not begun to run, or a part of its log is lost\n"
+    )
+
+
+def test_a_session_that_has_not_begun_is_one_sentence(place: Place, flow: Flow) -> None:
+    stored_in(place.folder / "session", flow, []).stop()
+    run = place.run("parity", "session")
+    assert run.exit_code == 1
+    assert run.stderr == (
+        "stratvector: session: its log has no chapter; the session has not begun to run\n"
     )
 
 
 def test_a_session_without_a_complete_close_has_nothing_to_compare(
     place: Place, flow: Flow
 ) -> None:
-    stored_in(place.folder / "session", flow, []).stop()
+    chapter = [m for m in messages_of(flow) if m.subject.startswith("chapters.")]
+    stored_in(place.folder / "session", flow, chapter).stop()
     run = place.run("parity", "session")
     assert run.exit_code == 1
     closes = len(flow.decisions)

@@ -26,13 +26,12 @@ from stratvector.cli.platform.ports import PortPlan, SeatPorts
 from stratvector.cli.platform.readiness import Readiness, readiness
 from stratvector.cli.platform.run_folder import RunFolder, earlier_run, new_run
 from stratvector.cli.platform.session_run import _remark
-from stratvector.cli.platform.session_watch import Pace, until_ready, until_started
+from stratvector.cli.platform.session_watch import Pace, StoreWatch, until_ready, until_started
 from stratvector.cli.platform.settings_files import (
     given_keys,
     refuse_given_variables,
     write_settings,
 )
-from stratvector.runtime.session_folder import BadSession
 
 if TYPE_CHECKING:
     from libs.cli.tests.conftest import Place
@@ -112,7 +111,7 @@ def test_a_session_has_one_supervisor(run: RunFolder) -> None:
 
 
 def test_a_folder_without_a_session_is_named(place: Place, run: RunFolder) -> None:
-    with pytest.raises(BadSession, match=r"^nowhere/session.json: no such file"):
+    with pytest.raises(CommandFailed, match=r"^nowhere/session.json: no such file"):
         earlier_run(Path("nowhere"))
     (run.session_folder / "provenance.json").unlink()
     with pytest.raises(CommandFailed, match=r"provenance.json: it can't be read"):
@@ -322,3 +321,16 @@ def test_a_remark_that_nobody_can_read_any_more_is_no_error(
     monkeypatch.setattr(sys, "stderr", ClosedTerminal())
     _remark("Stopping every service.")
     assert any("Stopping every service." in text for text in tried)
+
+
+def test_a_bus_that_stores_nothing_is_told_once_and_so_is_its_recovery(tmp_path: Path) -> None:
+    said: list[str] = []
+    watch = StoreWatch(tmp_path, said.append)
+    well = {"risk": Readiness("owner"), "execution": Readiness("owner")}
+    full = well | {"risk": Readiness("owner", "NATS does not store: orders.main.paper: no room")}
+    for found in (well, full, well, full, full, full, full, well, well):
+        watch.look(found)
+    assert len(said) == 2
+    assert said[0].startswith("risk: NATS does not store: orders.main.paper: no room; the disk of ")
+    assert said[0].endswith(" MiB free; the session waits until it can be written again.")
+    assert said[1] == "NATS stores again; the session goes on."

@@ -18,6 +18,7 @@ from stratvector.cli.platform.ports import PortPlan, plan_ports
 from stratvector.cli.platform.run_folder import RunFolder, new_run
 from stratvector.runtime.jetstream import server
 from stratvector.runtime.jetstream.accounts import USERS
+from stratvector.runtime.session_document import BadSession
 
 if TYPE_CHECKING:
     from libs.cli.tests.conftest import Place
@@ -37,8 +38,8 @@ def started_and_drained(run: RunFolder) -> PortPlan:
         platform = Platform(run.session_folder, run.recorded.portfolio, [], ports, print)
         try:
             await platform.start()
-            log = await platform.bus.read(run.recorded)
-            assert (log.entries, log.bars, log.is_complete) == ((), 0, False)
+            with pytest.raises(BadSession, match="the session has not begun to run"):
+                await platform.bus.read()
         finally:
             assert await platform.drain() == []
 
@@ -113,6 +114,18 @@ def test_a_broken_seed_is_one_sentence(place: Place, run: RunFolder) -> None:
     assert done.exit_code == 1
     assert "risk.seed holds no nkey seed of a user" in done.stderr
     assert "defect" not in done.stderr
+
+
+def test_bars_that_were_cut_short_are_refused_before_any_service_starts(
+    place: Place, run: RunFolder
+) -> None:
+    bars = next((run.session_folder / "bars").glob("*.values.npy"))
+    bars.write_bytes(bars.read_bytes()[:-8])
+    done = place.up_as_processes("--session", str(run.session_folder))
+    assert done.exit_code == 78
+    assert f"{bars.name}: the recorded bars can't be read: " in done.stderr
+    assert "starts again" not in done.stderr
+    assert {log.name for log in Path("logs").glob("*.log")} <= {"nats-server.log", "up.log"}
 
 
 @pytest.mark.parametrize(

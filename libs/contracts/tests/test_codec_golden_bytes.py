@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from stratvector.contracts import codecs
 from stratvector.contracts.v1 import (
     bars_pb2,
+    chapters_pb2,
     fills_pb2,
     orders_pb2,
     owner_pb2,
@@ -18,6 +19,7 @@ from stratvector.contracts.v1 import (
     signals_pb2,
 )
 from stratvector.trading.bars import ClosedBars
+from stratvector.trading.chapters import Chapter, ChapterBars
 from stratvector.trading.fills import FillEvent, FillKind, FillsReport
 from stratvector.trading.ledger import Positions
 from stratvector.trading.orders import (
@@ -33,6 +35,7 @@ from stratvector.trading.reasons import Outcome, SignalReason, WeightReason
 from stratvector.trading.signals import Action, SignalRow, Signals
 
 MESSAGES: dict[str, type[Message]] = {
+    "Chapter": chapters_pb2.Chapter,
     "ClosedBars": bars_pb2.ClosedBars,
     "Signals": signals_pb2.Signals,
     "Decision": orders_pb2.Decision,
@@ -103,9 +106,15 @@ FILLS = FillsReport(
     closed=0,
 )
 POSITIONS = Positions("main", CLOSE, 4, {"ETH": -2, "BTC": 3}, Decimal("-0.5"), Decimal("1E-7"))
+CHAPTER = Chapter("main", 1, "e1", "{}", (ChapterBars("crypto", (CLOSE, CLOSE + 1), "h1"),))
 OWNER = codecs.Owner("host-1", 3)
 
 GOLDEN: dict[str, tuple[Any, str]] = {
+    "chapter": (
+        CHAPTER,
+        "0a046d61696e10011a02653122027b7d2a1e0a0663727970746f121000002a36fe9c971701002a36"
+        "fe9c97171a026831",
+    ),
     "closed_bars": (
         BARS,
         "0a0663727970746f120234481900002a36fe9c9717220342544322034554482a10000000000000f8"

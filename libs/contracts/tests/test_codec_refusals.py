@@ -23,6 +23,7 @@ from stratvector.contracts.v1 import (
     signals_pb2,
 )
 from stratvector.trading.bars import ClosedBars
+from stratvector.trading.chapters import Chapter, ChapterBars
 from stratvector.trading.fills import FillEvent, FillKind, FillsReport
 from stratvector.trading.ledger import Positions
 from stratvector.trading.orders import Decision
@@ -34,9 +35,11 @@ SIGNALS = Signals("main", "trend", "1.0.0", 1, (), (), "b1")
 DECISION = Decision("main", "paper", 1, 1.0, 0.0, 1.0, False, False, (), (), (), ())
 FILLS = FillsReport("main", "paper", 1, ())
 POSITIONS = Positions("main", 1, 1, {}, Decimal(1), Decimal(1))
+CHAPTER = Chapter("main", 1, "e1", "{}", (ChapterBars("crypto", (1, 2), "h1"),))
 OWNER = codecs.Owner("host-1", 1)
 
 CODECS: dict[str, tuple[Any, Callable[[Any], bytes], Callable[[bytes], Any]]] = {
+    "chapters": (CHAPTER, codecs.encode_chapter, codecs.decode_chapter),
     "bars": (BARS, codecs.encode_closed_bars, codecs.decode_closed_bars),
     "signals": (SIGNALS, codecs.encode_signals, codecs.decode_signals),
     "orders": (DECISION, codecs.encode_decision, codecs.decode_decision),
@@ -45,6 +48,9 @@ CODECS: dict[str, tuple[Any, Callable[[Any], bytes], Callable[[bytes], Any]]] = 
     "owner": (OWNER, codecs.encode_owner, codecs.decode_owner),
 }
 NAMES = [
+    ("chapters", "portfolio"),
+    ("chapters", "engine_hash"),
+    ("chapters", "document"),
     ("bars", "universe"),
     ("bars", "timeframe"),
     ("signals", "portfolio"),
@@ -196,6 +202,10 @@ def test_a_payload_that_breaks_a_rule_is_refused_with_that_rule(case: str) -> No
 @pytest.mark.parametrize(
     ("noun", "change", "rule"),
     [
+        ("chapters", {"number": 0}, "number is 0; chapters are counted from 1"),
+        ("chapters", {"bars": (ChapterBars("us", (), ""),)}, "hash is missing"),
+        ("chapters", {"bars": (ChapterBars("us", (), "h"),) * 2}, "2 entries for 1 names"),
+        ("chapters", {"bars": (ChapterBars("us", (2, 2), "h"),)}, "'us' must increase"),
         ("owner", {"epoch": -1}, "out of range: -1"),
         ("owner", {"epoch": 2**64}, "out of range: 18446744073709551616"),
         ("owner", {"instance": "\ud800"}, "surrogates not allowed"),

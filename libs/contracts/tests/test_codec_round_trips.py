@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from stratvector.contracts import codecs
 from stratvector.trading.bars import FIELDS, ClosedBars
+from stratvector.trading.chapters import Chapter, ChapterBars
 from stratvector.trading.fills import FillEvent, FillKind, FillsReport
 from stratvector.trading.ledger import Positions
 from stratvector.trading.orders import (
@@ -148,6 +149,20 @@ positions = st.builds(
     cash=money,
     equity=money,
 )
+chapter_bars = st.builds(
+    ChapterBars,
+    universe=names,
+    close_times=st.lists(signed, max_size=4, unique=True).map(sorted).map(tuple),
+    hash=names,
+)
+chapters = st.builds(
+    Chapter,
+    portfolio=names,
+    number=st.integers(1, 2**64 - 1),
+    engine_hash=names,
+    document=names,
+    bars=st.lists(chapter_bars, max_size=3, unique_by=lambda bars: bars.universe).map(tuple),
+)
 owners = st.builds(codecs.Owner, instance=names, epoch=counts)
 
 
@@ -201,6 +216,11 @@ def test_a_fills_report_comes_back_to_the_bit(content: FillsReport) -> None:
 @given(positions)
 def test_positions_come_back_to_the_bit(content: Positions) -> None:
     assert repr(codecs.decode_positions(codecs.encode_positions(content))) == repr(content)
+
+
+@given(chapters)
+def test_a_chapter_comes_back(content: Chapter) -> None:
+    assert codecs.decode_chapter(codecs.encode_chapter(content)) == content
 
 
 @given(owners)

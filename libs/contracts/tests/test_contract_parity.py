@@ -9,6 +9,7 @@ import pytest
 from stratvector.contracts.codecs import Owner, fills, orders, signals
 from stratvector.contracts.v1 import (
     bars_pb2,
+    chapters_pb2,
     decimal_pb2,
     fills_pb2,
     orders_pb2,
@@ -17,6 +18,7 @@ from stratvector.contracts.v1 import (
     signals_pb2,
 )
 from stratvector.trading.bars import ClosedBars
+from stratvector.trading.chapters import Chapter, ChapterBars
 from stratvector.trading.fills import FillEvent, FillKind, FillsReport
 from stratvector.trading.flow import FLOW
 from stratvector.trading.ledger import Positions
@@ -34,6 +36,7 @@ from stratvector.trading.signals import Action, SignalRow, Signals
 
 FILES = {
     "bars": bars_pb2,
+    "chapters": chapters_pb2,
     "decimal": decimal_pb2,
     "fills": fills_pb2,
     "orders": orders_pb2,
@@ -45,6 +48,8 @@ MESSAGES = {name: message for file in FILES.values() for name, message in vars(f
 NOUNS = (
     ApprovedOrder,
     Cancel,
+    Chapter,
+    ChapterBars,
     ClosedBars,
     Cross,
     Cut,

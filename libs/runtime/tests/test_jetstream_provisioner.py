@@ -15,6 +15,7 @@ from nats.aio.client import Client
 from stratvector.runtime.jetstream import provisioner
 from stratvector.runtime.jetstream.connection import connect
 from stratvector.runtime.jetstream.provisioner import (
+    LogLost,
     OtherConfiguration,
     ProvisioningError,
     durable_settings,
@@ -62,7 +63,7 @@ async def ask(client: Client, call: str, request: object = None) -> dict[str, An
 async def everything(client: Client) -> dict[str, Any]:
     """Names, configuration and contents of all there is."""
     found = {}
-    for stream in (await ask(client, "STREAM.NAMES"))["streams"]:
+    for stream in (await ask(client, "STREAM.NAMES"))["streams"] or ():
         info = await ask(client, f"STREAM.INFO.{stream}")
         found[stream] = (info["created"], info["config"], info["state"]["messages"])
         for consumer in (await ask(client, f"CONSUMER.LIST.{stream}"))["consumers"]:
@@ -89,6 +90,45 @@ def test_all_streams_buckets_and_durables_are_made(
         assert not config.get("allow_rollup_hdrs")
         assert config["duplicate_window"] == 20_000_000_000
         assert found["KV_owners"][1]["max_msgs_per_subject"] == 1
+
+    with_client(server, script)
+
+
+BARS = next(stream for stream in streams() if stream.name == "BARS")
+
+
+def test_a_stream_that_a_begun_log_has_lost_is_told_and_not_made_again(
+    server: NatsServer, portfolio: Portfolio
+) -> None:
+    async def script(client: Client) -> None:
+        await provision(client, portfolio)
+        await client.request("orders.main.paper", b"kept")
+        await ask(client, "STREAM.DELETE.FILLS")
+        await ask(client, "STREAM.DELETE.BARS")
+        before = await everything(client)
+        with pytest.raises(LogLost) as raised:
+            await provision(client, portfolio)
+        assert str(raised.value).startswith(
+            "the log has lost its streams BARS, FILLS, although ORDERS holds 1 messages; nothing "
+        )
+        assert await everything(client) == before
+
+    with_client(server, script)
+
+
+def test_streams_that_were_made_before_are_missed_even_when_none_is_left(
+    server: NatsServer, portfolio: Portfolio
+) -> None:
+    async def script(client: Client) -> None:
+        with pytest.raises(LogLost, match="although all of them were made; nothing was made in"):
+            await provision(client, portfolio, begun=True)
+        assert await everything(client) == {}
+        await provision(client, portfolio)
+        await ask(client, "STREAM.DELETE.FILLS")
+        await provision(client, portfolio)  # nothing was stored yet: a start that was cut short
+        await ask(client, "STREAM.DELETE.FILLS")
+        with pytest.raises(LogLost, match="stream FILLS, although"):
+            await provision(client, portfolio, begun=True)
 
     with_client(server, script)
 
@@ -134,15 +174,16 @@ def test_another_portfolio_adds_its_durables_to_the_same_streams(
 def test_a_stream_with_another_configuration_is_told_and_left_alone(
     server: NatsServer, portfolio: Portfolio
 ) -> None:
-    wanted = stream_settings(streams()[0])
+    first = streams()[0]
+    wanted = stream_settings(first)
 
     async def script(client: Client) -> None:
-        await ask(client, "STREAM.CREATE.BARS", {**wanted, "duplicate_window": 10**9})
+        await ask(client, f"STREAM.CREATE.{first.name}", {**wanted, "duplicate_window": 10**9})
         before = await everything(client)
         with pytest.raises(OtherConfiguration) as raised:
             await provision(client, portfolio)
         assert str(raised.value) == (
-            "stream BARS exists with duplicate_window 1000000000 instead of 20000000000; "
+            f"stream {first.name} exists with duplicate_window 1000000000 instead of 20000000000; "
             "nothing was changed: use another store, or remove it by hand"
         )
         assert await everything(client) == before
@@ -156,7 +197,7 @@ def test_a_durable_with_another_configuration_is_told_and_left_alone(
     first = durables(portfolio)[0]
 
     async def script(client: Client) -> None:
-        await ask(client, f"STREAM.CREATE.{first.stream}", stream_settings(streams()[0]))
+        await ask(client, f"STREAM.CREATE.{first.stream}", stream_settings(BARS))
         other = {**durable_settings(first), "ack_policy": "explicit"}
         request = {"stream_name": first.stream, "config": other}
         await ask(client, f"CONSUMER.CREATE.{first.stream}.{first.name}.{first.subject}", request)
@@ -216,7 +257,7 @@ def test_a_server_that_never_answers_is_one_sentence(
     async def script(client: Client) -> None:
         assert server.pid is not None
         os.kill(server.pid, signal.SIGSTOP)
-        with pytest.raises(ProvisioningError, match=r"did not answer STREAM\.CREATE\.\w+ within"):
+        with pytest.raises(ProvisioningError, match=r"did not answer STREAM\.INFO\.\w+ within"):
             await provision(client, portfolio)
         os.kill(server.pid, signal.SIGCONT)
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratvector.contracts.codecs import encode_closed_bars
+from stratvector.runtime.session_document import BadSession
 from stratvector.runtime.session_folder import (
     DOCUMENT,
-    BadSession,
     RecordedSession,
     write_session,
 )
@@ -75,7 +75,7 @@ def edited(folder: Path, **changes: object) -> RecordedSession:
 
 
 def strategy(kind: str, version: str = "1.0.0") -> dict[str, object]:
-    return {"m": {"class": kind, "version": version, "parameters": {}}}
+    return {"m": {"class": kind, "version": version, "parameters": {}, "source": ""}}
 
 
 @pytest.mark.parametrize(

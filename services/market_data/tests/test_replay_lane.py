@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from stratvector.contracts.codecs import decode_closed_bars
+from stratvector.runtime.chapters import OtherChapter
 from stratvector.runtime.deployment import Deployment
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.ports import Clock, Ports
 from stratvector.runtime.simulation.fate import CrashPlan, Fate, FaultPlan, Loss, When
 from stratvector.runtime.simulation.store import MemoryLedgerStore
-from stratvector.runtime.simulation.world import World
+from stratvector.runtime.simulation.world import ProcessFailed, World
 from stratvector.services.market_data.replay import REST_SECONDS_PER_CLOSE
 from stratvector.services.market_data.wiring import build
 from stratvector.trading.bars import FIELDS, ClosedBars
@@ -23,6 +24,7 @@ from tests.sessions.hand_fed import (
     bars_lane,
     decisions,
     feed,
+    feed_chapter,
     feeder,
     let_pass,
     orders_lane,
@@ -44,6 +46,7 @@ def session(closes: int, slow: bool = False) -> Session:
 
 
 def start(world: World, replayed: Session) -> None:
+    feed_chapter(world, replayed)
     world.add("market_data", partial(build, Deployment(replayed, MemoryLedgerStore())))
 
 
@@ -74,6 +77,7 @@ def test_a_small_window_never_stands_still(ahead: int, decided: int) -> None:
     world, replayed = World(), session(20)
     feed(world, orders_lane(replayed), decisions(replayed, {})[:decided])
     deployment = Deployment(replayed, MemoryLedgerStore(), bars_ahead_max=ahead)
+    feed_chapter(world, replayed)
     world.add("market_data", partial(build, deployment))
     let_pass(world, 60.0)
     assert len(published(world, replayed)) > WARM_UP + decided
@@ -110,6 +114,7 @@ def test_only_much_room_lets_decisions_lie_for_a_moment(ahead: int, rests: int) 
     def built(ports: Ports) -> Tasks:
         return build(deployment, replace(ports, clock=Noting(ports.clock, slept)))
 
+    feed_chapter(world, replayed)
     world.add("market_data", built)
     world.add("risk", feeder(orders_lane(replayed), decisions(replayed, {}), 1.0))
     world.run(until=["market_data"])
@@ -183,6 +188,7 @@ def test_the_wiring_builds_a_lane_and_its_keeper_per_universe() -> None:
         built.append(build(Deployment(replayed, MemoryLedgerStore()), ports))
         return built[-1]
 
+    feed_chapter(world, replayed)
     world.add("market_data", remember)
     world.run(until=["market_data"])
     assert [len(built[0].main), len(built[0].lanes)] == [2, 2]
@@ -195,6 +201,7 @@ def test_a_replay_with_a_tempo_publishes_the_same_bars_no_faster() -> None:
     for tempo in (1_000.0, 2.0):
         world = World()
         deployment = Deployment(replayed, MemoryLedgerStore())
+        feed_chapter(world, replayed)
         world.add("market_data", partial(build, deployment, closes_per_s_max=tempo))
         world.run(until=["market_data"])
         seconds[tempo] = world.now
@@ -203,3 +210,20 @@ def test_a_replay_with_a_tempo_publishes_the_same_bars_no_faster() -> None:
     assert len(kept[2.0]) == 30
     # 26 closes without the warm-up: the last is due 25 halves of a second after the first.
     assert seconds[2.0] >= 12.5 > seconds[1_000.0]
+
+
+def test_nothing_is_published_before_the_chapter_says_which_bars() -> None:
+    world, replayed = World(), session(10)
+    world.add("market_data", partial(build, Deployment(replayed, MemoryLedgerStore())))
+    let_pass(world, 60.0)
+    assert published(world, replayed) == []
+
+
+def test_bars_that_are_not_the_chapters_are_refused_and_none_is_published() -> None:
+    world, replayed = World(), session(10)
+    feed_chapter(world, session(11))
+    world.add("market_data", partial(build, Deployment(replayed, MemoryLedgerStore())))
+    with pytest.raises(ProcessFailed, match="bars of universe fast are not those") as failed:
+        world.run(until=["market_data"])
+    assert isinstance(failed.value.error, OtherChapter)
+    assert published(world, replayed) == []

@@ -1,5 +1,6 @@
-"""How commands end: done (0), with a sentence (1), for a wrong option (2), by Ctrl-C (130), which
-is also how SIGTERM and SIGHUP end them.
+"""How commands end: done (0), with a sentence (1), for a wrong option (2), for a session that can't
+be run until a person puts something right (78, as a service's process says it), by Ctrl-C (130),
+which is also how SIGTERM and SIGHUP end them.
 
 A user's mistake is a sentence. A mistake of ours is a sentence too, and its traceback is a line of
 errors.log in the logs.
@@ -20,13 +21,15 @@ import typer
 from stratvector.cli.console import complain
 from stratvector.cli.logs import RESULTS, append, logs_of
 
-FAILED, INTERRUPTED = 1, 130
+FAILED, REFUSED, INTERRUPTED = 1, 78, 130
 
 Parameters = ParamSpec("Parameters")
 
 
 class CommandFailed(Exception):
     """A command cannot do what was asked; the message is one sentence for the user."""
+
+    exit_code = FAILED
 
 
 class Interrupted(Exception):
@@ -72,9 +75,19 @@ def guarded(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
             raise typer.Exit(FAILED) from None
         except Exception as error:  # noqa: BLE001  the last place that can still say it well
             complain(_sentence(error, kwargs.get("out")))
-            raise typer.Exit(FAILED) from None
+            raise typer.Exit(_exit_code(error)) from None
 
     return run
+
+
+def _exit_code(error: Exception) -> int:
+    from stratvector.runtime.jetstream.provisioner import LogLost
+    from stratvector.runtime.process.cannot_start import CannotStart
+    from stratvector.runtime.session_document import BadSession
+
+    if isinstance(error, CommandFailed):
+        return error.exit_code
+    return REFUSED if isinstance(error, BadSession | CannotStart | LogLost) else FAILED
 
 
 def _sentence(error: Exception, out: object) -> str:
@@ -85,9 +98,10 @@ def _sentence(error: Exception, out: object) -> str:
     from stratvector.runtime.jetstream.keys import BadSeedFile
     from stratvector.runtime.jetstream.provisioner import ProvisioningError
     from stratvector.runtime.jetstream.server import NatsServerError
-    from stratvector.runtime.session_folder import BadSession
+    from stratvector.runtime.process.cannot_start import CannotStart
+    from stratvector.runtime.session_document import BadSession
 
-    ours = CommandFailed | BadConfig | BadSession | ServiceMissing
+    ours = CommandFailed | BadConfig | BadSession | CannotStart | ServiceMissing
     bus = NatsServerError | BusConnectionError | ProvisioningError | BadSeedFile
     if isinstance(error, ours | bus):
         return str(error)

@@ -1,4 +1,4 @@
-"""parity: does a session's log say what the engine says?"""
+"""parity: does a session's log say what the engine says? Only the log is asked."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,24 +10,30 @@ from rich.table import Table
 from rich.text import Text
 
 from stratvector.cli.console import remark
-from stratvector.cli.failures import CommandFailed
-from stratvector.cli.platform.run_folder import RunFolder
 from stratvector.cli.progress import session_progress
 from stratvector.cli.stored_log import session_folder, stored_log
-from stratvector.runtime.session_folder import RecordedSession
+from stratvector.runtime.logged_session import LoggedSession
 from stratvector.trading.engine.compiling import engine_hash
 from stratvector.trading.parity import Difference, Parity, check
 from stratvector.trading.timestamps import utc_text
 
-AGAINST = {"cut": "replay", "recording": "recorded bars", "backtest": "backtest"}
+AGAINST = {
+    "cut": "replay",
+    "chapter": "chapter that the log begins with",
+    "recording": "recorded bars",
+    "backtest": "backtest",
+}
 
 
 @dataclass(frozen=True)
 class Examination:
-    """A session, and what its check found. remarks : what a reader should know beside it."""
+    """A session, and what its check found. engine_hash : of the engine that it ran on. remarks :
+    what a reader should know beside it.
+    """
 
     folder: Path
     parity: Parity
+    engine_hash: str
     remarks: tuple[str, ...]
 
     @property
@@ -40,6 +46,8 @@ class Examination:
         parity = self.parity
         return {
             "session": str(self.folder),
+            "engine_hash": self.engine_hash,
+            "replayed_by_engine_hash": engine_hash(),
             "equal": parity.is_equal,
             "complete": parity.is_complete,
             "closes": parity.closes,
@@ -58,11 +66,13 @@ def examine(path: Path) -> Examination:
 
     Raises CommandFailed, BadSession, NatsServerError or BusConnectionError.
     """
-    session = RecordedSession(session_folder(path))
-    log = stored_log(session)
+    folder = session_folder(path)
+    session, log = stored_log(folder)
+    whole = session.whole(log)
     with session_progress(session.schedule, "parity") as progress:
-        parity = check(log, session, session.whole(), progress=progress)
-    return Examination(session.folder, parity, (*_engine(session.folder), *parity.notes))
+        parity = check(log, session, whole, progress=progress, chapter=session.chapter)
+    remarks = (*_engines(session), *parity.notes)
+    return Examination(folder, parity, session.chapter.engine_hash, remarks)
 
 
 def print_examination(console: Console, examination: Examination) -> None:
@@ -138,11 +148,9 @@ def _messages(difference: Difference) -> Table:
     return table
 
 
-def _engine(folder: Path) -> Iterator[str]:
-    """A remark if the session ran on another engine than the one that replays it."""
-    try:
-        ran = RunFolder(folder).facts().get("engine_hash")
-    except CommandFailed:
-        return
-    if ran is not None and ran != engine_hash():
-        yield f"the session ran on engine {ran}, it is replayed by {engine_hash()}"
+def _engines(session: LoggedSession) -> Iterator[str]:
+    """Which engine the session ran on, and where the code that replays it is another one."""
+    ran, here = session.chapter.engine_hash, engine_hash()
+    other = "" if ran == here else f", it is replayed by {here}"
+    yield f"the session ran on engine {ran}{other}"
+    yield from session.other_sources()

@@ -1,5 +1,6 @@
-"""stored_log: the log of a session's folder: from its nats-server if that runs, else from a server
-that is started on its store for as long as the reading takes.
+"""stored_log: the log of a session's folder: from its nats-server while that runs, else from a
+server that is started on its store for as long as the reading takes. Nothing else in the folder is
+read.
 """
 
 import asyncio
@@ -12,25 +13,25 @@ from tempfile import TemporaryDirectory
 
 from stratvector.cli.failures import CommandFailed
 from stratvector.cli.platform.bus import client_logs
-from stratvector.cli.platform.run_folder import SESSION, RunFolder
-from stratvector.runtime.jetstream.accounts import OPERATOR, USERS, accounts_config
+from stratvector.cli.platform.run_folder import SESSION, HeldByAnother, RunFolder
+from stratvector.runtime.jetstream.accounts import OPERATOR, PROVISIONER, reading_config
 from stratvector.runtime.jetstream.bus import JetStreamBus
-from stratvector.runtime.jetstream.connection import BusConnectionError, connect
-from stratvector.runtime.jetstream.keys import BadSeedFile, KeyFolder
-from stratvector.runtime.jetstream.server import NatsServer, free_port
+from stratvector.runtime.jetstream.connection import connect
+from stratvector.runtime.jetstream.keys import KeyFolder
+from stratvector.runtime.jetstream.server import NatsServer, free_port, name_of_server
 from stratvector.runtime.jetstream.server_config import ServerSettings
-from stratvector.runtime.jetstream.topology import lanes
-from stratvector.runtime.session_folder import DOCUMENT, RecordedSession
-from stratvector.runtime.session_log import read_session
+from stratvector.runtime.logged_session import LoggedSession, read_logged_session
+from stratvector.runtime.session_folder import DOCUMENT
 from stratvector.trading.flow import FLOW
 from stratvector.trading.logged import SessionLog
-from stratvector.trading.portfolio import Portfolio
 
 CLIENT = "parity"
-RUNNING_SECONDS = 1.0
+NATS = "nats"
+STORE = "store"
 CONNECT_SECONDS = 10.0
 STREAMS_SECONDS = 10.0
-LISTENS = re.compile(r'^listen: "([^"]+)"$', re.MULTILINE)
+NAMED = re.compile(r'^server_name: "([^"]+)"$', re.MULTILINE)
+LISTENS = re.compile(r'^listen: "([^"]+):(\d+)"$', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Access:
 def session_folder(path: Path) -> Path:
     """The folder of a session, from itself or from its run's. Raises CommandFailed."""
     for folder in (path, path / SESSION):
-        if (folder / DOCUMENT).is_file():
+        if (folder / NATS / STORE).is_dir() or (folder / DOCUMENT).is_file():
             return folder
     if not path.is_dir():
         raise CommandFailed(f"{path}: there is no such folder")
@@ -54,81 +55,81 @@ def session_folder(path: Path) -> Path:
     )
 
 
-def stored_log(session: RecordedSession) -> SessionLog:
+def stored_log(folder: Path) -> tuple[LoggedSession, SessionLog]:
     """What the log of a session's folder says now.
 
     Raises CommandFailed, BadSession, NatsServerError or BusConnectionError.
     """
-    with client_logs(), _server(session) as access:
-        return asyncio.run(_read(access, session))
+    with client_logs(), _server(folder) as access:
+        return asyncio.run(_read(access, folder))
 
 
-async def _read(access: Access, session: RecordedSession) -> SessionLog:
+async def _read(access: Access, folder: Path) -> tuple[LoggedSession, SessionLog]:
     client = await connect(access.url, access.seed_file, CLIENT, CONNECT_SECONDS)
     try:
         bus = JetStreamBus(client)
-        await _refuse_missing_streams(bus, session)
-        return await read_session(bus, session)
+        await _refuse_missing_streams(bus, folder)
+        found = await read_logged_session(bus)
     finally:
         await client.close()
+    if found is None:
+        raise CommandFailed(f"{folder}: its log has no chapter; the session has not begun to run")
+    return found
 
 
-async def _refuse_missing_streams(bus: JetStreamBus, session: RecordedSession) -> None:
+async def _refuse_missing_streams(bus: JetStreamBus, folder: Path) -> None:
     """The bus would wait for a stream for ever. Raises CommandFailed."""
     for hop in FLOW:
         try:
             async with asyncio.timeout(STREAMS_SECONDS):
-                await bus.last(lanes(hop, session.portfolio)[0])
+                await bus.read(f"{hop.noun}.>", 0, 1)
         except TimeoutError:
             raise CommandFailed(
-                f"{session.folder}: its log has no stream {hop.stream}; "
-                "the session has not begun to run"
+                f"{folder}: its log has no stream {hop.stream}; "
+                "the session has not begun to run, or a part of its log is lost"
             ) from None
 
 
 @contextmanager
-def _server(session: RecordedSession) -> Iterator[Access]:
-    """The session's own server, or one on its store, which nobody else may use meanwhile."""
-    nats = session.folder / "nats"
-    store = nats / "store"
+def _server(folder: Path) -> Iterator[Access]:
+    """The session's own server, or one on its store, which nobody else may use meanwhile.
+
+    A folder's lock is held as long as its own platform runs: what else listens on the port that
+    stands in a copied or left folder is another's.
+    """
+    store = folder / NATS / STORE
     if not store.is_dir():
-        raise CommandFailed(f"{session.folder}: there is no log, {store} is missing")
-    running = _running(session.folder)
-    if running is not None:
+        raise CommandFailed(f"{folder}: there is no log, {store} is missing")
+    try:
+        with RunFolder(folder).held(), TemporaryDirectory() as scratch:
+            keys = KeyFolder(Path(scratch) / "keys")
+            server = _on(store.absolute(), Path(scratch), keys)
+            server.start()
+            try:
+                yield Access(server.url, keys.seed_file(OPERATOR))
+            finally:
+                server.stop()
+    except HeldByAnother:
+        if (running := _running(folder)) is None:
+            raise
         yield running
-        return
-    with RunFolder(session.folder).held(), TemporaryDirectory() as scratch:
-        keys = KeyFolder(Path(scratch) / "keys")
-        server = _on(store.absolute(), Path(scratch), session.portfolio, keys)
-        server.start()
-        try:
-            yield Access(server.url, keys.seed_file(OPERATOR))
-        finally:
-            server.stop()
 
 
-def _on(store: Path, scratch: Path, portfolio: Portfolio, keys: KeyFolder) -> NatsServer:
+def _on(store: Path, scratch: Path, keys: KeyFolder) -> NatsServer:
     """A server with keys of its own, so that the session's files stay as they are."""
-    public_keys = {user: keys.ensure(user) for user in USERS}
+    accounts = reading_config(*(keys.ensure(user) for user in (PROVISIONER, OPERATOR)))
     settings = ServerSettings(store, free_port())
-    accounts = accounts_config(portfolio, public_keys)
     return NatsServer(settings, scratch, scratch / "nats-server.log", accounts)
 
 
 def _running(folder: Path) -> Access | None:
-    """The session's server, if it answers to the session's key; a stranger on its port does not."""
-    config = folder / "nats" / "server.conf"
-    listens = LISTENS.search(config.read_text(encoding="utf-8")) if config.is_file() else None
-    if listens is None:
+    """The server of a folder that is held, if it answers under the name of its last start."""
+    config = folder / NATS / "server.conf"
+    text = config.read_text(encoding="utf-8") if config.is_file() else ""
+    listens, named = LISTENS.search(text), NAMED.search(text)
+    if listens is None or named is None:
         return None
-    access = Access(f"nats://{listens[1]}", KeyFolder(folder / "keys").seed_file(OPERATOR))
-
-    async def try_it() -> None:
-        client = await connect(access.url, access.seed_file, CLIENT, RUNNING_SECONDS)
-        await client.close()
-
-    try:
-        asyncio.run(try_it())
-    except (BusConnectionError, BadSeedFile):
+    host, port = listens[1], int(listens[2])
+    if name_of_server(host, port) != named[1]:
         return None
-    return access
+    return Access(f"nats://{host}:{port}", KeyFolder(folder / "keys").seed_file(OPERATOR))

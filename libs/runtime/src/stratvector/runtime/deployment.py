@@ -46,6 +46,9 @@ class SessionParts(Protocol):
     def sections(self, universe: str, after: int) -> Iterator[ClosedBars]:
         """A universe's cross-sections later than a close, warm-up included, in order."""
 
+    def bars_hash(self, universe: str) -> str:
+        """The hash of a universe's bars as they are at hand now, warm-up included."""
+
 
 @dataclass(frozen=True)
 class Deployment:

@@ -1,31 +1,32 @@
 """session_folder: a session on disk, from which every process reads the same values.
 
-    session.json                 portfolio, start, strategies by class and parameters, sources,
-                                 caveats, benchmark and risk-free rate
+    session.json                 the document (see `session_document`), and a hash of each
+                                 universe's times and bars
     bars/<universe>.times.npy    int64[T, 2]: when each bar closed and opened, warm-up first
     bars/<universe>.values.npy   float64[T, 5, S]: open, high, low, close, volume
 
-Written once, by whoever starts the session, after the user's configuration was checked; defaults
-are worked in, so that no two processes can read them differently.
+Written once, by whoever starts the session, after the user's configuration was checked. Whoever
+reads it holds the times against their hash, and market_data the bars before it publishes any.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
 
-from stratvector.trading.bars import FIELDS, Bars, ClosedBars
-from stratvector.trading.benchmark import Benchmark, benchmark_document, benchmark_from
+from stratvector.runtime.session_document import BadSession, SessionDocument, canonical, document_of
+from stratvector.trading.bars import FIELDS, BadBars, Bars, ClosedBars
+from stratvector.trading.benchmark import Benchmark
 from stratvector.trading.caveats import Caveat
+from stratvector.trading.chapters import FIRST, BarsHash, Chapter, ChapterBars, hash_of_bars
 from stratvector.trading.portfolio import Portfolio
-from stratvector.trading.schedule import Schedule, merge
+from stratvector.trading.schedule import BadSchedule, Schedule, merge
 
 # Whole sessions and strategies load the compiler; most processes read only bars and portfolio.
 if TYPE_CHECKING:
@@ -35,13 +36,6 @@ if TYPE_CHECKING:
 DOCUMENT = "session.json"
 BARS = "bars"
 CHUNK_ROWS = 256
-FORMAT = 3
-PORTFOLIO = TypeAdapter(Portfolio)
-CAVEATS = TypeAdapter(tuple[Caveat, ...])
-
-
-class BadSession(ValueError):
-    """A folder that holds no session which can be run here; the message is one sentence."""
 
 
 def write_session(folder: Path, session: "Session") -> None:
@@ -53,13 +47,23 @@ def write_session(folder: Path, session: "Session") -> None:
     if place.exists():
         raise BadSession(f"{place}: a session is there already; it is never overwritten")
     (folder / BARS).mkdir(parents=True, exist_ok=True)
+    hashes = {}
     for name, history in session.histories.items():
         bars = history.bars
-        np.save(_times(folder, name), np.stack([bars.close_times, history.open_times], axis=1))
+        times = np.stack([bars.close_times, history.open_times], axis=1)
         values = np.stack([getattr(bars, field) for field in FIELDS], axis=1)
+        np.save(_times(folder, name), times)
         np.save(_values(folder, name), values)
+        hashes[name] = {
+            "times": _hash_of_times(times),
+            "bars": hash_of_bars(bars, history.open_times),
+        }
+    try:
+        text = json.dumps(document_of(session) | {"bars": hashes}, indent=1)
+    except TypeError as error:
+        raise BadSession(f"{place}: a strategy's parameter can't be written: {error}") from None
     draft = folder / f".{DOCUMENT}.draft"
-    draft.write_text(json.dumps(_document(session), indent=1) + "\n", encoding="utf-8")
+    draft.write_text(text + "\n", encoding="utf-8")
     draft.replace(place)
 
 
@@ -71,75 +75,60 @@ def _values(folder: Path, universe: str) -> Path:
     return folder / BARS / f"{universe}.values.npy"
 
 
-def _document(session: "Session") -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "portfolio": PORTFOLIO.dump_python(session.portfolio, mode="json"),
-        "start": session.start,
-        "strategies": {name: _described(s) for name, s in session.strategies.items()},
-        "caveats": CAVEATS.dump_python(session.caveats, mode="json"),
-        "benchmark": benchmark_document(session.benchmark),
-        "risk_free_rate": session.risk_free_rate,
-        "sources": {
-            name: {"source": h.source, "total_return": h.total_return}
-            for name, h in session.histories.items()
-        },
-    }
-
-
-def _described(strategy: "Strategy") -> dict[str, Any]:
-    kind = type(strategy)
-    return {
-        "class": f"{kind.__module__}:{kind.__qualname__}",
-        "version": strategy.version,
-        "parameters": {f.name: getattr(strategy, f.name) for f in fields(strategy) if f.init},
-    }
+def _hash_of_times(times: NDArray[np.int64]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(times, np.dtype("<i8")).tobytes()).hexdigest()
 
 
 @dataclass(frozen=True)
 class RecordedSession:
     """A session read from its folder, each part when it is first asked for.
 
-    Raises BadSession from any part whose file is missing or holds something else.
+    Raises BadSession from any part whose file is missing, or holds something else than what was
+    written.
     """
 
     folder: Path
 
-    @cached_property
+    @property
     def portfolio(self) -> Portfolio:
         """Universes, models, limits, costs."""
-        return PORTFOLIO.validate_python(self._document["portfolio"], strict=False)
+        return self._document.portfolio
 
-    @cached_property
+    @property
     def start(self) -> int:
         """First close that may trade, ns UTC."""
-        return int(self._document["start"])
+        return self._document.start
 
-    @cached_property
+    @property
     def caveats(self) -> tuple[Caveat, ...]:
         """What every report of the session says about its data."""
-        return CAVEATS.validate_python(self._document["caveats"])
+        return self._document.caveats
 
-    @cached_property
+    @property
     def benchmark(self) -> Benchmark | None:
         """What results are compared with, None for buy and hold of all symbols."""
-        return benchmark_from(self._document["benchmark"])
+        return self._document.benchmark
 
     @property
     def risk_free_rate(self) -> float:
         """Effective, fraction per year."""
-        return float(self._document["risk_free_rate"])
+        return self._document.risk_free_rate
 
     @cached_property
     def schedule(self) -> Schedule:
         """The merged close times from `start` on."""
         closes = {u.name: self._times(u.name)[:, 0].copy() for u in self.portfolio.universes}
-        return merge({name: times[times >= self.start] for name, times in closes.items()})
+        try:
+            return merge({name: times[times >= self.start] for name, times in closes.items()})
+        except BadSchedule as error:
+            raise BadSession(f"{self.folder / BARS}: {error}") from None
 
     @cached_property
     def strategies(self) -> Mapping[str, "Strategy"]:
-        """Per model of the portfolio."""
-        return {name: self._strategy(name, d) for name, d in self._document["strategies"].items()}
+        """Per model of the portfolio, whose code is still what it was."""
+        for sentence in self._document.other_sources():
+            raise BadSession(f"{self.folder / DOCUMENT}: {sentence}")
+        return self._document.strategies
 
     @cached_property
     def histories(self) -> Mapping[str, "History"]:
@@ -147,6 +136,49 @@ class RecordedSession:
         return {
             universe.name: self._history(universe.name) for universe in self.portfolio.universes
         }
+
+    @cached_property
+    def chapter(self) -> Chapter:
+        """What a log of this session begins with, as it was written down; the files of bars are not
+        read.
+        """
+        from stratvector.trading.engine.compiling import engine_hash
+
+        document = {key: value for key, value in self._document.values.items() if key != BARS}
+        return Chapter(
+            portfolio=self.portfolio.name,
+            number=FIRST,
+            engine_hash=engine_hash(),
+            document=canonical(document),
+            bars=tuple(
+                ChapterBars(
+                    universe.name,
+                    tuple(self._times(universe.name)[:, 0].tolist()),
+                    self._promised(universe.name, "bars"),
+                )
+                for universe in self.portfolio.universes
+            ),
+        )
+
+    def bars_file(self, universe: str) -> Path:
+        """Where a universe's bars lie."""
+        return _values(self.folder, universe)
+
+    def bars_hash(self, universe: str) -> str:
+        """The hash of the bars as they lie there now."""
+        times, values = self._times(universe), self._panel(universe)
+        folded = BarsHash()
+        for begin in range(0, len(times), CHUNK_ROWS):
+            rows = slice(begin, begin + CHUNK_ROWS)
+            folded.add(times[rows], values[rows])
+        return folded.hex()
+
+    def refuse_edited_bars(self) -> None:
+        """Hold every universe's bars against what was written. Raises BadSession."""
+        for universe in self.portfolio.universes:
+            if self.bars_hash(universe.name) != self._promised(universe.name, "bars"):
+                place = _values(self.folder, universe.name)
+                raise BadSession(f"{place}: the recorded bars are not those that were written")
 
     def sections(self, universe: str, after: int) -> Iterator[ClosedBars]:
         """A universe's cross-sections later than a close (ns UTC), warm-up included, in order.
@@ -157,7 +189,7 @@ class RecordedSession:
         first = int(np.searchsorted(times[:, 0], after, side="right"))
         for begin in range(first, len(times), CHUNK_ROWS):
             rows = slice(begin, begin + CHUNK_ROWS)
-            values = self._array(_values(self.folder, universe))[rows].copy()
+            values = self._panel(universe)[rows].copy()
             for (closed, opened), row in zip(times[rows].tolist(), values, strict=True):
                 fields = dict(zip(FIELDS, row, strict=True))
                 yield ClosedBars(
@@ -184,51 +216,68 @@ class RecordedSession:
         )
 
     @cached_property
-    def _document(self) -> dict[str, Any]:
+    def _document(self) -> SessionDocument:
         place = self.folder / DOCUMENT
         try:
-            document = json.loads(place.read_text(encoding="utf-8"))
+            text = place.read_text(encoding="utf-8")
         except FileNotFoundError:
             raise BadSession(f"{place}: no such file; a session's folder holds it") from None
-        except ValueError as error:
+        except UnicodeDecodeError as error:
             raise BadSession(f"{place}: it is not JSON: {error}") from None
-        found = document.get("format") if isinstance(document, dict) else None
-        if found != FORMAT:
-            raise BadSession(f"{place}: format is {found!r}; this version reads {FORMAT}")
-        return dict(document)
+        return SessionDocument.parsed(str(place), text)
+
+    def _promised(self, universe: str, what: str) -> str:
+        try:
+            return str(self._document.values[BARS][universe][what])
+        except (KeyError, TypeError):
+            place = f"{self.folder / DOCUMENT}: {BARS}.{universe}.{what}"
+            raise BadSession(f"{place}: the hash is missing") from None
 
     def _history(self, universe: str) -> "History":
         from stratvector.trading.session import History
 
-        source = self._document["sources"][universe]
-        times, values = self._times(universe), self._array(_values(self.folder, universe))
+        source, total_return = self._document.source(universe)
+        times, values = self._times(universe), self._panel(universe)
         fields = {f: np.ascontiguousarray(values[:, n]) for n, f in enumerate(FIELDS)}
-        bars = Bars(self.portfolio.universe(universe).symbols, times[:, 0].copy(), **fields)
-        return History(bars, times[:, 1].copy(), source["total_return"], source["source"])
+        try:
+            bars = Bars(self.portfolio.universe(universe).symbols, times[:, 0].copy(), **fields)
+        except BadBars as error:
+            raise BadSession(f"{_values(self.folder, universe)}: {error}") from None
+        return History(bars, times[:, 1].copy(), total_return, source)
+
+    @cached_property
+    def _known_times(self) -> dict[str, NDArray[np.int64]]:
+        return {}
 
     def _times(self, universe: str) -> NDArray[np.int64]:
-        return np.array(self._array(_times(self.folder, universe)))
+        if universe not in self._known_times:
+            self._known_times[universe] = self._read_times(universe)
+        return self._known_times[universe]
 
-    def _array(self, place: Path) -> NDArray[Any]:
-        """A file's array, mapped, so that only what is asked for is read."""
-        try:
-            array: NDArray[Any] = np.load(place, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise BadSession(f"{place}: the recorded bars can't be read: {error}") from None
-        return array
+    def _read_times(self, universe: str) -> NDArray[np.int64]:
+        place = _times(self.folder, universe)
+        times = np.array(_array(place))
+        fits = times.dtype == np.int64 and times.ndim == 2 and times.shape[1] == 2
+        if not fits or _hash_of_times(times) != self._promised(universe, "times"):
+            raise BadSession(f"{place}: the recorded times are not those that were written")
+        return times
 
-    def _strategy(self, model: str, described: dict[str, Any]) -> "Strategy":
-        from stratvector.trading.strategy import Strategy
+    def _panel(self, universe: str) -> NDArray[np.float64]:
+        """A universe's values, mapped, so that only what is asked for is read."""
+        place = _values(self.folder, universe)
+        values = _array(place)
+        rows = len(self._times(universe))
+        shape = (rows, len(FIELDS), len(self.portfolio.universe(universe).symbols))
+        if values.dtype != np.float64 or values.shape != shape:
+            found = f"{values.dtype}{list(values.shape)}"
+            raise BadSession(f"{place}: it holds {found} instead of float64{list(shape)}")
+        return values
 
-        module, _, name = described["class"].partition(":")
-        place = f"{self.folder / DOCUMENT}: strategies.{model}"
-        try:
-            kind = getattr(import_module(module), name)
-        except (ImportError, AttributeError) as error:
-            raise BadSession(f"{place}: {described['class']} can't be imported: {error}") from None
-        if not (isinstance(kind, type) and issubclass(kind, Strategy)):
-            raise BadSession(f"{place}: {described['class']} is not a strategy")
-        if kind.version != described["version"]:
-            rule = f"the session was made with {described['version']}"
-            raise BadSession(f"{place}: the installed version is {kind.version}; {rule}")
-        return kind(**described["parameters"])
+
+def _array(place: Path) -> NDArray[Any]:
+    try:
+        array: NDArray[Any] = np.load(place, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # noqa: BLE001  an edited header ends in anything inside numpy
+        why = str(error).partition("\n")[0]
+        raise BadSession(f"{place}: the recorded bars can't be read: {why}") from None
+    return array

@@ -7,7 +7,7 @@ running gives those that are complete.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from stratvector.contracts.codecs import (
     BadMessage,
@@ -17,7 +17,6 @@ from stratvector.contracts.codecs import (
     decode_positions,
     decode_signals,
 )
-from stratvector.runtime.deployment import SessionParts
 from stratvector.runtime.epochs import EpochFilter
 from stratvector.runtime.ports import Bus, Stored
 from stratvector.runtime.readers import (
@@ -34,7 +33,8 @@ from stratvector.trading.ledger import LedgerEntry, Positions
 from stratvector.trading.ledger_fold import LedgerFold
 from stratvector.trading.logged import Halt, Logged, LoggedClose, SessionLog, UndecidedClose
 from stratvector.trading.orders import Decision
-from stratvector.trading.portfolio import Universe
+from stratvector.trading.portfolio import Portfolio, Universe
+from stratvector.trading.schedule import Schedule
 from stratvector.trading.signals import Signals
 from stratvector.trading.unfit import UnfitNoun
 
@@ -43,6 +43,24 @@ PAGE = 256
 Noun = TypeVar("Noun")
 NounOfOneClose = TypeVar("NounOfOneClose", bound=OfOneClose)
 Content = TypeVar("Content")
+
+
+class Lanes(Protocol):
+    """What tells which lanes a session has, and what must stand in them."""
+
+    @property
+    def portfolio(self) -> Portfolio: ...
+
+    @property
+    def schedule(self) -> Schedule: ...
+
+
+class OtherUniverse(UnfitMessage):
+    """Bars that say they are of another universe or timeframe than their lane."""
+
+    def __init__(self, lane: str, universe: str, timeframe: str) -> None:
+        super().__init__(f"{lane} carries bars of universe {universe!r}, timeframe {timeframe!r}")
+        self.lane, self.universe, self.timeframe = lane, universe, timeframe
 
 
 class _Lane(Generic[Content]):
@@ -63,7 +81,7 @@ class _Lane(Generic[Content]):
         self._halts.append(Halt(self.noun, self.subject, close_time, stored.message.id, str(error)))
 
 
-async def read_session(bus: Bus, session: SessionParts) -> SessionLog:
+async def read_session(bus: Bus, session: Lanes) -> SessionLog:
     """Every lane of a session's portfolio, from its beginning to what is stored now."""
     reading = _Reading(bus, session)
     await reading.read()
@@ -85,7 +103,7 @@ async def contents(bus: Bus, lane: str) -> list[Stored]:
 class _Reading:
     """The lanes of one session, read one after the other."""
 
-    def __init__(self, bus: Bus, session: SessionParts) -> None:
+    def __init__(self, bus: Bus, session: Lanes) -> None:
         self._bus, self._portfolio, self._schedule = bus, session.portfolio, session.schedule
         self._closes: list[int] = session.schedule.close_times.tolist()
         self._halts: list[Halt] = []
@@ -136,6 +154,8 @@ class _Reading:
 
         def decode(payload: bytes) -> ClosedBars:
             section = decode_closed_bars(payload)
+            if (section.universe, section.timeframe) != (universe.name, universe.timeframe):
+                raise OtherUniverse(name, section.universe, section.timeframe)
             if section.symbols != universe.symbols:
                 raise OtherSymbols(name, universe.symbols, section.symbols)
             return section

@@ -3,6 +3,7 @@
 Learn this file and you know the system. `tests/architecture/test_flow_table.py` holds it against
 the protos, the services and what they subscribe to, so it can't lie.
 
+    risk ─chapters─▶ market_data
     market_data ─bars─▶ strategy ─signals─▶ risk ─orders─▶ execution ─▶ broker
          └──────bars──────────────────────▶ risk ◀─fills── execution
     ledger ◀─ bars, signals, orders, fills ─▶ positions
@@ -39,6 +40,16 @@ class Hop:
 
 
 FLOW: tuple[Hop, ...] = (
+    Hop(
+        noun="chapters",
+        stream="CHAPTERS",
+        subject="chapters.{portfolio}",
+        message="Chapter",
+        producer="risk",
+        consumers=(),
+        # no bar is published before the log says which bars they are
+        followers=("market_data",),
+    ),
     Hop(
         noun="bars",
         stream="BARS",

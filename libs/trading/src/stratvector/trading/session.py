@@ -16,6 +16,7 @@ from stratvector.trading.benchmark import (
     held_universe,
 )
 from stratvector.trading.caveats import Caveat
+from stratvector.trading.chapters import hash_of_bars
 from stratvector.trading.engine.arithmetic import round_columns
 from stratvector.trading.engine.scan import Scan
 from stratvector.trading.engine.state import Floats, Market
@@ -160,6 +161,11 @@ class Session:
         for row in range(first, len(history.bars)):
             opened = int(history.open_times[row])
             yield history.bars.closed(row, universe, timeframe, open_time=opened)
+
+    def bars_hash(self, universe: str) -> str:
+        """The hash of a universe's bars, warm-up included."""
+        history = self.histories[universe]
+        return hash_of_bars(history.bars, history.open_times)
 
     def open_time(self, universe: str, close_time: int) -> int:
         """When the bar that closes at `close_time` opened."""

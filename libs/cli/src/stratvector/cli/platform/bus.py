@@ -1,6 +1,7 @@
 """bus: the nats-server of one session, with its keys, accounts and streams, and its log to read."""
 
 import logging
+import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ import structlog
 
 from stratvector.cli.logs import FOLDER
 from stratvector.cli.platform.ports import HOST, PortPlan
+from stratvector.runtime.begun_session import refuse_edited_session
 from stratvector.runtime.jetstream.accounts import OPERATOR, PROVISIONER, USERS, accounts_config
 from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.connection import BusClient, connect
@@ -16,17 +18,19 @@ from stratvector.runtime.jetstream.keys import KeyFolder
 from stratvector.runtime.jetstream.provisioner import provision
 from stratvector.runtime.jetstream.server import find_binary
 from stratvector.runtime.jetstream.server_config import ServerSettings, server_config
+from stratvector.runtime.logged_session import LoggedSession, read_logged_session
+from stratvector.runtime.session_document import BadSession
 from stratvector.runtime.session_folder import RecordedSession
-from stratvector.runtime.session_log import read_session
 from stratvector.trading.logged import SessionLog
 from stratvector.trading.portfolio import Portfolio
 
 SERVER_SECONDS = 60.0
 LOG = "up.log"
+MADE = "streams.made"  # from here on a stream that is missing is a loss
 
 
 class LocalBus:
-    """Files of a session folder: nats/server.conf, nats/store, keys/<user>.seed.
+    """Files of a session folder: nats/server.conf, nats/store, nats/streams.made, keys/<user>.seed.
 
     command : what starts the server. Raises BadSeedFile, ServerBinaryMissing, OSError.
     """
@@ -38,11 +42,14 @@ class LocalBus:
         folder = session_folder.absolute() / "nats"
         folder.mkdir(exist_ok=True)
         config = folder / "server.conf"
-        settings = ServerSettings(folder / "store", ports.nats, HOST, ports.monitor)
+        self.store = folder / "store"
+        self._made = folder / MADE
+        settings = ServerSettings(self.store, ports.nats, HOST, ports.monitor)
         public_keys = {user: self._keys.ensure(user) for user in USERS}
         accounts = accounts_config(portfolio, public_keys)
         config.write_text(
-            server_config(settings, f"stratvector-{portfolio.name}", accounts), encoding="utf-8"
+            server_config(settings, f"stratvector-{secrets.token_hex(8)}", accounts),
+            encoding="utf-8",
         )
         self.command = (find_binary(), "--config", str(config))
 
@@ -51,17 +58,25 @@ class LocalBus:
         return self._keys.seed_file(user)
 
     async def provision(self) -> None:
-        """Make streams and durables, as soon as the server answers.
-
-        Raises BusConnectionError, ProvisioningError.
+        """Make streams and durables, as soon as the server answers; the streams of a session that
+        has begun must be there. Raises BusConnectionError, ProvisioningError.
         """
         async with self._client(PROVISIONER) as client:
-            await provision(client, self._portfolio)
+            await provision(client, self._portfolio, begun=self._made.exists())
+        self._made.touch()
 
-    async def read(self, session: RecordedSession) -> SessionLog:
-        """The session as the log tells it. Raises BusConnectionError."""
+    async def refuse_edited(self, session: RecordedSession) -> None:
+        """Hold a session's folder against the log. Raises BadSession or OtherChapter."""
         async with self._client(OPERATOR) as client:
-            return await read_session(JetStreamBus(client), session)
+            await refuse_edited_session(JetStreamBus(client), session)
+
+    async def read(self) -> tuple[LoggedSession, SessionLog]:
+        """The session as the log tells it. Raises BusConnectionError, BadSession."""
+        async with self._client(OPERATOR) as client:
+            found = await read_logged_session(JetStreamBus(client))
+        if found is None:
+            raise BadSession("the log has no chapter; the session has not begun to run")
+        return found
 
     @asynccontextmanager
     async def _client(self, user: str) -> AsyncIterator[BusClient]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from stratvector.cli.failures import CommandFailed
 from stratvector.cli.logs import FOLDER
 from stratvector.cli.platform.child_log import ChildLog
-from stratvector.cli.platform.restarts import LOST_OWNERSHIP, WELL_SECONDS, Restarts
+from stratvector.cli.platform.restarts import LOST_OWNERSHIP, REFUSED, WELL_SECONDS, Restarts
 
 BOUND = Path(__file__).with_name("bound.py")
 LINE_BYTES_MAX = 1 << 20
@@ -29,6 +29,8 @@ class ChildFailed(CommandFailed):
 
     def __init__(self, name: str, code: int, words: str, log: Path) -> None:
         self.name, self.code, self.words = name, code, words
+        if code == REFUSED:
+            self.exit_code = REFUSED
         said = f": {words.rstrip('.')}" if words else ""
         super().__init__(f"{name} can't run (exit code {code}){said}; its log is {log}")
 

@@ -19,6 +19,7 @@ from stratvector.cli.platform.readiness import Readiness, readiness
 from stratvector.cli.platform.settings_files import write_settings
 from stratvector.runtime.jetstream.accounts import USERS
 from stratvector.runtime.jetstream.server import memory_settings
+from stratvector.runtime.session_folder import RecordedSession
 from stratvector.trading.flow import COMPANIONS
 from stratvector.trading.portfolio import Portfolio
 
@@ -49,6 +50,7 @@ class Platform:
         wished: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self.ports = ports
+        self._session = RecordedSession(session_folder)
         self.bus = LocalBus(session_folder, portfolio, ports)
         self._nats = Child(
             "nats-server", self.bus.command, told, memory_settings(os.environ), logs=logs
@@ -75,7 +77,7 @@ class Platform:
             )
             for name, service in seats
         }
-        self._told = told
+        self.told = told
         self._companions = {name for name, service in seats if service in COMPANIONS}
         self._keepers: dict[str, asyncio.Task[None]] = {}
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -88,10 +90,13 @@ class Platform:
     async def start(self) -> None:
         """Start all; returns when every service was told to start.
 
-        Raises NatsServerError, BusConnectionError; a child that can't run ends `failed`.
+        Raises NatsServerError, BusConnectionError, ProvisioningError, and BadSession or
+        OtherChapter for a folder that is not what its log began with: no service was started then.
+        A child that can't run ends `failed`.
         """
         self._keep(self._nats)
         await self.bus.provision()
+        await self.bus.refuse_edited(self._session)
         for child in self._services.values():
             self._keep(child)
 
@@ -136,6 +141,6 @@ class Platform:
         name = keeper.get_name()
         if name in self._companions and self._services[name].ran_well:
             # It is no part of the way of an order: what it was asked for will be missing.
-            self._told(f"{error}; the session goes on without it.")
+            self.told(f"{error}; the session goes on without it.")
             return
         self._failure.set_exception(error)

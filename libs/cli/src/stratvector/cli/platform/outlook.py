@@ -17,7 +17,7 @@ from stratvector.contracts.v1.drift_service_pb2 import ModelDrift, RunCheckReque
 from stratvector.contracts.v1.drift_service_pb2_grpc import DriftServiceStub
 from stratvector.runtime.monte_carlo import monte_carlo_client
 from stratvector.runtime.ports import NoAnswer
-from stratvector.runtime.session_folder import RecordedSession
+from stratvector.runtime.session_log import Lanes
 from stratvector.trading.logged import SessionLog
 from stratvector.trading.orders import ValueAtRisk
 from stratvector.trading.timestamps import utc_text
@@ -59,7 +59,7 @@ class Outlook:
         return {"monte_carlo": risk, "drift": scores}
 
 
-async def outlook(ports: PortPlan, session: RecordedSession, log: SessionLog) -> Outlook:
+async def outlook(ports: PortPlan, session: Lanes, log: SessionLog) -> Outlook:
     """Ask both services, again while one is away. What is not answered in time has the reason in
     its place: the session is done and its results are written, whoever is missing.
     """
@@ -68,7 +68,7 @@ async def outlook(ports: PortPlan, session: RecordedSession, log: SessionLog) ->
 
 
 async def _value_at_risk(
-    ports: PortPlan, session: RecordedSession, log: SessionLog
+    ports: PortPlan, session: Lanes, log: SessionLog
 ) -> tuple[ValueAtRisk | None, str]:
     daily, last = DailyMarks(session.portfolio), log.entries[-1]
     for close in log.closes:
@@ -101,7 +101,7 @@ async def _answered(address: str, asked: Question) -> ValueAtRisk:
             await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _drift(ports: PortPlan, session: RecordedSession) -> tuple[DriftScore, ...]:
+async def _drift(ports: PortPlan, session: Lanes) -> tuple[DriftScore, ...]:
     """The scores once drift has read every model's last close."""
     address = ports.address("drift")
     if address is None:

@@ -23,12 +23,16 @@ from stratvector.backtest import Result, new_folder, write_result_into
 from stratvector.cli.config import Configuration, provenance
 from stratvector.cli.failures import CommandFailed
 from stratvector.cli.runs import run_name
-from stratvector.runtime.session_folder import RecordedSession, write_session
+from stratvector.runtime.session_folder import DOCUMENT, RecordedSession, write_session
 from stratvector.trading.session import Session
 
 SESSION = "session"
 PROVENANCE = "provenance.json"
 LOCK = "supervisor.lock"
+
+
+class HeldByAnother(CommandFailed):
+    """Another process works in the folder."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +53,14 @@ class RunFolder:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """For this supervisor alone; the kernel lets go when it dies. Raises CommandFailed."""
+        """For this supervisor alone; the kernel lets go when it dies. Raises HeldByAnother."""
         lock = self.session_folder / LOCK
         with lock.open("a+", encoding="utf-8") as held:
             try:
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 held.seek(0)
-                raise CommandFailed(
+                raise HeldByAnother(
                     f"{self.session_folder} is run by process {held.read() or 'unknown'} already"
                 ) from None
             held.truncate(0)
@@ -97,6 +101,8 @@ def new_run(configuration: Configuration, session: Session, out: Path) -> RunFol
 def earlier_run(session_folder: Path) -> RunFolder:
     """The run whose session lies in a folder. Raises BadSession, CommandFailed."""
     run = RunFolder(session_folder)
+    if not (place := session_folder / DOCUMENT).is_file():
+        raise CommandFailed(f"{place}: no such file; a session's folder holds it")
     _ = run.recorded.portfolio
     run.facts()
     return run

@@ -36,7 +36,7 @@ from stratvector.cli.told import told
 from stratvector.contracts.codecs import encode_ledger_entry
 from stratvector.runtime.deployment import installed_services
 from stratvector.runtime.jetstream.server import find_binary
-from stratvector.runtime.session_folder import RecordedSession
+from stratvector.runtime.logged_session import LoggedSession
 from stratvector.trading.identity import chained_hash
 from stratvector.trading.ledger import positions_of
 from stratvector.trading.ledger_answers import LedgerStatus
@@ -183,7 +183,7 @@ async def _work(platform: Platform, run: RunFolder, wishes: Wishes) -> Run:
             for task in (starting, ready):
                 task.cancel()
             await asyncio.gather(starting, ready, return_exceptions=True)
-    log = await platform.bus.read(session)
+    logged, log = await platform.bus.read()
     refuse_differences(log, status)
     async with ledger_client(platform.ports) as ledger:
         verification = await ledger.verify()
@@ -193,8 +193,8 @@ async def _work(platform: Platform, run: RunFolder, wishes: Wishes) -> Run:
         for entry in log.entries:
             for line in told(entry, session.portfolio):
                 _remark(line)
-    finished = await asyncio.to_thread(_recorded, run, session, log, seconds)
-    beside = await outlook(platform.ports, session, log)
+    finished = await asyncio.to_thread(_recorded, run, logged, log, seconds)
+    beside = await outlook(platform.ports, logged, log)
     return replace(finished, document=finished.document | beside.document())
 
 
@@ -213,8 +213,8 @@ def _done(platform: Platform) -> str:
     return f"The session is done{place} until Ctrl-C (--once leaves by itself)."
 
 
-def _recorded(run: RunFolder, session: RecordedSession, log: SessionLog, seconds: float) -> Run:
-    result = Result(session.whole(), log.entries, log.bars, log.signals)
+def _recorded(run: RunFolder, session: LoggedSession, log: SessionLog, seconds: float) -> Run:
+    result = Result(session.whole(log), log.entries, log.bars, log.signals)
     try:
         run.write(result)
         failure = None

@@ -1,14 +1,17 @@
 """session_watch: how far a session is, until its end or until a service halts."""
 
 import asyncio
+import shutil
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Protocol
 
 from stratvector.cli.failures import CommandFailed
 from stratvector.cli.platform.ledger_client import ledger_client
 from stratvector.cli.platform.local import Platform
 from stratvector.cli.platform.readiness import HALTED, Readiness
+from stratvector.runtime.process.status import UNSTORED
 from stratvector.runtime.session_folder import RecordedSession
 from stratvector.trading.ledger_answers import LedgerStatus
 
@@ -16,12 +19,40 @@ LOOK_SECONDS = 0.1
 LOOK_SECONDS_MAX = 1.0  # the ledger counts its rows for each answer
 HALT_LOOK_SECONDS = 1.0
 START_LOOK_SECONDS = 0.2
+MEBI = 1 << 20
 
 
 class TellsReadiness(Protocol):
     """Whoever knows how far each service process is."""
 
     async def readiness(self) -> Mapping[str, Readiness]: ...
+
+
+class StoreWatch:
+    """Tells once when the bus stores nothing any more, and once when it does again.
+
+    store : the folder of its streams. told : takes a sentence.
+    """
+
+    def __init__(self, store: Path, told: Callable[[str], None]) -> None:
+        self._store, self._told = store, told
+        self._seen = False
+        self._said = False
+
+    def look(self, found: Mapping[str, Readiness]) -> None:
+        """What the services say now; one look may fall into a server's restart, two don't."""
+        unstored = {n: one for n, one in found.items() if one.reason.startswith(UNSTORED)}
+        if unstored and self._seen and not self._said:
+            name, one = next(iter(unstored.items()))
+            free_bytes = shutil.disk_usage(self._store).free
+            self._told(
+                f"{name}: {one.reason}; the disk of {self._store} has {free_bytes / MEBI:,.1f} MiB "
+                "free; the session waits until it can be written again."
+            )
+        elif not unstored and self._said:
+            self._told("NATS stores again; the session goes on.")
+        self._said = bool(unstored) and (self._seen or self._said)
+        self._seen = bool(unstored)
 
 
 class SessionHalted(CommandFailed):
@@ -35,10 +66,13 @@ class SessionHalted(CommandFailed):
 async def until_committed(
     platform: Platform, session: RecordedSession, progress: Callable[[int, int], None]
 ) -> LedgerStatus:
-    """Wait until the ledger has the last close; its status then. Raises SessionHalted."""
+    """Wait until the ledger has the last close; its status then. Raises SessionHalted.
+
+    A bus that stores nothing is told.
+    """
     closes, last_close = len(session.schedule), int(session.schedule.close_times[-1])
     looked_at = time.monotonic()
-    pace = Pace(closes, looked_at)
+    pace, store = Pace(closes, looked_at), StoreWatch(platform.bus.store, platform.told)
     async with ledger_client(platform.ports) as ledger:
         while True:
             status = await ledger.status(session.portfolio.name)
@@ -47,7 +81,9 @@ async def until_committed(
                 if status.last_close >= last_close:
                     return status
             if time.monotonic() - looked_at >= HALT_LOOK_SECONDS:
-                await refuse_halts(platform)
+                found = await platform.readiness()
+                refuse_halts(found)
+                store.look(found)
                 looked_at = time.monotonic()
             done = 0 if status is None else status.closes
             await asyncio.sleep(pace.rest_seconds(done, time.monotonic()))
@@ -96,8 +132,8 @@ async def until_ready(platform: TellsReadiness, seconds_max: float) -> str:
         await asyncio.sleep(START_LOOK_SECONDS)
 
 
-async def refuse_halts(platform: Platform) -> None:
-    """Look at every service once. Raises SessionHalted for the first in the flow that halted."""
-    for name, found in (await platform.readiness()).items():
-        if found.state == HALTED:
-            raise SessionHalted(name, found.reason)
+def refuse_halts(found: Mapping[str, Readiness]) -> None:
+    """Look at every service. Raises SessionHalted for the first in the flow that halted."""
+    for name, one in found.items():
+        if one.state == HALTED:
+            raise SessionHalted(name, one.reason)

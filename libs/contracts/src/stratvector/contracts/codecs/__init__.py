@@ -8,6 +8,7 @@ that breaks the contract.
 
 from stratvector.contracts.bad_message import BadMessage
 from stratvector.contracts.codecs.bars import decode_closed_bars, encode_closed_bars
+from stratvector.contracts.codecs.chapters import decode_chapter, encode_chapter
 from stratvector.contracts.codecs.fills import decode_fills_report, encode_fills_report
 from stratvector.contracts.codecs.ledger_entry import decode_ledger_entry, encode_ledger_entry
 from stratvector.contracts.codecs.orders import (
@@ -23,6 +24,7 @@ from stratvector.contracts.owner import Owner
 __all__ = [
     "BadMessage",
     "Owner",
+    "decode_chapter",
     "decode_closed_bars",
     "decode_decided_close",
     "decode_decision",
@@ -31,6 +33,7 @@ __all__ = [
     "decode_owner",
     "decode_positions",
     "decode_signals",
+    "encode_chapter",
     "encode_closed_bars",
     "encode_decision",
     "encode_fills_report",

@@ -62,7 +62,17 @@ def accounts_config(portfolio: Portfolio, public_keys: Mapping[str, str]) -> str
         subjects = [one.subject for one in granted if one.user == user]
         accounts.append(_user_account(user, subjects, public_keys[user]))
     accounts.append(_shards_account(public_keys[MONTE_CARLO]))
-    return "\n".join(["accounts {", *accounts, "  SYS {}", "}", "system_account: SYS", ""])
+    return _whole(accounts)
+
+
+def reading_config(provisioner_key: str, operator_key: str) -> str:
+    """The same for a server that is started on a store only to have its log read."""
+    granted = tuple(_of_operator())
+    accounts = [
+        _flow_account(granted, provisioner_key),
+        _user_account(OPERATOR, [one.subject for one in granted], operator_key),
+    ]
+    return _whole(accounts)
 
 
 def _of_service(service: str, readers: tuple[Durable, ...]) -> Iterator[Grant]:
@@ -134,6 +144,10 @@ def _shards_account(public_key: str) -> str:
     return _account(
         MONTE_CARLO, f"users: [{{nkey: {quoted(public_key)}, permissions: {{{permissions}}}}}]"
     )
+
+
+def _whole(accounts: list[str]) -> str:
+    return "\n".join(["accounts {", *accounts, "  SYS {}", "}", "system_account: SYS", ""])
 
 
 def _account(name: str, *parts: str) -> str:

@@ -1,12 +1,13 @@
 """provisioner: makes the streams, buckets and durables; whoever may do this is no service.
 
 Asked again, it changes nothing; what exists with another configuration is told and left alone. So a
-request that a server's restart swallowed is simply made again.
+request that a server's restart swallowed is simply made again. Only a stream that is gone from a
+log that has begun is not made again: what it held is lost, and an empty one would say otherwise.
 """
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nats.aio.client import Client
@@ -30,6 +31,8 @@ PATIENCE_SECONDS = 30.0
 REST_SECONDS = 0.1
 UNAVAILABLE = 503
 EXISTS_OTHERWISE = (10058, 10148)
+NO_STREAM = 10059
+NO_ROOM = (10023, 10047)  # of memory or disk: waiting does not help
 
 
 class ProvisioningError(RuntimeError):
@@ -47,10 +50,29 @@ class OtherConfiguration(ProvisioningError):
         self.what, self.setting, self.wanted, self.found = what, setting, wanted, found
 
 
+class LogLost(ProvisioningError):
+    """A stream of a log that has begun is not there."""
+
+    def __init__(self, missing: Sequence[str], held: str) -> None:
+        what = "stream" if len(missing) == 1 else "streams"
+        super().__init__(
+            f"the log has lost its {what} {', '.join(missing)}, although {held}; nothing was made "
+            "in its place: bring back the store as it was, or start a new session"
+        )
+        self.missing = tuple(missing)
+
+
 async def provision(
-    client: Client, portfolio: Portfolio, redelivery_seconds: int = REDELIVERY_SECONDS
+    client: Client,
+    portfolio: Portfolio,
+    redelivery_seconds: int = REDELIVERY_SECONDS,
+    begun: bool = False,
 ) -> None:
-    """Make whatever of the portfolio's topology is missing. Raises ProvisioningError."""
+    """Make whatever of the portfolio's topology is missing. Raises ProvisioningError.
+
+    begun : whether all streams were made before; else a message in any of them says so.
+    """
+    await _refuse_losses(client, begun)
     for stream in (*streams(), *buckets()):
         await _make_stream(client, stream)
     for durable in durables(portfolio, redelivery_seconds):
@@ -97,6 +119,19 @@ def durable_settings(durable: Durable) -> dict[str, Any]:
     }
 
 
+async def _refuse_losses(client: Client, begun: bool) -> None:
+    """Raises LogLost."""
+    held, missing = "all of them were made" if begun else "", list[str]()
+    for stream in (*streams(), *buckets()):
+        told = await _answer(client, f"STREAM.INFO.{stream.name}", b"")
+        if told.get("error", {}).get("err_code") == NO_STREAM:
+            missing.append(stream.name)
+        elif count := told.get("state", {}).get("messages", 0):
+            held = held or f"{stream.name} holds {count:,} messages"
+    if missing and held:
+        raise LogLost(missing, held)
+
+
 async def _make_stream(client: Client, stream: Stream) -> None:
     wanted = stream_settings(stream)
     error = await _ask(client, f"STREAM.CREATE.{stream.name}", wanted)
@@ -131,7 +166,8 @@ async def _answer(client: Client, call: str, request: bytes) -> dict[str, Any]:
         try:
             answer = await client.request(f"$JS.API.{call}", request, ANSWER_SECONDS)
             told: dict[str, Any] = json.loads(answer.data)
-            if told.get("error", {}).get("code") != UNAVAILABLE:
+            error = told.get("error", {})
+            if error.get("code") != UNAVAILABLE or error.get("err_code") in NO_ROOM:
                 return told
             why = str(told["error"].get("description", told["error"]))
         except NatsError as error:

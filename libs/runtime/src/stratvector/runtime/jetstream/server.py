@@ -160,7 +160,7 @@ class NatsServer:
     def _wait_until_ready(self, name: str, ready_seconds: float, log_begin: int) -> None:
         deadline = time.monotonic() + ready_seconds
         while self.is_running:
-            if _name_of_server(self.settings.host, self.settings.port) == name:
+            if name_of_server(self.settings.host, self.settings.port) == name:
                 return
             if time.monotonic() > deadline:
                 raise ServerFailed(
@@ -213,7 +213,7 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
     return True
 
 
-def _name_of_server(host: str, port: int) -> str | None:
+def name_of_server(host: str, port: int) -> str | None:
     """How the server that listens there calls itself; None when none answers.
 
     A server listens for clients only after its streams are recovered.

@@ -19,8 +19,10 @@ from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.process.metered_bus import MeteredBus
 from stratvector.runtime.process.metrics import ProcessMetrics
 from stratvector.runtime.process.settings import ServiceSettings, SessionSettings, Settings
+from stratvector.runtime.process.status import UNSTORED
 from stratvector.runtime.process.telemetry import current_telemetry
-from stratvector.runtime.session_folder import BadSession, RecordedSession
+from stratvector.runtime.session_document import BadSession
+from stratvector.runtime.session_folder import RecordedSession
 from stratvector.trading.ledger import LedgerEntry
 
 BuildService = Callable[[SessionSettings, Deployment, Ports], Tasks]
@@ -86,14 +88,17 @@ class BusFoundation(Generic[SessionSettings]):
         )
         tell("")
         ports = ports_of(client, settings, self._instance, self._metrics)
-        return self._build(settings, deployment, ports)
+        try:
+            return self._build(settings, deployment, ports)
+        except BadSession as error:
+            raise CannotStart(f"session: {error}") from None
 
     def trouble(self) -> str:
         """A lost connection, or a bus that does not store."""
         if self.client is not None and not self.client.is_connected:
             return f"waiting for NATS at {self._settings.nats_url}"
         unstored = tuple(self._metrics.unstored.values())
-        return f"NATS does not store: {'; '.join(unstored)}" if unstored else ""
+        return f"{UNSTORED}: {'; '.join(unstored)}" if unstored else ""
 
     def _lost_bus(self, why: str) -> None:
         if not self.sent_away.done():

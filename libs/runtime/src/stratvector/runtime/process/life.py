@@ -25,6 +25,7 @@ from stratvector.runtime.process.quarantine import BUCKET, quarantine, refused
 from stratvector.runtime.process.settings import ProcessSettings
 from stratvector.runtime.process.status import Heartbeat, State, Status
 from stratvector.runtime.process.work import Ended, Work, cancel
+from stratvector.runtime.session_document import BadSession
 
 STOPPED, FAILED, LOST, REFUSED = 0, 1, 75, 78
 PULSE_SECONDS = 0.2
@@ -150,6 +151,8 @@ class Life:
                 return LOST
             case CannotStart() as error:
                 raise error
+            case BadSession() as error:
+                raise CannotStart(f"session: {error}") from None
             case error:
                 self._log.critical("defect", exc_info=error, **trace_of(ended.at_hand))
                 return FAILED

@@ -14,6 +14,8 @@ from typing import Any
 
 from stratvector.runtime.lane import Lane
 
+UNSTORED = "NATS does not store"  # how a trouble begins that holds up the whole session
+
 
 class State(StrEnum):
     """Of a lane, and of the process: that of its least advanced lane."""

@@ -1,7 +1,7 @@
 """The check: one walk over the closes of a log, every part of it computed again.
 
-    bars ─▶ signals ─▶ fills ─▶ orders ─▶ positions        by the log alone
-      └──────────── recorded bars, compiled backtest       where the session's bars are at hand
+    chapter ─▶ bars ─▶ signals ─▶ fills ─▶ orders ─▶ positions        by the cuts
+                └──────────── compiled backtest over the same bars, where they are at hand
 
 What was logged is adopted after each comparison: the first difference is told, the others counted.
 """
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from stratvector.trading.chapters import Chapter
 from stratvector.trading.fills import FillKind
 from stratvector.trading.flow import FLOW
 from stratvector.trading.logged import Halt, LoggedClose, SessionLog
@@ -17,7 +18,12 @@ from stratvector.trading.parity.decisions import DecisionReplay, messages_of
 from stratvector.trading.parity.difference import Difference, Fact, text
 from stratvector.trading.parity.executions import ExecutionReplay
 from stratvector.trading.parity.record import RecordReplay
-from stratvector.trading.parity.recording import BacktestReplay, RecordedBars, uncomparable
+from stratvector.trading.parity.recording import (
+    BacktestReplay,
+    RecordedBars,
+    uncomparable,
+    unpromised_bars,
+)
 from stratvector.trading.parity.signals import SignalsReplay
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.schedule import Schedule
@@ -25,6 +31,7 @@ from stratvector.trading.session import Session
 from stratvector.trading.strategy import Strategy
 
 Progress = Callable[[int, int], None]
+OTHER_BARS = "nothing else was compared: the bars are not those that the log began with"
 NOUNS = [hop.noun for hop in FLOW]
 
 
@@ -85,17 +92,22 @@ def check(
     recorded: Session | None = None,
     simulated_broker: bool = True,
     progress: Progress | None = None,
+    chapter: Chapter | None = None,
 ) -> Parity:
     """Replay a log by its cuts.
 
     recorded : the session with its bars, to compare with those and with a backtest.
     simulated_broker : whether the fills are the simulated broker's, so that they can be computed.
     progress : called with (closes done, closes in all).
+    chapter : what the log begins with; once all bars are there they must have its hashes, and what
+    follows from other bars is not compared.
     """
+    if wrong := list(unpromised_bars(chapter, log)):
+        return _found(log, wrong, 0, (OTHER_BARS,))
     decisions = DecisionReplay(parts.portfolio, parts.schedule)
     record, notes = RecordReplay(log), list[str]()
     replays: list[Replay] = [
-        *([RecordedBars(recorded, log)] if recorded else []),
+        *([RecordedBars(recorded, log)] if recorded and chapter is None else []),
         SignalsReplay(parts.portfolio, parts.strategies, log.warmup),
         ExecutionReplay(parts.portfolio, simulated_broker),
         decisions,
@@ -110,6 +122,12 @@ def check(
         if progress is not None:
             progress(index + 1, log.scheduled)
     found += _after(log, decisions)
+    return _found(log, found, record.behind, tuple(notes))
+
+
+def _found(
+    log: SessionLog, found: Sequence[Difference], behind: int, notes: tuple[str, ...]
+) -> Parity:
     return Parity(
         scheduled=log.scheduled,
         closes=len(log.closes),
@@ -118,8 +136,8 @@ def check(
         fills=sum(e.kind is FillKind.FILLED for close in log.closes for e in close.events),
         first=found[0] if found else None,
         others=max(0, len(found) - 1),
-        positions_behind=record.behind,
-        notes=tuple(notes),
+        positions_behind=behind,
+        notes=notes,
     )
 
 

@@ -25,7 +25,8 @@ class Difference:
 
     noun : of the flow. close_time : ns UTC. subject : the symbol, model or universe; empty for the
     close as a whole. what : the field, such as "orders.lots". against : what was replayed: the log
-    by its cuts ("cut"), the recorded bars ("recording"), the compiled loop ("backtest").
+    by its cuts ("cut"), the recorded bars ("recording"), what the log began with ("chapter"), the
+    compiled loop ("backtest").
     facts : how either side came to its value. messages : ids of the messages that were used.
     """
 

@@ -1,4 +1,4 @@
-"""The log against the session that it is of: its recorded bars, and the compiled loop over them."""
+"""The log against the session that it is of: its bars, and the compiled loop over them."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from stratvector.trading import replay
 from stratvector.trading.bars import FIELDS, ClosedBars
+from stratvector.trading.chapters import Chapter, hash_of_sections
 from stratvector.trading.fills import FillEvent, FillKind
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.logged import Logged, LoggedClose, SessionLog
@@ -43,6 +44,24 @@ class RecordedBars:
         for what, subject, ours, theirs in pairs:
             for gap in gaps(ours, theirs, what, subject):
                 yield _told("bars", section.close_time, gap, "recording", {"bars": logged.id})
+
+
+def unpromised_bars(chapter: Chapter | None, log: SessionLog) -> Iterator[Difference]:
+    """How the bars of a complete log, as a whole, are not those that its chapter names."""
+    if chapter is None or not log.is_complete:
+        return
+    for promised in chapter.bars:
+        universe = promised.universe
+        closes = (close.bars for close in log.closes if universe in close.bars)
+        logged = (*log.warmup[universe], *(bars[universe] for bars in closes))
+        sections = [one.noun for one in logged]
+        pairs = [
+            ("hash", hash_of_sections(sections), promised.hash),
+            ("late", any(one.late for one in sections), False),
+        ]
+        for what, ours, theirs in pairs:
+            for gap in gaps(ours, theirs, what, universe):
+                yield _told("bars", log.closes[-1].close_time, gap, "chapter", {})
 
 
 class BacktestReplay:

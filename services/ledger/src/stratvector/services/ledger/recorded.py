@@ -15,7 +15,8 @@ from pathlib import Path
 import grpc.aio
 
 from stratvector.runtime.process.cannot_start import CannotStart
-from stratvector.runtime.session_folder import BadSession, RecordedSession
+from stratvector.runtime.session_document import BadSession
+from stratvector.runtime.session_folder import RecordedSession
 from stratvector.services.ledger.adapters.database import LedgerDatabase
 from stratvector.services.ledger.servicer import ledger_servicer
 

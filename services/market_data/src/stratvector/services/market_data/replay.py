@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from stratvector.contracts.codecs import decode_closed_bars, encode_closed_bars
+from stratvector.runtime.chapters import OtherChapter, chapter_reader
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.readers import progress_reader
@@ -23,8 +24,8 @@ Sections = Callable[[int], Iterator[ClosedBars]]
 class ReplayLane:
     """Publishes one universe's history, warm-up first, close by close.
 
-    sections : the recorded cross-sections later than a close, in order. bars_ahead_max : closes
-    that bars may run ahead of decisions. closes_per_s_max : see `Tempo`.
+    sections : the recorded cross-sections later than a close, in order. bars_hash : of all of them.
+    bars_ahead_max : closes that bars may run ahead of decisions. closes_per_s_max : see `Tempo`.
     """
 
     def __init__(
@@ -33,14 +34,17 @@ class ReplayLane:
         portfolio: Portfolio,
         universe: Universe,
         sections: Sections,
+        bars_hash: str,
         schedule: Schedule,
         bars_ahead_max: int,
         closes_per_s_max: float | None = None,
     ) -> None:
+        self._universe, self._bars_hash = universe.name, bars_hash
         self._sections, self._schedule = sections, schedule
         name = subject("bars", universe=universe.name, timeframe=universe.timeframe)
         self.lane = Lane(ports, name)
         service = f"market_data-{universe.name}"  # each universe watches decisions on its own
+        self._chapters = chapter_reader(ports, service, portfolio)
         self._decisions = progress_reader(ports, service, portfolio)
         self._bars_ahead_max = bars_ahead_max
         self._ahead_after_wait = max(1, bars_ahead_max // 2)
@@ -50,14 +54,24 @@ class ReplayLane:
         self._decided = -1
 
     async def run(self) -> None:
-        """Own the lane, adopt what is published, publish the rest."""
+        """Own the lane, adopt what is published, publish the rest; nothing before the chapter that
+        says which bars they are. Raises OtherChapter.
+        """
         await self.lane.acquire()
+        await self._wait_for_chapter()
         published = -1
         async for stored in self.lane.history():
             published = decode_closed_bars(stored.message.payload).close_time
         for section in self._sections(published):
             await self._wait_for_decisions(section.close_time)
             await self._publish(section)
+
+    async def _wait_for_chapter(self) -> None:
+        chapter = (await self._chapters.next()).noun
+        if chapter.bars_of(self._universe).hash != self._bars_hash:
+            raise OtherChapter(
+                f"the bars of universe {self._universe} are not those that the log began with"
+            )
 
     async def _publish(self, section: ClosedBars) -> None:
         close_time = section.close_time

@@ -17,6 +17,7 @@ def build(deployment: Deployment, ports: Ports, closes_per_s_max: float | None =
             session.portfolio,
             universe,
             partial(session.sections, universe.name),
+            session.bars_hash(universe.name),
             session.schedule,
             deployment.bars_ahead_max,
             closes_per_s_max,

@@ -1,9 +1,12 @@
-"""One portfolio's lane: bars, signals and fills of a close in, one decision out."""
+"""One portfolio's lane: bars, signals and fills of a close in, one decision out; before the first,
+the chapter that says what all of them are a function of.
+"""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 
 from stratvector.contracts.codecs import decode_decision, encode_decision
+from stratvector.runtime.chapters import ChapterWriter
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Ports, Stored
 from stratvector.runtime.readers import (
@@ -17,6 +20,7 @@ from stratvector.services.risk.portfolio_state import PortfolioState
 from stratvector.services.risk.value_at_risk_desk import ValueAtRiskDesk
 from stratvector.trading.account import PortfolioAccount
 from stratvector.trading.bars import ClosedBars
+from stratvector.trading.chapters import Chapter
 from stratvector.trading.fills import FillsReport
 from stratvector.trading.flow import hop
 from stratvector.trading.identity import message_id
@@ -36,6 +40,7 @@ class PortfolioLane:
         ports: Ports,
         portfolio: Portfolio,
         schedule: Schedule,
+        chapter: Chapter,
         desk: ValueAtRiskDesk | None = None,
     ) -> None:
         self._portfolio, self._schedule = portfolio, schedule
@@ -45,6 +50,7 @@ class PortfolioLane:
         self._recorded_at = 0
         self.account = PortfolioAccount(portfolio, schedule)
         self.lane = Lane(ports, account_lane("orders", portfolio))
+        self._chapter = ChapterWriter(ports, chapter)
         self._bars = BarsReader(ports, "risk", portfolio)
         self._fills = FillsReader(ports, "risk", portfolio)
         self._signals = {
@@ -68,7 +74,9 @@ class PortfolioLane:
         )
 
     async def run(self) -> None:
-        """Own the lane, then walk the schedule: adopt decided closes, decide the others."""
+        """Own the lane, open the chapter unless it is there, then walk the schedule: adopt decided
+        closes, decide the others. Raises OtherChapter.
+        """
         try:
             await self._walk()
         finally:
@@ -76,6 +84,7 @@ class PortfolioLane:
 
     async def _walk(self) -> None:
         await self.lane.acquire()
+        await self._chapter.open(self.lane)
         history = self.lane.history()
         for index, close_time in enumerate(self._schedule.close_times.tolist()):
             adopted = await self._adopted(history, close_time)

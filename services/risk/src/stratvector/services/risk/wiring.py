@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from stratvector.runtime.chapters import first_chapter
 from stratvector.runtime.deployment import Deployment
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.ports import Ports
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 def build(deployment: Deployment, ports: Ports) -> Tasks:
     """The lane of the session's portfolio; nobody is asked for its value at risk."""
     session = deployment.session
-    portfolio = PortfolioLane(ports, session.portfolio, session.schedule)
+    portfolio = PortfolioLane(ports, session.portfolio, session.schedule, first_chapter(session))
     return Tasks(main=[portfolio.run()], lanes=[portfolio.lane])
 
 
@@ -27,7 +28,9 @@ def serve(settings: "RiskSettings", deployment: Deployment, ports: Ports) -> Tas
 
     session = deployment.session
     desk = desk_of(session.portfolio, settings)
-    portfolio = PortfolioLane(ports, session.portfolio, session.schedule, desk)
+    portfolio = PortfolioLane(
+        ports, session.portfolio, session.schedule, first_chapter(session), desk
+    )
     return Tasks(
         main=[portfolio.run()],
         lanes=[portfolio.lane],

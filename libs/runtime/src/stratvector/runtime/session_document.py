@@ -1,0 +1,179 @@
+"""session_document: what a session is, beside its bars, as JSON values; in a folder and in the log.
+
+    portfolio, start, strategies by class, version, parameters and source, caveats, benchmark and
+    risk-free rate, sources of bars
+
+Defaults are worked in, so that no two processes can read them differently.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from stratvector.runtime.source_hash import source_hash
+from stratvector.trading.benchmark import Benchmark, benchmark_document, benchmark_from
+from stratvector.trading.caveats import Caveat
+from stratvector.trading.portfolio import Portfolio
+
+# Whole sessions and strategies load the compiler; most processes read only the portfolio.
+if TYPE_CHECKING:
+    from stratvector.trading.session import Session
+    from stratvector.trading.strategy import Strategy
+
+FORMAT = 3
+PORTFOLIO = TypeAdapter(Portfolio)
+CAVEATS = TypeAdapter(tuple[Caveat, ...])
+
+Part = TypeVar("Part")
+
+
+class BadSession(ValueError):
+    """Something that is no session which can be run here; the message is one sentence."""
+
+
+def document_of(session: "Session") -> dict[str, Any]:
+    """A session's document, bars left out."""
+    return {
+        "format": FORMAT,
+        "portfolio": PORTFOLIO.dump_python(session.portfolio, mode="json"),
+        "start": session.start,
+        "strategies": {name: _described(s) for name, s in session.strategies.items()},
+        "caveats": CAVEATS.dump_python(session.caveats, mode="json"),
+        "benchmark": benchmark_document(session.benchmark),
+        "risk_free_rate": session.risk_free_rate,
+        "sources": {
+            name: {"source": h.source, "total_return": h.total_return}
+            for name, h in session.histories.items()
+        },
+    }
+
+
+def canonical(document: Mapping[str, Any]) -> str:
+    """The one text of a document: two documents say the same if and only if their texts are equal.
+
+    What JSON has no value for stands in Python's words, to be compared and not to be read.
+    """
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), default=repr)
+
+
+def _described(strategy: "Strategy") -> dict[str, Any]:
+    kind = type(strategy)
+    return {
+        "class": f"{kind.__module__}:{kind.__qualname__}",
+        "version": strategy.version,
+        "parameters": {f.name: getattr(strategy, f.name) for f in fields(strategy) if f.init},
+        "source": source_hash(kind),
+    }
+
+
+@dataclass(frozen=True)
+class SessionDocument:
+    """Reads a document, each part when it is first asked for.
+
+    place : where it stands, for sentences. Raises BadSession from any part that is missing or is
+    something else.
+    """
+
+    place: str
+    values: Mapping[str, Any]
+
+    @classmethod
+    def parsed(cls, place: str, text: str) -> "SessionDocument":
+        """From its JSON. Raises BadSession."""
+        try:
+            values = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise BadSession(f"{place}: it is not JSON: {error}") from None
+        found = values.get("format") if isinstance(values, dict) else None
+        if found != FORMAT:
+            raise BadSession(f"{place}: format is {found!r}; this version reads {FORMAT}")
+        return cls(place, values)
+
+    @cached_property
+    def portfolio(self) -> Portfolio:
+        """Universes, models, limits, costs."""
+        return self._part("portfolio", lambda p: PORTFOLIO.validate_python(p, strict=False))
+
+    @cached_property
+    def start(self) -> int:
+        """First close that may trade, ns UTC."""
+        return self._part("start", _whole)
+
+    @cached_property
+    def caveats(self) -> tuple[Caveat, ...]:
+        """What every report of the session says about its data."""
+        return self._part("caveats", CAVEATS.validate_python)
+
+    @cached_property
+    def benchmark(self) -> Benchmark | None:
+        """What results are compared with, None for buy and hold of all symbols."""
+        return self._part("benchmark", benchmark_from)
+
+    @cached_property
+    def risk_free_rate(self) -> float:
+        """Effective, fraction per year."""
+        return self._part("risk_free_rate", float)
+
+    @cached_property
+    def strategies(self) -> Mapping[str, "Strategy"]:
+        """Per model of the portfolio."""
+        return self._part(
+            "strategies", lambda all_: {name: self._strategy(name, d) for name, d in all_.items()}
+        )
+
+    def source(self, universe: str) -> tuple[str, bool]:
+        """Where a universe's bars came from, and whether they are total returns."""
+        return self._part(
+            "sources", lambda s: (str(s[universe]["source"]), bool(s[universe]["total_return"]))
+        )
+
+    def other_sources(self) -> Iterator[str]:
+        """A sentence for each strategy whose code is another one here, though its version is not.
+
+        Raises BadSession.
+        """
+        for model, strategy in self.strategies.items():
+            recorded = self.values["strategies"][model].get("source")
+            if source_hash(type(strategy)) != recorded:
+                name = type(strategy).__qualname__
+                yield f"model {model}: the code of {name} is not what the session began with"
+
+    def _part(self, key: str, read: Callable[[Any], Part]) -> Part:
+        try:
+            return read(self.values[key])
+        except BadSession:
+            raise
+        except ValidationError as error:
+            first = error.errors()[0]
+            path = ".".join(map(str, (key, *first["loc"])))
+            raise BadSession(f"{self.place}: {path}: {first['msg']}") from None
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            why = "is missing" if key not in self.values else f"can't be read: {error}"
+            raise BadSession(f"{self.place}: {key} {why}") from None
+
+    def _strategy(self, model: str, described: Mapping[str, Any]) -> "Strategy":
+        from stratvector.trading.strategy import Strategy
+
+        module, _, name = described["class"].partition(":")
+        place = f"{self.place}: strategies.{model}"
+        try:
+            kind = getattr(import_module(module), name)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise BadSession(f"{place}: {described['class']} can't be imported: {error}") from None
+        if not (isinstance(kind, type) and issubclass(kind, Strategy)):
+            raise BadSession(f"{place}: {described['class']} is not a strategy")
+        if kind.version != described["version"]:
+            rule = f"the session was made with {described['version']}"
+            raise BadSession(f"{place}: the installed version is {kind.version}; {rule}")
+        return kind(**described["parameters"])
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int or not -(2**63) <= value < 2**63:
+        raise ValueError(f"{value!r} is no time in nanoseconds")
+    return value

@@ -1,0 +1,90 @@
+"""chapters: a stretch of a portfolio's life under one document, as the log keeps it.
+
+Whoever reads a log starts here: which portfolio and models, from when on, on which closes, over
+which bars, by which engine. Nothing beside the log is needed to compute its result again.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from stratvector.trading.bars import FIELDS, Bars, ClosedBars
+from stratvector.trading.columns import Values
+from stratvector.trading.timestamps import Nanoseconds
+
+FIRST = 1
+
+
+@dataclass(frozen=True)
+class ChapterBars:
+    """The bars of one universe, warm-up first.
+
+    close_times : ns UTC, strictly increasing. hash : of all of them, see `hash_of_bars`.
+    """
+
+    universe: str
+    close_times: tuple[int, ...]
+    hash: str
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """What a stretch of the log is a function of.
+
+    number : counted from 1. engine_hash : of the engine that decides. document : portfolio, start,
+    strategies, sources and caveats as JSON, in its one canonical form.
+    """
+
+    portfolio: str
+    number: int
+    engine_hash: str
+    document: str
+    bars: tuple[ChapterBars, ...]
+
+    def bars_of(self, universe: str) -> ChapterBars:
+        """The bars of a universe. Raises KeyError for one that the chapter does not have."""
+        for bars in self.bars:
+            if bars.universe == universe:
+                return bars
+        raise KeyError(f"chapter {self.number} of {self.portfolio} has no universe {universe!r}")
+
+
+class BarsHash:
+    """Folds bars in order, in pieces of any size; equal values give equal hashes.
+
+    Times are int64[n, 2], closed and opened; values float64[n, 5, S] in the order of `FIELDS`. A
+    missing value is NaN whatever its bits are.
+    """
+
+    def __init__(self) -> None:
+        self._times, self._values = hashlib.sha256(), hashlib.sha256()
+
+    def add(self, times: Nanoseconds, values: Values) -> None:
+        """The next bars."""
+        self._times.update(np.ascontiguousarray(times, np.dtype("<i8")).tobytes())
+        known = np.where(np.isnan(values), np.nan, values)
+        self._values.update(np.ascontiguousarray(known, np.dtype("<f8")).tobytes())
+
+    def hex(self) -> str:
+        """The hash of everything so far, 64 hex digits."""
+        both = self._times.digest() + self._values.digest()
+        return hashlib.sha256(both).hexdigest()
+
+
+def hash_of_bars(bars: Bars, open_times: Nanoseconds) -> str:
+    """The hash of a whole panel and when each of its bars opened."""
+    folded = BarsHash()
+    times = np.stack([bars.close_times, open_times], axis=1)
+    folded.add(times, np.stack([getattr(bars, field) for field in FIELDS], axis=1))
+    return folded.hex()
+
+
+def hash_of_sections(sections: Iterable[ClosedBars]) -> str:
+    """The same of cross-sections, one after the other."""
+    folded = BarsHash()
+    for section in sections:
+        times = np.array([[section.close_time, section.open_time]], np.int64)
+        folded.add(times, np.stack([getattr(section, field) for field in FIELDS])[None])
+    return folded.hex()
