@@ -5,13 +5,15 @@ from collections.abc import Callable, Iterator
 from stratvector.contracts.codecs import decode_closed_bars, encode_closed_bars
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Ports
-from stratvector.runtime.readers import progress_reader
+from stratvector.runtime.readers import OtherSymbols, progress_reader
 from stratvector.services.market_data.tempo import Tempo
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.flow import hop, subject
 from stratvector.trading.identity import message_id
+from stratvector.trading.meaning.bars import check_bars_of
 from stratvector.trading.portfolio import Portfolio, Universe
 from stratvector.trading.schedule import Schedule
+from stratvector.trading.unfit import Absurd
 
 # How long a decision may lie unread for each close that bars may stay ahead: the flow then decides
 # a fraction of these, and many decisions cost one wake-up.
@@ -37,11 +39,13 @@ class ReplayLane:
         bars_ahead_max: int,
         closes_per_s_max: float | None = None,
     ) -> None:
-        self._sections, self._schedule = sections, schedule
+        self._sections, self._schedule, self._universe = sections, schedule, universe
         name = subject("bars", universe=universe.name, timeframe=universe.timeframe)
         self.lane = Lane(ports, name)
         service = f"market_data-{universe.name}"  # each universe watches decisions on its own
-        self._decisions = progress_reader(ports, service, portfolio)
+        self._decisions = progress_reader(
+            ports, service, portfolio, frozenset(schedule.close_times.tolist())
+        )
         self._bars_ahead_max = bars_ahead_max
         self._ahead_after_wait = max(1, bars_ahead_max // 2)
         self._rest_seconds = REST_SECONDS_PER_CLOSE * (self._ahead_after_wait - 1)
@@ -54,10 +58,19 @@ class ReplayLane:
         await self.lane.acquire()
         published = -1
         async for stored in self.lane.history():
-            published = decode_closed_bars(stored.message.payload).close_time
+            published = self._adopted(decode_closed_bars(stored.message.payload), published)
         for section in self._sections(published):
             await self._wait_for_decisions(section.close_time)
             await self._publish(section)
+
+    def _adopted(self, section: ClosedBars, newest: int) -> int:
+        """The close time of what an earlier owner published. Raises OtherSymbols, Absurd."""
+        if section.symbols != self._universe.symbols:
+            raise OtherSymbols(self.lane.subject, self._universe.symbols, section.symbols)
+        check_bars_of(section, self._universe, newest)
+        if section.close_time > (last := int(self._schedule.close_times[-1])):
+            raise Absurd(f"close_time is {section.close_time} ns; the replay ends at {last}")
+        return section.close_time
 
     async def _publish(self, section: ClosedBars) -> None:
         close_time = section.close_time
