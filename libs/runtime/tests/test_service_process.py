@@ -254,7 +254,9 @@ def test_a_message_that_cant_be_processed_is_noted_and_halts_again_after_a_resta
         with stage.planted("read", tmp_path, name) as planted:
             told = planted.until_state("halted")
             assert planted.get("/readyz")[0] == 503
-            assert told["reason"].startswith(f"message {sequence} of {lane} can't be processed: ")
+            assert told["reason"].startswith(
+                f"{POSITIONS} is halted: message {sequence} of {lane} can't be processed: "
+            )
             assert told["lanes"][0]["state"] == "halted"
             assert planted.said("halted")["quarantine"] == key
             assert "quarantined_messages_total 1.0" in planted.get("/metrics")[1]
@@ -271,8 +273,8 @@ def test_a_foreign_message_is_noted_under_its_own_place_and_halts_its_lane(
     with stage.planted("meet_foreigner", tmp_path) as planted:
         told = planted.until_state("halted")
         assert told["reason"] == (
-            f"message 7 of {POSITIONS} can't be processed: it was not written by an owner of the "
-            "lane: Stratvector-Owner is missing"
+            f"{POSITIONS} is halted: message 7 of {POSITIONS} can't be processed: "
+            "it was not written by an owner of the lane: Stratvector-Owner is missing"
         )
         assert planted.said("halted")["quarantine"] == "planted.POSITIONS.7"
         assert planted.stop() == 0
@@ -310,8 +312,8 @@ def test_an_execution_that_no_account_can_take_halts_at_the_message_at_hand(
     with dark_stage.planted("refuse_execution", tmp_path) as planted:
         told = planted.until_state("halted")
         assert told["reason"] == (
-            f"message {sequence} of {lane} can't be processed: execution execution-1 of A belongs "
-            "to order order-1, which is not working"
+            f"{POSITIONS} is halted: message {sequence} of {lane} can't be processed: "
+            "execution execution-1 of A belongs to order order-1, which is not working"
         )
         assert planted.events("defect") == []
         assert planted.stop() == 0

@@ -13,6 +13,7 @@ from stratvector.cli.console import output, print_json, remark, say
 from stratvector.cli.failures import FAILED, INTERRUPTED, end_as_by_ctrl_c, guarded
 from stratvector.cli.ledger import ledger
 from stratvector.cli.progress_lines import ProgressForm
+from stratvector.runtime.process.file_modes import keep_files_private
 
 if TYPE_CHECKING:
     from stratvector.cli.runs import Run
@@ -227,6 +228,7 @@ def _stay() -> None:
 
 def main() -> None:
     """The `stratvector` command."""
+    keep_files_private()
     try:
         end_as_by_ctrl_c()
         app()
