@@ -254,9 +254,7 @@ def test_a_message_that_cant_be_processed_is_noted_and_halts_again_after_a_resta
         with stage.planted("read", tmp_path, name) as planted:
             told = planted.until_state("halted")
             assert planted.get("/readyz")[0] == 503
-            assert told["reason"].startswith(
-                f"{POSITIONS} is halted: message {sequence} of {lane} can't be processed: "
-            )
+            assert told["reason"].startswith(f"message {sequence} of {lane} can't be processed: ")
             assert told["lanes"][0]["state"] == "halted"
             assert planted.said("halted")["quarantine"] == key
             assert "quarantined_messages_total 1.0" in planted.get("/metrics")[1]
@@ -273,8 +271,8 @@ def test_a_foreign_message_is_noted_under_its_own_place_and_halts_its_lane(
     with stage.planted("meet_foreigner", tmp_path) as planted:
         told = planted.until_state("halted")
         assert told["reason"] == (
-            f"{POSITIONS} is halted: message 7 of {POSITIONS} can't be processed: "
-            "it was not written by an owner of the lane: Stratvector-Owner is missing"
+            f"message 7 of {POSITIONS} can't be processed: it was not written by an owner of the "
+            f"lane: Stratvector-Owner is missing; lane {POSITIONS} is halted"
         )
         assert planted.said("halted")["quarantine"] == "planted.POSITIONS.7"
         assert planted.stop() == 0
@@ -312,12 +310,40 @@ def test_an_execution_that_no_account_can_take_halts_at_the_message_at_hand(
     with dark_stage.planted("refuse_execution", tmp_path) as planted:
         told = planted.until_state("halted")
         assert told["reason"] == (
-            f"{POSITIONS} is halted: message {sequence} of {lane} can't be processed: "
-            "execution execution-1 of A belongs to order order-1, which is not working"
+            f"message {sequence} of {lane} can't be processed: execution execution-1 of A belongs "
+            f"to order order-1, which is not working; lane {POSITIONS} is halted"
         )
         assert planted.events("defect") == []
         assert planted.stop() == 0
     assert dark_stage.value("quarantine", f"planted.BARS.{sequence}")
+
+
+def test_the_third_failure_at_one_message_halts_its_lane_instead_of_the_process(
+    dark_stage: Stage, tmp_path: Path
+) -> None:
+    dark_stage.raise_server()
+    universe = SESSION.portfolio.universes[0]
+    lane = subject("bars", universe=universe.name, timeframe=universe.timeframe)
+    section = next(iter(RecordedSession(dark_stage.session_folder).sections(universe.name, 0)))
+    sequence = dark_stage.publish(lane, encode_closed_bars(section))
+    for count in (1, 2):
+        with dark_stage.planted("trip", tmp_path, f"attempt-{count}") as planted:
+            assert planted.ended() == 1
+            assert planted.said("failure_counted")["count"] == count
+    counted = json.loads(dark_stage.value("quarantine", f"planted.failures.BARS.{sequence}"))
+    assert counted == {"subject": lane, "count": 2}
+    for name in ("third", "after"):
+        with dark_stage.planted("trip", tmp_path, name) as planted:
+            told = planted.until_state("halted")
+            assert told["reason"].startswith(
+                f"message {sequence} of {lane} can't be processed: "
+                f"{3 if name == 'third' else 4} attempts failed, the last with ZeroDivisionError: "
+            )
+            assert told["reason"].endswith(f"; lane {POSITIONS} is halted")
+            assert planted.get("/healthz")[0] == 200
+            assert planted.stop() == 0
+    note = json.loads(dark_stage.value("quarantine", f"planted.BARS.{sequence}"))
+    assert note["reason"].startswith("3 attempts failed")
 
 
 def test_health_fails_while_the_event_loop_is_stuck(stage: Stage, tmp_path: Path) -> None:

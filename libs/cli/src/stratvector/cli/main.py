@@ -97,6 +97,9 @@ def up(
     port: Annotated[
         int | None, typer.Option(metavar="N", help="Port of the console, instead of 8000.")
     ] = None,
+    nats_monitor_port: Annotated[
+        int | None, typer.Option(metavar="N", help="Let NATS's own monitor listen; off without.")
+    ] = None,
     speed: Annotated[
         float | None,
         typer.Option(metavar="N", min=0.001, help="At most N closes per second, to watch them."),
@@ -116,7 +119,12 @@ def up(
         own = {"config": config, "start": start, "end": end, "out": out}
         refuse_beside("--session", **{n: v for n, v in own.items() if _is_typed(context, n)})
     if in_process:
-        ports = {"base_port": base_port, "nats_port": nats_port, "port": port}
+        ports = {
+            "base_port": base_port,
+            "nats_port": nats_port,
+            "nats_monitor_port": nats_monitor_port,
+            "port": port,
+        }
         refuse_beside("--in-process", session=session, replicas=replicas, speed=speed, **ports)
         show(run_in_process(config, start, end, out, verbose))
         if not once:
@@ -125,7 +133,9 @@ def up(
     from stratvector.cli.platform.run_folder import earlier_run
     from stratvector.cli.platform.session_run import run_session, wishes_of
 
-    wishes = wishes_of(replicas, base_port, nats_port, port, speed, once, verbose)
+    wishes = wishes_of(
+        replicas, base_port, nats_port, port, nats_monitor_port, speed, once, verbose
+    )
     place = earlier_run(session) if session else new_session(config, start, end, out)
     run_session(place, wishes, show)
 

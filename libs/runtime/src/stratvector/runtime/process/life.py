@@ -185,8 +185,10 @@ class Life:
     async def _halt(self, number: int, stored: Stored, reason: str) -> None:
         """Keep the message for a person; the part of the work that met it stays where it is."""
         place, lanes = _place(stored), self._status.lanes
-        lane = lanes[number].subject if number < len(lanes) else f"{self._service}'s reader"
-        self._status.halted[number] = f"{lane} is halted: {place} can't be processed: {reason}"
+        told = f"{place} can't be processed: {reason.rstrip('.')}"
+        if number < len(lanes):
+            told += f"; lane {lanes[number].subject} is halted"
+        self._status.halted[number] = told
         self._metrics.quarantined.inc()
         client = self._foundation.client
         assert client is not None
