@@ -17,9 +17,8 @@ def orders_of(session: Session, lots_times: int = 1) -> int:
     """Walk a session's decisions with the fills and bars that lead to them; orders that passed."""
     portfolio, outcome = session.portfolio, replay.run(session)
     means, own, passed = AccountMeans(portfolio), Own.of(portfolio), 0
-    events = [event for events in outcome.events for event in events]
     for index, decision in enumerate(outcome.decisions):
-        for event in [e for e in events if e.known_time == decision.close_time and e.lots]:
+        for event in [e for e in outcome.events if e.known_time == decision.close_time and e.lots]:
             means.settle(event)
         for universe in session.schedule.universes_at(index):
             history = session.histories[universe]

@@ -18,11 +18,11 @@ def check_positions(held: Positions) -> None:
     for symbol, lots in held.positions.items():
         check_lots(f"the position in {symbol or 'a symbol without a name'}", lots)
     for what, money in (("cash", held.cash), ("equity", held.equity)):
-        if abs(money) > MONEY_MAX:
+        if not -MONEY_MAX <= money <= MONEY_MAX:
             raise Absurd(f"{what} is {money:f}; |{what}| <= {MONEY_MAX:g} must hold")
-    value = held.equity - held.cash
-    if (value > 0 and all(lots < 0 for lots in held.positions.values())) or (
-        value < 0 and all(lots > 0 for lots in held.positions.values())
+    sides = {lots > 0 for lots in held.positions.values()}
+    if (held.equity > held.cash and True not in sides) or (
+        held.equity < held.cash and False not in sides
     ):
         raise Absurd(
             f"equity is {held.equity:f} with cash {held.cash:f}, which the positions can't explain"
