@@ -58,6 +58,15 @@ def _print_version(asked: bool) -> None:
         raise typer.Exit
 
 
+NatsPort = Annotated[int | None, typer.Option(metavar="N", help="Port of NATS, instead of 4222.")]
+ConsolePort = Annotated[
+    int | None, typer.Option(metavar="N", help="Port of the console, instead of 8000.")
+]
+MonitorPort = Annotated[
+    int | None, typer.Option(metavar="N", help="Let NATS's own monitor listen; off without.")
+]
+
+
 @app.callback()
 def stratvector(
     version: Annotated[
@@ -91,15 +100,9 @@ def up(
         int | None,
         typer.Option(metavar="N", help="Listen on ports in a row from N; 0 takes any free ones."),
     ] = None,
-    nats_port: Annotated[
-        int | None, typer.Option(metavar="N", help="Port of NATS, instead of 4222.")
-    ] = None,
-    port: Annotated[
-        int | None, typer.Option(metavar="N", help="Port of the console, instead of 8000.")
-    ] = None,
-    nats_monitor_port: Annotated[
-        int | None, typer.Option(metavar="N", help="Let NATS's own monitor listen; off without.")
-    ] = None,
+    nats_port: NatsPort = None,
+    port: ConsolePort = None,
+    nats_monitor_port: MonitorPort = None,
     speed: Annotated[
         float | None,
         typer.Option(metavar="N", min=0.001, help="At most N closes per second, to watch them."),
@@ -119,12 +122,8 @@ def up(
         own = {"config": config, "start": start, "end": end, "out": out}
         refuse_beside("--session", **{n: v for n, v in own.items() if _is_typed(context, n)})
     if in_process:
-        ports = {
-            "base_port": base_port,
-            "nats_port": nats_port,
-            "nats_monitor_port": nats_monitor_port,
-            "port": port,
-        }
+        ports = {"base_port": base_port, "nats_port": nats_port, "port": port}
+        ports["nats_monitor_port"] = nats_monitor_port
         refuse_beside("--in-process", session=session, replicas=replicas, speed=speed, **ports)
         show(run_in_process(config, start, end, out, verbose))
         if not once:
