@@ -74,9 +74,11 @@ class AccountMeans:
                 self._symbol_cap * equity,
             )
         if self._gross_cap is not None:
+            # Orders that are still to reduce count as not filled: at worst a whole cap of them,
+            # which the new orders may take up.
             total = sum(before.values()), sum(after.values())
             self._check_room(
-                "the orders leave a gross exposure of", *total, self._gross_cap * equity
+                "the orders leave a gross exposure of", *total, 2 * self._gross_cap * equity
             )
 
     def _check_price(self, order: ApprovedOrder) -> None:
