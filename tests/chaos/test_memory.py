@@ -59,8 +59,9 @@ def memory_of(folder: Path, closes: int) -> dict[str, float]:
     most: dict[str, float] = {}
 
     async def watch(run: Running) -> None:
-        server = run.platform.children["nats-server"]
-        filled = asyncio.to_thread(fill, server.pid, run.platform.ports.monitor)
+        server, monitor = run.platform.children["nats-server"], run.platform.ports.monitor
+        assert monitor is not None
+        filled = asyncio.to_thread(fill, server.pid, monitor)
         filling = asyncio.create_task(filled)
         await run.reach(0.5)
         committed = asyncio.create_task(until_committed(run.platform, run.session, _nobody))

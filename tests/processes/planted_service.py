@@ -73,6 +73,11 @@ class Planted:
         reader = f"ledger-{self.portfolio.name}"
         await UniverseReader(self.ports, reader, self.portfolio.universes[0]).next()
 
+    async def trip(self) -> None:
+        """Take bars, then fail."""
+        await self.read()
+        await self.fail()
+
     async def refuse_execution(self) -> None:
         """Take bars, then find that an execution belongs to no order."""
         await self.read()

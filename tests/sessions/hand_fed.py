@@ -4,6 +4,8 @@ from collections.abc import Coroutine, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from stratvector.contracts.codecs import (
     encode_chapter,
     encode_closed_bars,
@@ -154,10 +156,16 @@ def order(session: Session, symbol: str, lots: int, index: int) -> ApprovedOrder
         symbol,
         lots,
         (lots,),
-        instrument.price(10.0),
+        instrument.price(_last_close(session, universe, symbol, decided_at)),
         decided_at,
         session.schedule.next_close(universe.name, decided_at) or 0,
     )
+
+
+def _last_close(session: Session, universe: Universe, symbol: str, at: int) -> float:
+    bars = session.histories[universe.name].bars
+    closes = bars.close[bars.close_times <= at, universe.symbols.index(symbol)]
+    return float(closes[~np.isnan(closes)][-1])
 
 
 def decisions(

@@ -18,6 +18,7 @@ from stratvector.runtime.jetstream.accounts import OPERATOR
 from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.connection import BusClient, connect
 from stratvector.runtime.jetstream.key_value import JetStreamKeyValue
+from stratvector.runtime.jetstream.server import free_port
 from stratvector.runtime.lease import holder
 from stratvector.runtime.readers import account_lane
 from stratvector.runtime.session_folder import RecordedSession, write_session
@@ -150,7 +151,7 @@ def run_processes(
     """
     write_session(folder / "session", session)
     counts = dict.fromkeys(SERVICES, 1) | dict(replicas or {})
-    plan = plan_ports(seat_names(counts), base_port=0)
+    plan = plan_ports(seat_names(counts), base_port=0, monitor_port=free_port())
     given = {f"STRATVECTOR_{s.upper()}_LEASE_SECONDS": str(LEASE_SECONDS) for s in SERVICES}
     before = dict(os.environ)
     os.environ.update(given | dict(settings or {}))

@@ -120,7 +120,6 @@ def test_a_folder_without_a_session_is_named(place: Place, run: RunFolder) -> No
 
 PLAN = PortPlan(
     4222,
-    8222,
     {
         "risk-2": SeatPorts(50_056, 9_106),
         "monte_carlo": SeatPorts(50_057, 9_107),

@@ -29,7 +29,7 @@ def taken() -> Iterator[int]:
 
 def test_services_have_the_usual_ports_in_flow_order() -> None:
     plan = usual_plan()
-    assert (plan.nats, plan.monitor) == (4222, 8222)
+    assert (plan.nats, plan.monitor) == (4222, None)
     assert [(s.grpc, s.http) for s in plan.seats.values()] == [
         (50051, 9101),
         (50052, 9102),
@@ -56,7 +56,7 @@ def test_replicas_take_free_ports_above_the_usual_ones(monkeypatch: pytest.Monke
 def test_a_base_port_moves_everything_in_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ports, "is_free", lambda number: True)
     plan = plan_ports(SEATS, base_port=20_000)
-    assert [number for number, _ in plan.purposes()] == list(range(20_000, 20_012))
+    assert [number for number, _ in plan.purposes()] == list(range(20_000, 20_011))
 
 
 def test_the_console_alone_can_be_moved(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +86,7 @@ def test_what_users_know_by_its_port_or_folder_runs_once(service: str) -> None:
 def test_base_port_0_takes_ports_that_are_free_and_different() -> None:
     plan = plan_ports(SEATS, base_port=0)
     numbers = [number for number, _ in plan.purposes()]
-    assert len(set(numbers)) == 12
+    assert len(set(numbers)) == 11
     assert taken_ports(plan) == []
 
 
@@ -98,7 +98,7 @@ def test_a_taken_port_is_named_with_its_purpose_and_the_way_out(taken: int) -> N
         "ports in a row from N (0: any that are free)"
     )
     with pytest.raises(CommandFailed, match=rf"port {taken} for gRPC of market_data is taken; --"):
-        plan_ports(SEATS, base_port=taken - 2)
+        plan_ports(SEATS, base_port=taken - 1)
 
 
 @pytest.mark.parametrize("base_port", [-5, 65_530])
@@ -110,7 +110,7 @@ def test_ports_that_do_not_exist_are_refused(base_port: int) -> None:
 def test_one_port_is_never_given_twice() -> None:
     free = plan_ports(SEATS, base_port=0).nats
     with pytest.raises(CommandFailed, match="is for NATS and for the monitor of NATS"):
-        ports._check(ports.PortPlan(free, free, {}))
+        plan_ports(SEATS, base_port=0, nats_port=free, monitor_port=free)
 
 
 def test_replicas_are_counted_by_service_in_flow_order() -> None:

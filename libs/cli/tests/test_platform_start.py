@@ -55,7 +55,8 @@ def test_a_bus_is_started_provisioned_read_and_drained(run: RunFolder) -> None:
     assert threading.active_count() == before
     assert psutil.Process().net_connections() == []
     assert server.is_free(ports.nats)
-    assert server.is_free(ports.monitor)
+    assert ports.monitor is None
+    assert "http:" not in (run.session_folder / "nats" / "server.conf").read_text()
     assert "Server is ready" in Path("logs/nats-server.log").read_text()
 
 

@@ -76,7 +76,7 @@ DECISION = Decision(
     drawdown_factor=1.0,
     halted=True,
     reduce_only=True,
-    orders=(ApprovedOrder("o1", "BTC", -3, (-5, 2), Decimal("1.50"), CLOSE, CLOSE + 1),),
+    orders=(ApprovedOrder("o1", "BTC", -3, (-2, -1), Decimal("1.50"), CLOSE, CLOSE + 1),),
     cancels=(Cancel("o0", "ETH"),),
     crosses=(Cross("ETH", (1, -1), Decimal("2.5")),),
     symbols=(SymbolDecision("BTC", Outcome.ORDERED, (0.5, 0.25), -7, (WeightReason.KEPT,)),),
@@ -103,7 +103,7 @@ FILLS = FillsReport(
             text="ü",
         ),
     ),
-    closed=0,
+    closed=1,
 )
 POSITIONS = Positions("main", CLOSE, 4, {"ETH": -2, "BTC": 3}, Decimal("-0.5"), Decimal("1E-7"))
 CHAPTER = Chapter("main", 1, "e1", "{}", (ChapterBars("crypto", (CLOSE, CLOSE + 1), "h1"),))
@@ -130,7 +130,7 @@ GOLDEN: dict[str, tuple[Any, str]] = {
     "decision": (
         DECISION,
         "0a046d61696e120570617065721900002a36fe9c97172100000000006af84029000000000000d03f"
-        "31000000000000f03f380140014a280a026f3112034254431805220209042a0508ac021002310000"
+        "31000000000000f03f380140014a280a026f3112034254431805220203012a0508ac021002310000"
         "2a36fe9c97173901002a36fe9c971752090a026f3012034554485a0f0a03455448120202011a0408"
         "321001621e0a0342544310021a10000000000000e03f000000000000d03f200d2a01026a3d0a0c0a"
         "0663727970746f120262310a080a02757312026232120d0a057472656e6412046c61746518072008"
@@ -140,7 +140,7 @@ GOLDEN: dict[str, tuple[Any, str]] = {
     "fills_report": (
         FILLS,
         "0a046d61696e120570617065721809223c080412026f311a0342544320022a02653130053a0508ac"
-        "0210024204080210024a040801100351ffff2936fe9c97175900002a36fe9c97176202c3bc290000"
+        "0210024204080210024a040801100351ffff2936fe9c97175900002a36fe9c97176202c3bc290100"
         "000000000000",
     ),
     "positions": (

@@ -225,5 +225,5 @@ def test_a_value_that_does_not_fit_does_not_travel(
 
 
 def test_an_event_that_is_no_execution_carries_zero_money_and_comes_back() -> None:
-    report = replace(FILLS, events=(FillEvent(FillKind.SENDING, "o1", "BTC", epoch=2),), closed=0)
+    report = replace(FILLS, events=(FillEvent(FillKind.SENDING, "o1", "BTC", epoch=2),), closed=1)
     assert codecs.decode_fills_report(codecs.encode_fills_report(report)) == report

@@ -4,7 +4,6 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,19 +24,27 @@ from stratvector.trading.orders import (
 from stratvector.trading.reasons import Outcome, SignalReason, WeightReason
 from stratvector.trading.signals import Action, SignalRow, Signals
 
-signed = st.integers(-(2**63), 2**63 - 1)
 counts = st.integers(0, 2**64 - 1)
+closes = st.integers(1, 2**63 - 1)
 doubles = st.floats()  # with NaN, both infinities, subnormals and negative zero
+finite = st.floats(-1e300, 1e300)
+fractions = st.floats(0, 1)
 texts = st.text(max_size=12)
 names = st.text(min_size=1, max_size=12)
-scales = st.one_of(st.integers(0, 30), st.integers(0, 2**32 - 1))
-money = st.builds(lambda digits, scale: Decimal(f"{digits}E-{scale}"), signed, scales)
-lots_per_model = st.lists(signed, max_size=4).map(tuple)
+scales = st.integers(0, 40)
+money = st.builds(
+    lambda digits, scale: Decimal(f"{digits}E-{scale}"), st.integers(0, 10**15), scales
+)
+cents = st.integers(-(10**15), 10**15).map(lambda count: Decimal(count).scaleb(-2))
+prices = money.filter(bool)
+shares = st.lists(st.integers(0, 2**50), min_size=1, max_size=4).filter(any)
 several_doubles = st.lists(doubles, max_size=8).map(tuple)
 
 
-def several(each: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
-    return st.lists(each, max_size=3).map(tuple)
+def several(each: st.SearchStrategy[Any], by: str = "symbol") -> st.SearchStrategy[tuple[Any, ...]]:
+    """Up to three, each name once."""
+    unique = st.lists(each, max_size=3, unique_by=lambda one: getattr(one, by))
+    return unique.map(tuple)
 
 
 def by_name(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -48,9 +55,9 @@ def by_name(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]
 
 rows = st.builds(
     SignalRow,
-    symbol=texts,
-    weight=doubles,
-    confidence=doubles,
+    symbol=names,
+    weight=st.floats(allow_infinity=False),
+    confidence=fractions,
     action=st.sampled_from(Action),
     reason=st.sampled_from(SignalReason),
 )
@@ -59,28 +66,36 @@ signals = st.builds(
     portfolio=names,
     model=names,
     version=texts,
-    close_time=signed,
+    close_time=closes,
     rows=several(rows),
     state=several_doubles,
     bars_id=texts,
 )
-orders = st.builds(
-    ApprovedOrder,
-    order_id=texts,
-    symbol=texts,
-    lots=signed,
-    parts=lots_per_model,
-    reference_price=money,
-    decided_at=signed,
-    expires_at=signed,
-)
+
+
+@st.composite
+def orders(draw: st.DrawFn, decided_at: int) -> ApprovedOrder:
+    side = draw(st.sampled_from([1, -1]))
+    parts = tuple(side * share for share in draw(shares))
+    later = st.integers(decided_at + 1, 2**63 - 1) if decided_at < 2**63 - 1 else st.just(0)
+    return ApprovedOrder(
+        order_id=draw(names),
+        symbol=draw(names),
+        lots=sum(parts),
+        parts=parts,
+        reference_price=draw(prices),
+        decided_at=decided_at,
+        expires_at=draw(st.just(0) | later),
+    )
+
+
 symbol_decisions = st.builds(
     SymbolDecision,
-    symbol=texts,
+    symbol=names,
     outcome=st.sampled_from(Outcome),
-    stages=several_doubles,
-    target_lots=signed,
-    weight_reasons=several(st.sampled_from(WeightReason)),
+    stages=st.lists(st.floats(-1e9, 1e9), max_size=8).map(tuple),
+    target_lots=st.integers(-(2**63), 2**63 - 1),
+    weight_reasons=st.lists(st.sampled_from(WeightReason), max_size=3).map(tuple),
 )
 cuts = st.builds(
     Cut,
@@ -88,71 +103,80 @@ cuts = st.builds(
     signals=by_name(texts),
     fills_sequence=counts,
     commands_sequence=counts,
-    multipliers=several_doubles,
+    multipliers=st.lists(fractions, max_size=8).map(tuple),
 )
-figures = st.builds(
-    ValueAtRisk,
-    as_of=signed,
-    horizon_days=doubles,
-    var_95=doubles,
-    cvar_95=doubles,
-    simulations=counts,
-    seed=counts,
-    factor=doubles,
+crosses = st.builds(
+    lambda symbol, parts, price: Cross(symbol, (*parts, -sum(parts)), price), names, shares, prices
 )
-decisions = st.builds(
-    Decision,
-    portfolio=names,
-    account=names,
-    close_time=signed,
-    equity=doubles,
-    gross_exposure=doubles,
-    drawdown_factor=doubles,
-    halted=st.booleans(),
-    reduce_only=st.booleans(),
-    orders=several(orders),
-    cancels=several(st.builds(Cancel, order_id=texts, symbol=texts)),
-    crosses=several(st.builds(Cross, symbol=texts, parts=lots_per_model, price=money)),
-    symbols=several(symbol_decisions),
-    cut=cuts,
-    value_at_risk=st.none() | figures,
-)
-events = st.builds(
-    FillEvent,
-    kind=st.sampled_from(FillKind),
-    order_id=texts,
-    symbol=texts,
-    epoch=counts,
-    execution_id=texts,
-    lots=signed,
-    price=money,
-    commission=money,
-    slippage=money,
-    fill_time=signed,
-    known_time=signed,
-    text=texts,
-)
+
+
+@st.composite
+def decisions(draw: st.DrawFn) -> Decision:
+    close_time = draw(closes)
+    figures = st.builds(
+        ValueAtRisk,
+        as_of=st.integers(1, close_time),
+        horizon_days=st.floats(0, 1e3),
+        var_95=finite,
+        cvar_95=finite,
+        simulations=counts,
+        seed=counts,
+        factor=fractions,
+    )
+    approved = st.lists(
+        orders(close_time), max_size=3, unique_by=(lambda o: o.symbol, lambda o: o.order_id)
+    )
+    return Decision(
+        portfolio=draw(names),
+        account=draw(names),
+        close_time=close_time,
+        equity=draw(finite),
+        gross_exposure=draw(st.floats(0, 1e300)),
+        drawdown_factor=draw(fractions),
+        halted=draw(st.booleans()),
+        reduce_only=draw(st.booleans()),
+        orders=tuple(draw(approved)),
+        cancels=draw(several(st.builds(Cancel, order_id=names, symbol=texts), "order_id")),
+        crosses=draw(several(crosses)),
+        symbols=draw(several(symbol_decisions)),
+        cut=draw(cuts),
+        value_at_risk=draw(st.none() | figures),
+    )
+
+
+@st.composite
+def events(draw: st.DrawFn) -> FillEvent:
+    kind, known_time = draw(st.sampled_from(FillKind)), draw(st.integers(0, 2**63 - 1))
+    times = (draw(st.integers(0, known_time)), known_time)
+    order_id, epoch = draw(names), draw(counts)
+    if kind is not FillKind.FILLED:
+        text = draw(texts)
+        return FillEvent(
+            kind,
+            order_id,
+            draw(texts),
+            epoch,
+            fill_time=times[0],
+            known_time=times[1],
+            text=text,
+        )
+    lots = draw(st.integers(1, 2**53)) * draw(st.sampled_from([1, -1]))
+    paid = (draw(prices), draw(money), draw(money))
+    return FillEvent(kind, order_id, draw(texts), epoch, draw(names), lots, *paid, *times)
+
+
 reports = st.builds(
     FillsReport,
     portfolio=names,
     account=names,
     number=counts,
-    events=several(events),
-    closed=st.none() | signed,
-)
-positions = st.builds(
-    Positions,
-    portfolio=names,
-    close_time=signed,
-    number=counts,
-    positions=by_name(signed),
-    cash=money,
-    equity=money,
+    events=several(events(), "execution_id"),
+    closed=st.none() | closes,
 )
 chapter_bars = st.builds(
     ChapterBars,
     universe=names,
-    close_times=st.lists(signed, max_size=4, unique=True).map(sorted).map(tuple),
+    close_times=st.lists(closes, max_size=4, unique=True).map(sorted).map(tuple),
     hash=names,
 )
 chapters = st.builds(
@@ -163,25 +187,51 @@ chapters = st.builds(
     document=names,
     bars=st.lists(chapter_bars, max_size=3, unique_by=lambda bars: bars.universe).map(tuple),
 )
+
+
+@st.composite
+def positions(draw: st.DrawFn) -> Positions:
+    lots = st.integers(1, 2**53).flatmap(lambda size: st.sampled_from([size, -size]))
+    held = draw(st.dictionaries(names, lots, max_size=4))
+    value = draw(cents.map(abs)) if held else Decimal(0)
+    cash, gains = draw(cents), any(lots > 0 for lots in held.values())
+    return Positions(
+        portfolio=draw(names),
+        close_time=draw(closes),
+        number=draw(counts),
+        positions=dict(sorted(held.items())),
+        cash=cash,
+        equity=cash + (value if gains else -value),
+    )
+
+
+by_lots = st.dictionaries(names, st.integers(1, 2**53), max_size=4)
 owners = st.builds(codecs.Owner, instance=names, epoch=counts)
 
 
 @st.composite
 def cross_sections(draw: st.DrawFn) -> ClosedBars:
-    symbols = tuple(draw(st.lists(texts, max_size=8, unique=True)))
+    symbols = tuple(draw(st.lists(names, max_size=8, unique=True)))
+    close_time = draw(closes)
+    price = st.floats(5e-324, 1e15)
 
-    def column() -> npt.NDArray[np.float64]:
-        size = len(symbols)
-        return np.array(draw(st.lists(doubles, min_size=size, max_size=size)), dtype=np.float64)
+    def bar() -> tuple[float, ...]:
+        """Open, high, low, close, volume; or nothing."""
+        if draw(st.booleans()):
+            return (np.nan,) * 5
+        low, one, other, high = sorted(draw(st.tuples(price, price, price, price)))
+        return (one, high, low, other, draw(st.floats(0, 1e300)))
 
+    panel = np.array([bar() for _ in symbols]).reshape(len(symbols), 5).T
+    columns = dict(zip(FIELDS, map(np.ascontiguousarray, panel), strict=True))
     return ClosedBars(
         universe=draw(names),
         timeframe=draw(names),
-        close_time=draw(signed),
+        close_time=close_time,
         symbols=symbols,
-        **{field: column() for field in FIELDS},
+        **columns,
         late=draw(st.booleans()),
-        open_time=draw(signed),
+        open_time=draw(st.integers(0, close_time - 1)),
     )
 
 
@@ -202,7 +252,7 @@ def test_signals_come_back_to_the_bit(content: Signals) -> None:
     assert repr(codecs.decode_signals(codecs.encode_signals(content))) == repr(content)
 
 
-@given(decisions)
+@given(decisions())
 def test_a_decision_comes_back_to_the_bit(content: Decision) -> None:
     assert repr(codecs.decode_decision(codecs.encode_decision(content))) == repr(content)
     assert codecs.decode_decided_close(codecs.encode_decision(content)) == content.close_time
@@ -213,7 +263,7 @@ def test_a_fills_report_comes_back_to_the_bit(content: FillsReport) -> None:
     assert repr(codecs.decode_fills_report(codecs.encode_fills_report(content))) == repr(content)
 
 
-@given(positions)
+@given(positions())
 def test_positions_come_back_to_the_bit(content: Positions) -> None:
     assert repr(codecs.decode_positions(codecs.encode_positions(content))) == repr(content)
 
@@ -228,13 +278,13 @@ def test_an_owner_comes_back(content: codecs.Owner) -> None:
     assert codecs.decode_owner(codecs.encode_owner(content)) == content
 
 
-@given(decisions)
+@given(decisions())
 def test_a_decision_read_and_written_again_has_the_same_bytes(content: Decision) -> None:
     payload = codecs.encode_decision(content)
     assert codecs.encode_decision(codecs.decode_decision(payload)) == payload
 
 
-@given(by_name(signed), st.randoms(use_true_random=False))
+@given(by_lots, st.randoms(use_true_random=False))
 def test_the_order_in_which_positions_were_opened_leaves_no_trace(
     held: dict[str, int], random: Any
 ) -> None:

@@ -7,13 +7,24 @@ from decimal import Decimal
 import pytest
 
 from stratvector.contracts.codecs import BadMessage, decode_positions, encode_positions
+from stratvector.contracts.codecs.decimals import read_decimal, write_decimal
+from stratvector.contracts.v1 import decimal_pb2, positions_pb2
 from stratvector.trading.ledger import Positions
 
 
 def travelled(cash: Decimal) -> str:
     """What a reader sees, as text: equal decimals of another scale differ."""
-    content = Positions("main", 1, 1, {}, cash, Decimal(0))
-    return str(decode_positions(encode_positions(content)).cash)
+    sent, received = positions_pb2.Positions(), positions_pb2.Positions()
+    write_decimal(sent, "cash", cash)
+    received.ParseFromString(sent.SerializeToString())
+    return str(read_decimal(received, "cash"))
+
+
+def refusal_of(cash: Decimal) -> str:
+    """How a noun with that money is refused."""
+    with pytest.raises(BadMessage) as refusal:
+        encode_positions(Positions("main", 1, 1, {}, cash, Decimal(0)))
+    return str(refusal.value)
 
 
 @pytest.mark.parametrize(
@@ -29,8 +40,8 @@ def travelled(cash: Decimal) -> str:
         "0E-9",
         "-9.223372036854775808",
         "9223372036854775807",
-        "9.223372036854775807E-4294967277",
-        "1E-4294967295",
+        "9.223372036854775807E-22",
+        "1E-40",
     ],
 )
 def test_a_decimal_keeps_its_value_and_scale(text: str) -> None:
@@ -65,17 +76,27 @@ def test_negative_zero_travels_as_zero() -> None:
     ],
 )
 def test_a_decimal_that_does_not_fit_is_refused_in_one_sentence(text: str) -> None:
-    with pytest.raises(BadMessage) as refusal:
-        travelled(Decimal(text))
-    assert str(refusal.value) == (
+    assert refusal_of(Decimal(text)) == (
         f"bad positions message: cash is {Decimal(text)}; "
         "money must be finite, with digits that fit in 64 bits"
     )
 
 
+@pytest.mark.parametrize("scale", [41, 2**32 - 1])
+def test_money_that_would_be_written_with_gigabytes_of_zeros_is_refused(scale: int) -> None:
+    assert refusal_of(Decimal(f"1E-{scale}")).endswith(
+        f"cash has {scale} decimals; at most 40 are allowed"
+    )
+    wire = positions_pb2.Positions(
+        portfolio="main", cash=decimal_pb2.Decimal(coefficient=1, scale=scale)
+    )
+    with pytest.raises(BadMessage, match="decimals; at most 40 are allowed"):
+        decode_positions(wire.SerializeToString())
+
+
 def test_a_float_is_not_money() -> None:
     with pytest.raises(BadMessage, match=r"cash is 1\.5; money must be a Decimal"):
-        travelled(1.5)  # type: ignore[arg-type]
+        encode_positions(Positions("main", 1, 1, {}, 1.5, Decimal(0)))  # type: ignore[arg-type]
 
 
 def test_the_callers_decimal_context_changes_nothing() -> None:

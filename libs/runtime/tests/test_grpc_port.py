@@ -105,3 +105,52 @@ def test_a_taken_port_is_named_with_its_setting() -> None:
             GrpcPort(HOST, port.port, [])
 
     play(script)
+
+
+async def answer_or_fail(request: bytes, context: Any) -> bytes:
+    if request == b"abort":
+        await context.abort(grpc.StatusCode.NOT_FOUND, "there is no such host")
+    raise KeyError("secret")
+
+
+async def stream_and_fail(request: bytes, context: Any) -> Any:
+    yield b"first"
+    await answer_or_fail(request, context)
+
+
+def plant(server: grpc.aio.Server) -> None:
+    handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+        "Ask": grpc.unary_unary_rpc_method_handler(answer_or_fail),
+        "Stream": grpc.unary_stream_rpc_method_handler(stream_and_fail),
+    }
+    generic = grpc.method_handlers_generic_handler("planted.Service", handlers)
+    server.add_generic_rpc_handlers((generic,))
+
+
+def test_a_defect_is_told_without_a_class_name_and_a_refusal_as_it_was_said() -> None:
+    told: list[tuple[grpc.StatusCode, str | None]] = []
+
+    async def run() -> None:
+        port = GrpcPort(HOST, 0, [Servicer("planted.Service", plant)])
+        await port.start()
+        async with grpc.aio.insecure_channel(f"{HOST}:{port.port}") as channel:
+            ask: Any = channel.unary_unary("/planted.Service/Ask")
+            stream: Any = channel.unary_stream("/planted.Service/Stream")
+            for request in (b"any", b"abort"):
+                with pytest.raises(grpc.aio.AioRpcError) as raised:
+                    await ask(request)
+                told.append((raised.value.code(), raised.value.details()))
+                with pytest.raises(grpc.aio.AioRpcError) as raised:
+                    assert [one async for one in stream(request)]
+                told.append((raised.value.code(), raised.value.details()))
+        await port.stop(1.0)
+
+    asyncio.run(run())
+    refused = (grpc.StatusCode.NOT_FOUND, "there is no such host")
+    assert told == [
+        (
+            grpc.StatusCode.INTERNAL,
+            f"/planted.Service/{call} failed inside the service; its log says how",
+        )
+        for call in ("Ask", "Stream")
+    ] + [refused, refused]

@@ -7,12 +7,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from stratvector.runtime.process import http_port
+from stratvector.runtime.process.host_header import foreign_host
 from stratvector.runtime.process.http_port import HttpPort, PortTaken
 from stratvector.runtime.process.status import Heartbeat, Status
 
@@ -145,3 +146,115 @@ def is_cut(client: socket.socket, first: bytes) -> bool:
         except OSError:
             return True
     return False
+
+
+def asked(port: HttpPort, request: bytes) -> tuple[int, bytes]:
+    """Status and rest of the answer to raw bytes."""
+    with socket.create_connection((HOST, port.port), timeout=PATIENCE_SECONDS) as client:
+        with suppress(OSError):  # the answer may come, and the end, before all is sent
+            client.sendall(request)
+        answer = b""
+        with suppress(OSError):
+            while chunk := client.recv(1 << 16):
+                answer += chunk
+    head, _, rest = answer.partition(b"\r\n\r\n")
+    return int(head.split()[1]), rest
+
+
+@pytest.mark.parametrize(
+    ("host", "code"),
+    [
+        ("127.0.0.1:80", 200),
+        ("127.0.0.1", 200),
+        ("LOCALHOST:9103", 200),
+        ("[::1]:9103", 200),
+        ("risk:9103", 200),  # allowed below, as a container is
+        ("attacker.example", 403),
+        ("127.0.0.1.attacker.example", 403),
+        ("localhost.attacker.example:80", 403),
+        ("192.0.2.7:9103", 403),  # an address, but not this machine's end of the connection
+        ("", 403),
+        ("[::1", 403),
+    ],
+)
+def test_only_who_asks_this_machine_by_name_or_address_is_answered(host: str, code: int) -> None:
+    port = HttpPort(
+        HOST, 0, CollectorRegistry(), Status(), Heartbeat(10.0), {}, allowed_hosts=("risk",)
+    )
+    try:
+        found, text = asked(port, f"GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        assert found == code
+        if code == 403:
+            assert "is not this machine" in json.loads(text)["reason"]
+    finally:
+        port.close()
+
+
+def test_its_own_address_always_passes_and_another_literal_never() -> None:
+    assert foreign_host("10.0.0.7:9103", "10.0.0.7") == ""
+    assert foreign_host("10.0.0.7", "::ffff:10.0.0.7") == ""
+    assert foreign_host("[fd00::7]:9103", "fd00::7") == ""
+    assert foreign_host("10.0.0.8", "10.0.0.7")
+    assert foreign_host("pod.example", "10.0.0.7", ("pod.example",)) == ""
+
+
+OURS = b"Host: localhost\r\n"
+TOO_MUCH = {
+    "two hosts": (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: a.example\r\n\r\n", 403),
+    "a change": (b"POST /healthz HTTP/1.1\r\n" + OURS + b"\r\n", 405),
+    "chunks": (
+        b"GET /healthz HTTP/1.1\r\n" + OURS + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+        411,
+    ),
+    "300 MB": (
+        b"GET /healthz HTTP/1.1\r\n" + OURS + b"Content-Length: 314572800\r\n\r\n" + b"x" * 100_000,
+        413,
+    ),
+    "no length": (b"GET /healthz HTTP/1.1\r\n" + OURS + b"Content-Length: -1\r\n\r\n", 400),
+    "one long header": (
+        b"GET /healthz HTTP/1.1\r\n" + OURS + b"Name: " + b"x" * 40_000 + b"\r\n\r\n",
+        431,
+    ),
+    "many headers": (
+        b"GET /healthz HTTP/1.1\r\n" + OURS + b"Name: x\r\n" * 5_000 + b"\r\n",
+        431,
+    ),
+    "a long path": (b"GET /" + b"x" * 40_000 + b" HTTP/1.1\r\n" + OURS + b"\r\n", 431),
+    "no request": (b"\xff\xfe what\r\n\r\n", 400),
+}
+
+
+def test_what_asks_too_much_is_refused_in_one_sentence_and_the_next_is_answered() -> None:
+    with listening(Status(), Heartbeat(10.0)) as port:
+        for request, code in TOO_MUCH.values():
+            found, text = asked(port, request)
+            assert (found, list(json.loads(text))) == (code, ["reason"])
+            assert b"Traceback" not in text
+        assert get(port, "/healthz")[0] == 200
+        assert asked(port, b"HEAD /healthz HTTP/1.1\r\n" + OURS + b"\r\n") == (200, b"")
+
+
+def test_a_thousand_slow_requests_and_a_flood_in_chunks_keep_nobody_from_an_answer() -> None:
+    begun = b"GET /healthz HTTP/1.1\r\n" + OURS + b"Transfer-Encoding: chunked\r\n"
+    flooding = threading.Event()
+
+    def flood(port: HttpPort) -> None:
+        while not flooding.wait(0.002):
+            with suppress(OSError), socket.create_connection((HOST, port.port), 5.0) as client:
+                client.sendall(begun + b"\r\n" + b"1000\r\n" + b"x" * 4096 + b"\r\n")
+
+    with listening(Status(), Heartbeat(3_600.0)) as port, ExitStack() as opened:
+        crowd = threading.Thread(target=flood, args=(port,))
+        crowd.start()
+        try:
+            for number in range(1_000):
+                slow = socket.create_connection((HOST, port.port), timeout=PATIENCE_SECONDS)
+                opened.enter_context(slow)
+                with suppress(OSError):  # the oldest were cut already
+                    slow.sendall(begun[: 10 + number % 40])
+                if number % 250 == 249:
+                    assert get(port, "/healthz")[0] == 200
+                    assert threading.active_count() < 2 * http_port.OPEN_MAX
+        finally:
+            flooding.set()
+            crowd.join()

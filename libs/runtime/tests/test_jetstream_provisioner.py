@@ -24,7 +24,12 @@ from stratvector.runtime.jetstream.provisioner import (
 )
 from stratvector.runtime.jetstream.server import NatsServer, free_port
 from stratvector.runtime.jetstream.server_config import ServerSettings
-from stratvector.runtime.jetstream.topology import buckets, durables, streams
+from stratvector.runtime.jetstream.topology import (
+    QUARANTINE_BYTES_MAX,
+    buckets,
+    durables,
+    streams,
+)
 from stratvector.trading.portfolio import Portfolio
 from tests.sessions.generated_sessions import Shape, generated_session
 
@@ -90,6 +95,25 @@ def test_all_streams_buckets_and_durables_are_made(
         assert not config.get("allow_rollup_hdrs")
         assert config["duplicate_window"] == 20_000_000_000
         assert found["KV_owners"][1]["max_msgs_per_subject"] == 1
+        assert found["KV_owners"][1]["discard"] == "new"
+
+    with_client(server, script)
+
+
+def test_a_full_quarantine_drops_its_oldest_notes_and_takes_the_newest(
+    server: NatsServer, portfolio: Portfolio
+) -> None:
+    note, count = b"x" * (1 << 20), QUARANTINE_BYTES_MAX // (1 << 20) + 4
+
+    async def script(client: Client) -> None:
+        await provision(client, portfolio)
+        for number in range(count):
+            answer = await client.request(f"$KV.quarantine.risk.BARS.{number}", note, 30.0)
+            assert "error" not in json.loads(answer.data)
+        state = (await ask(client, "STREAM.INFO.KV_quarantine"))["state"]
+        assert state["bytes"] <= QUARANTINE_BYTES_MAX
+        assert state["last_seq"] == count
+        assert state["first_seq"] > 1
 
     with_client(server, script)
 

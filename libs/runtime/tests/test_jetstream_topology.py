@@ -10,6 +10,7 @@ import pytest
 from stratvector.runtime.deployment import Build, Deployment, installed_services
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.jetstream.topology import (
+    QUARANTINE_BYTES_MAX,
     Durable,
     Stream,
     buckets,
@@ -96,7 +97,12 @@ def test_every_hop_has_one_stream_of_its_noun() -> None:
 def test_the_buckets_hold_owners_and_what_could_not_be_processed() -> None:
     assert buckets() == (
         Stream("KV_owners", "$KV.owners.>", newest_only=True),
-        Stream("KV_quarantine", "$KV.quarantine.>", newest_only=True),
+        Stream(
+            "KV_quarantine",
+            "$KV.quarantine.>",
+            newest_only=True,
+            bytes_max=QUARANTINE_BYTES_MAX,
+        ),
     )
 
 

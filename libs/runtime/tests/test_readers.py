@@ -27,7 +27,8 @@ from stratvector.runtime.simulation.world import World
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.fills import FillsReport
 from stratvector.trading.orders import Decision
-from stratvector.trading.signals import Signals
+from stratvector.trading.reasons import SignalReason
+from stratvector.trading.signals import Action, SignalRow, Signals
 from tests.sessions.scripted_sessions import Script, scripted_session
 
 Play = Callable[..., World]
@@ -54,7 +55,8 @@ def bars(close_time: int, universe: str = "fast", symbols: tuple[str, ...] = ("A
 
 
 def signals(close_time: int) -> bytes:
-    return encode_signals(Signals("scripted", "model", "1.0.0", close_time, (), (), "bars-id"))
+    rows = (SignalRow("A", 0.0, 1.0, Action.HOLD, SignalReason.NONE),)
+    return encode_signals(Signals("scripted", "model", "1.0.0", close_time, rows, (), "bars-id"))
 
 
 def decision(close_time: int) -> bytes:
@@ -116,7 +118,7 @@ def test_bars_of_other_symbols_are_refused(play: Play) -> None:
 def test_signals_of_a_close_must_be_the_next_of_their_lane(play: Play) -> None:
     async def script(ports: Ports) -> None:
         await store(ports, "signals.scripted.model", signals(1), signals(3))
-        reader = signals_reader(ports, "risk", "scripted", "model")
+        reader = signals_reader(ports, "risk", PORTFOLIO, "model")
         assert (await reader.at(1)).noun.close_time == 1
         with pytest.raises(OutOfStep, match=r"signals\.scripted\.model"):
             await reader.at(2)
@@ -137,7 +139,7 @@ def test_a_decision_is_never_taken_for_that_of_another_close(play: Play) -> None
 def test_whoever_follows_a_lane_takes_whatever_comes_next(play: Play) -> None:
     async def script(ports: Ports) -> None:
         await store(ports, account_lane("orders", PORTFOLIO), decision(1), decision(5))
-        reader = progress_reader(ports, "market_data-fast", PORTFOLIO)
+        reader = progress_reader(ports, "market_data-fast", PORTFOLIO, {1, 5})
         assert [(await reader.next()).noun for _ in range(2)] == [1, 5]
 
     play(script)

@@ -32,6 +32,8 @@ from tests.sessions.generated_sessions import Shape, generated_session
 SESSION = generated_session(3, Shape(closes=10))
 POSITIONS = subject("positions", portfolio=SESSION.portfolio.name)
 ORDERS = subject("orders", portfolio=SESSION.portfolio.name, account=SESSION.portfolio.account)
+UNIVERSE = SESSION.portfolio.universes[0]
+BARS = subject("bars", universe=UNIVERSE.name, timeframe=UNIVERSE.timeframe)
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 MODULE = "tests.processes.planted_service"
@@ -246,8 +248,7 @@ def test_who_lost_a_lane_ends_with_75_and_gives_over_only_its_other_lanes(
 def test_a_message_that_cant_be_processed_is_noted_and_halts_again_after_a_restart(
     stage: Stage, tmp_path: Path
 ) -> None:
-    universe = SESSION.portfolio.universes[0]
-    lane = subject("bars", universe=universe.name, timeframe=universe.timeframe)
+    lane = BARS
     sequence = stage.publish(lane, b"\xffpoison")
     key = f"planted.BARS.{sequence}"
     for name in ("first", "again"):
@@ -272,7 +273,7 @@ def test_a_foreign_message_is_noted_under_its_own_place_and_halts_its_lane(
         told = planted.until_state("halted")
         assert told["reason"] == (
             f"message 7 of {POSITIONS} can't be processed: it was not written by an owner of the "
-            "lane: Stratvector-Owner is missing"
+            f"lane: Stratvector-Owner is missing; lane {POSITIONS} is halted"
         )
         assert planted.said("halted")["quarantine"] == "planted.POSITIONS.7"
         assert planted.stop() == 0
@@ -284,8 +285,7 @@ def test_a_message_that_no_owner_wrote_halts_who_reads_it(
     dark_stage: Stage, tmp_path: Path
 ) -> None:
     dark_stage.raise_server()
-    universe = SESSION.portfolio.universes[0]
-    lane = subject("bars", universe=universe.name, timeframe=universe.timeframe)
+    lane = BARS
 
     async def send() -> None:
         client = await connect(dark_stage.server.url, None, "stranger", 30.0)
@@ -303,18 +303,36 @@ def test_an_execution_that_no_account_can_take_halts_at_the_message_at_hand(
     dark_stage: Stage, tmp_path: Path
 ) -> None:
     dark_stage.raise_server()
-    universe = SESSION.portfolio.universes[0]
-    lane = subject("bars", universe=universe.name, timeframe=universe.timeframe)
-    section = next(iter(RecordedSession(dark_stage.session_folder).sections(universe.name, 0)))
+    lane = BARS
+    section = next(iter(RecordedSession(dark_stage.session_folder).sections(UNIVERSE.name, 0)))
     sequence = dark_stage.publish(lane, encode_closed_bars(section))
     with dark_stage.planted("refuse_execution", tmp_path) as planted:
         told = planted.until_state("halted")
         assert told["reason"] == (
             f"message {sequence} of {lane} can't be processed: execution execution-1 of A belongs "
-            "to order order-1, which is not working"
+            f"to order order-1, which is not working; lane {POSITIONS} is halted"
         )
         assert planted.events("defect") == []
         assert planted.stop() == 0
+    assert dark_stage.value("quarantine", f"planted.BARS.{sequence}")
+
+
+def test_the_third_failure_at_one_message_halts_its_lane_instead_of_the_process(
+    dark_stage: Stage, tmp_path: Path
+) -> None:
+    dark_stage.raise_server()
+    section = next(iter(RecordedSession(dark_stage.session_folder).sections(UNIVERSE.name, 0)))
+    sequence = dark_stage.publish(BARS, encode_closed_bars(section))
+    for count in (1, 2):
+        with dark_stage.planted("trip", tmp_path, f"attempt-{count}") as planted:
+            assert planted.ended() == 1
+            assert planted.said("failure_counted")["count"] == count
+    for count in (3, 4):  # halted, and halted again after a person's restart
+        with dark_stage.planted("trip", tmp_path, f"attempt-{count}") as planted:
+            reason = planted.until_state("halted")["reason"]
+            assert f"{count} attempts failed, the last with ZeroDivisionError: " in reason
+            assert reason.endswith(f"; lane {POSITIONS} is halted")
+            assert planted.stop() == 0
     assert dark_stage.value("quarantine", f"planted.BARS.{sequence}")
 
 

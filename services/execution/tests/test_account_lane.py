@@ -1,9 +1,11 @@
 """execution alone: an order is claimed, sent at most once, and its outcome is on record."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import partial
 from itertools import product
+from typing import Any
 
 import pytest
 
@@ -14,13 +16,14 @@ from stratvector.runtime.ports import Acknowledgement, BrokerUnknown, Ports
 from stratvector.runtime.simulation.broker_double import BrokerDouble, Identity
 from stratvector.runtime.simulation.fate import CrashPlan, Fate, FaultPlan, Plan, When
 from stratvector.runtime.simulation.store import MemoryLedgerStore
-from stratvector.runtime.simulation.world import World
+from stratvector.runtime.simulation.world import ProcessFailed, World
 from stratvector.services.execution.account_lane import SETTLE_SECONDS
 from stratvector.services.execution.wiring import build
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.executions import filled
 from stratvector.trading.fills import FillEvent, FillKind, FillsReport
 from stratvector.trading.orders import ApprovedOrder
+from stratvector.trading.unfit import Absurd
 from tests.sessions.hand_fed import (
     decisions,
     feed,
@@ -111,6 +114,24 @@ def test_every_close_is_closed_once_and_reports_are_numbered() -> None:
     reports = finish().reports
     assert [r.closed for r in reports if r.closed is not None] == CLOSES
     assert [r.number for r in reports] == list(range(len(reports)))
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"lots": 10**7, "parts": (10**7,)}, "leaves an exposure of 100000000.00"),
+        ({"lots": -(10**7), "parts": (-(10**7),)}, "leaves an exposure of 100000000.00"),
+        ({"reference_price": Decimal(2)}, "reference_price of A is 2, but its last close was 10"),
+    ],
+)
+def test_an_order_beyond_the_accounts_means_is_never_sent(change: dict[str, Any], why: str) -> None:
+    run = prepare(orders={0: [replace(A, **change), B]})
+    with pytest.raises(ProcessFailed) as failed:
+        run.world.run(until=["execution"])
+    assert isinstance(failed.value.error, Absurd)  # so that a process halts this lane and lives on
+    assert why in str(failed.value.error)
+    assert run.venue.sent == []
+    assert run.kinds(B) == []
 
 
 def test_a_decision_without_orders_leaves_only_the_closes() -> None:

@@ -100,6 +100,8 @@ def _fill(folder: Path, result: Result, provenance: Mapping[str, Any]) -> None:
     (folder / RESULT).write_text(text + "\n", encoding="utf-8")
     for table in TABLES:
         getattr(result, table).write_parquet(folder / f"{table}.parquet")
+    for file in folder.iterdir():
+        file.chmod(0o640)  # a portfolio's results are for its user and group
 
 
 @contextmanager
@@ -107,7 +109,7 @@ def _drafted(root: Path) -> Iterator[Path]:
     """An empty folder in root, removed if the block raises."""
     draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=root))
     try:
-        draft.chmod(0o755)
+        draft.chmod(0o750)
         yield draft
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)

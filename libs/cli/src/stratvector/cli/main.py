@@ -23,6 +23,7 @@ from stratvector.cli.ledger import ledger
 from stratvector.cli.logs import RESULTS, logs_of
 from stratvector.cli.outputs import AsJson, Commands, check_outputs, emit
 from stratvector.cli.progress_lines import ProgressForm
+from stratvector.runtime.process.file_modes import keep_files_private
 
 if TYPE_CHECKING:
     from stratvector.cli.runs import Run
@@ -67,6 +68,15 @@ def _print_version(asked: bool) -> None:
         raise typer.Exit
 
 
+NatsPort = Annotated[int | None, typer.Option(metavar="N", help="Port of NATS, instead of 4222.")]
+ConsolePort = Annotated[
+    int | None, typer.Option(metavar="N", help="Port of the console, instead of 8000.")
+]
+MonitorPort = Annotated[
+    int | None, typer.Option(metavar="N", help="Let NATS's own monitor listen; off without.")
+]
+
+
 @app.callback()
 def stratvector(
     version: Annotated[
@@ -100,12 +110,9 @@ def up(
         int | None,
         typer.Option(metavar="N", help="Listen on ports in a row from N; 0 takes any free ones."),
     ] = None,
-    nats_port: Annotated[
-        int | None, typer.Option(metavar="N", help="Port of NATS, instead of 4222.")
-    ] = None,
-    port: Annotated[
-        int | None, typer.Option(metavar="N", help="Port of the console, instead of 8000.")
-    ] = None,
+    nats_port: NatsPort = None,
+    port: ConsolePort = None,
+    nats_monitor_port: MonitorPort = None,
     speed: Annotated[
         float | None,
         typer.Option(metavar="N", min=0.001, help="At most N closes per second, to watch them."),
@@ -124,6 +131,7 @@ def up(
         refuse_beside("--session", **{n: v for n, v in own.items() if _is_typed(context, n)})
     if in_process:
         ports = {"base_port": base_port, "nats_port": nats_port, "port": port}
+        ports["nats_monitor_port"] = nats_monitor_port
         refuse_beside("--in-process", session=session, replicas=replicas, speed=speed, **ports)
         _show(json, logs_of(out), run_in_process(config, start, end, out, verbose))
         if not once:
@@ -132,7 +140,9 @@ def up(
     from stratvector.cli.platform.run_folder import earlier_run
     from stratvector.cli.platform.session_run import run_session, wishes_of
 
-    wishes = wishes_of(replicas, base_port, nats_port, port, speed, once, verbose)
+    wishes = wishes_of(
+        replicas, base_port, nats_port, port, nats_monitor_port, speed, once, verbose
+    )
     place = earlier_run(session) if session else new_session(config, start, end, out)
     run_session(place, wishes, partial(_show, json, logs_of(place.folder.parent)))
 
@@ -230,6 +240,7 @@ def _stay() -> None:
 
 def main() -> None:
     """The `stratvector` command."""
+    keep_files_private()
     try:
         end_as_by_ctrl_c()
         app()

@@ -5,7 +5,7 @@ the session is published before. A log that begins with another chapter is anoth
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, cast
 
 from stratvector.contracts.codecs import decode_chapter, encode_chapter
@@ -20,6 +20,7 @@ from stratvector.runtime.session_folder import RecordedSession
 from stratvector.trading.chapters import FIRST, Chapter, ChapterBars
 from stratvector.trading.flow import hop, subject
 from stratvector.trading.identity import message_id, payload_hash
+from stratvector.trading.meaning.chapters import check_chapter_of
 from stratvector.trading.portfolio import Portfolio
 
 if TYPE_CHECKING:
@@ -100,7 +101,8 @@ class ChapterWriter:
 def chapter_reader(ports: Ports, service: str, portfolio: Portfolio) -> Reader[Chapter]:
     """The portfolio's `chapters` lane, followed."""
     lane = subject("chapters", portfolio=portfolio.name)
-    return Reader(ports, service, lane, decode_chapter, follows=True)
+    check = partial(check_chapter_of, portfolio=portfolio)
+    return Reader(ports, service, lane, decode_chapter, check, follows=True)
 
 
 async def logged_chapters(bus: Bus) -> Sequence[Stored]:

@@ -8,7 +8,7 @@ UnfitMessage
 └── OtherSymbols   bars whose symbols are not the universe's
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -26,9 +26,15 @@ from stratvector.trading.bars import ClosedBars
 from stratvector.trading.fills import FillsReport
 from stratvector.trading.flow import subject
 from stratvector.trading.logged import Logged
+from stratvector.trading.meaning.bars import check_bars_of
+from stratvector.trading.meaning.fills import check_next_report, check_report_of
+from stratvector.trading.meaning.orders import check_decision_of
+from stratvector.trading.meaning.own import Own
+from stratvector.trading.meaning.signals import check_signals_of
 from stratvector.trading.orders import Decision
 from stratvector.trading.portfolio import Portfolio, Universe
 from stratvector.trading.signals import Signals
+from stratvector.trading.unfit import Absurd
 
 
 class OfOneClose(Protocol):
@@ -81,7 +87,11 @@ class Received(Logged[Noun]):
 
 
 class Reader(Generic[Noun]):
-    """An inbox that decodes. follows : reads the lane's log page by page, without a durable."""
+    """An inbox that decodes, and refuses what the lane's owner can't have meant.
+
+    check : raises UnfitNoun for a noun that is none of the reader's portfolio. follows : reads the
+    lane's log page by page, without a durable.
+    """
 
     def __init__(
         self,
@@ -89,18 +99,21 @@ class Reader(Generic[Noun]):
         service: str,
         lane: str,
         decode: Callable[[bytes], Noun],
+        check: Callable[[Noun], None],
         follows: bool = False,
     ) -> None:
         durable = None if follows else f"{service}-{lane}".replace(".", "-")
         self.lane = lane
         self._inbox = Inbox(ports, durable, lane)
-        self._decode = decode
+        self._decode, self._check = decode, check
 
     async def next(self) -> Received[Noun]:
-        """The next message of the lane."""
+        """The next message of the lane. Raises BadMessage and what the check raises."""
         stored = await self._inbox.next()
         message = stored.message
-        return Received(self._decode(message.payload), message.id, stored.sequence, stored)
+        noun = self._decode(message.payload)
+        self._check(noun)
+        return Received(noun, message.id, stored.sequence, stored)
 
     async def look(self, patience_seconds: float) -> bool:
         """Whether the next message is at hand, or comes in time."""
@@ -129,15 +142,15 @@ class UniverseReader(Reader[ClosedBars]):
         self, ports: Ports, service: str, universe: Universe, follows: bool = False
     ) -> None:
         lane = subject("bars", universe=universe.name, timeframe=universe.timeframe)
-        super().__init__(ports, service, lane, decode_closed_bars, follows)
-        self._symbols = universe.symbols
+        super().__init__(ports, service, lane, decode_closed_bars, self._refuse, follows)
+        self._universe, self._symbols, self._newest = universe, universe.symbols, 0
 
-    async def next(self) -> Received[ClosedBars]:
-        """The next cross-section. Raises OtherSymbols."""
-        received = await super().next()
-        if received.noun.symbols != self._symbols:
-            raise OtherSymbols(self.lane, self._symbols, received.noun.symbols)
-        return received
+    def _refuse(self, section: ClosedBars) -> None:
+        """Raises OtherSymbols or Absurd."""
+        if section.symbols != self._symbols:
+            raise OtherSymbols(self.lane, self._symbols, section.symbols)
+        check_bars_of(section, self._universe, self._newest)
+        self._newest = section.close_time
 
     async def at(self, close_time: int) -> Received[ClosedBars]:
         """That of a close; earlier ones are warm-up and passed over. Raises OutOfStep."""
@@ -176,24 +189,43 @@ class BarsReader:
 
 
 def signals_reader(
-    ports: Ports, service: str, portfolio: str, model: str, follows: bool = False
+    ports: Ports, service: str, portfolio: Portfolio, model: str, follows: bool = False
 ) -> CloseReader[Signals]:
     """One model's `signals` lane."""
-    lane = subject("signals", portfolio=portfolio, model=model)
-    return CloseReader(ports, service, lane, decode_signals, follows)
+    lane, own = subject("signals", portfolio=portfolio.name, model=model), Own.of(portfolio)
+
+    def check(signals: Signals) -> None:
+        check_signals_of(signals, own, model)
+
+    return CloseReader(ports, service, lane, decode_signals, check, follows)
 
 
 def orders_reader(
     ports: Ports, service: str, portfolio: Portfolio, follows: bool = False
 ) -> CloseReader[Decision]:
     """The portfolio's `orders` lane."""
+    lane, own = account_lane("orders", portfolio), Own.of(portfolio)
+
+    def check(decision: Decision) -> None:
+        check_decision_of(decision, own)
+
+    return CloseReader(ports, service, lane, decode_decision, check, follows)
+
+
+def progress_reader(
+    ports: Ports, service: str, portfolio: Portfolio, closes: Container[int]
+) -> Reader[int]:
+    """The portfolio's `orders` lane, of which only the close times are wanted.
+
+    closes : those that may be decided, ns UTC.
+    """
     lane = account_lane("orders", portfolio)
-    return CloseReader(ports, service, lane, decode_decision, follows)
 
+    def check(close_time: int) -> None:
+        if close_time not in closes:
+            raise Absurd(f"close_time is {close_time} ns, at which no universe closes")
 
-def progress_reader(ports: Ports, service: str, portfolio: Portfolio) -> Reader[int]:
-    """The portfolio's `orders` lane, of which only the close times are wanted."""
-    return Reader(ports, service, account_lane("orders", portfolio), decode_decided_close)
+    return Reader(ports, service, lane, decode_decided_close, check)
 
 
 class FillsReader:
@@ -203,7 +235,8 @@ class FillsReader:
         self, ports: Ports, service: str, portfolio: Portfolio, follows: bool = False
     ) -> None:
         lane = account_lane("fills", portfolio)
-        self._reader = Reader(ports, service, lane, decode_fills_report, follows)
+        self._own, self._number = Own.of(portfolio), 0
+        self._reader = Reader(ports, service, lane, decode_fills_report, self._refuse, follows)
 
     async def until(self, close_time: int) -> list[Received[FillsReport]]:
         """Every report up to the one that closes `close_time`. Raises OutOfStep."""
@@ -214,6 +247,12 @@ class FillsReader:
         if closed != close_time:
             raise OutOfStep(self._reader.lane, close_time, closed)
         return reports
+
+    def _refuse(self, report: FillsReport) -> None:
+        """Raises Absurd."""
+        check_report_of(report, self._own)
+        check_next_report(report, self._number)
+        self._number += 1
 
 
 def account_lane(noun: str, portfolio: Portfolio) -> str:

@@ -40,7 +40,7 @@ from stratvector.trading.orders import Cut, Decision
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.schedule import Schedule
 from stratvector.trading.signals import Signals
-from stratvector.trading.unfit import OtherRows, StrayExecution
+from stratvector.trading.unfit import ExcessExecution, OtherRows, StrayExecution
 
 
 class PortfolioAccount:
@@ -100,13 +100,17 @@ class PortfolioAccount:
     def settle(self, event: FillEvent) -> None:
         """Apply one event of the FILLS lane.
 
-        Raises StrayExecution for an execution of an order that is not working.
+        Raises StrayExecution for an execution of an order that is not working, ExcessExecution for
+        one of more than is left of it.
         """
         ours = self._orders.get(event.symbol) == event.order_id
         if event.kind is FillKind.FILLED:
             if not ours:
                 raise StrayExecution(event.execution_id, event.order_id, event.symbol)
             s = self._symbols[event.symbol]
+            left = int(self._book.lots[s, WORKING])
+            if not 0 < abs(event.lots) <= abs(left) or event.lots * left < 0:
+                raise ExcessExecution(event.execution_id, event.order_id, event.lots, left)
             commission = commission_micros(event.commission)
             settle_fill(
                 s,

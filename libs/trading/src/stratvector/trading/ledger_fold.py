@@ -20,10 +20,11 @@ from stratvector.trading.engine_rules import grid_of
 from stratvector.trading.executions import MICRO_DECIMALS, commission_micros
 from stratvector.trading.fills import TERMINAL, FillEvent, FillKind
 from stratvector.trading.ledger import LedgerEntry, ModelAccount
+from stratvector.trading.meaning.rules import check_known
 from stratvector.trading.orders import ApprovedOrder, Cross, Decision
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.signals import Signals
-from stratvector.trading.unfit import StrayExecution
+from stratvector.trading.unfit import ExcessExecution, StrayExecution
 
 
 @dataclass
@@ -63,8 +64,11 @@ class LedgerFold:
     ) -> LedgerEntry:
         """One close: events up to it, its bars (marks), signals and decision.
 
-        Raises StrayExecution for an execution of an order that is not working.
+        Raises StrayExecution for an execution of an order that is not working, ExcessExecution for
+        one of more than is left of it, Absurd for a symbol that the portfolio does not have.
         """
+        ordered = [order.symbol for order in decision.orders]
+        check_known("symbol", [*ordered, *(c.symbol for c in decision.crosses)], self._instruments)
         attributed = [
             (event.execution_id, self._settle(event))
             for event in events
@@ -91,6 +95,9 @@ class LedgerFold:
         opened = self._orders.get(event.order_id)
         if opened is None or opened.order.symbol != event.symbol:
             raise StrayExecution(event.execution_id, event.order_id, event.symbol)
+        left = opened.order.lots - opened.filled
+        if not 0 < abs(event.lots) <= abs(left) or event.lots * left < 0:
+            raise ExcessExecution(event.execution_id, event.order_id, event.lots, left)
         count = len(self._models)
         parts, fees = np.zeros(count, np.int64), np.zeros(count, np.int64)
         shares = np.array(opened.order.parts, np.int64)

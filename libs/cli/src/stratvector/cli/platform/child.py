@@ -57,7 +57,8 @@ class Child:
         self.starts = 0
         self.ran_well = False
         self._command = tuple(command)
-        self._environment = dict(os.environ) | {"PYTHONUNBUFFERED": "1"} | dict(environment or {})
+        own = {"PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}  # for what a child starts, too
+        self._environment = dict(os.environ) | own | dict(environment or {})
         self._told = told
         self._log = ChildLog(name, logs)
         self._restarts = Restarts()

@@ -10,11 +10,14 @@ MONTE_CARLO = "stratvector-monte-carlo"
 
 
 def command_of(service: str, settings: Path) -> list[str]:
-    """The command of a service on a settings file. Raises CommandFailed."""
+    """The command of a service on a settings file. Raises CommandFailed.
+
+    `-P`: a `numpy.py` in the folder where the user stands is nobody's numpy.
+    """
     told = ["--settings", str(settings)]
     if service == "monte_carlo":
         return [find_monte_carlo(), *told]
-    return [sys.executable, "-m", f"stratvector.services.{service}", *told]
+    return [sys.executable, "-P", "-m", f"stratvector.services.{service}", *told]
 
 
 def find_monte_carlo() -> str:

@@ -11,7 +11,7 @@ from stratvector.runtime.jetstream.server import is_free
 from stratvector.trading.flow import HOUSE
 
 HOST = "127.0.0.1"
-NATS, MONITOR, GRPC_FIRST, HTTP_FIRST, CONSOLE = 4222, 8222, 50051, 9101, 8000
+NATS, GRPC_FIRST, HTTP_FIRST, CONSOLE = 4222, 50051, 9101, 8000
 HTTP_OWN = {"drift": 8080}  # where a person looks for a report
 PORT_MAX = 65_535
 
@@ -29,16 +29,21 @@ class SeatPorts:
 
 @dataclass(frozen=True)
 class PortPlan:
-    """The bus's port, its monitor's, and those of each service process by name."""
+    """The bus's port, and those of each service process by name.
+
+    monitor : of NATS's own monitor, which tells everybody who can reach it what clients do, and
+    asks nobody who they are; None, as it is unless asked for, is none.
+    """
 
     nats: int
-    monitor: int
     seats: dict[str, SeatPorts]
+    monitor: int | None = None
 
     def purposes(self) -> Iterator[tuple[int, str]]:
         """Every port with what it is for."""
         yield self.nats, "NATS"
-        yield self.monitor, "the monitor of NATS"
+        if self.monitor is not None:
+            yield self.monitor, "the monitor of NATS"
         for name, seat in self.seats.items():
             yield seat.grpc, f"gRPC of {name}"
             yield seat.http, f"HTTP of {name}"
@@ -62,21 +67,23 @@ def plan_ports(
     base_port: int | None = None,
     nats_port: int | None = None,
     console_port: int | None = None,
+    monitor_port: int | None = None,
 ) -> PortPlan:
     """Free ports for NATS and for each (name, service).
 
     base_port : take ports in a row from here instead of the usual ones; 0 takes any that are free.
-    nats_port, console_port : of NATS alone, of the console alone. Raises CommandFailed: a port is
-    taken, or there is none.
+    nats_port, console_port : of NATS alone, of the console alone. monitor_port : of the monitor of
+    NATS, which is off without. Raises CommandFailed: a port is taken, or there is none.
     """
     if base_port is None:
         plan = _usual(seats)
     elif base_port == 0:
-        plan = _in_a_row(seats, iter(_any_free(2 + 3 * len(seats))))
+        plan = _in_a_row(seats, iter(_any_free(1 + 3 * len(seats))))
     else:
         plan = _in_a_row(seats, count(base_port))
     if nats_port is not None:
         plan = replace(plan, nats=nats_port)
+    plan = replace(plan, monitor=monitor_port)
     if console_port is not None:
         moved = {
             name: replace(seat, console=console_port)
@@ -110,18 +117,18 @@ def _usual(seats: Sequence[tuple[str, str]]) -> PortPlan:
         planned[name] = (
             own if name == service else SeatPorts(next(further_grpc), next(further_http))
         )
-    return PortPlan(NATS, MONITOR, planned)
+    return PortPlan(NATS, planned)
 
 
 def _in_a_row(seats: Sequence[tuple[str, str]], numbers: Iterator[int]) -> PortPlan:
-    nats, monitor = next(numbers), next(numbers)
+    nats = next(numbers)
     planned = {
         name: SeatPorts(
             next(numbers), next(numbers), next(numbers) if service == "gateway" else None
         )
         for name, service in seats
     }
-    return PortPlan(nats, monitor, planned)
+    return PortPlan(nats, planned)
 
 
 def _any_free(wanted: int) -> list[int]:
@@ -147,6 +154,10 @@ def _check(plan: PortPlan) -> None:
 
 
 def _change(purpose: str) -> str:
-    option = {"NATS": "--nats-port", "the console": "--port"}.get(purpose)
+    option = {
+        "NATS": "--nats-port",
+        "the monitor of NATS": "--nats-monitor-port",
+        "the console": "--port",
+    }.get(purpose)
     own = f"{option} N moves it, " if option else ""
     return f"{own}--base-port N takes other ports in a row from N (0: any that are free)"

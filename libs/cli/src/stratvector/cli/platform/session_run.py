@@ -72,6 +72,7 @@ def wishes_of(
     base_port: int | None,
     nats_port: int | None,
     console_port: int | None,
+    monitor_port: int | None,
     speed: float | None,
     once: bool,
     verbose: bool,
@@ -82,7 +83,7 @@ def wishes_of(
     find_monte_carlo()
     counts = parse_replicas(replicas)
     refuse_given_variables(counts, os.environ)
-    plan = plan_ports(seat_names(counts), base_port, nats_port, console_port)
+    plan = plan_ports(seat_names(counts), base_port, nats_port, console_port, monitor_port)
     return Wishes(counts, plan, once, verbose, speed)
 
 

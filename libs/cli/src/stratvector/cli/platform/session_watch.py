@@ -56,11 +56,12 @@ class StoreWatch:
 
 
 class SessionHalted(CommandFailed):
-    """A service met what it can't process; it waits for a person."""
+    """Services met what they can't process, and wait for a person. halts : reason by process."""
 
-    def __init__(self, name: str, reason: str) -> None:
-        self.name, self.reason = name, reason
-        super().__init__(f"{name} has halted: {reason.rstrip('.')}")
+    def __init__(self, halts: Mapping[str, str]) -> None:
+        self.halts = dict(halts)
+        told = [f"{name} has halted: {reason.rstrip('.')}" for name, reason in halts.items()]
+        super().__init__("; ".join(told))
 
 
 async def until_committed(
@@ -133,7 +134,6 @@ async def until_ready(platform: TellsReadiness, seconds_max: float) -> str:
 
 
 def refuse_halts(found: Mapping[str, Readiness]) -> None:
-    """Look at every service. Raises SessionHalted for the first in the flow that halted."""
-    for name, one in found.items():
-        if one.state == HALTED:
-            raise SessionHalted(name, one.reason)
+    """Look at every service. Raises SessionHalted for all that halted, in the flow's order."""
+    if halts := {name: one.reason for name, one in found.items() if one.state == HALTED}:
+        raise SessionHalted(halts)

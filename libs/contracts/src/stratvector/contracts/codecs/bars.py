@@ -5,6 +5,7 @@ import numpy as np
 from stratvector.contracts.codecs.payload import decoded, encoded, refuse_nameless
 from stratvector.contracts.v1 import bars_pb2
 from stratvector.trading.bars import ClosedBars
+from stratvector.trading.meaning.bars import check_bars
 
 
 def encode_closed_bars(bars: ClosedBars) -> bytes:
@@ -36,7 +37,7 @@ def _to_wire(bars: ClosedBars) -> bars_pb2.ClosedBars:
 
 def _from_wire(wire: bars_pb2.ClosedBars) -> ClosedBars:
     refuse_nameless(universe=wire.universe, timeframe=wire.timeframe)
-    return ClosedBars(
+    bars = ClosedBars(
         universe=wire.universe,
         timeframe=wire.timeframe,
         close_time=wire.close_time_ns,
@@ -49,3 +50,5 @@ def _from_wire(wire: bars_pb2.ClosedBars) -> ClosedBars:
         late=wire.late,
         open_time=wire.open_time_ns,
     )
+    check_bars(bars)
+    return bars

@@ -13,10 +13,14 @@ from stratvector.contracts.v1 import decimal_pb2
 # The caller's context could round; 19 digits hold every signed 64-bit number.
 _EXACT = Context(prec=19, Emin=MIN_EMIN, Emax=MAX_EMAX)
 _DIGITS_MAX = 19
+# Nobody counts finer, and a few bytes could otherwise ask for gigabytes of zeros when written out.
+SCALE_MAX = 40
 
 
 def write_decimal(message: Message, field: str, value: Decimal) -> None:
-    """Set a Decimal field. Raises ValueError for NaN, infinity and digits beyond 64 bits."""
+    """Set a Decimal field. Raises ValueError for NaN, infinity, digits beyond 64 bits and too
+    many decimals.
+    """
     if not isinstance(value, Decimal):
         raise TypeError(f"{field} is {value!r}; money must be a Decimal")
     wire: decimal_pb2.Decimal = getattr(message, field)
@@ -26,14 +30,21 @@ def write_decimal(message: Message, field: str, value: Decimal) -> None:
         raise ValueError(
             f"{field} is {value}; money must be finite, with digits that fit in 64 bits"
         ) from None
+    _refuse_fine(field, wire.scale)
 
 
 def read_decimal(message: Message, field: str) -> Decimal:
-    """The value of a Decimal field. Raises ValueError when the field is absent."""
+    """The value of a Decimal field. Raises ValueError when the field is absent, or too fine."""
     if not message.HasField(field):
         raise ValueError(f"{field} is missing")
     wire: decimal_pb2.Decimal = getattr(message, field)
+    _refuse_fine(field, wire.scale)
     return _EXACT.scaleb(wire.coefficient, -wire.scale)
+
+
+def _refuse_fine(field: str, scale: int) -> None:
+    if scale > SCALE_MAX:
+        raise ValueError(f"{field} has {scale} decimals; at most {SCALE_MAX} are allowed")
 
 
 def _digits(value: Decimal) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from stratvector.contracts.codecs.enumerations import both_ways
 from stratvector.contracts.codecs.payload import decoded, encoded, refuse_nameless
 from stratvector.contracts.v1 import fills_pb2
 from stratvector.trading.fills import FillEvent, FillKind, FillsReport
+from stratvector.trading.meaning.fills import check_report
 
 KIND_TO_WIRE, KIND_FROM_WIRE = both_ways(
     "FillKind",
@@ -61,13 +62,15 @@ def _write_event(wire: fills_pb2.FillEvent, event: FillEvent) -> None:
 
 def _from_wire(wire: fills_pb2.FillsReport) -> FillsReport:
     refuse_nameless(portfolio=wire.portfolio, account=wire.account)
-    return FillsReport(
+    report = FillsReport(
         portfolio=wire.portfolio,
         account=wire.account,
         number=wire.number,
         events=tuple(map(_read_event, wire.events)),
         closed=wire.closed_ns if wire.HasField("closed_ns") else None,
     )
+    check_report(report)
+    return report
 
 
 def _read_event(wire: fills_pb2.FillEvent) -> FillEvent:

@@ -4,6 +4,7 @@ from stratvector.contracts.codecs.decimals import read_decimal, write_decimal
 from stratvector.contracts.codecs.enumerations import both_ways
 from stratvector.contracts.codecs.payload import decoded, encoded, refuse_nameless, unique
 from stratvector.contracts.v1 import orders_pb2
+from stratvector.trading.meaning.orders import check_decision
 from stratvector.trading.orders import (
     ApprovedOrder,
     Cancel,
@@ -151,7 +152,7 @@ def _from_wire(wire: orders_pb2.Decision) -> Decision:
     refuse_nameless(portfolio=wire.portfolio, account=wire.account)
     if not wire.HasField("cut"):
         raise ValueError("cut is missing")
-    return Decision(
+    decision = Decision(
         portfolio=wire.portfolio,
         account=wire.account,
         close_time=wire.close_time_ns,
@@ -169,6 +170,8 @@ def _from_wire(wire: orders_pb2.Decision) -> Decision:
             read_value_at_risk(wire.value_at_risk) if wire.HasField("value_at_risk") else None
         ),
     )
+    check_decision(decision)
+    return decision
 
 
 def _read_order(wire: orders_pb2.ApprovedOrder) -> ApprovedOrder:

@@ -4,6 +4,7 @@ from stratvector.contracts.codecs.decimals import read_decimal, write_decimal
 from stratvector.contracts.codecs.payload import decoded, encoded, refuse_nameless, unique
 from stratvector.contracts.v1 import positions_pb2
 from stratvector.trading.ledger import Positions
+from stratvector.trading.meaning.positions import check_positions
 
 
 def encode_positions(positions: Positions) -> bytes:
@@ -31,7 +32,7 @@ def _to_wire(positions: Positions) -> positions_pb2.Positions:
 
 def _from_wire(wire: positions_pb2.Positions) -> Positions:
     refuse_nameless(portfolio=wire.portfolio)
-    return Positions(
+    held = Positions(
         portfolio=wire.portfolio,
         close_time=wire.close_time_ns,
         number=wire.number,
@@ -39,3 +40,5 @@ def _from_wire(wire: positions_pb2.Positions) -> Positions:
         cash=read_decimal(wire, "cash"),
         equity=read_decimal(wire, "equity"),
     )
+    check_positions(held)
+    return held

@@ -3,6 +3,7 @@
 from stratvector.contracts.codecs.enumerations import both_ways
 from stratvector.contracts.codecs.payload import decoded, encoded, refuse_nameless
 from stratvector.contracts.v1 import signals_pb2
+from stratvector.trading.meaning.signals import check_signals
 from stratvector.trading.reasons import SignalReason
 from stratvector.trading.signals import Action, SignalRow, Signals
 
@@ -59,7 +60,7 @@ def _write_row(wire: signals_pb2.SignalRow, row: SignalRow) -> None:
 
 def _from_wire(wire: signals_pb2.Signals) -> Signals:
     refuse_nameless(portfolio=wire.portfolio, model=wire.model)
-    return Signals(
+    signals = Signals(
         portfolio=wire.portfolio,
         model=wire.model,
         version=wire.version,
@@ -68,6 +69,8 @@ def _from_wire(wire: signals_pb2.Signals) -> Signals:
         state=tuple(wire.state),
         bars_id=wire.bars_id,
     )
+    check_signals(signals)
+    return signals
 
 
 def _read_row(wire: signals_pb2.SignalRow) -> SignalRow:

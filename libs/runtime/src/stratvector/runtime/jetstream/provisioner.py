@@ -80,7 +80,8 @@ async def provision(
 
 
 def stream_settings(stream: Stream) -> dict[str, Any]:
-    """The configuration of a log: nothing that is acknowledged ever goes.
+    """The configuration of a log: nothing that is acknowledged ever goes, but the oldest notes of
+    a bucket that has a size.
 
     No roll-ups: one message with that header would remove what others wrote.
     """
@@ -89,10 +90,10 @@ def stream_settings(stream: Stream) -> dict[str, Any]:
         "subjects": [stream.subjects],
         "storage": "file",
         "retention": "limits",
-        "discard": "new",
+        "discard": "new" if stream.bytes_max is None else "old",
         "max_consumers": -1,
         "max_msgs": -1,
-        "max_bytes": -1,
+        "max_bytes": -1 if stream.bytes_max is None else stream.bytes_max,
         "max_age": 0,
         "max_msgs_per_subject": 1 if stream.newest_only else -1,
         "num_replicas": 1,

@@ -12,16 +12,22 @@ from stratvector.trading.portfolio import Portfolio, Universe
 
 OWNERS = "owners"
 QUARANTINE = "quarantine"
+# About thirty thousand notes: a lane has one, so that only a thief's can be so many.
+QUARANTINE_BYTES_MAX = 16 * 1024 * 1024
 REDELIVERY_SECONDS = 30
 
 
 @dataclass(frozen=True)
 class Stream:
-    """A log. newest_only : keeps one message per subject, as a key-value bucket does."""
+    """A log. newest_only : keeps one message per subject, as a key-value bucket does.
+
+    bytes_max : its size, at which the oldest messages go; None never drops any.
+    """
 
     name: str
     subjects: str
     newest_only: bool = False
+    bytes_max: int | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,10 @@ def streams() -> tuple[Stream, ...]:
 
 def buckets() -> tuple[Stream, ...]:
     """The key-value buckets: who owns a lane, and what could not be processed."""
-    return tuple(Stream(f"KV_{name}", f"$KV.{name}.>", True) for name in (OWNERS, QUARANTINE))
+    return tuple(
+        Stream(f"KV_{name}", f"$KV.{name}.>", True, bytes_max)
+        for name, bytes_max in ((OWNERS, None), (QUARANTINE, QUARANTINE_BYTES_MAX))
+    )
 
 
 def durables(

@@ -1,14 +1,18 @@
 """grpc_server: health, reflection and the service's own questions on one port."""
 
+import inspect
 import socket
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any
 
 import grpc
+import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from stratvector.runtime.host import Servicer
 from stratvector.runtime.process.http_port import PortTaken
+from stratvector.runtime.process.logs import logger
 from stratvector.runtime.process.telemetry import server_interceptors
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -26,7 +30,8 @@ class GrpcPort:
 
     def __init__(self, host: str, port: int, servicers: Sequence[Servicer]) -> None:
         _check_free(host, port)
-        self._server = grpc.aio.server(options=OPTIONS, interceptors=server_interceptors())
+        interceptors = [*server_interceptors(), PlainErrors()]
+        self._server = grpc.aio.server(options=OPTIONS, interceptors=interceptors)
         self._health = health.aio.HealthServicer()
         self._names = ["", *(servicer.name for servicer in servicers)]
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -51,6 +56,62 @@ class GrpcPort:
         """Refuse new calls, let those under way end within the grace, cut the rest."""
         await self._health.enter_graceful_shutdown()
         await self._server.stop(grace_seconds)
+
+
+class PlainErrors(grpc.aio.ServerInterceptor):
+    """What a servicer did not foresee is told in one sentence: gRPC itself would send the class and
+    text of the exception, which are nobody's outside. The log has them.
+    """
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        """The handler of a call, told what to do with its failure."""
+        handler: Any = await continuation(handler_call_details)
+        if handler is None:
+            return handler
+        name = str(handler_call_details.method)
+        for kind in ("unary_unary", "unary_stream", "stream_unary", "stream_stream"):
+            behaviour = getattr(handler, kind)
+            if inspect.isasyncgenfunction(behaviour):
+                return handler._replace(**{kind: _plain_stream(name, behaviour)})
+            if inspect.iscoroutinefunction(behaviour):
+                return handler._replace(**{kind: _plain_call(name, behaviour)})
+        return handler
+
+
+def _plain_call(name: str, behaviour: Callable[..., Any]) -> Callable[..., Any]:
+    async def answer(request: Any, context: Any) -> Any:
+        try:
+            return await behaviour(request, context)
+        except grpc.aio.AbortError:
+            raise
+        except Exception:  # noqa: BLE001 - whatever it is, the caller gets one sentence
+            await _fail(name, context)
+
+    return answer
+
+
+def _plain_stream(name: str, behaviour: Callable[..., Any]) -> Callable[..., AsyncIterator[Any]]:
+    async def answer(request: Any, context: Any) -> AsyncIterator[Any]:
+        try:
+            async for one in behaviour(request, context):
+                yield one
+        except grpc.aio.AbortError:
+            raise
+        except Exception:  # noqa: BLE001 - whatever it is, the caller gets one sentence
+            await _fail(name, context)
+
+    return answer
+
+
+async def _fail(name: str, context: Any) -> None:
+    logger().error("call_failed", call=name, exc_info=True)
+    await context.abort(
+        grpc.StatusCode.INTERNAL, f"{name} failed inside the service; its log says how"
+    )
 
 
 def _check_free(host: str, port: int) -> None:

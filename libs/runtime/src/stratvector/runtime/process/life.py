@@ -21,7 +21,13 @@ from stratvector.runtime.process.grpc_server import GrpcPort
 from stratvector.runtime.process.http_port import HttpPort
 from stratvector.runtime.process.logs import log_loop_errors, logger, trace_of
 from stratvector.runtime.process.metrics import ProcessMetrics
-from stratvector.runtime.process.quarantine import BUCKET, quarantine, refused
+from stratvector.runtime.process.quarantine import (
+    BUCKET,
+    FAILURES_MAX,
+    count_failure,
+    quarantine,
+    refused,
+)
 from stratvector.runtime.process.settings import ProcessSettings
 from stratvector.runtime.process.status import Heartbeat, State, Status
 from stratvector.runtime.process.work import Ended, Work, cancel
@@ -73,6 +79,7 @@ class Life:
             self._status,
             self._heartbeat,
             self._pages,
+            settings.allowed_hosts,
         )
         self._log.info("listening", http_port=http.port)
         pulse = asyncio.create_task(self._pulse(), name="pulse")
@@ -155,12 +162,36 @@ class Life:
                 raise CannotStart(f"session: {error}") from None
             case error:
                 self._log.critical("defect", exc_info=error, **trace_of(ended.at_hand))
-                return FAILED
+                return FAILED if not await self._fails_for_good(ended) else None
+
+    async def _fails_for_good(self, ended: Ended) -> bool:
+        """Whether a part has failed at its message so often that it halts; the process lives on.
+
+        False where nobody can count: without a message or a bus, a start is tried again.
+        """
+        stored, client = ended.at_hand, self._foundation.client
+        if stored is None or ended.number is None or client is None:
+            return False
+        try:
+            async with asyncio.timeout(QUARANTINE_SECONDS_MAX):
+                bucket = JetStreamKeyValue(client, BUCKET)
+                count = await count_failure(bucket, self._service, stored)
+        except TimeoutError:
+            return False
+        self._log.error("failure_counted", count=count, message=_place(stored))
+        if count < FAILURES_MAX:
+            return False
+        why = f"{count} attempts failed, the last with {type(ended.error).__name__}: {ended.error}"
+        await self._halt(ended.number, stored, why)
+        return True
 
     async def _halt(self, number: int, stored: Stored, reason: str) -> None:
         """Keep the message for a person; the part of the work that met it stays where it is."""
-        place = f"message {stored.sequence} of {stored.message.subject}"
-        self._status.halted[number] = f"{place} can't be processed: {reason}"
+        place, lanes = _place(stored), self._status.lanes
+        told = f"{place} can't be processed: {reason.rstrip('.')}"
+        if number < len(lanes):
+            told += f"; lane {lanes[number].subject} is halted"
+        self._status.halted[number] = told
         self._metrics.quarantined.inc()
         client = self._foundation.client
         assert client is not None
@@ -251,6 +282,10 @@ class Life:
     def _asked_to_stop(self, number: signal.Signals) -> None:
         self._log.info("asked_to_stop", signal=signal.Signals(number).name)
         self._stop.set()
+
+
+def _place(stored: Stored) -> str:
+    return f"message {stored.sequence} of {stored.message.subject}"
 
 
 def _keep_what_is_there() -> None:

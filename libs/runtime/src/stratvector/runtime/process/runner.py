@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, disable_created_metrics
 
 from stratvector.runtime.process.arguments import settings_file_of
 from stratvector.runtime.process.cannot_start import CannotStart
+from stratvector.runtime.process.file_modes import keep_files_private
 from stratvector.runtime.process.foundation import (
     BuildPlainService,
     BuildService,
@@ -69,6 +70,7 @@ def run_plain_service(
 def _run(
     service: str, settings_type: type[Settings], make_foundation: MakeFoundation[Settings]
 ) -> int:
+    keep_files_private()
     sockets = open_sockets()
     instance = new_instance(service)
     try:

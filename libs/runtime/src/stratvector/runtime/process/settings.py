@@ -59,6 +59,9 @@ class ProcessSettings(BaseSettings):
     """gRPC: health, reflection and the service's questions; 0 takes a free port and logs it"""
     http_port: Port = 0
     """/metrics, /healthz and /readyz; 0 takes a free port and logs it"""
+    allowed_hosts: tuple[str, ...] = ()
+    """further names in the Host header of requests to the HTTP port, such as a container's; its
+    address and this machine's own names always pass"""
     drain_seconds: Seconds = 10.0
     """longest time for a clean stop"""
     stall_seconds: Seconds = 10.0

@@ -39,7 +39,7 @@ class SessionWatch:
         self._every = rules.every_hours * NANOSECONDS_PER_HOUR
         self._bars = BarsReader(ports, "drift", portfolio, follows=True)
         self._signals = {
-            model.name: signals_reader(ports, "drift", portfolio.name, model.name, follows=True)
+            model.name: signals_reader(ports, "drift", portfolio, model.name, follows=True)
             for model in portfolio.models
         }
         self._watches = {

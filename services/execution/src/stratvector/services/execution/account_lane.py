@@ -26,6 +26,9 @@ from stratvector.trading.executions import cancelled
 from stratvector.trading.fills import FillEvent, FillKind, FillsReport
 from stratvector.trading.flow import hop
 from stratvector.trading.identity import message_id
+from stratvector.trading.meaning.fills import check_next_report, check_report_of
+from stratvector.trading.meaning.means import AccountMeans
+from stratvector.trading.meaning.own import Own
 from stratvector.trading.orders import ApprovedOrder, Decision
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.schedule import Schedule
@@ -54,6 +57,7 @@ class AccountLane:
         self._bars = BarsReader(ports, "execution", portfolio)
         self._decisions = orders_reader(ports, "execution", portfolio)
         self._log = OrderLog()
+        self._own, self._means = Own.of(portfolio), AccountMeans(portfolio)
         self._unpublished: list[FillEvent] = []
         self._published = 0
         self._closed = -1
@@ -62,7 +66,10 @@ class AccountLane:
         """Own the lane, fold it, then walk the schedule."""
         await self.lane.acquire()
         async for stored in self.lane.history():
-            self._fold(decode_fills_report(stored.message.payload))
+            report = decode_fills_report(stored.message.payload)
+            check_report_of(report, self._own)
+            check_next_report(report, self._published)
+            self._fold(report)
         for index, close_time in enumerate(self._schedule.close_times.tolist()):
             await self._close(close_time, self._schedule.universes_at(index))
             received = await self._decisions.at(close_time)
@@ -76,6 +83,8 @@ class AccountLane:
         if self._unpublished and not await self._rides(close_time, universes):
             await self._publish_all()
         bars = await self._bars.at(close_time, universes)
+        for received in bars:
+            self._means.observe(received.noun)
         if close_time > self._closed:
             sections = [received.noun for received in bars]
             events = await self._answer(partial(self._broker.events_until, close_time, sections))
@@ -97,8 +106,12 @@ class AccountLane:
             await self._publish([])
 
     async def _execute(self, decision: Decision) -> None:
-        """Cancel, then claim and send, or find out about, every order of a decision."""
+        """Cancel, then claim and send, or find out about, every order of a decision.
+
+        Raises Absurd before anything of it is done, when an order is beyond the account's means.
+        """
         fresh = [o for o in decision.orders if self._log.state(o) is OrderState.NEW]
+        self._means.check(decision, fresh)
         known = [
             o
             for o in decision.orders
@@ -199,6 +212,8 @@ class AccountLane:
 
     def _fold(self, report: FillsReport) -> None:
         self._log.fold(report.events)
+        for event in report.events:
+            self._means.settle(event)
         self._published = report.number + 1
         if report.closed is not None:
             self._closed = report.closed

@@ -14,8 +14,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from stratvector.runtime.process.host_header import foreign_host
 from stratvector.services.gateway.metrics import GatewayMetrics
-from stratvector.services.gateway.settings import is_loopback
 
 HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_SITES = frozenset({"same-origin", "none"})
@@ -94,10 +94,7 @@ def refusal(method: str, headers: Mapping[str, str]) -> str:
 
 def wrong_host(headers: Mapping[str, str]) -> str:
     """Why the Host header is not this machine's; empty when it is."""
-    host = headers.get("host", "")
-    if is_loopback(_name(host)):
-        return ""
-    return f"Host {host!r} is not this machine; ask 127.0.0.1 or localhost"
+    return foreign_host(headers.get("host", ""), "127.0.0.1")
 
 
 def foreign_origin(headers: Mapping[str, str]) -> str:
@@ -109,13 +106,6 @@ def foreign_origin(headers: Mapping[str, str]) -> str:
     if origin is None or origin == f"http://{headers.get('host', '')}":
         return ""
     return f"origin {origin!r} is not this console's"
-
-
-def _name(host: str) -> str:
-    """Of name:port, [::1]:port, or a name alone."""
-    if host.startswith("["):
-        return host[: host.find("]") + 1]
-    return host.partition(":")[0]
 
 
 def _known(method: str) -> str:

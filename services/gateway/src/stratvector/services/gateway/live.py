@@ -23,6 +23,12 @@ from stratvector.services.gateway.following import decoded
 from stratvector.services.gateway.marks import Marks
 from stratvector.trading.fills import FillEvent, FillKind
 from stratvector.trading.ledger import Positions
+from stratvector.trading.meaning.fills import check_report_of
+from stratvector.trading.meaning.orders import check_decision_of
+from stratvector.trading.meaning.own import Own
+from stratvector.trading.meaning.positions import check_positions_of
+from stratvector.trading.meaning.rules import check_known
+from stratvector.trading.meaning.signals import check_signals_of
 from stratvector.trading.orders import Decision
 from stratvector.trading.portfolio import Portfolio
 
@@ -51,6 +57,7 @@ class LiveSession:
     def __init__(self, portfolio: Portfolio, closes: int, hub: Hub) -> None:
         self.portfolio, self.closes, self._hub = portfolio, closes, hub
         self.instruments = {i.symbol: i for i in portfolio.instruments}
+        self._own = Own.of(portfolio)
         self.curve = Curve(float(portfolio.initial_cash))
         self.marks = Marks()
         self.counts: Counter[str] = Counter()
@@ -63,6 +70,8 @@ class LiveSession:
         """Cross-sections of one universe."""
         self._count("bars", len(batch))
         sections = list(decoded(batch[-1:], decode_closed_bars))
+        check_known("universe", [sections[-1].universe], self._own.universes)
+        check_known("symbol", sections[-1].symbols, self._own.universes[sections[-1].universe])
         self._hub.publish(telling.bars(sections[-1], self.instruments, len(batch) - 1))
         self.marks.take(decoded(batch[::-1], decode_closed_bars))
 
@@ -70,11 +79,13 @@ class LiveSession:
         """Signals of one model."""
         self._count("signals", len(batch))
         for signals in decoded(batch[-1:], decode_signals):
+            check_signals_of(signals, self._own, signals.model)
             self._hub.publish(telling.signals(signals, len(batch) - 1))
 
     def take_decisions(self, batch: Sequence[Stored]) -> None:
         """Decisions of the portfolio."""
         for decision in decoded(batch, decode_decision):
+            check_decision_of(decision, self._own)
             self.curve.append(decision.close_time, decision.equity)
             self._count("orders", len(decision.orders))
             self.decision = decision
@@ -86,6 +97,7 @@ class LiveSession:
     def take_fills(self, batch: Sequence[Stored]) -> None:
         """Reports of the account."""
         for report in decoded(batch, decode_fills_report):
+            check_report_of(report, self._own)
             for event in report.events:
                 self._count("fills", int(event.kind is FillKind.FILLED))
                 if event.kind in TOLD:
@@ -95,6 +107,8 @@ class LiveSession:
         """Holdings after closes with executions."""
         self._count("positions", len(batch))
         for held in decoded(batch[-1:], decode_positions):
+            newest = 0 if self.positions is None else self.positions.close_time
+            check_positions_of(held, self._own, newest)
             self.positions = held
             self._hub.publish(telling.positions(held, self.instruments))
 

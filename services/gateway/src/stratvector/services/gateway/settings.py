@@ -1,10 +1,10 @@
 """settings: what the gateway process is told."""
 
-import ipaddress
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator
 
+from stratvector.runtime.process.host_header import is_loopback
 from stratvector.runtime.process.settings import Port, ServiceSettings
 
 Address = Annotated[
@@ -43,11 +43,3 @@ class GatewaySettings(ServiceSettings):
         if not is_loopback(host):
             raise ValueError("auth local needs a loopback address, such as 127.0.0.1")
         return host
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address: `localhost`, 127.0.0.0/8 or ::1."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

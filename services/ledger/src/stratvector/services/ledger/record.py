@@ -14,14 +14,19 @@ from stratvector.runtime.readers import (
     orders_reader,
     signals_reader,
 )
-from stratvector.trading.fills import FillKind, FillsReport
+from stratvector.trading.bars import ClosedBars
+from stratvector.trading.fills import FillEvent, FillKind, FillsReport
 from stratvector.trading.flow import hop, subject
 from stratvector.trading.identity import message_id
 from stratvector.trading.ledger import LedgerEntry, positions_of
 from stratvector.trading.ledger_fold import LedgerFold
+from stratvector.trading.meaning.means import AccountMeans
+from stratvector.trading.meaning.own import Own
+from stratvector.trading.meaning.positions import check_positions_of
+from stratvector.trading.orders import Decision
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.schedule import Schedule
-from stratvector.trading.unfit import StrayExecution
+from stratvector.trading.unfit import ExcessExecution, StrayExecution
 
 
 class PortfolioRecord:
@@ -31,14 +36,15 @@ class PortfolioRecord:
         self, ports: Ports, portfolio: Portfolio, schedule: Schedule, store: LedgerStore
     ) -> None:
         self._portfolio, self._schedule, self._store = portfolio, schedule, store
-        self._fold = LedgerFold(portfolio)
+        self._fold, self._own = LedgerFold(portfolio), Own.of(portfolio)
+        self._means = AccountMeans(portfolio)
         self.lane = Lane(ports, subject("positions", portfolio=portfolio.name))
         # Nobody waits for the record, so no message wakes it: it reads by the page.
         self._bars = BarsReader(ports, "ledger", portfolio, follows=True)
         self._fills = FillsReader(ports, "ledger", portfolio, follows=True)
         self._decisions = orders_reader(ports, "ledger", portfolio, follows=True)
         self._signals = {
-            model.name: signals_reader(ports, "ledger", portfolio.name, model.name, follows=True)
+            model.name: signals_reader(ports, "ledger", portfolio, model.name, follows=True)
             for model in portfolio.models
         }
         self._number = 0
@@ -52,6 +58,7 @@ class PortfolioRecord:
         await self.lane.acquire()
         async for stored in self.lane.history():
             positions = decode_positions(stored.message.payload)
+            check_positions_of(positions, self._own, self._published)
             self._number, self._published = positions.number + 1, positions.close_time
         committed = await self._store.last_close(self._portfolio.name)
         for index, close_time in enumerate(self._schedule.close_times.tolist()):
@@ -66,7 +73,7 @@ class PortfolioRecord:
 
     async def _entry(self, close_time: int, universes: tuple[str, ...]) -> LedgerEntry:
         # A close's decision is its last message: once it is there, the others are.
-        decision = (await self._decisions.at(close_time)).noun
+        decided = await self._decisions.at(close_time)
         bars = await self._bars.at(close_time, universes)
         reports = await self._fills.until(close_time)
         signals = [
@@ -75,11 +82,23 @@ class PortfolioRecord:
             if model.universe in universes
         ]
         events = [event for report in reports for event in report.noun.events]
+        decided.take_up()
+        self._refuse_beyond_means(events, [b.noun for b in bars], decided.noun)
         try:
-            return self._fold.fold(events, [b.noun for b in bars], signals, decision)
-        except StrayExecution as error:
+            return self._fold.fold(events, [b.noun for b in bars], signals, decided.noun)
+        except (StrayExecution, ExcessExecution) as error:
             _take_up_its_report(error, reports)
             raise
+
+    def _refuse_beyond_means(
+        self, events: Sequence[FillEvent], bars: Sequence[ClosedBars], decision: Decision
+    ) -> None:
+        """What execution would never send is not recorded either. Raises Absurd."""
+        for event in events:
+            self._means.settle(event)
+        for section in bars:
+            self._means.observe(section)
+        self._means.check(decision, decision.orders)
 
     async def _publish(self, entry: LedgerEntry) -> None:
         positions = positions_of(entry, self._number)
@@ -93,7 +112,9 @@ def _traded(entry: LedgerEntry) -> bool:
     return any(event.kind is FillKind.FILLED for event in entry.events)
 
 
-def _take_up_its_report(error: StrayExecution, reports: Sequence[Received[FillsReport]]) -> None:
+def _take_up_its_report(
+    error: StrayExecution | ExcessExecution, reports: Sequence[Received[FillsReport]]
+) -> None:
     """What can't be processed is the report of the execution, not the decision that was read
     last.
     """

@@ -6,13 +6,15 @@ from stratvector.contracts.codecs import decode_closed_bars, encode_closed_bars
 from stratvector.runtime.chapters import OtherChapter, chapter_reader
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Ports
-from stratvector.runtime.readers import progress_reader
+from stratvector.runtime.readers import OtherSymbols, progress_reader
 from stratvector.services.market_data.tempo import Tempo
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.flow import hop, subject
 from stratvector.trading.identity import message_id
+from stratvector.trading.meaning.bars import check_bars_of
 from stratvector.trading.portfolio import Portfolio, Universe
 from stratvector.trading.schedule import Schedule
+from stratvector.trading.unfit import Absurd
 
 # How long a decision may lie unread for each close that bars may stay ahead: the flow then decides
 # a fraction of these, and many decisions cost one wake-up.
@@ -39,13 +41,15 @@ class ReplayLane:
         bars_ahead_max: int,
         closes_per_s_max: float | None = None,
     ) -> None:
-        self._universe, self._bars_hash = universe.name, bars_hash
+        self._universe, self._bars_hash = universe, bars_hash
         self._sections, self._schedule = sections, schedule
         name = subject("bars", universe=universe.name, timeframe=universe.timeframe)
         self.lane = Lane(ports, name)
         service = f"market_data-{universe.name}"  # each universe watches decisions on its own
         self._chapters = chapter_reader(ports, service, portfolio)
-        self._decisions = progress_reader(ports, service, portfolio)
+        self._decisions = progress_reader(
+            ports, service, portfolio, frozenset(schedule.close_times.tolist())
+        )
         self._bars_ahead_max = bars_ahead_max
         self._ahead_after_wait = max(1, bars_ahead_max // 2)
         self._rest_seconds = REST_SECONDS_PER_CLOSE * (self._ahead_after_wait - 1)
@@ -61,17 +65,26 @@ class ReplayLane:
         await self._wait_for_chapter()
         published = -1
         async for stored in self.lane.history():
-            published = decode_closed_bars(stored.message.payload).close_time
+            published = self._adopted(decode_closed_bars(stored.message.payload), published)
         for section in self._sections(published):
             await self._wait_for_decisions(section.close_time)
             await self._publish(section)
 
     async def _wait_for_chapter(self) -> None:
         chapter = (await self._chapters.next()).noun
-        if chapter.bars_of(self._universe).hash != self._bars_hash:
+        if chapter.bars_of(self._universe.name).hash != self._bars_hash:
             raise OtherChapter(
-                f"the bars of universe {self._universe} are not those that the log began with"
+                f"the bars of universe {self._universe.name} are not those that the log began with"
             )
+
+    def _adopted(self, section: ClosedBars, newest: int) -> int:
+        """The close time of what an earlier owner published. Raises OtherSymbols, Absurd."""
+        if section.symbols != self._universe.symbols:
+            raise OtherSymbols(self.lane.subject, self._universe.symbols, section.symbols)
+        check_bars_of(section, self._universe, newest)
+        if section.close_time > (last := int(self._schedule.close_times[-1])):
+            raise Absurd(f"close_time is {section.close_time} ns; the replay ends at {last}")
+        return section.close_time
 
     async def _publish(self, section: ClosedBars) -> None:
         close_time = section.close_time

@@ -25,6 +25,8 @@ from stratvector.trading.fills import FillsReport
 from stratvector.trading.flow import hop
 from stratvector.trading.identity import message_id
 from stratvector.trading.logged import Logged
+from stratvector.trading.meaning.orders import check_decision_of
+from stratvector.trading.meaning.own import Own
 from stratvector.trading.orders import Cut, Decision, ValueAtRisk
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.schedule import Schedule
@@ -53,8 +55,9 @@ class PortfolioLane:
         self._chapter = ChapterWriter(ports, chapter)
         self._bars = BarsReader(ports, "risk", portfolio)
         self._fills = FillsReader(ports, "risk", portfolio)
+        self._own = Own.of(portfolio)
         self._signals = {
-            model.name: signals_reader(ports, "risk", portfolio.name, model.name)
+            model.name: signals_reader(ports, "risk", portfolio, model.name)
             for model in portfolio.models
         }
 
@@ -91,9 +94,12 @@ class PortfolioLane:
             await self._close(close_time, self._schedule.universes_at(index), adopted)
 
     async def _adopted(self, history: AsyncIterator[Stored], close_time: int) -> Decision | None:
-        """What an earlier owner decided at a close, None beyond its last one. Raises OutOfStep."""
+        """What an earlier owner decided at a close, None beyond its last one. Raises OutOfStep,
+        Absurd.
+        """
         async for stored in history:
             decision = decode_decision(stored.message.payload)
+            check_decision_of(decision, self._own)
             if decision.close_time != close_time:
                 raise OutOfStep(self.lane.subject, close_time, decision.close_time)
             return decision

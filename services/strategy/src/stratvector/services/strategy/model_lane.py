@@ -12,6 +12,8 @@ from stratvector.trading.flow import hop, subject
 from stratvector.trading.identity import message_id
 from stratvector.trading.live_model import LiveModel
 from stratvector.trading.logged import Logged
+from stratvector.trading.meaning.own import Own
+from stratvector.trading.meaning.signals import check_signals, check_signals_of
 from stratvector.trading.portfolio import ModelAllocation, Portfolio
 from stratvector.trading.signals import SignalRow, Signals
 from stratvector.trading.strategy import Strategy
@@ -55,7 +57,7 @@ class ModelLane:
         universe = portfolio.universe(model.universe)
         self._portfolio, self._name, self._version = portfolio.name, model.name, strategy.version
         self._start, self._end = start, end
-        self._symbols = universe.symbols
+        self._symbols, self._own = universe.symbols, Own.of(portfolio)
         try:
             self._model = LiveModel(strategy, universe.symbols)
         except BadStrategy as error:
@@ -91,10 +93,11 @@ class ModelLane:
                 return
 
     def _adopt(self, signals: Signals) -> None:
-        """Go on from what an earlier owner left. Raises ForeignSignals."""
+        """Go on from what an earlier owner left. Raises ForeignSignals, Absurd."""
         if not self._model.fits(signals):
             numbers = len(self._model.state)
             raise ForeignSignals(self.lane.subject, signals, self._symbols, numbers)
+        check_signals_of(signals, self._own, self._name)
         self._published, self._rows = signals.close_time, signals.rows
         self._model.adopt(signals)
 
@@ -118,6 +121,9 @@ class ModelLane:
             self._model.state,
             received.id,
         )
+        # What every reader would refuse is not published: the model's own lane says why.
+        check_signals(signals)
+        check_signals_of(signals, self._own, self._name)
         self._model.remember(rows)
         identity = message_id(hop("signals").stream, self.lane.subject, section.close_time)
         await self.lane.publish(identity, encode_signals(signals), section.close_time)

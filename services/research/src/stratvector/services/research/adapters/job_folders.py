@@ -43,7 +43,7 @@ class JobFolders:
         """Make the folder and take it; False while another process holds it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if self._lock is None:
-            lock = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            lock = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

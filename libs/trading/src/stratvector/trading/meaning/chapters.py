@@ -1,0 +1,20 @@
+"""What a chapter may say. Its form alone is checked by its codec."""
+
+from stratvector.trading.chapters import Chapter
+from stratvector.trading.meaning.rules import check_same
+from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.unfit import Absurd
+
+
+def check_chapter_of(chapter: Chapter, portfolio: Portfolio) -> None:
+    """The portfolio's own chapter, with bars of each of its universes. Raises Absurd."""
+    check_same("portfolio", chapter.portfolio, portfolio.name)
+    own = [universe.name for universe in portfolio.universes]
+    found = [bars.universe for bars in chapter.bars]
+    if found != own:
+        raise Absurd(f"bars are of universes {found}; the portfolio has {own}")
+    for bars in chapter.bars:
+        if bars.close_times and bars.close_times[0] <= 0:
+            raise Absurd(
+                f"universe {bars.universe} begins at {bars.close_times[0]} ns; it must be above 0"
+            )

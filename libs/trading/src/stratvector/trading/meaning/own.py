@@ -1,0 +1,37 @@
+"""What a reader holds nouns against: its own portfolio, in the forms that the checks ask for."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Self
+
+from stratvector.trading.portfolio import Portfolio
+
+
+@dataclass(frozen=True)
+class Own:
+    """Names and bounds of one portfolio, worked out once.
+
+    rows : model -> the symbols of its universe, in their order. universes : the same by universe.
+    lot_sizes : symbol -> units in a lot. weight_max : the largest |weight| of one symbol: the whole
+    budget, or as often as the gross cap lets the portfolio borrow.
+    """
+
+    portfolio: str
+    account: str
+    rows: dict[str, tuple[str, ...]]
+    universes: dict[str, tuple[str, ...]]
+    lot_sizes: dict[str, Decimal]
+    weight_max: float
+
+    @classmethod
+    def of(cls, portfolio: Portfolio) -> Self:
+        """Of a portfolio."""
+        symbols = {universe.name: universe.symbols for universe in portfolio.universes}
+        return cls(
+            portfolio.name,
+            portfolio.account,
+            {model.name: symbols[model.universe] for model in portfolio.models},
+            symbols,
+            {one.symbol: one.lot_size for one in portfolio.instruments},
+            max(1.0, portfolio.limits.gross or 1.0),
+        )
