@@ -204,6 +204,13 @@ def test_bad_questions_are_one_sentence_each(in_house: InHouse) -> None:
         for text in ("yesterday", "2018-13-01", "2018-01-01T00:00:00+02:00"):
             bad = await got(house, path, status=422, start=text)
             assert bad["detail"].startswith(f"{text!r} is no time; write it as ")
+        for text in ("0484-03-06", "1677-09-21", "2262-04-12", "9999-12-31T23:59:59.999999999Z"):
+            bad = await got(house, path, status=422, end=text)
+            assert bad["detail"] == (
+                f"{text!r} is out of range: times are from 1677-09-22 to 2262-04-11"
+            )
+        for text in ("1677-09-22", "2262-04-11"):
+            await got(house, path, start=text)
         for start, end in (("2020-01-02", "2020-01-01"), ("2020-01-01T00:00:00.1Z", "2020-01-01")):
             late = await got(house, path, status=422, start=start, end=end)
             assert late["detail"] == f"start is {start!r}; it must not be after end, {end!r}"

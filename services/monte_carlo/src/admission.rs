@@ -261,9 +261,9 @@ mod tests {
     fn work_is_paths_times_steps_times_assets_and_never_wraps() {
         assert_eq!(Load::new(10, 20, 3).work, 600);
         assert_eq!(Load::new(u64::MAX, u32::MAX, 256).work, u64::MAX);
-        let refused = admission().enter("a", Load::new(5, 7, 3)).unwrap_err();
+        let refused = admission().enter("a", Load::new(5, 7, 3)).err();
         assert_eq!(
-            refused,
+            refused.unwrap(),
             "simulations x time_steps x assets = 105: it must be at most 100, run_work_max of \
              the service"
         );
@@ -327,9 +327,9 @@ mod tests {
         let enter = |client: &str| admission.enter(client, load(100));
         let kept: Vec<_> = (0..1 + WAITING_OF_CLIENT_MAX).map(|_| enter("a")).collect();
         assert!(kept.iter().all(Result::is_ok));
-        let refused = enter("a").unwrap_err();
+        let refused = enter("a").err();
         assert_eq!(
-            refused,
+            refused.unwrap(),
             "32 runs of this client wait already: ask again later"
         );
         let others: Vec<_> = (0..WAITING_MAX).map(|n| enter(&format!("b{n}"))).collect();

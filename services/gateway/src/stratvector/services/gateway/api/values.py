@@ -24,6 +24,20 @@ TIME = re.compile(
 
 Time = Annotated[str, Field(description="RFC 3339, UTC", examples=["2019-03-01T21:00:00Z"])]
 Figure = Annotated[float | None, Field(description="null = not known")]
+DateOrTime = Annotated[
+    str,
+    WithJsonSchema(
+        {
+            "type": "string",
+            "description": "A date, or a time in UTC",
+            "anyOf": [
+                {"format": "date"},
+                {"format": "date-time", "pattern": r"T\d\d:\d\d:\d\d(\.\d{1,9})?(Z|\+00:00)$"},
+            ],
+            "examples": ["2019-03-01", "2019-03-01T21:00:00Z"],
+        }
+    ),
+]
 DecimalText = Annotated[
     Decimal,
     PlainSerializer(decimal_text, return_type=str),
@@ -64,12 +78,15 @@ def nanoseconds_of(text: str) -> int:
             f"{text!r} is no time; write it as 2019-03-01 or 2019-03-01T21:00:00Z (UTC)"
         ) from None
     fraction = (match["fraction"] or "").ljust(9, "0")
-    return int(second.timestamp()) * NANOSECONDS_PER_SECOND + int(fraction)
+    found = int(second.timestamp()) * NANOSECONDS_PER_SECOND + int(fraction)
+    if not -(2**63) <= found < 2**63:
+        raise BadTime(f"{text!r} is out of range: times are from 1677-09-22 to 2262-04-11")
+    return found
 
 
 def closes(
-    start: Annotated[str | None, Query(description="first close: a UTC date or time")] = None,
-    end: Annotated[str | None, Query(description="last close: a UTC date or time")] = None,
+    start: Annotated[DateOrTime | None, Query(description="first close, itself included")] = None,
+    end: Annotated[DateOrTime | None, Query(description="last close, itself included")] = None,
 ) -> Range:
     """The range of closes that is asked for. Raises BadTime."""
     found = Range(
