@@ -1,6 +1,6 @@
 """Schemathesis against a running gateway; not part of the suite, `make fuzz-api` runs it.
 
-It reads the OpenAPI document and sends what fits it and what does not, by every method. Its findings
+It reads the OpenAPI document and sends what fits it and what does not, by every method. Findings
 are undeclared statuses and shapes, and wrong values that are taken.
 """
 
