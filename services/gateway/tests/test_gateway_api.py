@@ -221,7 +221,8 @@ def test_bad_questions_are_one_sentence_each(in_house: InHouse) -> None:
             )
         bad = await got(house, path, status=422, order="down")
         assert bad["detail"] == "order can't be 'down': input should be 'asc' or 'desc'"
-        posted = await house.client.post("/api/backtesting", content=b"{")
+        sent = {"Content-Type": "application/json"}
+        posted = await house.client.post("/api/backtesting", content=b"{", headers=sent)
         assert posted.status_code == 422
         assert posted.json()["detail"] == "the body is not a JSON object sent as application/json"
         unknown = await house.client.post("/api/backtesting", json={"strat": 1})
