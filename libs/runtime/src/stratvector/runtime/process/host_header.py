@@ -9,7 +9,10 @@ Source: https://fetch.spec.whatwg.org, and CVE-2018-5702 for what happens withou
 """
 
 import ipaddress
+import re
 from collections.abc import Collection
+
+HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
 
 
 def foreign_host(host: str, own_address: str, allowed: Collection[str] = ()) -> str:
@@ -26,10 +29,11 @@ def foreign_host(host: str, own_address: str, allowed: Collection[str] = ()) -> 
 
 
 def host_name(host: str) -> str:
-    """The lower-case name of name:port, [::1]:port, or a name alone; brackets stay."""
-    if host.startswith("["):
-        return host[: host.find("]") + 1].lower()
-    return host.partition(":")[0].lower()
+    """The lower-case name of name:port, [::1]:port, or a name alone; brackets stay. Empty for what
+    is none of these.
+    """
+    match = HOST.fullmatch(host)
+    return match["name"].lower() if match else ""
 
 
 def is_loopback(host: str) -> bool:
