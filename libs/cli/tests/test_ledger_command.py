@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import Iterator
+from decimal import Decimal
 from threading import Event, Thread
 from typing import Any
 
@@ -161,3 +162,15 @@ def test_a_range_that_is_none_is_refused_before_anybody_is_asked(
 def test_the_commands_of_the_ledger_are_listed() -> None:
     listed = CliRunner().invoke(app, ["ledger", "--help"]).stdout
     assert all(command in listed for command in COMMANDS)
+
+
+def test_quantities_are_in_units_beside_the_lots(address: str) -> None:
+    sizes = {one.symbol: one.lot_size for one in FLOW.session.portfolio.instruments}
+    orders = document("orders", "--address", address)["orders"]
+    assert [Decimal(one["quantity"]) for one in orders] == [
+        one["lots"] * sizes[one["symbol"]] for one in orders
+    ]
+    newest = orders[-1]
+    told = ask("orders", "--address", address).stdout
+    assert f"{Decimal(newest['quantity']):+,f}" in told
+    assert f"{newest['lots']:+,}" in told

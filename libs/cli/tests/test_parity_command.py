@@ -99,7 +99,10 @@ def one_lot_more(message: Message) -> Message:
     """A decision whose first order asks for one lot more."""
     decision = decode_decision(message.payload)
     first, *others = decision.orders
-    orders = (replace(first, lots=first.lots + 1), *others)
+    more = 1 if first.lots > 0 else -1
+    model = next(n for n, part in enumerate(first.parts) if part)
+    parts = tuple(part + more * (n == model) for n, part in enumerate(first.parts))
+    orders = (replace(first, lots=first.lots + more, parts=parts), *others)
     return replace(message, payload=encode_decision(replace(decision, orders=orders)))
 
 

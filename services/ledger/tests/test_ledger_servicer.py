@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 FLOW = run_flow(generated_session(7, Shape(2, 3, 3, closes=60)), identity=Identity.UNIQUE_FOR_EVER)
 ENTRIES = FLOW.entries
 NAME = ENTRIES[0].portfolio
+LOT_SIZES = {one.symbol: one.lot_size for one in FLOW.session.portfolio.instruments}
 MODELS = [model.model for model in ENTRIES[0].models]
 SIZES = [1, 7, PAGE_SIZE_MAX]
 MIDDLE = slice(len(ENTRIES) // 4, len(ENTRIES) // 2)
@@ -280,6 +281,7 @@ def test_the_status_counts_what_is_committed(database: LedgerDatabase) -> None:
         sum(len(entry.decision.orders) for entry in entries),
         len(expected_fills(entries)),
         folded(entries),
+        LOT_SIZES,
     )
 
 
@@ -296,7 +298,7 @@ def test_an_empty_ledger_answers_with_nothing(database: LedgerDatabase) -> None:
 
     status, *others = asked(database, everything)
     assert codec.status_of(status.status) == LedgerStatus(
-        NAME, 0, None, None, None, None, 0, 0, 0, ""
+        NAME, 0, None, None, None, None, 0, 0, 0, "", LOT_SIZES
     )
     assert [one.ByteSize() for one in others] == [0] * 5
 

@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from stratvector.cli.fitted_table import Column, Fitted, print_tables
 from stratvector.cli.ledger_tables import as_document, print_fills
 from stratvector.trading.explanation import Explanation
 from stratvector.trading.ledger_answers import OrderRecord, Rejections
 from stratvector.trading.reasons import OUTCOME_WORDS, Outcome
 from stratvector.trading.timestamps import utc_text
+
+WORDS = frozenset({"model", "stage", "action", "why", "rule", "symbol", "close", ""})
 
 
 def explanation_document(explanation: Explanation) -> dict[str, Any]:
@@ -63,7 +65,7 @@ def print_explanation(console: Console, told: Explanation) -> None:
     if told.order is not None:
         _line(console, _order(told.order))
     if told.fills:
-        print_fills(console, told.fills)
+        print_fills(console, told.fills, {told.symbol: told.lot_size})
 
 
 def print_rejections(
@@ -103,10 +105,6 @@ def _line(console: Console, words: str, style: str = "") -> None:
 def _table(
     console: Console, title: str, heads: Sequence[str], rows: Sequence[tuple[str, ...]]
 ) -> None:
-    table = Table(title=Text(title), title_justify="left", min_width=34)
-    for head in heads:
-        words = head in ("model", "stage", "action", "why", "rule", "symbol", "close", "")
-        table.add_column(head, justify="left" if words else "right", overflow="fold")
-    for row in rows or [("none", *[""] * (len(heads) - 1))]:
-        table.add_row(*map(Text, row))
-    console.print(table)
+    columns = tuple(Column(head, words=head in WORDS) for head in heads)
+    none = ("none", *[""] * (len(heads) - 1))
+    print_tables(console, Fitted(title, columns, tuple(rows) or (none,)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,9 +62,9 @@ def orders(
     from stratvector.cli import ledger_tables
 
     with ledger_of(address, session, portfolio) as client:
-        records = list(client.orders(range_of(start, end)))
-    rows = [ledger_tables.as_document(one) | {"status": one.status} for one in records]
-    emit(json, {"orders": rows}, ledger_tables.print_orders, records)
+        records, sizes = list(client.orders(range_of(start, end))), client.status().lot_sizes
+    rows = [ledger_tables.with_quantity(one, sizes) | {"status": one.status} for one in records]
+    emit(json, {"orders": rows}, partial(ledger_tables.print_orders, sizes=sizes), records)
 
 
 @ledger.command(epilog="Example: stratvector ledger fills --start 2018-01-01 --json")
@@ -80,9 +81,9 @@ def fills(
     from stratvector.cli import ledger_tables
 
     with ledger_of(address, session, portfolio) as client:
-        records = list(client.fills(range_of(start, end)))
-    rows = [ledger_tables.as_document(one) for one in records]
-    emit(json, {"fills": rows}, ledger_tables.print_fills, records)
+        records, sizes = list(client.fills(range_of(start, end))), client.status().lot_sizes
+    rows = [ledger_tables.with_quantity(one, sizes) for one in records]
+    emit(json, {"fills": rows}, partial(ledger_tables.print_fills, sizes=sizes), records)
 
 
 @ledger.command(epilog="Example: stratvector ledger equity --end 2018-12-31")
@@ -119,8 +120,10 @@ def positions(
     from stratvector.cli import ledger_tables
 
     with ledger_of(address, session, portfolio) as client:
-        held = client.positions(range_of(None, end).end)
-    emit(json, ledger_tables.as_document(held), ledger_tables.print_positions, held)
+        held, sizes = client.positions(range_of(None, end).end), client.status().lot_sizes
+    document = ledger_tables.as_document(held)
+    document["positions"] = [ledger_tables.with_quantity(one, sizes) for one in held.positions]
+    emit(json, document, partial(ledger_tables.print_positions, sizes=sizes), held)
 
 
 @ledger.command(epilog="Example: stratvector ledger attribution --start 2018-01-01")

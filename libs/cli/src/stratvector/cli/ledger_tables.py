@@ -18,11 +18,14 @@ from stratvector.trading.ledger_answers import (
     LedgerStatus,
     ModelResult,
     OrderRecord,
+    PositionRecord,
 )
 from stratvector.trading.ledger_verification import Verification
 from stratvector.trading.timestamps import utc_text
 
 ROWS_MAX = 40
+LotSizes = Mapping[str, Decimal]
+Holding = OrderRecord | FillRecord | PositionRecord
 SYMBOL = Column("symbol", words=True)
 MODELS = Column("models", rank=9, words=True)
 TIMES = frozenset({"close_time", "expires_at", "fill_time", "known_time"})
@@ -32,6 +35,11 @@ CLOSES = frozenset({"first_close", "last_close"})
 def as_document(answer: Any) -> dict[str, Any]:
     """A record as JSON values: money as exact text, times in UTC, codes by name."""
     return {field.name: _value(field.name, getattr(answer, field.name)) for field in fields(answer)}
+
+
+def with_quantity(one: Holding, sizes: LotSizes) -> dict[str, Any]:
+    """The same with the quantity in units, as exact text."""
+    return as_document(one) | {"quantity": f"{one.lots * sizes[one.symbol]:f}"}
 
 
 def print_status(console: Console, status: LedgerStatus) -> None:
@@ -51,24 +59,26 @@ def print_status(console: Console, status: LedgerStatus) -> None:
     _print(console, f"Portfolio {status.portfolio}", pair, rows)
 
 
-def print_orders(console: Console, orders: Sequence[OrderRecord]) -> None:
-    """Print approved orders."""
+def print_orders(console: Console, orders: Sequence[OrderRecord], sizes: LotSizes) -> None:
+    """Print approved orders. sizes : units in one lot of each symbol."""
     columns = (
         Column("decided", words=True),
         SYMBOL,
-        Column("lots"),
+        Column("quantity"),
         Column("reference"),
         Column("status", rank=1, words=True),
-        Column("filled", rank=2),
+        Column("lots", rank=3),
+        Column("filled lots", rank=2),
         MODELS,
     )
     rows = [
         (
             _time(one.close_time),
             one.symbol,
-            f"{one.lots:+,}",
-            f"{one.reference_price:,}",
+            units(one, sizes),
+            f"{one.reference_price:,f}",
             one.status,
+            f"{one.lots:+,}",
             f"{one.filled_lots:+,}",
             _shares(one.parts),
         )
@@ -77,25 +87,27 @@ def print_orders(console: Console, orders: Sequence[OrderRecord]) -> None:
     _print(console, "Orders", columns, rows, len(orders))
 
 
-def print_fills(console: Console, fills: Sequence[FillRecord]) -> None:
-    """Print executions."""
+def print_fills(console: Console, fills: Sequence[FillRecord], sizes: LotSizes) -> None:
+    """Print executions. sizes : units in one lot of each symbol."""
     columns = (
         Column("filled", words=True),
         SYMBOL,
-        Column("lots"),
+        Column("quantity"),
         Column("price"),
         Column("commission", rank=1),
         Column("slippage", rank=2),
+        Column("lots", rank=3),
         MODELS,
     )
     rows = [
         (
             _time(one.fill_time),
             one.symbol,
-            f"{one.lots:+,}",
-            f"{one.price:,}",
+            units(one, sizes),
+            f"{one.price:,f}",
             _money(one.commission),
             _money(one.slippage),
+            f"{one.lots:+,}",
             _shares(one.parts),
         )
         for one in fills[-ROWS_MAX:]
@@ -124,10 +136,13 @@ def print_equity(console: Console, closes: Sequence[EquityRecord]) -> None:
     _print(console, "Equity", columns, rows, len(closes))
 
 
-def print_positions(console: Console, held: HeldPositions) -> None:
-    """Print what is held."""
-    rows = [(one.symbol, f"{one.lots:+,}", _shares(one.parts)) for one in held.positions]
-    columns = (SYMBOL, Column("lots"), MODELS)
+def print_positions(console: Console, held: HeldPositions, sizes: LotSizes) -> None:
+    """Print what is held. sizes : units in one lot of each symbol."""
+    rows = [
+        (one.symbol, units(one, sizes), f"{one.lots:+,}", _shares(one.parts))
+        for one in held.positions
+    ]
+    columns = (SYMBOL, Column("quantity"), Column("lots", rank=1), MODELS)
     _print(console, f"Positions after {_time(held.close_time)}", columns, rows)
 
 
@@ -188,6 +203,11 @@ def _value(name: str, value: Any) -> Any:
     if (name in TIMES and value) or (name in CLOSES and value is not None):
         return utc_text(value)
     return None if name in TIMES else value
+
+
+def units(one: Holding, sizes: LotSizes) -> str:
+    """A signed quantity in units of the symbol."""
+    return f"{one.lots * sizes[one.symbol]:+,f}"
 
 
 def _time(nanoseconds: int | None) -> str:

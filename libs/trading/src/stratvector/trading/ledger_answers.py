@@ -4,7 +4,7 @@ Times are ns UTC, lots are signed, money is base currency. `parts` are lots per 
 order, models without any left out.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from stratvector.trading.fills import TERMINAL, FillKind
@@ -18,7 +18,7 @@ class LedgerStatus:
     """How far a portfolio's record has come; None where there is no close yet.
 
     closes, signals, orders, fills : how many are committed. chain_hash : of the record up to the
-    newest close, empty before the first.
+    newest close, empty before the first. lot_sizes : units in one lot of each symbol.
     """
 
     portfolio: str
@@ -31,6 +31,7 @@ class LedgerStatus:
     orders: int
     fills: int
     chain_hash: str = ""
+    lot_sizes: dict[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,8 @@ def status_message(status: LedgerStatus) -> pb.LedgerStatus:
     for field, money in (("cash", status.cash), ("equity", status.equity)):
         if money is not None:
             _write_rounded(wire, field, money)
+    for symbol, units in status.lot_sizes.items():
+        write_decimal(wire.lot_sizes.add(symbol=symbol), "units", units)
     return wire
 
 
@@ -59,6 +61,7 @@ def status_of(wire: pb.LedgerStatus) -> LedgerStatus:
         orders=wire.orders,
         fills=wire.fills,
         chain_hash=wire.chain_hash,
+        lot_sizes={one.symbol: read_decimal(one, "units") for one in wire.lot_sizes},
     )
 
 

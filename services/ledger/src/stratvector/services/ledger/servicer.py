@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NoReturn, TypeVar
 
 import grpc
@@ -48,7 +49,8 @@ class LedgerAnswers(LedgerServiceServicer):
     ) -> pb.GetStatusResponse:
         """How far the record has come."""
         status = await self._ask(request, context, lambda ledger: ledger.status())
-        return pb.GetStatusResponse(status=codec.status_message(status))
+        sizes = {one.symbol: one.lot_size for one in self._portfolio.instruments}
+        return pb.GetStatusResponse(status=codec.status_message(replace(status, lot_sizes=sizes)))
 
     async def QueryOrders(  # noqa: N802  the proto's name
         self, request: pb.QueryOrdersRequest, context: Context
