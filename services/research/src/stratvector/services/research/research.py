@@ -99,7 +99,7 @@ class Research:
             ended = self._failed(job, f"{where}{reason}")
         except Exception as error:  # noqa: BLE001 - one job's defect must not stop the others
             logger().error("job_defect", job_id=job.job_id, exc_info=True)
-            ended = self._failed(job, f"a defect of the service: {error!r}; its log tells more")
+            ended = self._failed(job, "the service met a defect; its log has the details")
         finally:
             with suppress(OSError):
                 self._folders.end(job.job_id)
