@@ -1,6 +1,6 @@
 # StratVector: `make help` lists what can be done. Longer work is done by tools/*.sh.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test simulation chaos bench lint format proto lock coverage clean
+.PHONY: help setup run test simulation chaos bench fuzz-api lint format proto lock coverage clean
 SHELL := /bin/bash
 BIN := .venv/bin
 CODE := $(wildcard libs services tests benchmarks examples conftest.py)
@@ -31,6 +31,9 @@ bench: $(patsubst benchmarks/bench_%.py,bench-%,$(wildcard benchmarks/bench_*.py
 
 bench-%: setup  ## Run one benchmark, such as bench-engine
 	$(BIN)/python -m benchmarks.bench_$* $(ARGS)
+
+fuzz-api: setup  ## Fuzz the REST API with Schemathesis, in a venv of its own (EXAMPLES=100)
+	@tools/fuzz_api.sh
 
 lint: setup  ## Check style, types, import rules, protos and Rust
 	@tools/lint.sh $(CODE)

@@ -17,7 +17,8 @@ from stratvector.montecarlo import GeometricBrownianMotion
 from tests.processes.service_process import PATIENCE_SECONDS, ROOT, ServiceProcess
 
 BINARY = ROOT / "target" / "release" / "stratvector-monte-carlo"
-OPTIONS = (("grpc.enable_http_proxy", 0),)
+# A connection per channel: the service takes each for a client of its own.
+OPTIONS = (("grpc.enable_http_proxy", 0), ("grpc.use_local_subchannel_pool", 1))
 LEVELS = (0.95, 0.99)
 MODEL: dict[str, Any] = {"drift": [0.05, -0.1], "volatility": [0.2, 0.5]}
 RHO = 0.6

@@ -95,7 +95,10 @@ class Drift(drift_service_pb2_grpc.DriftServiceServicer):
 
 
 class MonteCarlo(monte_carlo_service_pb2_grpc.MonteCarloServiceServicer):
-    """Fails."""
+    """Fails, as long as there is trouble."""
+
+    def __init__(self) -> None:
+        self.trouble = "the workers are gone"
 
     def RunScenario(self, request: Any, context: Context) -> Any:  # noqa: N802
         raise AssertionError("the gateway runs no scenario")
@@ -103,8 +106,10 @@ class MonteCarlo(monte_carlo_service_pb2_grpc.MonteCarloServiceServicer):
     async def ListScenarios(  # noqa: N802  the proto's name
         self, request: Any, context: Context
     ) -> monte_carlo_service_pb2.ListScenariosResponse:
-        await context.abort(grpc.StatusCode.INTERNAL, "the workers are gone")
-        raise AssertionError
+        if self.trouble:
+            await context.abort(grpc.StatusCode.INTERNAL, self.trouble)
+        gbm = monte_carlo_service_pb2.ScenarioDescription(name="gbm", summary="s", source="b")
+        return monte_carlo_service_pb2.ListScenariosResponse(scenarios=[gbm])
 
 
 class Research(research_service_pb2_grpc.ResearchServiceServicer):
@@ -162,6 +167,7 @@ class House:
     flow: Flow
     client: httpx.AsyncClient
     risk: Risk
+    monte_carlo: MonteCarlo
     stop: Callable[[], Awaitable[None]]
 
 
@@ -207,14 +213,14 @@ def fill_live() -> Callable[[LiveSession, Flow], None]:
 
 async def _run(ask: Ask, folder: Path, flow: Flow, services: bool, probes: dict[str, str]) -> None:
     async with AsyncExitStack() as stack:
-        risk, addresses = Risk(), dict[str, str]()
+        risk, monte_carlo, addresses = Risk(), MonteCarlo(), dict[str, str]()
         if services:
             database = new_database(folder)
             stack.callback(database.close)
             await asyncio.to_thread(record, database, flow.entries)
             name = flow.session.portfolio.name
             addresses["ledger_grpc"] = await stack.enter_async_context(answering(database, name))
-            one = await stack.enter_async_context(_planted(risk))
+            one = await stack.enter_async_context(_planted(risk, monte_carlo))
             addresses |= {
                 f"{peer}_grpc": one
                 for peer in ("risk", "strategy", "drift", "monte_carlo", "research")
@@ -226,7 +232,7 @@ async def _run(ask: Ask, folder: Path, flow: Flow, services: bool, probes: dict[
         desk = new_desk(settings, flow.session.portfolio, len(flow.session.schedule), peers)
         fill(desk.live, flow)
         try:
-            async with _listening(desk, flow, risk) as house:
+            async with _listening(desk, flow, risk, monte_carlo) as house:
                 await ask(house)
         finally:
             for peer in peers.values():
@@ -234,7 +240,9 @@ async def _run(ask: Ask, folder: Path, flow: Flow, services: bool, probes: dict[
 
 
 @asynccontextmanager
-async def _listening(desk: Desk, flow: Flow, risk: Risk) -> AsyncIterator[House]:
+async def _listening(
+    desk: Desk, flow: Flow, risk: Risk, monte_carlo: MonteCarlo
+) -> AsyncIterator[House]:
     server = WebServer(HOST, 0)
     running = asyncio.create_task(server.run(gateway_app(desk)))
 
@@ -245,18 +253,18 @@ async def _listening(desk: Desk, flow: Flow, risk: Risk) -> AsyncIterator[House]
     url = f"http://{HOST}:{server.port}"
     async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as client:
         try:
-            yield House(url, desk, flow, client, risk, stop)
+            yield House(url, desk, flow, client, risk, monte_carlo, stop)
         finally:
             await stop()
 
 
 @asynccontextmanager
-async def _planted(risk: Risk) -> AsyncIterator[str]:
+async def _planted(risk: Risk, monte_carlo: MonteCarlo) -> AsyncIterator[str]:
     server = grpc.aio.server()
     risk_service_pb2_grpc.add_RiskServiceServicer_to_server(risk, server)
     strategy_service_pb2_grpc.add_StrategyServiceServicer_to_server(Strategy(), server)
     drift_service_pb2_grpc.add_DriftServiceServicer_to_server(Drift(), server)
-    monte_carlo_service_pb2_grpc.add_MonteCarloServiceServicer_to_server(MonteCarlo(), server)
+    monte_carlo_service_pb2_grpc.add_MonteCarloServiceServicer_to_server(monte_carlo, server)
     research_service_pb2_grpc.add_ResearchServiceServicer_to_server(Research(), server)
     port = server.add_insecure_port(f"{HOST}:0")
     await server.start()

@@ -102,13 +102,33 @@ def test_pages_of_orders_fills_and_closes_are_the_whole_record_in_order(
     in_house(ask)
 
 
-async def every(house: Any, path: str, key: str) -> list[dict[str, Any]]:
+def test_the_newest_first_is_the_oldest_first_reversed_and_a_cursor_goes_on_either_way(
+    in_house: InHouse,
+) -> None:
+    async def ask(house: Any) -> None:
+        for path, key in (
+            ("/api/trading/orders", "orders"),
+            ("/api/trading/fills", "fills"),
+            ("/api/portfolio/equity", "closes"),
+        ):
+            oldest = await every(house, path, key)
+            assert await every(house, path, key, order="desc") == oldest[::-1]
+            page = await got(house, path, limit=7)
+            back = await got(house, path, limit=7, cursor=page["next_cursor"], order="desc")
+            assert back[key] == oldest[:6][::-1]
+            assert back["next_cursor"] is None
+            assert page["next_cursor"].startswith(f"{key}.")
+
+    in_house(ask)
+
+
+async def every(house: Any, path: str, key: str, **params: Any) -> list[dict[str, Any]]:
     """All pages, a few records each."""
     found: list[dict[str, Any]] = []
     cursor: str | None = ""
     pages = 0
     while cursor is not None:
-        page = await got(house, path, limit=7, cursor=cursor)
+        page = await got(house, path, limit=7, cursor=cursor, **params)
         assert len(page[key]) <= 7
         found += page[key]
         cursor, pages = page["next_cursor"], pages + 1
@@ -159,15 +179,15 @@ def test_a_backtest_is_submitted_asked_for_and_listed(in_house: InHouse) -> None
 def test_what_a_service_refuses_is_its_own_sentence(in_house: InHouse) -> None:
     async def ask(house: Any) -> None:
         missing = await got(house, "/api/backtesting/none", status=404)
-        assert missing == {"detail": "there is no job 'none'"}
+        assert missing["detail"] == "there is no job 'none'"
         wrong = await house.client.post("/api/backtesting", json={"config": "../x.yaml"})
         assert (wrong.status_code, wrong.json()["detail"]) == (422, "config leaves its folder")
         for _ in range(2):
             await house.client.post("/api/backtesting", json={})
         full = await house.client.post("/api/backtesting", json={})
         assert (full.status_code, full.json()["detail"]) == (429, "2 jobs wait already")
-        broken = await got(house, "/api/montecarlo/scenarios", status=502)
-        assert broken == {"detail": "monte_carlo failed: the workers are gone"}
+        broken = await got(house, "/api/montecarlo/scenarios", status=503)
+        assert broken["detail"] == "monte_carlo failed: the workers are gone"
 
     in_house(ask)
 
@@ -184,12 +204,29 @@ def test_bad_questions_are_one_sentence_each(in_house: InHouse) -> None:
         for text in ("yesterday", "2018-13-01", "2018-01-01T00:00:00+02:00"):
             bad = await got(house, path, status=422, start=text)
             assert bad["detail"].startswith(f"{text!r} is no time; write it as ")
-        assert "token" in (await got(house, path, status=422, cursor="x"))["detail"]
-        posted = await house.client.post("/api/backtesting", content=b"{")
+        for text in ("0484-03-06", "1677-09-21", "2262-04-12", "9999-12-31T23:59:59.999999999Z"):
+            bad = await got(house, path, status=422, end=text)
+            assert bad["detail"] == (
+                f"{text!r} is out of range: times are from 1677-09-22 to 2262-04-11"
+            )
+        for text in ("1677-09-22", "2262-04-11"):
+            await got(house, path, start=text)
+        for start, end in (("2020-01-02", "2020-01-01"), ("2020-01-01T00:00:00.1Z", "2020-01-01")):
+            late = await got(house, path, status=422, start=start, end=end)
+            assert late["detail"] == f"start is {start!r}; it must not be after end, {end!r}"
+        for cursor in ("x", "closes.", "closes.x", "closes.1.2", "orders.1.2", "closes.-0"):
+            bad = await got(house, path, status=422, cursor=cursor)
+            assert bad["detail"] == (
+                f"cursor can't be {cursor!r}: it must be the next_cursor of a page of closes"
+            )
+        bad = await got(house, path, status=422, order="down")
+        assert bad["detail"] == "order can't be 'down': input should be 'asc' or 'desc'"
+        sent = {"Content-Type": "application/json"}
+        posted = await house.client.post("/api/backtesting", content=b"{", headers=sent)
         assert posted.status_code == 422
         assert posted.json()["detail"] == "the body is not a JSON object sent as application/json"
         unknown = await house.client.post("/api/backtesting", json={"strat": 1})
-        assert unknown.json()["detail"] == "strat can't be 1: extra inputs are not permitted"
+        assert unknown.json()["detail"] == "the body has no key 'strat'; the nearest is start"
         nothing = await got(house, "/api/nothing", status=404)
         assert nothing["detail"] == "there is no /api/nothing; /api/docs tells what there is"
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import grpc
 import grpc.aio
 import pytest
 
@@ -17,7 +18,7 @@ from stratvector.contracts.v1.ledger_service_pb2_grpc import (
 from stratvector.runtime.jetstream.server import free_port
 from stratvector.services.gateway.clients import peer as peer_module
 from stratvector.services.gateway.clients.ledger import Asked, LedgerClient
-from stratvector.services.gateway.clients.peer import Away, Failed, Peer
+from stratvector.services.gateway.clients.peer import Away, Failed, Peer, PeerError
 
 PORTFOLIO = "main"
 
@@ -73,7 +74,7 @@ def test_a_service_that_comes_back_is_asked_again() -> None:
     async def play() -> None:
         port = free_port()
         async with client_of(port) as client:
-            away = f"ledger does not answer at 127.0.0.1:{port}"
+            away = "ledger does not answer"
             assert await refusal(client) == away
             for closes in (1, 2):
                 async with serving(port, pb.LedgerStatus(portfolio=PORTFOLIO, closes=closes)):
@@ -101,7 +102,9 @@ def test_a_service_that_takes_the_call_and_says_nothing_is_away(
         # The kernel takes the connection, and nobody ever reads it.
         with socket.create_server(("127.0.0.1", 0)) as silent:
             async with client_of(silent.getsockname()[1]) as client:
-                assert await refusal(client) == "ledger did not answer within 0.5 s"
+                with pytest.raises(Away, match=r"^ledger did not answer within 0\.5 s$") as late:
+                    await client.status()
+                assert late.value.status == 504
 
     asyncio.run(play())
 
@@ -110,8 +113,7 @@ def test_another_service_at_the_address_is_away() -> None:
     async def play() -> None:
         port = free_port()
         async with serving(port, None), client_of(port) as client:
-            sentence = f"what answers at 127.0.0.1:{port} is no ledger of this version"
-            assert await refusal(client) == sentence
+            assert await refusal(client) == "what answers for ledger is none of this version"
 
     asyncio.run(play())
 
@@ -120,8 +122,40 @@ def test_an_answer_that_breaks_the_contract_is_the_services_failure() -> None:
     async def play() -> None:
         port = free_port()
         async with serving(port, pb.LedgerStatus()), client_of(port) as client:
-            with pytest.raises(Failed, match=r"^ledger answered what can't be read: ") as failed:
+            with pytest.raises(Failed, match=r"^ledger answered what can't be read; ") as failed:
                 await client.fills(Asked())
-            assert failed.value.status == 502
+            assert failed.value.status == 503
 
     asyncio.run(play())
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "told"),
+    [
+        (
+            grpc.StatusCode.UNKNOWN,
+            "Unexpected <class 'KeyError'>: 'BTC'",
+            "ledger failed; its log tells why",
+        ),
+        (grpc.StatusCode.INTERNAL, "the database is full", "ledger failed: the database is full"),
+        (
+            grpc.StatusCode.INTERNAL,
+            "sqlalchemy.exc.OperationalError: disk",
+            "ledger failed; its log tells why",
+        ),
+        (
+            grpc.StatusCode.UNAVAILABLE,
+            "failed to connect to ipv4:127.0.0.1:50055",
+            "ledger does not answer",
+        ),
+    ],
+)
+def test_a_failure_is_told_without_classes_and_addresses(
+    code: grpc.StatusCode, said: str, told: str
+) -> None:
+    async def fail(request: Any, timeout: float) -> Any:
+        raise grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), said)
+
+    with pytest.raises(PeerError) as failed:
+        asyncio.run(Peer("ledger", "127.0.0.1:1").ask(fail, None))
+    assert (str(failed.value), failed.value.status) == (told, 503)

@@ -7,14 +7,16 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect as websocket
 
 from stratvector.runtime.jetstream.bus import JetStreamBus
@@ -23,6 +25,7 @@ from stratvector.runtime.jetstream.provisioner import provision
 from stratvector.runtime.jetstream.server import NatsServer, free_port
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from stratvector.runtime.session_folder import write_session
+from stratvector.trading.ledger import rounded_money
 from tests.processes.service_process import ServiceProcess
 from tests.sessions.simulated_flow import Flow
 
@@ -90,7 +93,7 @@ def console_port(process: ServiceProcess) -> int:
 def states_until_the_end(process: ServiceProcess, flow: Flow) -> dict[str, Any]:
     """The states that /ws tells, once the newest decision is among them."""
     found: dict[str, Any] = {}
-    last = flow.decisions[-1].equity
+    last = f"{rounded_money(Decimal(repr(flow.decisions[-1].equity))):f}"
     with websocket(f"ws://127.0.0.1:{console_port(process)}/ws", proxy=None) as client:
         while found.get("equity", {}).get("equity") != last or "positions" not in found:
             message = json.loads(client.recv(timeout=60))
@@ -98,11 +101,18 @@ def states_until_the_end(process: ServiceProcess, flow: Flow) -> dict[str, Any]:
     return found
 
 
-def page(process: ServiceProcess, path: str) -> str:
+def page(process: ServiceProcess, path: str, **headers: str) -> str:
     address = f"http://127.0.0.1:{console_port(process)}{path}"
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(address, timeout=20) as answer:
+    with opener.open(urllib.request.Request(address, headers=headers), timeout=20) as answer:
         return str(answer.read().decode())
+
+
+def refusal(process: ServiceProcess, path: str, **headers: str) -> int:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        page(process, path, **headers)
+    refused.value.close()
+    return refused.value.code
 
 
 def test_a_killed_gateway_comes_back_to_the_same_account(stage: Stage, recorded_flow: Flow) -> None:
@@ -131,9 +141,21 @@ def test_the_console_page_names_no_other_place_and_its_drain_leaves_nothing(
         assert "/console/theme.css" in text
         foreign = {url for url in re.findall(r"https?://[\w.:-]+", text) if "127.0.0.1" not in url}
         assert foreign <= {"http://www.w3.org"}
+        own = f"http://127.0.0.1:{console_port(process)}"
+        # An Engine.IO session, which would read the whole console, over plain GETs.
+        session = "/_nicegui_ws/socket.io/?EIO=4&transport=polling"
+        assert '"sid"' in page(process, session, Origin=own)
+        for origin in ("http://evil.com", "null", "http://localhost:1"):
+            assert refusal(process, session, Origin=origin) == 403
+            with pytest.raises(InvalidStatus):
+                websocket(
+                    f"{own.replace('http', 'ws')}/_nicegui_ws/socket.io/?EIO=4&transport=websocket",
+                    additional_headers={"Origin": origin},
+                    proxy=None,
+                )
         metrics = process.get("/metrics")[1]
         assert (
-            'stratvector_gateway_requests_total{method="GET",route="other",status="200"} 1.0'
+            'stratvector_gateway_requests_total{method="GET",route="other",status="200"} 2.0'
             in metrics
         )
         with websocket(f"ws://127.0.0.1:{console_port(process)}/ws", proxy=None) as client:

@@ -6,10 +6,11 @@
 //!                 └──────────┘
 //! ```
 //!
-//! Asking twice changes nothing: an answer is a function of the question. The window grows while
-//! answers come soon and shrinks while they wait in line: all replicas are busy, and a run that ends
-//! early leaves little work behind.
+//! Asking twice changes nothing: an answer is a function of the question. The window of a process
+//! grows while answers come soon and shrinks while they wait in line: all replicas are busy, and a
+//! run that ends early leaves little work behind. Each run has its share of it.
 
+use crate::admission::Permit;
 use crate::bus::Bus;
 use crate::contracts::{ComputeShardRequest, ComputeShardResponse, RunScenarioRequest};
 use crate::metrics::Metrics;
@@ -24,11 +25,6 @@ use stratvector_montecarlo_core::{ARITHMETIC, Gathering, ShardOutcome, Simulatio
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-/// Least and most shards of a run that are asked for at once: their answers are a few megabytes.
-const WINDOW_MIN: usize = 4;
-const WINDOW_MAX: usize = 64;
-/// Answers that come sooner widen the window, those that come later than twice as long narrow it.
-const SOON_SECONDS: Duration = Duration::from_millis(400);
 /// How long a shard may take at first; each time it is asked again it may take twice as long.
 const ANSWER_SECONDS: Duration = Duration::from_secs(3);
 /// How soon to ask again when there is no replica at all.
@@ -61,7 +57,7 @@ struct Run<'a> {
     gathering: Gathering,
     open: BTreeMap<usize, Question>,
     next: usize,
-    window: usize,
+    permit: &'a Permit,
     last_answer: Instant,
     gone_since: Option<Instant>,
     connection: u64,
@@ -70,15 +66,16 @@ struct Run<'a> {
 impl Coordinator {
     /// All outcomes of a run; or one sentence why there is none, never a part.
     ///
-    /// progress : is told how many paths are done. cut : ends the run.
+    /// permit : of this run. progress : is told how many paths are done. cut : ends the run.
     pub(crate) async fn gather(
         &self,
         request: &RunScenarioRequest,
         simulation: &Simulation,
+        permit: &Permit,
         mut progress: impl FnMut(u64),
         mut cut: watch::Receiver<bool>,
     ) -> Result<Gathering, String> {
-        let mut run = Run::new(self, request, simulation);
+        let mut run = Run::new(self, request, simulation, permit);
         let answers = self.bus.client.subscribe(format!("{}.*", run.inbox)).await;
         let mut answers: Subscriber = answers.map_err(|error| error.to_string())?;
         let mut tick = interval(TICK);
@@ -108,6 +105,7 @@ impl<'a> Run<'a> {
         coordinator: &'a Coordinator,
         request: &RunScenarioRequest,
         simulation: &Simulation,
+        permit: &'a Permit,
     ) -> Self {
         // Levels are no business of the paths'.
         let mut request = request.clone();
@@ -119,7 +117,7 @@ impl<'a> Run<'a> {
             gathering: Gathering::new(simulation),
             open: BTreeMap::new(),
             next: 0,
-            window: WINDOW_MIN,
+            permit,
             last_answer: Instant::now(),
             gone_since: None,
             connection: coordinator.bus.connection(),
@@ -128,7 +126,8 @@ impl<'a> Run<'a> {
 
     /// Asks for shards until enough are on their way.
     async fn ask_next(&mut self) -> Result<(), String> {
-        while self.open.len() < self.window && self.next < self.gathering.shards().len() {
+        let share = self.permit.share();
+        while self.open.len() < share && self.next < self.gathering.shards().len() {
             self.ask(self.next, 1).await?;
             self.next += 1;
         }
@@ -174,17 +173,8 @@ impl<'a> Run<'a> {
         if n < self.next && self.gathering.put(n, &outcome) {
             self.last_answer = Instant::now();
             if let Some(question) = self.open.remove(&n) {
-                self.learn(question.begun.elapsed());
+                self.permit.learn(question.begun.elapsed());
             }
-        }
-    }
-
-    /// Fits the window to how long an answer took.
-    fn learn(&mut self, took: Duration) {
-        if took < SOON_SECONDS {
-            self.window = (self.window + 1).min(WINDOW_MAX);
-        } else if took > 2 * SOON_SECONDS {
-            self.window = (self.window - 1).max(WINDOW_MIN);
         }
     }
 

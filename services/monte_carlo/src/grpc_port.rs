@@ -6,6 +6,7 @@ use crate::ending::Ending;
 use crate::http_port::listen;
 use crate::servicer::Servicer;
 use std::future::Future;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -13,6 +14,11 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
+
+/// Most calls of one connection that are answered at once.
+const CALLS_OF_CONNECTION_MAX: u32 = 128;
+/// How often a connection is asked whether anybody is there, and how long it may take to say so.
+const KEEPALIVE: Duration = Duration::from_secs(20);
 
 /// The gRPC server of the process. Health is `NOT_SERVING` until it is told otherwise.
 pub(crate) struct GrpcPort {
@@ -58,6 +64,9 @@ impl GrpcPort {
             .map_err(|error| failed(&error))?;
         let (stop, stopped) = oneshot::channel();
         let server = Server::builder()
+            .max_concurrent_streams(CALLS_OF_CONNECTION_MAX)
+            .http2_keepalive_interval(Some(KEEPALIVE))
+            .http2_keepalive_timeout(Some(KEEPALIVE))
             .add_service(health_service)
             .add_service(newer)
             .add_service(older)

@@ -5,6 +5,7 @@
 //! ```
 
 use crate::SERVICE;
+use crate::admission::Admission;
 use crate::bus::Bus;
 use crate::coordinator::Coordinator;
 use crate::drain::drain;
@@ -110,7 +111,8 @@ pub(crate) async fn start(
     };
     let (cut, runs_cut) = watch::channel(false);
     let (stop, worker_stopped) = watch::channel(false);
-    let servicer = Servicer::new(coordinator, runs_cut);
+    let admission = Admission::new(settings.run_work_max, settings.work_in_flight_max);
+    let servicer = Servicer::new(coordinator, admission, settings.run, runs_cut);
     let worker = Worker::new(bus.clone(), settings.workers, metrics, instance).await;
     let worker = worker.map_err(Ending::Failed)?;
     let worker = tokio::spawn(worker.work(worker_stopped));

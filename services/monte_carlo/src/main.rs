@@ -1,5 +1,6 @@
 //! The Monte Carlo service: scenarios over gRPC, whose paths any number of replicas share over NATS.
 
+mod admission;
 mod arguments;
 mod bus;
 mod contracts;

@@ -42,7 +42,7 @@ impl Metrics {
                 "The paths that this process computed, for itself and for others.",
             )?,
         };
-        for outcome in ["result", "refused", "unavailable", "cancelled"] {
+        for outcome in ["result", "refused", "late", "unavailable", "cancelled"] {
             metrics.runs.with_label_values(&[outcome]);
         }
         let registry = &metrics.registry;

@@ -1,5 +1,6 @@
 //! gRPC: decode, one run, encode.
 
+use crate::admission::{Admission, Load, Permit};
 use crate::contracts::monte_carlo_service_server::MonteCarloService;
 use crate::contracts::run_scenario_response::Step;
 use crate::contracts::{
@@ -10,58 +11,78 @@ use crate::coordinator::Coordinator;
 use crate::request::{invalid, simulation_of};
 use crate::scenarios::scenarios;
 use std::sync::Arc;
-use std::time::Instant;
-use stratvector_montecarlo_core::{PERCENTS, SIMULATIONS_MAX, Simulation, Summary};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use stratvector_montecarlo_core::{PERCENTS, Simulation, Summary};
 use tokio::sync::mpsc::Sender;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::sleep;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Response, Status};
 use tracing::{info, warn};
-
-/// Paths that all runs of this process hold in memory, 16 bytes each; further runs wait.
-const PATHS_MAX: u32 = 2 * SIMULATIONS_MAX as u32;
-/// A small run counts as so many, which bounds how many there are.
-const PATHS_MIN: u32 = PATHS_MAX / 32;
 
 /// Answers `MonteCarloService`.
 #[derive(Clone)]
 pub(crate) struct Servicer {
     coordinator: Coordinator,
-    room: Arc<Semaphore>,
+    admission: Arc<Admission>,
+    run_seconds_max: Duration,
+    runs: watch::Sender<usize>,
     cut: watch::Receiver<bool>,
+}
+
+/// A run that was admitted: what it waits on, and how many of its paths are done.
+struct Run {
+    request: RunScenarioRequest,
+    simulation: Simulation,
+    permit: oneshot::Receiver<Permit>,
+    done: AtomicU64,
 }
 
 type Steps = Sender<Result<RunScenarioResponse, Status>>;
 
 impl Servicer {
-    /// cut : ends every run.
-    pub(crate) fn new(coordinator: Coordinator, cut: watch::Receiver<bool>) -> Self {
+    /// run_seconds_max : from the request of a run to its result. cut : ends every run.
+    pub(crate) fn new(
+        coordinator: Coordinator,
+        admission: Admission,
+        run_seconds_max: Duration,
+        cut: watch::Receiver<bool>,
+    ) -> Self {
         Self {
             coordinator,
-            room: Arc::new(Semaphore::new(PATHS_MAX as usize)),
+            admission: Arc::new(admission),
+            run_seconds_max,
+            runs: watch::Sender::new(0),
             cut,
         }
     }
 
-    /// Returns when no run is under way.
+    /// Returns when no run is under way or waits.
     pub(crate) async fn idle(&self) {
-        let _ = self.room.acquire_many(PATHS_MAX).await;
+        let _ = self.runs.subscribe().wait_for(|runs| *runs == 0).await;
     }
 
-    async fn run(self, request: RunScenarioRequest, simulation: Simulation, steps: Steps) {
+    async fn run(self, run: Run, steps: Steps) {
         let begun = Instant::now();
-        let run = self.result(&request, &simulation, &steps);
+        let (paths, done) = (run.simulation.simulations(), &run.done);
+        let mut permit = run.permit;
+        let work = self.result(&run.request, &run.simulation, &mut permit, done, &steps);
         let ended = tokio::select! {
-            ended = run => Some(ended),
+            ended = work => Some(ended),
             () = steps.closed() => None,
+            () = sleep(self.run_seconds_max) => {
+                Some(Err(self.too_late(done.load(Ordering::Relaxed), paths)))
+            }
         };
         let outcome = match &ended {
             None => "cancelled",
             Some(Ok(_)) => "result",
             Some(Err(status)) if status.code() == Code::InvalidArgument => "refused",
+            Some(Err(status)) if status.code() == Code::DeadlineExceeded => "late",
             Some(Err(_)) => "unavailable",
         };
-        let (paths, seconds) = (simulation.simulations(), begun.elapsed().as_secs_f64());
+        let seconds = begun.elapsed().as_secs_f64();
         if let Some(Err(status)) = &ended {
             warn!(paths, seconds, outcome, reason = status.message(), "run");
         } else {
@@ -73,31 +94,44 @@ impl Servicer {
                 .send(ended.map(|result| step(Step::Result(result))))
                 .await;
         }
+        self.runs.send_modify(|runs| *runs -= 1);
     }
 
     async fn result(
         &self,
         request: &RunScenarioRequest,
         simulation: &Simulation,
+        permit: &mut oneshot::Receiver<Permit>,
+        done: &AtomicU64,
         steps: &Steps,
     ) -> Result<ScenarioResult, Status> {
         let total = simulation.simulations();
         // A client that reads slowly misses progress, not the result.
-        let tell = |done| {
-            let progress = ScenarioProgress { done, total };
+        let tell = |now| {
+            done.store(now, Ordering::Relaxed);
+            let progress = ScenarioProgress { done: now, total };
             let _ = steps.try_send(Ok(step(Step::Progress(progress))));
         };
         tell(0);
-        let room = (total as u32).max(PATHS_MIN);
-        let _room = self.room.acquire_many(room).await.map_err(defect)?;
+        let permit = permit.await.map_err(defect)?;
         let cut = self.cut.clone();
-        let gathering = self.coordinator.gather(request, simulation, tell, cut);
+        let gathering = self
+            .coordinator
+            .gather(request, simulation, &permit, tell, cut);
         let gathering = gathering.await.map_err(Status::unavailable)?;
         tell(total);
         let levels = request.levels.clone();
         let summary = tokio::task::spawn_blocking(move || gathering.summary(&levels)).await;
         let summary = summary.map_err(defect)?.map_err(invalid)?;
         Ok(result_of(&summary, simulation))
+    }
+
+    fn too_late(&self, done: u64, total: u64) -> Status {
+        let seconds = self.run_seconds_max.as_secs_f64();
+        Status::deadline_exceeded(format!(
+            "the run has {done} of {total} paths after {seconds} s, run_seconds_max of the \
+             service: ask for fewer simulations, time_steps or assets"
+        ))
     }
 }
 
@@ -117,13 +151,28 @@ impl MonteCarloService for Servicer {
         &self,
         request: Request<RunScenarioRequest>,
     ) -> Result<Response<Self::RunScenarioStream>, Status> {
+        let address = request.remote_addr();
+        let client = address.map_or_else(String::new, |address| address.to_string());
         let request = request.into_inner();
-        let simulation = simulation_of(&request).inspect_err(|_| {
+        let admitted = simulation_of(&request).and_then(|simulation| {
+            let assets = request.initial_prices.len();
+            let load = Load::new(request.simulations, request.time_steps, assets);
+            let permit = self.admission.enter(&client, load);
+            Ok((simulation, permit.map_err(Status::resource_exhausted)?))
+        });
+        let (simulation, permit) = admitted.inspect_err(|_| {
             let metrics = &self.coordinator.metrics;
-            metrics.run_ended("refused", std::time::Duration::ZERO);
+            metrics.run_ended("refused", Duration::ZERO);
         })?;
+        let run = Run {
+            request,
+            simulation,
+            permit,
+            done: AtomicU64::new(0),
+        };
         let (steps, stream) = mpsc::channel(4);
-        tokio::spawn(self.clone().run(request, simulation, steps));
+        self.runs.send_modify(|runs| *runs += 1);
+        tokio::spawn(self.clone().run(run, steps));
         Ok(Response::new(ReceiverStream::new(stream)))
     }
 }

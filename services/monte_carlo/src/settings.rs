@@ -13,6 +13,8 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 const PREFIX: &str = "STRATVECTOR_MONTE_CARLO_";
+/// About ten minutes of two processors.
+const RUN_WORK_MAX: u64 = 20_000_000_000;
 
 /// A setting as `--help` tells it.
 pub(crate) struct Key {
@@ -40,6 +42,21 @@ pub(crate) const KEYS: &[Key] = &[
         "workers",
         "one per processor",
         "threads that compute paths, 1 to 1024",
+    ),
+    key(
+        "run_work_max",
+        "20000000000",
+        "largest simulations x time_steps x assets of one run",
+    ),
+    key(
+        "work_in_flight_max",
+        "80000000000",
+        "largest sum of that over the runs under way, half of it for one client; others wait",
+    ),
+    key(
+        "run_seconds_max",
+        "600.0",
+        "longest time from the request of a run to its result",
     ),
     key(
         "host",
@@ -94,6 +111,9 @@ pub(crate) struct Settings {
     pub(crate) nats_url: String,
     pub(crate) nats_seed_file: Option<PathBuf>,
     pub(crate) workers: usize,
+    pub(crate) run_work_max: u64,
+    pub(crate) work_in_flight_max: u64,
+    pub(crate) run: Duration,
     pub(crate) host: String,
     pub(crate) grpc_port: u16,
     pub(crate) http_port: u16,
@@ -144,10 +164,18 @@ impl Settings {
             wrong: Vec::new(),
         };
         let all = reader.read("debug_mode", false, Told::truth);
+        let run_work_max = reader.read("run_work_max", RUN_WORK_MAX, work);
+        let in_flight = reader.read("work_in_flight_max", 4 * RUN_WORK_MAX, |told| {
+            work_in_flight(told, run_work_max)
+        });
         let settings = Self {
             nats_url: reader.read("nats_url", KEYS[0].default.into(), address),
             nats_seed_file: reader.read("nats_seed_file", None, optional_path),
             workers: reader.read("workers", processors(), |told| told.whole(1, 1024)),
+            run_work_max,
+            // Whoever raises the one and not the other has raised both.
+            work_in_flight_max: in_flight.max(run_work_max),
+            run: Duration::from_secs_f64(reader.read("run_seconds_max", 600.0, Told::seconds)),
             host: reader.read("host", "127.0.0.1".into(), Told::text),
             grpc_port: reader.read("grpc_port", 0, |told| told.whole(0, 65_535)),
             http_port: reader.read("http_port", 0, |told| told.whole(0, 65_535)),
@@ -229,6 +257,18 @@ fn optional_path(told: &Told) -> Result<Option<PathBuf>, String> {
     }
 }
 
+fn work(told: &Told) -> Result<u64, String> {
+    told.whole(1, i64::MAX)
+}
+
+fn work_in_flight(told: &Told, run_work_max: u64) -> Result<u64, String> {
+    let found = work(told)?;
+    if found < run_work_max {
+        return Err(format!("it must be at least run_work_max, {run_work_max}"));
+    }
+    Ok(found)
+}
+
 fn level(told: &Told) -> Result<LogLevel, String> {
     match told.text()?.as_str() {
         "debug" => Ok(LogLevel::Debug),
@@ -267,6 +307,21 @@ mod tests {
         .unwrap();
         assert_eq!(settings.workers, 3);
         assert_eq!(settings.log_level, LogLevel::Error);
+    }
+
+    #[test]
+    fn all_runs_together_may_do_what_one_may() {
+        let settings = load(&[("STRATVECTOR_MONTE_CARLO_RUN_WORK_MAX", "90000000000")]).unwrap();
+        assert_eq!(settings.work_in_flight_max, 90_000_000_000);
+        let refused = load(&[
+            ("STRATVECTOR_MONTE_CARLO_RUN_WORK_MAX", "10"),
+            ("STRATVECTOR_MONTE_CARLO_WORK_IN_FLIGHT_MAX", "9"),
+        ]);
+        assert_eq!(
+            refused.unwrap_err(),
+            "work_in_flight_max can't be '9': it must be at least run_work_max, 10; set \
+             work_in_flight_max in the settings file or STRATVECTOR_MONTE_CARLO_WORK_IN_FLIGHT_MAX"
+        );
     }
 
     #[test]

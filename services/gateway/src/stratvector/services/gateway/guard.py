@@ -2,24 +2,29 @@
 
 Without authentication the browser is the only border: a page of any site may send requests to
 127.0.0.1, or give itself a name that points here (DNS rebinding). So the Host header must name
-this machine, and what changes something, or opens a WebSocket, must come from the console's own
-origin. Programs send no Origin, and may ask.
+this machine, a request that names its origin must come from the console's own, and so must what
+changes something or opens a WebSocket or a session of the console (Socket.IO, which also comes as
+plain GETs). Programs send no Origin, and may ask.
 
 Sources: Fetch Metadata Request Headers (W3C), OWASP's cross-site request forgery cheat sheet.
 """
 
+import re
 from collections.abc import Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from stratvector.services.gateway.api.methods import SOCKETS
+from stratvector.services.gateway.api.problems import problem, shown
 from stratvector.services.gateway.metrics import GatewayMetrics
 from stratvector.services.gateway.settings import is_loopback
 
 HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_SITES = frozenset({"same-origin", "none"})
-POLICY_VIOLATION = 1008
+POLICY_VIOLATION, TRY_AGAIN_LATER = 1008, 1013
+WEBSOCKETS_MAX = 256
+HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
 # Vue compiles its templates in the browser, which needs eval; nothing comes from elsewhere.
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -48,6 +53,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, metrics: GatewayMetrics) -> None:
         self.app, self._metrics = app, metrics
+        self._websockets = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse, or let through."""
@@ -60,11 +66,20 @@ class Guard:
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
-        if wrong_host(headers) or foreign_origin(headers):
+        code = 0
+        if wrong_host(headers, _own_address(scope)) or foreign_origin(headers):
+            code = POLICY_VIOLATION
+        elif self._websockets >= WEBSOCKETS_MAX:
+            code = TRY_AGAIN_LATER
+        if code:
             # Closed before it is accepted: the client is answered with status 403.
-            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+            await send({"type": "websocket.close", "code": code})
             return
-        await self.app(scope, receive, send)
+        self._websockets += 1
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self._websockets -= 1
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, status = str(scope["method"]), 500
@@ -77,45 +92,52 @@ class Guard:
             await send(message)
 
         app = self.app
-        if why := refusal(method, Headers(scope=scope)):
-            app = JSONResponse({"detail": why}, status_code=403)
+        path = str(scope["path"])
+        if why := refusal(method, path, Headers(scope=scope), _own_address(scope)):
+            app = problem(path, 403, why)
         try:
             await app(scope, receive, told)
         finally:
             self._metrics.requests.labels(_known(method), _route(scope), str(status)).inc()
 
 
-def refusal(method: str, headers: Mapping[str, str]) -> str:
-    """Why a request is refused; empty when it is not."""
-    if why := wrong_host(headers):
+def refusal(method: str, path: str, headers: Mapping[str, str], own_address: str = "") -> str:
+    """Why a request is refused; empty when it is not. own_address : that it came in at."""
+    if why := wrong_host(headers, own_address):
         return why
-    return "" if method in HARMLESS else foreign_origin(headers)
-
-
-def wrong_host(headers: Mapping[str, str]) -> str:
-    """Why the Host header is not this machine's; empty when it is."""
-    host = headers.get("host", "")
-    if is_loopback(_name(host)):
+    if method in HARMLESS and "origin" not in headers and not path.startswith(SOCKETS):
         return ""
-    return f"Host {host!r} is not this machine; ask 127.0.0.1 or localhost"
+    return foreign_origin(headers)
+
+
+def wrong_host(headers: Mapping[str, str], own_address: str = "") -> str:
+    """Why the Host header is not this machine's; empty when it is.
+
+    A name may be anybody's, but no DNS answer turns an address into another one: the address that
+    the request came in at is always welcome.
+    """
+    host = headers.get("host", "")
+    match = HOST.fullmatch(host)
+    name = match["name"].lower() if match else ""
+    if is_loopback(name) or (own_address and name.strip("[]") == own_address):
+        return ""
+    return f"Host {shown(host)!r} is not this machine; ask 127.0.0.1 or localhost"
 
 
 def foreign_origin(headers: Mapping[str, str]) -> str:
     """Why a browser's request does not come from the console itself; empty when it does."""
     site = headers.get("sec-fetch-site", "none")
     if site not in OWN_SITES:
-        return f"a request from another site ({site}) changes nothing here"
+        return f"a request from another site ({shown(site)}) changes nothing here"
     origin = headers.get("origin")
     if origin is None or origin == f"http://{headers.get('host', '')}":
         return ""
-    return f"origin {origin!r} is not this console's"
+    return f"origin {shown(origin)!r} is not this console's"
 
 
-def _name(host: str) -> str:
-    """Of name:port, [::1]:port, or a name alone."""
-    if host.startswith("["):
-        return host[: host.find("]") + 1]
-    return host.partition(":")[0]
+def _own_address(scope: Scope) -> str:
+    server = scope.get("server")
+    return str(server[0]) if server else ""
 
 
 def _known(method: str) -> str:

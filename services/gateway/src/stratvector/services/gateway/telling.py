@@ -1,7 +1,7 @@
 """telling: the flow's nouns as events and as words.
 
-Quantities and money are decimal texts, weights and fractions are numbers, what is not known is
-null.
+Quantities, prices and money are plain decimal texts, weights and fractions are numbers, what is
+not known is null.
 """
 
 import math
@@ -15,11 +15,21 @@ from stratvector.services.gateway.health import Health
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.fills import FillEvent, FillKind
 from stratvector.trading.instruments import Instrument
-from stratvector.trading.ledger import Positions
+from stratvector.trading.ledger import Positions, rounded_money
 from stratvector.trading.orders import ApprovedOrder, Decision
 from stratvector.trading.signals import Signals
 
 Instruments = Mapping[str, Instrument]
+
+
+def decimal_text(value: Decimal) -> str:
+    """Money, a price or a quantity as it travels: digits alone, no exponent and no minus zero."""
+    return f"{value if value else value.copy_abs():f}"
+
+
+def money(value: float) -> Decimal | None:
+    """The engine's money as the ledger rounds it; None for NaN and infinities."""
+    return rounded_money(Decimal(repr(value))) if math.isfinite(value) else None
 
 
 def number(value: float) -> float | None:
@@ -30,7 +40,7 @@ def number(value: float) -> float | None:
 def bars(section: ClosedBars, instruments: Instruments, skipped: int) -> Event:
     """A cross-section's closing prices, at each instrument's precision."""
     closes = {
-        symbol: None if price != price else str(instruments[symbol].price(price))
+        symbol: None if price != price else decimal_text(instruments[symbol].price(price))
         for symbol, price in zip(section.symbols, section.close.tolist(), strict=True)
     }
     body = {"universe": section.universe, "timeframe": section.timeframe, "closes": closes}
@@ -55,9 +65,10 @@ def signals(of_model: Signals, skipped: int) -> Event:
 
 def equity(decision: Decision, curve: Curve, skipped: int) -> Event:
     """The account at a decision."""
+    equity, gross_exposure = money(decision.equity), money(decision.gross_exposure)
     body = {
-        "equity": number(decision.equity),
-        "gross_exposure": number(decision.gross_exposure),
+        "equity": None if equity is None else decimal_text(equity),
+        "gross_exposure": None if gross_exposure is None else decimal_text(gross_exposure),
         "drawdown": curve.drawdown,
         "max_drawdown": curve.max_drawdown,
         "halted": decision.halted,
@@ -74,8 +85,8 @@ def orders(decision: Decision, instruments: Instruments) -> Event:
             "order_id": order.order_id,
             "symbol": order.symbol,
             "side": side(order.lots),
-            "quantity": str(abs(instruments[order.symbol].quantity(order.lots))),
-            "reference_price": str(order.reference_price),
+            "quantity": decimal_text(abs(instruments[order.symbol].quantity(order.lots))),
+            "reference_price": decimal_text(order.reference_price),
         }
         for order in decision.orders
     ]
@@ -95,9 +106,9 @@ def fill(event: FillEvent, close_time: int, instrument: Instrument) -> Event:
     if event.kind is FillKind.FILLED:
         body |= {
             "side": side(event.lots),
-            "quantity": str(abs(instrument.quantity(event.lots))),
-            "price": str(event.price),
-            "commission": str(event.commission),
+            "quantity": decimal_text(abs(instrument.quantity(event.lots))),
+            "price": decimal_text(event.price),
+            "commission": decimal_text(event.commission),
         }
     return Event("fills", event.order_id, close_time, body)
 
@@ -105,9 +116,14 @@ def fill(event: FillEvent, close_time: int, instrument: Instrument) -> Event:
 def positions(held: Positions, instruments: Instruments) -> Event:
     """What is held."""
     quantities = {
-        symbol: str(instruments[symbol].quantity(lots)) for symbol, lots in held.positions.items()
+        symbol: decimal_text(instruments[symbol].quantity(lots))
+        for symbol, lots in held.positions.items()
     }
-    body = {"positions": quantities, "cash": str(held.cash), "equity": str(held.equity)}
+    body = {
+        "positions": quantities,
+        "cash": decimal_text(held.cash),
+        "equity": decimal_text(held.equity),
+    }
     return Event("positions", held.portfolio, held.close_time, body)
 
 

@@ -10,8 +10,9 @@ from fastapi import FastAPI
 
 from stratvector.runtime.process.http_port import PortTaken
 from stratvector.runtime.process.logs import logger
+from stratvector.services.gateway.bounded_http import BoundedHttp
 
-BACKLOG = 128
+BACKLOG = 1_024
 FINISH_SECONDS_MAX = 1  # what an open answer or WebSocket gets at a drain
 MESSAGE_BYTES_MAX = 1 << 16  # clients of /ws have nothing to say
 TARDY_SECONDS_MAX = 1.0
@@ -60,6 +61,7 @@ class WebServer:
 def _config(app: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        http=BoundedHttp,
         log_config=None,
         access_log=False,
         proxy_headers=False,  # whoever asks stands on this machine

@@ -14,7 +14,8 @@ def page_of(request: pb.PageRequest, key_length: int) -> Page:
     """The wanted page of rows whose key has so many numbers. Raises BadRequest."""
     if request.size > PAGE_SIZE_MAX:
         raise BadRequest(f"page.size is {request.size}; it must be at most {PAGE_SIZE_MAX}")
-    return Page(request.size or PAGE_SIZE, _key(request.token, key_length))
+    key = _key(request.token, key_length)
+    return Page(request.size or PAGE_SIZE, key, request.newest_first)
 
 
 def closes_of(request: pb.CloseRange) -> Closes:

@@ -1,11 +1,16 @@
-"""asking: how a route comes to the desk."""
+"""asking: how a route comes to the desk, and what a question must be before it is asked."""
 
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, HTTPException, WebSocketException
 from starlette.requests import HTTPConnection
 
+from stratvector.runtime.process.settings import nearest
+from stratvector.services.gateway.api.declared import declared
 from stratvector.services.gateway.desk import Desk
+
+JSON = ("*/*", "application/*", "application/json")
+POLICY_VIOLATION = 1008
 
 
 def desk_of(connection: HTTPConnection) -> Desk:
@@ -15,3 +20,50 @@ def desk_of(connection: HTTPConnection) -> Desk:
 
 
 AtDesk = Annotated[Desk, Depends(desk_of)]
+
+
+async def well_asked(connection: HTTPConnection) -> None:
+    """Refuse what no route would read: query keys, and media types that there are not.
+
+    Raises HTTPException 406, 415 or 422, WebSocketException for a WebSocket.
+    """
+    scope = connection.scope
+    if scope["type"] == "websocket":
+        if wrong := _wrong_keys(connection, []):
+            raise WebSocketException(POLICY_VIOLATION, wrong)
+        return
+    operation = declared(connection.app).operation(scope)
+    if not operation:
+        return  # a page of the documentation
+    if wrong := _wrong_keys(connection, declared(connection.app).query_keys(scope)):
+        raise HTTPException(422, wrong)
+    headers = connection.headers
+    if not _takes_json(headers.get("accept", "*/*")):
+        raise HTTPException(406, f"answers are application/json, not {headers['accept'][:100]}")
+    sent = headers.get("content-type", "nothing").partition(";")[0].strip().lower()
+    if "requestBody" in operation and sent != "application/json":
+        raise HTTPException(415, f"the body is sent as {sent[:100]}; send it as application/json")
+
+
+def _wrong_keys(connection: HTTPConnection, known: list[str]) -> str:
+    """Why the query is none that its path reads; empty when it is."""
+    seen: set[str] = set()
+    for key, _ in connection.query_params.multi_items():
+        shown, path = repr(key[:100]), connection.scope["path"]
+        if key not in known:
+            near = f"the nearest is {nearest(key, known)}" if known else "it takes none"
+            return f"{path} takes no query key {shown}; {near}"
+        if key in seen:
+            return f"query key {shown} is given twice"
+        seen.add(key)
+    return ""
+
+
+def _takes_json(accept: str) -> bool:
+    """Whether a client that accepts this takes JSON."""
+    for one in accept.split(","):
+        media, *parameters = (part.strip().lower() for part in one.split(";"))
+        refused = any(part in ("q=0", "q=0.0", "q=0.00", "q=0.000") for part in parameters)
+        if media in JSON and not refused:
+            return True
+    return not accept.strip()

@@ -1,7 +1,9 @@
 """documentation: /api/docs and /api/redoc from files of this machine, never from a network."""
 
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import fastapi_offline
 from fastapi import FastAPI
@@ -9,10 +11,65 @@ from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from fastapi.staticfiles import StaticFiles
 from starlette.responses import HTMLResponse, Response
 
+from stratvector.services.gateway.api.problems import MEDIA_TYPE, Problem
+
 ASSETS = "/api/assets"
 BUNDLES = Path(fastapi_offline.__file__).parent / "static"
 FAVICON = "/favicon.ico"
 REDOC_LOGO = "https://cdn.redoc.ly/redoc/logo-mini.svg"
+
+# Of every question; those of some are added to them.
+PROBLEMS = {
+    403: "Another web site or another host's name",
+    406: "The client takes no JSON",
+    422: "A question that can't be answered",
+    500: "A defect of the gateway",
+    503: "A service is away, or failed",
+    504: "A service did not answer in time",
+}
+OF_PATHS = {404: "There is no such thing"}
+OF_BODIES = {
+    408: "The body did not come in time",
+    413: "The body is larger than 1 MiB",
+    415: "The body is not sent as application/json",
+    429: "A full queue",
+}
+OF_LEDGER_AND_JOBS = {409: "Not yet"}
+GENERATED = ("HTTPValidationError", "ValidationError")  # FastAPI's, which nobody answers with
+
+
+class Documented(FastAPI):
+    """An application whose document names every status and what is sent with it."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The document, made once all routes are there."""
+        if self.openapi_schema is None:
+            _declare_problems(super().openapi())
+        return super().openapi()
+
+
+def _declare_problems(document: dict[str, Any]) -> None:
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    for name in GENERATED:
+        schemas.pop(name, None)
+    schemas["Problem"] = Problem.model_json_schema()
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            told = {
+                str(status): {"description": why, "content": content}
+                for status, why in _problems(operation)
+            }
+            operation["responses"] = {**operation["responses"], **told}
+
+
+def _problems(operation: dict[str, Any]) -> Iterator[tuple[int, str]]:
+    yield from PROBLEMS.items()
+    yield from OF_LEDGER_AND_JOBS.items()
+    if any(one["in"] == "path" for one in operation.get("parameters", ())):
+        yield from OF_PATHS.items()
+    if "requestBody" in operation:
+        yield from OF_BODIES.items()
 
 
 def serve_documentation(app: FastAPI) -> None:

@@ -21,6 +21,7 @@ from stratvector.services.gateway.api.portfolio_shapes import (
 from stratvector.services.gateway.api.summary import Summary, summarised
 from stratvector.services.gateway.api.values import figure, time_of
 from stratvector.services.gateway.desk import Desk
+from stratvector.services.gateway.telling import money
 from stratvector.trading.ledger import rounded_money
 from stratvector.trading.ledger_answers import EquityRecord, PositionRecord
 
@@ -70,7 +71,7 @@ async def get_positions(desk: AtDesk) -> PositionsAnswer:
 
 @router.get("/equity")
 async def get_equity(desk: AtDesk, asked: PageWanted) -> EquityPage:
-    """The account at each close, the oldest first."""
+    """The account at each close, the oldest first unless `order` says otherwise."""
     page = await desk.ledger.equity(asked)
     return EquityPage(closes=[_close(one) for one in page.records], next_cursor=page.cursor or None)
 
@@ -111,7 +112,7 @@ def _close(one: EquityRecord) -> EquityClose:
         close_time=time_of(one.close_time) or "",
         equity=one.equity,
         cash=one.cash,
-        gross_exposure=figure(one.gross_exposure),
+        gross_exposure=money(one.gross_exposure),
         drawdown_factor=figure(one.drawdown_factor),
         halted=one.halted,
         reduce_only=one.reduce_only,

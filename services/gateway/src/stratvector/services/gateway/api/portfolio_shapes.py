@@ -1,8 +1,6 @@
 """portfolio_shapes: the answers of /api/portfolio."""
 
-from decimal import Decimal
-
-from stratvector.services.gateway.api.values import Figure, Shape, Time
+from stratvector.services.gateway.api.values import DecimalText, Figure, Shape, Time
 
 
 class PortfolioUniverse(Shape):
@@ -27,7 +25,7 @@ class PortfolioShape(Shape):
     name: str
     account: str
     currency: str = "USD"
-    initial_cash: Decimal
+    initial_cash: DecimalText
     universes: list[PortfolioUniverse]
     models: list[PortfolioModel]
     closes: int
@@ -40,12 +38,12 @@ class HeldPosition(Shape):
 
     symbol: str
     asset_class: str
-    quantity: Decimal
-    price: Decimal | None
+    quantity: DecimalText
+    price: DecimalText | None
     price_time: Time | None
-    value: Decimal | None
+    value: DecimalText | None
     weight: Figure
-    models: dict[str, Decimal]
+    models: dict[str, DecimalText]
 
 
 class PositionsAnswer(Shape):
@@ -59,17 +57,17 @@ class ModelShare(Shape):
     """One model's share since the start: profit net of commission."""
 
     model: str
-    profit: Decimal
-    commission: Decimal
+    profit: DecimalText
+    commission: DecimalText
 
 
 class EquityClose(Shape):
     """The account after a close. drawdown_factor : on all targets, 0 to 1."""
 
     close_time: Time
-    equity: Decimal
-    cash: Decimal
-    gross_exposure: Figure
+    equity: DecimalText
+    cash: DecimalText
+    gross_exposure: DecimalText | None
     drawdown_factor: Figure
     halted: bool
     reduce_only: bool
@@ -87,8 +85,8 @@ class ModelResultShape(Shape):
     """What one model has earned, net of the commission that it paid."""
 
     model: str
-    profit: Decimal
-    commission: Decimal
+    profit: DecimalText
+    commission: DecimalText
     fills: int
 
 

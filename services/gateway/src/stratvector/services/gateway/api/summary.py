@@ -1,12 +1,18 @@
 """summary: the account in one look, from the ledger, the lanes, risk and drift."""
 
-from decimal import Decimal
-
-from stratvector.services.gateway.api.values import Figure, Shape, Time, figure, time_of
+from stratvector.services.gateway.api.values import (
+    DecimalText,
+    Figure,
+    Shape,
+    Time,
+    figure,
+    time_of,
+)
 from stratvector.services.gateway.clients.drift import Score
 from stratvector.services.gateway.clients.peer import PeerError
 from stratvector.services.gateway.clients.risk import RiskState, ValueAtRisk
 from stratvector.services.gateway.desk import Desk
+from stratvector.services.gateway.telling import money
 
 
 class ValueAtRiskShape(Shape):
@@ -36,15 +42,15 @@ class Summary(Shape):
 
     portfolio: str
     close_time: Time | None
-    equity: Decimal
-    cash: Decimal
-    initial_cash: Decimal
-    pnl: Decimal
+    equity: DecimalText
+    cash: DecimalText
+    initial_cash: DecimalText
+    pnl: DecimalText
     pnl_percent: float
     total_return: float
     drawdown: float
     max_drawdown: float
-    gross_exposure: Figure
+    gross_exposure: DecimalText | None
     halted: bool | None
     reduce_only: bool | None
     closes: int
@@ -78,7 +84,7 @@ async def summarised(desk: Desk) -> Summary:
         total_return=gain,
         drawdown=live.curve.drawdown,
         max_drawdown=live.curve.max_drawdown,
-        gross_exposure=None if decision is None else figure(decision.gross_exposure),
+        gross_exposure=None if decision is None else money(decision.gross_exposure),
         halted=None if decision is None else decision.halted,
         reduce_only=None if decision is None else decision.reduce_only,
         closes=status.closes,

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 
 from stratvector.services.gateway.api.asking import AtDesk
 from stratvector.services.gateway.api.paging import PageWanted
-from stratvector.services.gateway.api.values import Shape, Time, time_of
+from stratvector.services.gateway.api.values import DecimalText, Shape, Time, time_of
 from stratvector.services.gateway.telling import side
 from stratvector.trading.instruments import Instrument
 from stratvector.trading.ledger_answers import FillRecord, OrderRecord
@@ -27,13 +27,13 @@ class OrderShape(Shape):
     symbol: str
     side: Side
     order_type: Literal["market"] = "market"
-    quantity: Decimal
-    filled_quantity: Decimal
-    reference_price: Decimal
+    quantity: DecimalText
+    filled_quantity: DecimalText
+    reference_price: DecimalText
     expires_at: Time | None
     status: str
     text: str
-    models: dict[str, Decimal]
+    models: dict[str, DecimalText]
 
 
 class OrdersPage(Shape):
@@ -51,13 +51,13 @@ class FillShape(Shape):
     close_time: Time
     symbol: str
     side: Side
-    quantity: Decimal
-    price: Decimal
-    commission: Decimal
-    slippage: Decimal
+    quantity: DecimalText
+    price: DecimalText
+    commission: DecimalText
+    slippage: DecimalText
     fill_time: Time | None
     known_time: Time | None
-    models: dict[str, Decimal]
+    models: dict[str, DecimalText]
 
 
 class FillsPage(Shape):

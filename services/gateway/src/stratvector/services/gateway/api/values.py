@@ -8,12 +8,14 @@ where they are not known.
 import math
 import re
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from stratvector.services.gateway.clients.ledger import Range
+from stratvector.services.gateway.telling import decimal_text
 from stratvector.trading.timestamps import NANOSECONDS_PER_SECOND, utc_text
 
 TIME = re.compile(
@@ -22,6 +24,25 @@ TIME = re.compile(
 
 Time = Annotated[str, Field(description="RFC 3339, UTC", examples=["2019-03-01T21:00:00Z"])]
 Figure = Annotated[float | None, Field(description="null = not known")]
+DateOrTime = Annotated[
+    str,
+    WithJsonSchema(
+        {
+            "type": "string",
+            "description": "A date, or a time in UTC",
+            "anyOf": [
+                {"format": "date"},
+                {"format": "date-time", "pattern": r"T\d\d:\d\d:\d\d(\.\d{1,9})?(Z|\+00:00)$"},
+            ],
+            "examples": ["2019-03-01", "2019-03-01T21:00:00Z"],
+        }
+    ),
+]
+DecimalText = Annotated[
+    Decimal,
+    PlainSerializer(decimal_text, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$", "examples": ["101.50"]}),
+]
 
 
 class Shape(BaseModel):
@@ -57,15 +78,21 @@ def nanoseconds_of(text: str) -> int:
             f"{text!r} is no time; write it as 2019-03-01 or 2019-03-01T21:00:00Z (UTC)"
         ) from None
     fraction = (match["fraction"] or "").ljust(9, "0")
-    return int(second.timestamp()) * NANOSECONDS_PER_SECOND + int(fraction)
+    found = int(second.timestamp()) * NANOSECONDS_PER_SECOND + int(fraction)
+    if not -(2**63) <= found < 2**63:
+        raise BadTime(f"{text!r} is out of range: times are from 1677-09-22 to 2262-04-11")
+    return found
 
 
 def closes(
-    start: Annotated[str | None, Query(description="first close: a UTC date or time")] = None,
-    end: Annotated[str | None, Query(description="last close: a UTC date or time")] = None,
+    start: Annotated[DateOrTime | None, Query(description="first close, itself included")] = None,
+    end: Annotated[DateOrTime | None, Query(description="last close, itself included")] = None,
 ) -> Range:
     """The range of closes that is asked for. Raises BadTime."""
-    return Range(
+    found = Range(
         None if start is None else nanoseconds_of(start),
         None if end is None else nanoseconds_of(end),
     )
+    if found.start is not None and found.end is not None and found.start > found.end:
+        raise BadTime(f"start is {start!r}; it must not be after end, {end!r}")
+    return found

@@ -1,13 +1,13 @@
 """ledger: the permanent record."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from stratvector.contracts.codecs import ledger_service as codec
 from stratvector.contracts.v1 import ledger_service_pb2 as pb
 from stratvector.contracts.v1.ledger_service_pb2_grpc import LedgerServiceStub
-from stratvector.services.gateway.clients.peer import Peer
+from stratvector.services.gateway.clients.peer import INVALID, Peer, Refused
 from stratvector.trading.ledger_answers import (
     EquityRecord,
     FillRecord,
@@ -39,15 +39,26 @@ class Asked:
     closes: Range = Range()
     limit: int = 100
     cursor: str = ""
+    newest_first: bool = False
 
-    def page(self) -> pb.PageRequest:
-        """On its way out."""
-        return pb.PageRequest(size=self.limit, token=self.cursor)
+    def page(self, noun: str) -> pb.PageRequest:
+        """On its way out. noun : of the listing. Raises Refused for another's cursor."""
+        token = self.cursor.removeprefix(f"{noun}.")
+        if self.cursor and token in (self.cursor, ""):
+            raise self.refused(noun)
+        return pb.PageRequest(size=self.limit, token=token, newest_first=self.newest_first)
+
+    def refused(self, noun: str) -> Refused:
+        """What is said of a cursor that is none."""
+        return Refused(
+            f"cursor can't be {self.cursor!r}: it must be the next_cursor of a page of {noun}",
+            INVALID,
+        )
 
 
 @dataclass(frozen=True)
 class Page(Generic[Record]):
-    """Records in the order of time. cursor : of the next page, empty = this was the last."""
+    """Records in the wanted order. cursor : of the next page, empty = this was the last."""
 
     records: Sequence[Record]
     cursor: str
@@ -68,35 +79,20 @@ class LedgerClient:
 
     async def orders(self, asked: Asked) -> Page[OrderRecord]:
         """Approved orders."""
-        request = pb.QueryOrdersRequest(
-            portfolio=self._portfolio, range=asked.closes.message(), page=asked.page()
-        )
-        return await self._peer.read(
-            self._stub().QueryOrders,
-            request,
-            lambda answer: Page(list(map(codec.order_of, answer.orders)), answer.next_page_token),
+        return await self._page(
+            "orders", pb.QueryOrdersRequest, self._stub().QueryOrders, codec.order_of, asked
         )
 
     async def fills(self, asked: Asked) -> Page[FillRecord]:
         """Executions."""
-        request = pb.QueryFillsRequest(
-            portfolio=self._portfolio, range=asked.closes.message(), page=asked.page()
-        )
-        return await self._peer.read(
-            self._stub().QueryFills,
-            request,
-            lambda answer: Page(list(map(codec.fill_of, answer.fills)), answer.next_page_token),
+        return await self._page(
+            "fills", pb.QueryFillsRequest, self._stub().QueryFills, codec.fill_of, asked
         )
 
     async def equity(self, asked: Asked) -> Page[EquityRecord]:
         """The account at each close."""
-        request = pb.QueryEquityRequest(
-            portfolio=self._portfolio, range=asked.closes.message(), page=asked.page()
-        )
-        return await self._peer.read(
-            self._stub().QueryEquity,
-            request,
-            lambda answer: Page(list(map(codec.equity_of, answer.closes)), answer.next_page_token),
+        return await self._page(
+            "closes", pb.QueryEquityRequest, self._stub().QueryEquity, codec.equity_of, asked
         )
 
     async def positions(self, at: int | None = None) -> HeldPositions:
@@ -112,6 +108,31 @@ class LedgerClient:
             request,
             lambda answer: list(map(codec.result_of, answer.models)),
         )
+
+    async def _page(
+        self,
+        noun: str,
+        request: Callable[..., Any],
+        method: Any,
+        read: Callable[[Any], Record],
+        asked: Asked,
+    ) -> Page[Record]:
+        wanted = request(
+            portfolio=self._portfolio, range=asked.closes.message(), page=asked.page(noun)
+        )
+
+        def page_of(answer: Any) -> Page[Record]:
+            token = answer.next_page_token
+            records = [read(one) for one in getattr(answer, noun)]
+            return Page(records, f"{noun}.{token}" if token else "")
+
+        try:
+            return await self._peer.read(method, wanted, page_of)
+        except Refused as error:
+            # Range and limit are right, as the question was; what is left is the cursor.
+            if asked.cursor and error.status == INVALID:
+                raise asked.refused(noun) from None
+            raise
 
     def _stub(self) -> LedgerServiceStub:
         return LedgerServiceStub(self._peer.channel())

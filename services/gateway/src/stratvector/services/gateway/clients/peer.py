@@ -1,11 +1,15 @@
 """peer: one service that is asked over gRPC: every question ends, with an answer or a sentence.
 
 PeerError
-├── Away      it does not answer: not configured, not there, too slow, or something else
-├── Refused   it says no, with a sentence for who asked
-└── Failed    it broke
+├── Away         it does not answer: not configured, not there, or something else
+│   └── TooSlow  it did not answer in time
+├── Refused      it says no, with a sentence for who asked
+└── Failed       it broke
+
+No sentence names an address or a class: people outside read them, the log has the rest.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -13,33 +17,41 @@ from typing import Any, TypeVar
 import grpc
 import grpc.aio
 
+from stratvector.runtime.process.logs import logger
 from stratvector.runtime.process.telemetry import client_interceptors
 
 ANSWER_SECONDS = 3.0
 RECONNECT_MS_MAX = 500
 # The services are asked directly: a proxy of the environment knows none of them.
 OPTIONS = (("grpc.enable_http_proxy", 0), ("grpc.max_reconnect_backoff_ms", RECONNECT_MS_MAX))
+INVALID = 422
 REFUSALS: Mapping[grpc.StatusCode, int] = MappingProxyType(
     {
-        grpc.StatusCode.INVALID_ARGUMENT: 422,
+        grpc.StatusCode.INVALID_ARGUMENT: INVALID,
         grpc.StatusCode.NOT_FOUND: 404,
         grpc.StatusCode.FAILED_PRECONDITION: 409,
         grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
     }
 )
+# What a library says of itself, not a service of its trouble.
+INNER_WORDS = re.compile(r"<class |Traceback|Exception|Error\b|ipv[46]:|://")
 Answer = TypeVar("Answer")
 
 
 class PeerError(Exception):
     """A question without an answer. status : of the HTTP answer that says so."""
 
-    status = 502
+    status = 503
 
 
 class Away(PeerError):
     """Nobody answers for a service."""
 
-    status = 503
+
+class TooSlow(Away):
+    """A service did not answer in time."""
+
+    status = 504
 
 
 class Refused(PeerError):
@@ -79,7 +91,10 @@ class Peer:
         try:
             return await method(request, timeout=ANSWER_SECONDS)
         except grpc.aio.AioRpcError as error:
-            raise self._error(error.code(), error.details() or "no reason given") from None
+            code, details = error.code(), error.details() or "no reason given"
+            if code not in REFUSALS:
+                logger().warning("peer_failed", peer=self.service, code=code.name, reason=details)
+            raise self._error(code, details) from None
 
     async def read(self, method: Any, request: Any, read: Callable[[Any], Answer]) -> Answer:
         """What the answer says; one that can't be read is the service's failure.
@@ -90,7 +105,8 @@ class Peer:
         try:
             return read(found)
         except ValueError as error:
-            raise Failed(f"{self.service} answered what can't be read: {error}") from error
+            logger().error("answer_unread", peer=self.service, reason=str(error))
+            raise Failed(f"{self.service} answered what can't be read; the log tells it") from error
 
     async def close(self) -> None:
         """Let go of the connection, and of what gRPC's thread lives for."""
@@ -103,9 +119,11 @@ class Peer:
             return Refused(details, REFUSALS[code])
         match code:
             case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.CANCELLED:
-                return Away(f"{self.service} does not answer at {self._address}")
+                return Away(f"{self.service} does not answer")
             case grpc.StatusCode.DEADLINE_EXCEEDED:
-                return Away(f"{self.service} did not answer within {ANSWER_SECONDS:g} s")
+                return TooSlow(f"{self.service} did not answer within {ANSWER_SECONDS:g} s")
             case grpc.StatusCode.UNIMPLEMENTED:
-                return Away(f"what answers at {self._address} is no {self.service} of this version")
-        return Failed(f"{self.service} failed: {details}")
+                return Away(f"what answers for {self.service} is none of this version")
+            case grpc.StatusCode.INTERNAL if not INNER_WORDS.search(details):
+                return Failed(f"{self.service} failed: {details}")
+        return Failed(f"{self.service} failed; its log tells why")

@@ -43,10 +43,14 @@ class Closes:
 
 @dataclass(frozen=True)
 class Page:
-    """Which records are wanted: at most `size`, after the row with the key `after`."""
+    """Which records are wanted: at most `size`, after the row with the key `after`.
+
+    newest_first : in the order against time, in which "after" is earlier.
+    """
 
     size: int
     after: Key = ()
+    newest_first: bool = False
 
 
 @dataclass(frozen=True)
@@ -212,8 +216,10 @@ class Ledger:
         """Rows of a range after a key, and the key of the last if more follow."""
         key = [column for column in table.primary_key.columns if column.name != "portfolio_id"]
         if page.after:
-            statement = statement.where(tuple_(*key) > tuple_(*page.after))
-        statement = _within(statement, table, closes).order_by(*key).limit(page.size + 1)
+            here, there = tuple_(*key), tuple_(*page.after)
+            statement = statement.where(here < there if page.newest_first else here > there)
+        order = [column.desc() if page.newest_first else column for column in key]
+        statement = _within(statement, table, closes).order_by(*order).limit(page.size + 1)
         rows = self._rows(statement, table)
         if len(rows) <= page.size:
             return rows, ()
@@ -308,8 +314,10 @@ def _within(statement: AnySelect, table: Table, closes: Closes) -> AnySelect:
 
 
 def _span(rows: Sequence[AnyRow]) -> Closes:
-    """From the first to the last close of some rows; nothing where there are none."""
-    return Closes(rows[0].close_time, rows[-1].close_time) if rows else Closes(0, -1)
+    """From the first to the last close of rows in either order; nothing where there are none."""
+    if not rows:
+        return Closes(0, -1)
+    return Closes(*sorted((rows[0].close_time, rows[-1].close_time)))
 
 
 def _money(accounts: Mapping[str, AnyRow], model: str, name: str) -> Decimal:

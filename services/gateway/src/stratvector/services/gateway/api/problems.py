@@ -1,0 +1,101 @@
+"""problems: every failure as a problem document with one sentence, whatever layer it comes from.
+
+Source: RFC 9457, Problem Details for HTTP APIs.
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import Field
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from stratvector.runtime.process.settings import nearest
+from stratvector.services.gateway.api.declared import declared
+from stratvector.services.gateway.api.values import BadTime, Shape
+from stratvector.services.gateway.clients.peer import PeerError
+
+MEDIA_TYPE = "application/problem+json"
+SHOWN_MAX = 100  # characters of a client's words that a sentence repeats
+NO_JSON = "the body is not a JSON object sent as application/json"
+DEFECT = "the gateway met a defect of its own; its log tells it"
+
+
+class Problem(Shape):
+    """Why there is no answer. title : of the status. detail : one sentence. instance : the path."""
+
+    type: str = Field(default="about:blank", json_schema_extra={"format": "uri-reference"})
+    title: str
+    status: int
+    detail: str
+    instance: str = Field(json_schema_extra={"format": "uri-reference"})
+
+
+def problem(
+    path: str, status: int, detail: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """The answer that says why there is none. path : that was asked for."""
+    told = Problem(
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        instance=quote(path, safe="/:@!$&'()*+,;=~-._"),
+    )
+    return JSONResponse(told.model_dump(), status, headers, MEDIA_TYPE)
+
+
+def tell_problems(app: FastAPI, headers: Mapping[str, str]) -> None:
+    """Answer each error with a problem. headers : of answers that no middleware sees."""
+
+    @app.exception_handler(PeerError)
+    async def unanswered(request: Request, error: PeerError) -> Response:
+        return problem(request.url.path, error.status, str(error))
+
+    @app.exception_handler(BadTime)
+    async def bad_time(request: Request, error: BadTime) -> Response:
+        return problem(request.url.path, 422, str(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def bad_request(request: Request, error: RequestValidationError) -> Response:
+        sentences = "; ".join(_sentence(request, one) for one in error.errors())
+        return problem(request.url.path, 422, sentences)
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> Response:
+        path, status, detail = request.url.path, error.status_code, str(error.detail)
+        if status == HTTPStatus.BAD_REQUEST:  # FastAPI's, of a body that is no text
+            status, detail = 422, NO_JSON
+        elif detail == HTTPStatus.NOT_FOUND.phrase:
+            detail = no_such_path(path)
+        return problem(path, status, detail, error.headers)
+
+    @app.exception_handler(Exception)
+    async def defect(request: Request, _: Exception) -> Response:
+        return problem(request.url.path, 500, DEFECT, headers)
+
+
+def no_such_path(path: str) -> str:
+    """For 404."""
+    return f"there is no {shown(path)}; /api/docs tells what there is"
+
+
+def shown(text: str) -> str:
+    """A client's words, not all of them where they are many."""
+    return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}…"
+
+
+def _sentence(request: Request, error: Mapping[str, Any]) -> str:
+    key = ".".join(map(str, error["loc"][1:]))
+    if error["type"] == "json_invalid" or not key:
+        return NO_JSON
+    if error["type"] == "extra_forbidden":
+        known = declared(request.app).body_keys(request.scope)
+        return f"the body has no key {shown(key)!r}; the nearest is {nearest(key, known)}"
+    rule = error["msg"][:1].lower() + error["msg"][1:]
+    if error["type"] == "missing":
+        return f"{key} is missing: {rule}"
+    return f"{key} can't be {shown(repr(error['input']))}: {rule}"
