@@ -48,7 +48,7 @@ class Risk(risk_service_pb2_grpc.RiskServiceServicer):
     """Knows one value at risk, once it has decided."""
 
     def __init__(self) -> None:
-        self.decided = True
+        self.decided, self.as_of = True, AS_OF
 
     async def GetPortfolio(  # noqa: N802  the proto's name
         self, request: Any, context: Context
@@ -56,7 +56,7 @@ class Risk(risk_service_pb2_grpc.RiskServiceServicer):
         if not self.decided:
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "nothing is decided yet")
         known = orders_pb2.ValueAtRisk(
-            as_of_ns=AS_OF, horizon_days=1.0, var_95=0.021, cvar_95=0.034, simulations=1_000
+            as_of_ns=self.as_of, horizon_days=1.0, var_95=0.021, cvar_95=0.034, simulations=1_000
         )
         state = risk_service_pb2.PortfolioState(value_at_risk=known, drawdown_factor=0.5)
         return risk_service_pb2.GetPortfolioResponse(portfolio=state)

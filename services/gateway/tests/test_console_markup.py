@@ -10,7 +10,7 @@ from stratvector.services.gateway.clients.drift import Score
 from stratvector.services.gateway.clients.strategy import Model
 from stratvector.services.gateway.console.charts import drawn
 from stratvector.services.gateway.console.flow import flow
-from stratvector.services.gateway.console.markup import gain, money, percent, share_bar
+from stratvector.services.gateway.console.markup import gain, money, share_bar
 from stratvector.services.gateway.console.models import models
 from stratvector.services.gateway.console.positions import positions
 from stratvector.services.gateway.console.services import services
@@ -19,6 +19,7 @@ from stratvector.services.gateway.curve import Curve
 from stratvector.services.gateway.events import Hub
 from stratvector.services.gateway.health import Health
 from stratvector.services.gateway.live import Happening, LiveSession
+from stratvector.services.gateway.words import percent
 from tests.sessions.simulated_flow import Flow
 
 EVIL = "<script>alert(1)</script>"

@@ -51,6 +51,13 @@ def test_the_summary_is_the_ledgers_account_with_risks_and_drifts_figures(
         assert summary["value_at_risk"]["as_of"] == "2020-09-13T12:26:40Z"
         assert [one["score"] for one in summary["drift"]] == [0.25, None]
         assert summary["drift"][1]["reason"] == "too few values"
+        assert (summary["halted_since"], summary["halts"]) == (None, [])
+        age = summary["value_at_risk"]["stale"]
+        assert age.endswith("behind the newest close")
+        assert summary["unavailable"] == {"value_at_risk": age}
+        house.risk.as_of = last.close_time
+        summary = await got(house, "/api/portfolio/summary")
+        assert summary["value_at_risk"]["stale"] == ""
         assert summary["unavailable"] == {}
 
     in_house(ask)

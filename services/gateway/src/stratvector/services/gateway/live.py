@@ -17,10 +17,12 @@ from stratvector.contracts.codecs import (
 )
 from stratvector.runtime.ports import Stored
 from stratvector.services.gateway import telling
+from stratvector.services.gateway.account import Account
 from stratvector.services.gateway.curve import Curve
 from stratvector.services.gateway.events import Hub
 from stratvector.services.gateway.following import decoded
 from stratvector.services.gateway.marks import Marks
+from stratvector.services.gateway.words import fill_text, halt_text, order_text
 from stratvector.trading.fills import FillEvent, FillKind
 from stratvector.trading.ledger import Positions
 from stratvector.trading.orders import Decision
@@ -32,7 +34,7 @@ TOLD = frozenset(FillKind) - {FillKind.SENDING, FillKind.ACCEPTED}
 
 @dataclass(frozen=True)
 class Happening:
-    """One line of the flow of events. text : for people."""
+    """One line of the flow of events. symbol : empty = of the portfolio. text : for people."""
 
     noun: str
     close_time: int
@@ -44,14 +46,15 @@ class LiveSession:
     """What the gateway knows from the lanes.
 
     closes : of the whole session. counts : messages per noun; of orders and fills, orders and
-    executions. decision : the newest. positions : the newest that were published. version :
-    another one after each change.
+    executions. decision : the newest. positions : the newest that were published. account : entry
+    prices and halts. version : another one after each change.
     """
 
     def __init__(self, portfolio: Portfolio, closes: int, hub: Hub) -> None:
         self.portfolio, self.closes, self._hub = portfolio, closes, hub
         self.instruments = {i.symbol: i for i in portfolio.instruments}
         self.curve = Curve(float(portfolio.initial_cash))
+        self.account = Account(portfolio)
         self.marks = Marks()
         self.counts: Counter[str] = Counter()
         self.decision: Decision | None = None
@@ -77,19 +80,25 @@ class LiveSession:
         for decision in decoded(batch, decode_decision):
             self.curve.append(decision.close_time, decision.equity)
             self._count("orders", len(decision.orders))
+            self.account.take_decision(decision)
             self.decision = decision
             if decision.orders or decision.cancels:
                 self._tell_orders(decision)
-        if self.decision is not None:
-            self._hub.publish(telling.equity(self.decision, self.curve, len(batch) - 1))
+        self._settle()
+        self._tell_equity(len(batch) - 1)
 
     def take_fills(self, batch: Sequence[Stored]) -> None:
         """Reports of the account."""
-        for report in decoded(batch, decode_fills_report):
+        for stored, report in zip(batch, decoded(batch, decode_fills_report), strict=True):
             for event in report.events:
                 self._count("fills", int(event.kind is FillKind.FILLED))
+                if event.kind is FillKind.FILLED:
+                    self.account.take_fill(event)
                 if event.kind in TOLD:
                     self._tell_fill(event, report.closed or 0)
+            self.account.fills_read(stored.sequence)
+        if self._settle():
+            self._tell_equity(0)
 
     def take_positions(self, batch: Sequence[Stored]) -> None:
         """Holdings after closes with executions."""
@@ -98,6 +107,21 @@ class LiveSession:
             self.positions = held
             self._hub.publish(telling.positions(held, self.instruments))
 
+    def _settle(self) -> bool:
+        """Tell the halts that began or ended; whether any did."""
+        changed = self.account.settle()
+        for halt, begins in changed:
+            self._hub.publish(telling.halt(halt, begins, self.portfolio.name))
+            close_time = halt.since if begins else halt.until or halt.since
+            self._note("halts", close_time, "", halt_text(halt, begins))
+        self.version += bool(changed or self.account.lasting)
+        return bool(changed)
+
+    def _tell_equity(self, skipped: int) -> None:
+        if self.decision is not None:
+            event = telling.equity(self.decision, self.curve, self.account, skipped)
+            self._hub.publish(event)
+
     def _count(self, noun: str, messages: int) -> None:
         self.counts[noun] += messages
         self.version += 1
@@ -105,7 +129,7 @@ class LiveSession:
     def _tell_orders(self, decision: Decision) -> None:
         self._hub.publish(telling.orders(decision, self.instruments))
         for order in decision.orders:
-            text = telling.order_text(order, self.instruments[order.symbol])
+            text = order_text(order, self.instruments[order.symbol])
             self._note("orders", decision.close_time, order.symbol, text)
         for cancel in decision.cancels:
             self._note("orders", decision.close_time, cancel.symbol, "cancel")
@@ -114,7 +138,7 @@ class LiveSession:
         instrument = self.instruments[event.symbol]
         close_time = event.known_time or closed
         self._hub.publish(telling.fill(event, close_time, instrument))
-        self._note("fills", close_time, event.symbol, telling.fill_text(event, instrument))
+        self._note("fills", close_time, event.symbol, fill_text(event, instrument))
 
     def _note(self, noun: str, close_time: int, symbol: str, text: str) -> None:
         self.happenings.append(Happening(noun, close_time, symbol, text))

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from stratvector.services.gateway.api.asking import AtDesk
 from stratvector.services.gateway.api.paging import PageWanted
 from stratvector.services.gateway.api.values import DecimalText, Shape, Time, time_of
-from stratvector.services.gateway.telling import side
+from stratvector.services.gateway.words import side
 from stratvector.trading.instruments import Instrument
 from stratvector.trading.ledger_answers import FillRecord, OrderRecord
 

@@ -4,8 +4,9 @@ from nicegui import ui
 
 from stratvector.services.gateway.clients.peer import PeerError
 from stratvector.services.gateway.clients.research import Job, JobState
-from stratvector.services.gateway.console.markup import NOTHING, escaped, minute, percent
+from stratvector.services.gateway.console.markup import escaped
 from stratvector.services.gateway.desk import Desk
+from stratvector.services.gateway.words import NOTHING, minute, percent
 
 LOOK_SECONDS = 0.5
 RECENT_MAX = 5

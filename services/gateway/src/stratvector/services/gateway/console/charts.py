@@ -12,6 +12,7 @@ DRAW_SECONDS_MIN = 1.0
 MILLISECOND = 1_000_000  # ns
 INK, GRID_LINE = "#8791a5", "rgba(135,145,165,0.18)"
 EQUITY, DRAWDOWN = "#3b82f6", "#e5484d"
+AXIS_PIXELS = 66
 TEXT = {"color": INK, "fontSize": 11}
 
 
@@ -95,14 +96,44 @@ def drawdown_chart(desk: Desk) -> Chart:
         ":min": "v => v.min > -1 ? -1 : null",  # null leaves the choice to the axis
         "axisLabel": TEXT | {"formatter": "{value} %"},
     }
-    return Chart(desk, "drawdown", _options(series, axis, "v => v.toFixed(2) + ' %'"))
+    return Chart(desk, "drawdown", _options(series, axis, "v => v.toFixed(2) + ' %'", slider=True))
 
 
-def _options(series: dict[str, Any], axis: dict[str, Any], tooltip: str) -> dict[str, Any]:
+def _zooms(slider: bool) -> list[dict[str, Any]]:
+    """Both charts have the same ones, by id, so that page.js can connect them.
+
+    A wheel or a finger that scrolls the page still does.
+    """
+    inside = {
+        "id": "inside",
+        "type": "inside",
+        "filterMode": "none",
+        "zoomOnMouseWheel": "ctrl",
+        "preventDefaultMouseMove": False,
+    }
+    bar = {
+        "id": "slider",
+        "type": "slider",
+        "filterMode": "none",
+        "show": slider,
+        "height": 14,
+        "bottom": 4,
+        "showDetail": False,
+        "brushSelect": False,
+        "borderColor": GRID_LINE,
+    }
+    return [inside, bar]
+
+
+def _options(
+    series: dict[str, Any], axis: dict[str, Any], tooltip: str, slider: bool = False
+) -> dict[str, Any]:
     return {
         "animation": False,
         "useUTC": True,
-        "grid": {"left": 8, "right": 12, "top": 14, "bottom": 6, "containLabel": True},
+        # The same margins in both charts, so that a close stands below itself.
+        "grid": {"left": AXIS_PIXELS, "right": 14, "top": 14, "bottom": 48 if slider else 24},
+        "dataZoom": _zooms(slider),
         "tooltip": {
             "trigger": "axis",
             ":valueFormatter": tooltip,

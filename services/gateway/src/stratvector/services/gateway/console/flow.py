@@ -1,12 +1,13 @@
 """flow: how much of each noun has come, and the newest orders and fills."""
 
-from stratvector.services.gateway.console.markup import chip, empty, escaped, minute, row, table
+from stratvector.services.gateway.console.markup import chip, empty, escaped, row, table
 from stratvector.services.gateway.desk import Desk
+from stratvector.services.gateway.words import minute
 from stratvector.trading.flow import FLOW
 
 SHOWN_MAX = 40
-# At one close, fills come first: execution tells them before risk decides.
-ORDER = {"fills": 0, "orders": 1}
+# At one close: execution tells fills before risk decides, which halts before it orders.
+ORDER = {"fills": 0, "halts": 1, "orders": 2}
 HEADS = (("Time (UTC)", False), ("", False), ("Symbol", False), ("What happened", False))
 
 

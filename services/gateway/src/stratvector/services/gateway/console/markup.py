@@ -1,13 +1,10 @@
-"""markup: figures, times and tables as HTML; every text that comes from elsewhere is escaped."""
+"""markup: money and tables as HTML; every text that comes from elsewhere is escaped."""
 
 import html
 import math
 from collections.abc import Iterable, Sequence
 
-from stratvector.trading.timestamps import utc_text
-
-MINUS = "\N{MINUS SIGN}"
-NOTHING = "\N{EN DASH}"
+from stratvector.services.gateway.words import MINUS
 
 
 def escaped(text: object) -> str:
@@ -23,21 +20,6 @@ def money(value: float) -> str:
 def gain(value: float) -> str:
     """Money with its sign, such as +345.60."""
     return f"{value:+,.2f}".replace("-", MINUS)
-
-
-def percent(fraction: float, sign: bool = False) -> str:
-    """A fraction as 12.34 %; not known is a dash."""
-    if not math.isfinite(fraction):
-        return NOTHING
-    # Adding zero makes a negative zero a zero.
-    rounded = round(100.0 * fraction, 2) + 0.0
-    text = f"{rounded:+.2f}" if sign else f"{rounded:.2f}"
-    return f"{text} %".replace("-", MINUS)
-
-
-def minute(close_time: int) -> str:
-    """A UTC time to the minute, as 2019-03-01 21:00."""
-    return utc_text(close_time)[:16].replace("T", " ")
 
 
 def tone(value: float) -> str:

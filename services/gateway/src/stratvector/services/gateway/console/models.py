@@ -1,16 +1,9 @@
 """models: what each wants, and how far it has drifted."""
 
 from stratvector.services.gateway.clients.strategy import Model
-from stratvector.services.gateway.console.markup import (
-    empty,
-    escaped,
-    minute,
-    percent,
-    row,
-    share_bar,
-    table,
-)
+from stratvector.services.gateway.console.markup import empty, escaped, row, share_bar, table
 from stratvector.services.gateway.desk import Desk
+from stratvector.services.gateway.words import minute, percent
 
 HEADS = (("Model", False), ("Budget", True), ("Drift", True))
 

@@ -7,6 +7,7 @@ from fastapi.staticfiles import StaticFiles
 from nicegui import ui
 
 from stratvector.services.gateway.console.backtest import BacktestCard
+from stratvector.services.gateway.console.banner import banner
 from stratvector.services.gateway.console.card import Card, HtmlCard, framed
 from stratvector.services.gateway.console.charts import drawdown_chart, equity_chart
 from stratvector.services.gateway.console.flow import flow
@@ -22,7 +23,13 @@ REFRESH_SECONDS = 0.25
 # A page is pinged every 16 s and may take 8 s to answer: on a busy machine it stays connected.
 RECONNECT_SECONDS = 20.0
 ASSETS = Path(__file__).parent / "assets"
-STYLES = '<link rel="stylesheet" href="/console/theme.css">'
+HEAD = (
+    '<link rel="stylesheet" href="/console/theme.css">'
+    '<script type="module" src="/console/page.js"></script>'
+)
+LOST = (
+    '<div id="lost" class="banner banner-lost" role="alert" data-testid="banner-lost" hidden></div>'
+)
 
 
 def mount_console(app: FastAPI, desk: Desk) -> PageTasks:
@@ -51,10 +58,11 @@ def mount_console(app: FastAPI, desk: Desk) -> PageTasks:
 
 
 def _page(desk: Desk) -> None:
-    ui.add_head_html(STYLES)
+    ui.add_head_html(HEAD)
     ui.colors(primary="#1d4ed8")
     ui.query(".nicegui-content").classes("page")
     ui.html(_header(desk), sanitize=False)
+    ui.html(LOST, sanitize=False).classes("banners")
     cards = _cards(desk)
 
     def refresh() -> None:
@@ -71,7 +79,10 @@ def _cards(desk: Desk) -> list[Card]:
     def account() -> object:
         return live.version, outlook.version
 
-    cards: list[Card] = [HtmlCard(account, lambda: tiles(desk))]
+    cards: list[Card] = [
+        HtmlCard(lambda: live.account.lasting, lambda: banner(desk), "banners"),
+        HtmlCard(account, lambda: tiles(desk)),
+    ]
     with ui.element("main").classes("columns"):
         with ui.element("div").classes("column-wide"):
             with framed("Equity", "equity"):

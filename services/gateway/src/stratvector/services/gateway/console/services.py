@@ -18,7 +18,7 @@ def _line(health: Health) -> str:
     about = health.reason or health.state
     return (
         f'<li data-testid="health-{escaped(health.name)}" data-level="{health.level}">'
-        f'<span class="dot dot-{health.level}"></span>'
+        f'<span class="dot" aria-hidden="true"></span>'
         f'<span class="health-name">{escaped(health.name)}</span>'
         f'<span class="health-word">{WORDS[health.level]}</span>'
         f'<span class="health-about" title="{escaped(about)}">{escaped(about)}</span></li>'

@@ -2,15 +2,10 @@
 
 import math
 
-from stratvector.services.gateway.console.markup import (
-    escaped,
-    gain,
-    minute,
-    money,
-    percent,
-    tone,
-)
+from stratvector.services.gateway.console.markup import escaped, gain, money, tone
 from stratvector.services.gateway.desk import Desk
+from stratvector.services.gateway.staleness import stale_score, stale_value_at_risk
+from stratvector.services.gateway.words import NOTHING, minute, percent
 
 
 def tiles(desk: Desk) -> str:
@@ -24,7 +19,7 @@ def _account(desk: Desk) -> tuple[str, ...]:
         waiting = "no close yet"
         words = (("Equity", "equity"), ("P&L", "pnl"), ("Drawdown", "drawdown"))
         return tuple(
-            _tile(title, name, "\N{EN DASH}", waiting)
+            _tile(title, name, NOTHING, waiting)
             for title, name in (*words, ("Last close", "last-close"))
         )
     curve, decision = live.curve, live.decision
@@ -39,7 +34,7 @@ def _account(desk: Desk) -> tuple[str, ...]:
             "Drawdown",
             "drawdown",
             percent(curve.drawdown),
-            f"worst {worst}{scaled}",
+            f"worst, any close: {worst}{scaled}",
             tone(curve.drawdown),
         ),
         _tile(
@@ -59,19 +54,25 @@ def _state(halted: bool, reduce_only: bool) -> str:
 
 def _outlook(desk: Desk) -> tuple[str, str]:
     outlook = desk.outlook
-    known = None if outlook.risk is None else outlook.risk.value_at_risk
-    if known is None:
-        trouble = outlook.troubles.get("risk") or (outlook.risk.trouble if outlook.risk else "")
-        risk = _tile("VaR 95", "var-95", "\N{EN DASH}", trouble or "none recorded yet")
-    else:
-        about = f"CVaR {percent(known.cvar_95)}, {known.horizon_days:g} d, {minute(known.as_of)}"
-        risk = _tile("VaR 95", "var-95", percent(known.var_95), about)
     worst = outlook.worst_drift
     if worst is None:
-        drift = _tile("Worst drift", "drift", "\N{EN DASH}", _no_drift(desk))
+        drift = _tile("Worst drift", "drift", NOTHING, _no_drift(desk))
     else:
-        drift = _tile("Worst drift", "drift", f"{worst.score:.2f}", worst.model)
-    return risk, drift
+        stale = outlook.troubles.get("drift") or stale_score(desk.live, worst)
+        drift = _tile("Worst drift", "drift", f"{worst.score:.2f}", worst.model, stale=stale)
+    return _value_at_risk(desk), drift
+
+
+def _value_at_risk(desk: Desk) -> str:
+    outlook = desk.outlook
+    known = None if outlook.risk is None else outlook.risk.value_at_risk
+    trouble = outlook.troubles.get("risk") or (outlook.risk.trouble if outlook.risk else "")
+    if known is None:
+        return _tile("VaR 95, Monte Carlo", "var-95", NOTHING, trouble or "none recorded yet")
+    about = f"CVaR {percent(known.cvar_95)}, of {minute(known.as_of)}"
+    stale = stale_value_at_risk(desk.live, known) or trouble
+    title = f"VaR 95, Monte Carlo {known.horizon_days:g} d"
+    return _tile(title, "var-95", percent(known.var_95), about, stale=stale)
 
 
 def _no_drift(desk: Desk) -> str:
@@ -81,10 +82,14 @@ def _no_drift(desk: Desk) -> str:
     return reasons[0] if reasons else "no model is scored yet"
 
 
-def _tile(title: str, name: str, figure: str, about: str, mood: str = "") -> str:
+def _tile(title: str, name: str, figure: str, about: str, mood: str = "", stale: str = "") -> str:
+    """stale : why the figure is out of date, empty when it is not."""
+    mark = f'<b class="stale" data-testid="{name}-stale">stale</b> ' if stale else ""
+    about = f"{stale}; {about}" if stale else about
+    mood = "old" if stale else mood
     return (
         f'<div class="tile"><div class="tile-title">{escaped(title)}</div>'
         f'<div class="tile-figure {mood}" data-testid="{name}">{escaped(figure)}</div>'
         f'<div class="tile-about" data-testid="{name}-about" title="{escaped(about)}">'
-        f"{escaped(about)}</div></div>"
+        f"{mark}{escaped(about)}</div></div>"
     )
