@@ -13,7 +13,7 @@ import grpc
 import pytest
 
 from stratvector.contracts.v1 import drift_service_pb2 as pb
-from stratvector.drift import ModelDrift
+from stratvector.drift import DriftRules, ModelDrift
 from stratvector.services.drift.servicer import model_message
 from tests.processes.service_process import ServiceProcess
 from tests.sessions.drift_stage import (
@@ -61,7 +61,8 @@ def as_bytes(message: pb.GetScoresResponse) -> bytes:
 
 
 def newest(checks: dict[str, list[ModelDrift]]) -> pb.GetScoresResponse:
-    return pb.GetScoresResponse(models=[model_message(checks[name][-1]) for name in MODELS])
+    newest = (checks[name][-1] for name in MODELS)
+    return pb.GetScoresResponse(models=[model_message(one, DriftRules()) for one in newest])
 
 
 def test_the_scores_are_those_of_the_log_to_the_bit(

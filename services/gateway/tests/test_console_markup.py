@@ -8,7 +8,7 @@ import pytest
 
 from stratvector.services.gateway.clients.drift import Score
 from stratvector.services.gateway.clients.strategy import Model
-from stratvector.services.gateway.console.charts import drawn
+from stratvector.services.gateway.console.charts import _options, drawn
 from stratvector.services.gateway.console.flow import flow
 from stratvector.services.gateway.console.markup import gain, money, share_bar
 from stratvector.services.gateway.console.models import models
@@ -32,7 +32,7 @@ def desk(recorded_flow: Flow) -> Any:
         models=[], scores={}, risk=None, troubles={}, version=0, worst_drift=None
     )
     live = LiveSession(recorded_flow.session.portfolio, 10, Hub())
-    return SimpleNamespace(live=live, outlook=outlook, health=SimpleNamespace(now={}))
+    return SimpleNamespace(live=live, outlook=outlook, health=SimpleNamespace(now={}, probes={}))
 
 
 def test_figures_have_separators_signs_and_a_true_minus() -> None:
@@ -94,6 +94,35 @@ def test_names_and_reasons_from_elsewhere_are_escaped(desk: Any) -> None:
     for html in (services(desk), flow(desk), models(desk), tiles(desk)):
         assert "&lt;script&gt;" in html
         assert "<script" not in html
+
+
+def test_a_drift_score_has_the_band_of_drifts_rules_and_leads_to_its_page(desk: Any) -> None:
+    desk.health.probes = {"drift": "http://127.0.0.1:9107"}
+    desk.outlook.models = [Model(n, "s", "u", (), 0.5, None, {}) for n in ("an_a", "b c", "d")]
+    desk.outlook.scores = {
+        "an_a": Score("an_a", 1, 0.61, "", "warning"),
+        "b c": Score("b c", 1, math.nan, "there are 3 returns"),
+    }
+    html = models(desk)
+    scored, unscored, unknown = html.split("<tr data-testid=")[1:]
+    assert 'class="band band-warning"' in scored
+    assert ">0.61 warning<" in scored
+    assert 'href="http://127.0.0.1:9107/#an_a"' in scored
+    assert "<b>an_<wbr>a</b>" in scored
+    assert 'class="band band-unknown" title="there are 3 returns"' in unscored
+    assert ">no score<" in unscored
+    assert 'href="http://127.0.0.1:9107/#b%20c"' in unscored
+    assert "not scored" in unknown
+    desk.health.probes = {}
+    assert "href" not in models(desk)
+
+
+def test_both_charts_have_the_same_margins_and_zooms(desk: Any) -> None:
+    equity, drawdown = _options({}, {}, ""), _options({}, {}, "", slider=True)
+    for side in ("left", "right"):
+        assert equity["grid"][side] == drawdown["grid"][side]
+    # Zooms are told from chart to chart by their ids.
+    assert [z["id"] for z in equity["dataZoom"]] == [z["id"] for z in drawdown["dataZoom"]]
 
 
 def test_a_curve_begins_with_the_account_and_without_a_close_there_is_none() -> None:

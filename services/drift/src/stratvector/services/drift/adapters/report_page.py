@@ -59,10 +59,12 @@ def _model(record: ModelRecord, rules: DriftRules) -> str:
         f"<h2>{escape(record.model)} {_number(record.score, '.2f')} "
         f'<span class="band {band.value}">{name}</span></h2>'
     )
+    # The console links to its models' sections.
+    section = f'<section id="{escape(record.model)}">'
     if record.drift is None:
-        return f"<section>{heading}<p>No close of this model was checked yet.</p></section>"
+        return f"{section}{heading}<p>No close of this model was checked yet.</p></section>"
     chart = score_chart(record.history, rules)
-    return f"<section>{heading}{''.join(_checked(record.drift))}{chart}</section>"
+    return f"{section}{heading}{''.join(_checked(record.drift))}{chart}</section>"
 
 
 def _checked(drift: ModelDrift) -> Iterator[str]:

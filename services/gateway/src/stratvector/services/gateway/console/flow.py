@@ -8,7 +8,7 @@ from stratvector.trading.flow import FLOW
 SHOWN_MAX = 40
 # At one close: execution tells fills before risk decides, which halts before it orders.
 ORDER = {"fills": 0, "halts": 1, "orders": 2}
-HEADS = (("Time (UTC)", False), ("", False), ("Symbol", False), ("What happened", False))
+HEADS = (("Time (UTC)", False), ("Kind", False), ("Symbol", False), ("What happened", False))
 
 
 def flow(desk: Desk) -> str:
@@ -28,11 +28,12 @@ def _newest(desk: Desk) -> str:
     if not newest:
         return empty("No order yet: the models are warming up or hold what they have.")
     return table(
+        "Flow of events",
         HEADS,
         (
             row(
                 [
-                    (minute(one.close_time), False),
+                    (f'<span class="time">{minute(one.close_time)}</span>', False),
                     (chip(one.noun), False),
                     (f"<b>{escaped(one.symbol)}</b>", False),
                     (escaped(one.text), False),

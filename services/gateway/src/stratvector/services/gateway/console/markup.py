@@ -2,6 +2,7 @@
 
 import html
 import math
+import re
 from collections.abc import Iterable, Sequence
 
 from stratvector.services.gateway.words import MINUS
@@ -10,6 +11,11 @@ from stratvector.services.gateway.words import MINUS
 def escaped(text: object) -> str:
     """Safe between tags and in quoted attributes."""
     return html.escape(str(text))
+
+
+def broken(name: str) -> str:
+    """A text, escaped, whose names may break after underscores and before capitals."""
+    return re.sub(r"_|(?<=[a-z])(?=[A-Z])", r"\g<0><wbr>", escaped(name))
 
 
 def money(value: float) -> str:
@@ -27,12 +33,17 @@ def tone(value: float) -> str:
     return "up" if value > 0 else "down" if value < 0 else ""
 
 
-def table(heads: Sequence[tuple[str, bool]], rows: Iterable[str]) -> str:
-    """heads : title, and whether the column holds figures. rows : whole <tr>s."""
-    cells = "".join(f'<th class="{"figure" if f else ""}">{escaped(t)}</th>' for t, f in heads)
+def table(title: str, heads: Sequence[tuple[str, bool]], rows: Iterable[str]) -> str:
+    """title : for who hears the page. heads : title, and whether the column holds figures. rows :
+    whole <tr>s.
+    """
+    cells = "".join(
+        f'<th scope="col" class="{"figure" if f else ""}">{escaped(t)}</th>' for t, f in heads
+    )
     return (
-        f'<div class="scroll"><table><thead><tr>{cells}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
+        # A card that scrolls can be scrolled by its keys, too.
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escaped(title)}"><table>'
+        f"<thead><tr>{cells}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 

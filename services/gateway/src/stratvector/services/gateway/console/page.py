@@ -49,6 +49,7 @@ def mount_console(app: FastAPI, desk: Desk) -> PageTasks:
         title=f"{desk.live.portfolio.name} \N{MIDDLE DOT} StratVector",
         favicon=ASSETS / "favicon.svg",
         dark=None,  # as the system prefers
+        language="en-US",
         tailwind=False,
         show_welcome_message=False,
         binding_refresh_interval=None,  # nothing is bound: cards refresh themselves
@@ -83,7 +84,7 @@ def _cards(desk: Desk) -> list[Card]:
         HtmlCard(lambda: live.account.lasting, lambda: banner(desk), "banners"),
         HtmlCard(account, lambda: tiles(desk)),
     ]
-    with ui.element("main").classes("columns"):
+    with ui.element("div").classes("columns"):
         with ui.element("div").classes("column-wide"):
             with framed("Equity", "equity"):
                 cards.append(equity_chart(desk))

@@ -48,7 +48,8 @@ def positions(desk: Desk) -> str:
     )
     if (flat := flat_since(live)) is not None:
         about = f"Flat since {minute(flat)} UTC."
-    return f'<div data-testid="positions">{table(HEADS, rows)}<p class="about">{about}</p></div>'
+    shown = table("Positions", HEADS, rows)
+    return f'<div data-testid="positions">{shown}<p class="about">{about}</p></div>'
 
 
 def _row(live: LiveSession, symbol: str, lots: int, equity: float) -> str:

@@ -2,7 +2,7 @@
 
 import math
 
-from stratvector.services.gateway.console.markup import escaped, gain, money, tone
+from stratvector.services.gateway.console.markup import broken, escaped, gain, money, tone
 from stratvector.services.gateway.desk import Desk
 from stratvector.services.gateway.staleness import stale_score, stale_value_at_risk
 from stratvector.services.gateway.words import NOTHING, minute, percent
@@ -58,8 +58,9 @@ def _outlook(desk: Desk) -> tuple[str, str]:
     if worst is None:
         drift = _tile("Worst drift", "drift", NOTHING, _no_drift(desk))
     else:
+        about, mood = f"{worst.model}, {worst.band}", f"mood-{worst.band}"
         stale = outlook.troubles.get("drift") or stale_score(desk.live, worst)
-        drift = _tile("Worst drift", "drift", f"{worst.score:.2f}", worst.model, stale=stale)
+        drift = _tile("Worst drift", "drift", f"{worst.score:.2f}", about, mood, stale)
     return _value_at_risk(desk), drift
 
 
@@ -91,5 +92,5 @@ def _tile(title: str, name: str, figure: str, about: str, mood: str = "", stale:
         f'<div class="tile"><div class="tile-title">{escaped(title)}</div>'
         f'<div class="tile-figure {mood}" data-testid="{name}">{escaped(figure)}</div>'
         f'<div class="tile-about" data-testid="{name}-about" title="{escaped(about)}">'
-        f"{mark}{escaped(about)}</div></div>"
+        f"{mark}{broken(about)}</div></div>"
     )

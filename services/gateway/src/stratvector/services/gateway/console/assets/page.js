@@ -7,7 +7,7 @@ const lines = () => document.querySelectorAll('[data-testid="services-card"] [da
 function lost() {
   const since = new Date().toISOString().slice(0, 19).replace("T", " ");
   const banner = document.getElementById("lost");
-  banner.textContent = `The gateway does not answer since ${since} UTC: all that is shown is of then.`;
+  banner.textContent = `The gateway has not answered since ${since} UTC: everything below is as of then.`;
   banner.hidden = false;
   document.body.classList.add("gateway-lost");
   for (const line of lines()) {
