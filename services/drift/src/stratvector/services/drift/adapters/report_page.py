@@ -23,6 +23,7 @@ th:first-child, td:first-child { text-align: left; }
 th, td { white-space: nowrap; }
 td { font-variant-numeric: tabular-nums; }
 .band { padding: .1rem .5rem; border-radius: .3rem; color: #fff; background: #666; }
+.band { white-space: nowrap; }
 .band.good { background: #1a7f37; } .band.warning { background: #9a6700; }
 .band.critical { background: #b42318; }
 svg { width: 100%; height: 6rem; border: 1px solid #8884; }
