@@ -162,7 +162,7 @@ def test_a_value_at_risk_from_before_the_account_was_flat_is_marked_stale(
         assert ('data-testid="var-95-stale"' in html) is stale
         assert "VaR 95, Monte Carlo 1 d" in html
     desk = desk_of(live, RiskState(at(7), 1.0, True, False, known, ""))
-    assert "before the account was flat" in tiles(desk)
+    assert "from before the account was flat" in tiles(desk)
     desk.outlook.worst_drift = Score("model", at(7) - 3 * NANOSECONDS_PER_DAY, 0.5, "")
     assert "3 d 0 h behind the newest close" in tiles(desk)
     assert "worst, any close:" in tiles(desk)

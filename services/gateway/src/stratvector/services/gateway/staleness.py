@@ -19,7 +19,7 @@ def stale_value_at_risk(live: LiveSession, known: ValueAtRisk) -> str:
     """Why a value at risk is not of the account as it stands; empty when it is."""
     flat = flat_since(live)
     if flat is not None and flat > known.as_of:
-        return f"of {minute(known.as_of)}, before the account was flat ({minute(flat)} UTC)"
+        return f"from before the account was flat ({minute(flat)} UTC)"
     return behind(live, known.as_of)
 
 

@@ -41,7 +41,7 @@ def report_page(portfolio: str, rules: DriftRules, board: Board) -> bytes:
     empty = "" if models else "<p>This session has no models.</p>"
     page = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
         f"<title>{title}</title><style>{STYLE}</style></head><body><main><h1>{title}</h1>"
         f"<p>{_explained(rules)}</p>{empty}{models}</main></body></html>\n"
     )

@@ -6,8 +6,8 @@ from stratvector.services.gateway.words import minute
 from stratvector.trading.flow import FLOW
 
 SHOWN_MAX = 40
-# At one close: execution tells fills before risk decides, which halts before it orders.
-ORDER = {"fills": 0, "halts": 1, "orders": 2}
+# At one close, execution tells fills before risk decides; a halt stands above its orders.
+ORDER = {"fills": 0, "orders": 1, "halts": 2}
 HEADS = (("Time (UTC)", False), ("Kind", False), ("Symbol", False), ("What happened", False))
 
 
