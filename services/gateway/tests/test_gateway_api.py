@@ -76,7 +76,7 @@ def test_a_summary_without_value_at_risk_says_why(in_house: InHouse) -> None:
 def test_positions_are_the_ledgers_lots_at_the_newest_marks(in_house: InHouse) -> None:
     async def ask(house: Any) -> None:
         held = (await got(house, "/api/portfolio/positions"))["positions"]
-        last, instruments = house.flow.entries[-1], house.desk.live.instruments
+        last, instruments = house.flow.entries[-1], house.context.live.instruments
         quantities = {one["symbol"]: Decimal(one["quantity"]) for one in held}
         expected = {s: instruments[s].quantity(lots) for s, lots in last.positions.items()}
         assert {s: q for s, q in quantities.items() if q} == expected

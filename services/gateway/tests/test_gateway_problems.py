@@ -9,7 +9,7 @@ import pytest
 
 from stratvector.services.gateway.api.problems import DEFECT
 from stratvector.services.gateway.api.values import DecimalText, Shape
-from stratvector.services.gateway.telling import decimal_text, money
+from stratvector.services.gateway.event_bodies import decimal_text, money
 
 InHouse = Callable[..., None]
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE")
@@ -137,7 +137,7 @@ def test_head_is_get_without_a_body_and_a_large_answer_is_packed(in_house: InHou
 
 def test_a_defect_is_a_problem_that_tells_nothing_of_itself(in_house: InHouse) -> None:
     async def ask(house: Any) -> None:
-        house.desk.live.instruments.clear()  # which the ledger's orders name
+        house.context.live.instruments.clear()  # which the ledger's orders name
         answer = await house.client.get("/api/trading/orders")
         check(answer)
         assert (answer.status_code, answer.json()["detail"]) == (500, DEFECT)

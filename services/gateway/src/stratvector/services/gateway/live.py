@@ -16,7 +16,7 @@ from stratvector.contracts.codecs import (
     decode_signals,
 )
 from stratvector.runtime.ports import Stored
-from stratvector.services.gateway import telling
+from stratvector.services.gateway import event_bodies
 from stratvector.services.gateway.account import Account
 from stratvector.services.gateway.curve import Curve
 from stratvector.services.gateway.events import Hub
@@ -66,14 +66,14 @@ class LiveSession:
         """Cross-sections of one universe."""
         self._count("bars", len(batch))
         sections = list(decoded(batch[-1:], decode_closed_bars))
-        self._hub.publish(telling.bars(sections[-1], self.instruments, len(batch) - 1))
+        self._hub.publish(event_bodies.bars(sections[-1], self.instruments, len(batch) - 1))
         self.marks.take(decoded(batch[::-1], decode_closed_bars))
 
     def take_signals(self, batch: Sequence[Stored]) -> None:
         """Signals of one model."""
         self._count("signals", len(batch))
         for signals in decoded(batch[-1:], decode_signals):
-            self._hub.publish(telling.signals(signals, len(batch) - 1))
+            self._hub.publish(event_bodies.signals(signals, len(batch) - 1))
 
     def take_decisions(self, batch: Sequence[Stored]) -> None:
         """Decisions of the portfolio."""
@@ -105,13 +105,13 @@ class LiveSession:
         self._count("positions", len(batch))
         for held in decoded(batch[-1:], decode_positions):
             self.positions = held
-            self._hub.publish(telling.positions(held, self.instruments))
+            self._hub.publish(event_bodies.positions(held, self.instruments))
 
     def _settle(self) -> bool:
         """Tell the halts that began or ended; whether any did."""
         changed = self.account.settle()
         for halt, begins in changed:
-            self._hub.publish(telling.halt(halt, begins, self.portfolio.name))
+            self._hub.publish(event_bodies.halt(halt, begins, self.portfolio.name))
             close_time = halt.since if begins else halt.until or halt.since
             self._note("halts", close_time, "", halt_text(halt, begins))
         self.version += bool(changed or self.account.lasting)
@@ -119,7 +119,7 @@ class LiveSession:
 
     def _tell_equity(self, skipped: int) -> None:
         if self.decision is not None:
-            event = telling.equity(self.decision, self.curve, self.account, skipped)
+            event = event_bodies.equity(self.decision, self.curve, self.account, skipped)
             self._hub.publish(event)
 
     def _count(self, noun: str, messages: int) -> None:
@@ -127,7 +127,7 @@ class LiveSession:
         self.version += 1
 
     def _tell_orders(self, decision: Decision) -> None:
-        self._hub.publish(telling.orders(decision, self.instruments))
+        self._hub.publish(event_bodies.orders(decision, self.instruments))
         for order in decision.orders:
             text = order_text(order, self.instruments[order.symbol])
             self._note("orders", decision.close_time, order.symbol, text)
@@ -137,7 +137,7 @@ class LiveSession:
     def _tell_fill(self, event: FillEvent, closed: int) -> None:
         instrument = self.instruments[event.symbol]
         close_time = event.known_time or closed
-        self._hub.publish(telling.fill(event, close_time, instrument))
+        self._hub.publish(event_bodies.fill(event, close_time, instrument))
         self._note("fills", close_time, event.symbol, fill_text(event, instrument))
 
     def _note(self, noun: str, close_time: int, symbol: str, text: str) -> None:

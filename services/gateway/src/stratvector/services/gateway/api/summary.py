@@ -11,10 +11,10 @@ from stratvector.services.gateway.api.values import (
 from stratvector.services.gateway.clients.drift import Score
 from stratvector.services.gateway.clients.peer import PeerError
 from stratvector.services.gateway.clients.risk import RiskState, ValueAtRisk
-from stratvector.services.gateway.desk import Desk
+from stratvector.services.gateway.context import GatewayContext
+from stratvector.services.gateway.event_bodies import halted_since, money
 from stratvector.services.gateway.live import LiveSession
 from stratvector.services.gateway.staleness import flat_since, stale_value_at_risk
-from stratvector.services.gateway.telling import halted_since, money
 
 
 class ValueAtRiskShape(Shape):
@@ -91,11 +91,11 @@ class Summary(Shape):
     unavailable: dict[str, str]
 
 
-async def summarised(desk: Desk) -> Summary:
+async def summarised(context: GatewayContext) -> Summary:
     """Now. Raises PeerError when the ledger does not answer."""
-    status, live = await desk.ledger.status(), desk.live
+    status, live = await context.ledger.status(), context.live
     unavailable: dict[str, str] = {}
-    risk = await _risk(desk, unavailable)
+    risk = await _risk(context, unavailable)
     known = None if risk is None else risk.value_at_risk
     start = live.portfolio.initial_cash
     equity = start if status.equity is None else status.equity
@@ -124,26 +124,28 @@ async def summarised(desk: Desk) -> Summary:
         var_95=None if known is None else figure(known.var_95),
         cvar_95=None if known is None else figure(known.cvar_95),
         value_at_risk=None if known is None else _value_at_risk(live, known),
-        drift=await _drift(desk, unavailable),
+        drift=await _drift(context, unavailable),
         unavailable=unavailable,
     )
 
 
-async def _risk(desk: Desk, unavailable: dict[str, str]) -> RiskState | None:
+async def _risk(context: GatewayContext, unavailable: dict[str, str]) -> RiskState | None:
     try:
-        state = await desk.risk.portfolio()
+        state = await context.risk.portfolio()
     except PeerError as error:
         unavailable["risk"] = str(error)
         return None
     known = state.value_at_risk
-    if trouble := state.trouble or ("" if known is None else stale_value_at_risk(desk.live, known)):
+    if trouble := state.trouble or (
+        "" if known is None else stale_value_at_risk(context.live, known)
+    ):
         unavailable["value_at_risk"] = trouble
     return state
 
 
-async def _drift(desk: Desk, unavailable: dict[str, str]) -> list[DriftShape]:
+async def _drift(context: GatewayContext, unavailable: dict[str, str]) -> list[DriftShape]:
     try:
-        scores = await desk.drift.scores()
+        scores = await context.drift.scores()
     except PeerError as error:
         unavailable["drift"] = str(error)
         return []

@@ -1,14 +1,14 @@
 """banner: what must not be overlooked: a portfolio that is halted, or may only reduce."""
 
-from stratvector.services.gateway.console.markup import escaped
-from stratvector.services.gateway.desk import Desk
+from stratvector.services.gateway.console.markup import broken
+from stratvector.services.gateway.context import GatewayContext
 from stratvector.services.gateway.words import breach, minute
 from stratvector.trading.halts import DRAWDOWN_HALT, Halt
 
 
-def banner(desk: Desk) -> str:
+def banner(context: GatewayContext) -> str:
     """A line for each halt that lasts; nothing while there is none."""
-    return "".join(map(_line, desk.live.account.lasting))
+    return "".join(map(_line, context.live.account.lasting))
 
 
 def _line(halt: Halt) -> str:
@@ -24,5 +24,5 @@ def _line(halt: Halt) -> str:
     sentence = f"since {minute(halt.since)} UTC: {breach(halt)}{rest}. {closes}."
     return (
         f'<div class="banner banner-{name}" role="alert" data-testid="banner-{name}">'
-        f"<b>{state}</b> {escaped(sentence)}</div>"
+        f"<b>{state}</b> {broken(sentence)}</div>"
     )

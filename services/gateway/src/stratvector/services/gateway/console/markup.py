@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from stratvector.services.gateway.words import MINUS
 
+WHOLE = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d)?|[\d.,\N{MINUS SIGN}]+ %")
+
 
 def escaped(text: object) -> str:
     """Safe between tags and in quoted attributes."""
@@ -14,8 +16,11 @@ def escaped(text: object) -> str:
 
 
 def broken(name: str) -> str:
-    """A text, escaped, whose names may break after underscores and before capitals."""
-    return re.sub(r"_|(?<=[a-z])(?=[A-Z])", r"\g<0><wbr>", escaped(name))
+    """A text, escaped, whose names may break after underscores and before capitals; dates and
+    percentages stay whole.
+    """
+    names = re.sub(r"_|(?<=[a-z])(?=[A-Z])", r"\g<0><wbr>", escaped(name))
+    return re.sub(WHOLE, r'<span class="time">\g<0></span>', names)
 
 
 def money(value: float) -> str:

@@ -13,7 +13,7 @@ from stratvector.services.gateway.console.markup import (
     table,
     tone,
 )
-from stratvector.services.gateway.desk import Desk
+from stratvector.services.gateway.context import GatewayContext
 from stratvector.services.gateway.live import LiveSession
 from stratvector.services.gateway.marks import Mark
 from stratvector.services.gateway.staleness import behind, flat_since
@@ -35,9 +35,9 @@ EXPLAINED = (
 )
 
 
-def positions(desk: Desk) -> str:
+def positions(context: GatewayContext) -> str:
     """The table, with cash at its end."""
-    held, live = desk.live.positions, desk.live
+    held, live = context.live.positions, context.live
     if held is None:
         return f'<div data-testid="positions">{empty("No position yet.")}</div>'
     equity = live.curve.value

@@ -1,17 +1,17 @@
 """services: each process with its state in colour and in words."""
 
 from stratvector.services.gateway.console.markup import empty, escaped
-from stratvector.services.gateway.desk import Desk
+from stratvector.services.gateway.context import GatewayContext
 from stratvector.services.gateway.health import Health, Level
 
 WORDS = {Level.GREEN: "ready", Level.AMBER: "not ready", Level.RED: "down"}
 
 
-def services(desk: Desk) -> str:
+def services(context: GatewayContext) -> str:
     """A line per process."""
-    if not desk.health.now:
+    if not context.health.now:
         return empty("No process is watched: the setting `probes` names none.")
-    return f'<ul class="health">{"".join(map(_line, desk.health.now.values()))}</ul>'
+    return f'<ul class="health">{"".join(map(_line, context.health.now.values()))}</ul>'
 
 
 def _line(health: Health) -> str:

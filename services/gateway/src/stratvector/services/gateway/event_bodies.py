@@ -1,4 +1,4 @@
-"""telling: the flow's nouns as events.
+"""event_bodies: the flow's nouns as events.
 
 Quantities, prices and money are plain decimal texts, weights and fractions are numbers, what is
 not known is null.
