@@ -115,7 +115,9 @@ def test_the_report_shows_each_model(
     status, page = process.get("/")
     assert status == 200
     for model in MODELS:
-        assert f"<h2>{model} {checks[model][-1].score:.2f} " in page
+        name = model.replace("_", "_<wbr>")
+        assert f"<h2>{name} {checks[model][-1].score:.2f} " in page
+        assert f'<section id="{model}">' in page
     document = json.loads(process.get("/report.json")[1])
     assert [one["model"] for one in document["models"]] == list(MODELS)
     assert [one["score"] for one in document["models"]] == [
