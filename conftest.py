@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -17,6 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """How long the long suites are; `make simulation` and `make chaos` ask for more."""
     parser.addoption("--seeds", type=int, default=200, help="seeds of the fault simulation")
     parser.addoption("--kills", type=int, default=1, help="sessions with a random kill")
+    parser.addoption("--screenshots", type=Path, help="folder that keeps the console's pictures")
     parser.addoption("--long", action="store_true", help="also the tests marked `long`")
     parser.addoption("--closes", type=int, default=800, help="of the memory test's short session")
 

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Literal
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, Request, sync_playwright
@@ -19,6 +20,7 @@ ARGUMENTS = (
 )
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE_MS = 60_000
+Tone = Literal["light", "dark"]
 
 
 @dataclass
@@ -58,12 +60,14 @@ def browser_path() -> str | None:
 
 
 @contextmanager
-def opened(url: str, width: int = 1280, height: int = 900) -> Iterator[Opened]:
-    """A browser of its own on a page; there must be one."""
+def opened(
+    url: str, width: int = 1280, height: int = 900, tone: Tone = "light"
+) -> Iterator[Opened]:
+    """A browser of its own on the console; there must be one."""
     complaints = Complaints()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path(), args=list(ARGUMENTS))
-        page = browser.new_page(viewport={"width": width, "height": height})
+        page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=tone)
         page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: complaints.errors.append(str(error)))
         page.on(

@@ -42,6 +42,11 @@ def test_services_have_the_usual_ports_in_flow_order() -> None:
         (50059, 9109),
     ]
     assert plan.console_url == "http://localhost:8000"
+    assert list(plan.pages()) == [
+        ("Console", "http://localhost:8000"),
+        ("API", "http://localhost:8000/api/docs"),
+        ("Drift", "http://localhost:8080"),
+    ]
 
 
 def test_replicas_take_free_ports_above_the_usual_ones(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import grpc
 import pytest
 
 from stratvector.contracts.v1 import drift_service_pb2 as pb
-from stratvector.drift import ModelDrift
+from stratvector.drift import DriftRules, ModelDrift
 from stratvector.services.drift.servicer import model_message
 from tests.processes.service_process import ServiceProcess
 from tests.sessions.drift_stage import (
@@ -61,7 +61,8 @@ def as_bytes(message: pb.GetScoresResponse) -> bytes:
 
 
 def newest(checks: dict[str, list[ModelDrift]]) -> pb.GetScoresResponse:
-    return pb.GetScoresResponse(models=[model_message(checks[name][-1]) for name in MODELS])
+    newest = (checks[name][-1] for name in MODELS)
+    return pb.GetScoresResponse(models=[model_message(one, DriftRules()) for one in newest])
 
 
 def test_the_scores_are_those_of_the_log_to_the_bit(
@@ -114,7 +115,9 @@ def test_the_report_shows_each_model(
     status, page = process.get("/")
     assert status == 200
     for model in MODELS:
-        assert f"<h2>{model} {checks[model][-1].score:.2f} " in page
+        name = model.replace("_", "_<wbr>")
+        assert f"<h2>{name} {checks[model][-1].score:.2f} " in page
+        assert f'<section id="{model}">' in page
     document = json.loads(process.get("/report.json")[1])
     assert [one["model"] for one in document["models"]] == list(MODELS)
     assert [one["score"] for one in document["models"]] == [

@@ -29,11 +29,11 @@ from stratvector.contracts.v1 import (
 )
 from stratvector.runtime.readers import account_lane
 from stratvector.services.gateway.app import gateway_app
-from stratvector.services.gateway.desk import Desk
+from stratvector.services.gateway.context import GatewayContext
 from stratvector.services.gateway.live import LiveSession
 from stratvector.services.gateway.settings import GatewaySettings
 from stratvector.services.gateway.web_server import WebServer
-from stratvector.services.gateway.wiring import new_desk, peers_of
+from stratvector.services.gateway.wiring import new_context, peers_of
 from stratvector.trading.flow import subject
 from tests.sessions.generated_sessions import Shape, generated_session
 from tests.sessions.recorded_ledger import answering, new_database, record
@@ -48,7 +48,7 @@ class Risk(risk_service_pb2_grpc.RiskServiceServicer):
     """Knows one value at risk, once it has decided."""
 
     def __init__(self) -> None:
-        self.decided = True
+        self.decided, self.as_of = True, AS_OF
 
     async def GetPortfolio(  # noqa: N802  the proto's name
         self, request: Any, context: Context
@@ -56,7 +56,7 @@ class Risk(risk_service_pb2_grpc.RiskServiceServicer):
         if not self.decided:
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "nothing is decided yet")
         known = orders_pb2.ValueAtRisk(
-            as_of_ns=AS_OF, horizon_days=1.0, var_95=0.021, cvar_95=0.034, simulations=1_000
+            as_of_ns=self.as_of, horizon_days=1.0, var_95=0.021, cvar_95=0.034, simulations=1_000
         )
         state = risk_service_pb2.PortfolioState(value_at_risk=known, drawdown_factor=0.5)
         return risk_service_pb2.GetPortfolioResponse(portfolio=state)
@@ -163,7 +163,7 @@ class House:
     """A running gateway. client : asks its address."""
 
     url: str
-    desk: Desk
+    context: GatewayContext
     flow: Flow
     client: httpx.AsyncClient
     risk: Risk
@@ -229,10 +229,10 @@ async def _run(ask: Ask, folder: Path, flow: Flow, services: bool, probes: dict[
             {"session": folder, "probes": probes, **addresses}
         )
         peers = peers_of(settings)
-        desk = new_desk(settings, flow.session.portfolio, len(flow.session.schedule), peers)
-        fill(desk.live, flow)
+        context = new_context(settings, flow.session.portfolio, len(flow.session.schedule), peers)
+        fill(context.live, flow)
         try:
-            async with _listening(desk, flow, risk, monte_carlo) as house:
+            async with _listening(context, flow, risk, monte_carlo) as house:
                 await ask(house)
         finally:
             for peer in peers.values():
@@ -241,10 +241,10 @@ async def _run(ask: Ask, folder: Path, flow: Flow, services: bool, probes: dict[
 
 @asynccontextmanager
 async def _listening(
-    desk: Desk, flow: Flow, risk: Risk, monte_carlo: MonteCarlo
+    context: GatewayContext, flow: Flow, risk: Risk, monte_carlo: MonteCarlo
 ) -> AsyncIterator[House]:
     server = WebServer(HOST, 0)
-    running = asyncio.create_task(server.run(gateway_app(desk)))
+    running = asyncio.create_task(server.run(gateway_app(context)))
 
     async def stop() -> None:
         running.cancel()
@@ -253,7 +253,7 @@ async def _listening(
     url = f"http://{HOST}:{server.port}"
     async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as client:
         try:
-            yield House(url, desk, flow, client, risk, monte_carlo, stop)
+            yield House(url, context, flow, client, risk, monte_carlo, stop)
         finally:
             await stop()
 

@@ -8,9 +8,9 @@ import pytest
 
 from stratvector.services.gateway.clients.drift import Score
 from stratvector.services.gateway.clients.strategy import Model
-from stratvector.services.gateway.console.charts import drawn
+from stratvector.services.gateway.console.charts import _options, drawn
 from stratvector.services.gateway.console.flow import flow
-from stratvector.services.gateway.console.markup import gain, money, percent, share_bar
+from stratvector.services.gateway.console.markup import gain, money, share_bar
 from stratvector.services.gateway.console.models import models
 from stratvector.services.gateway.console.positions import positions
 from stratvector.services.gateway.console.services import services
@@ -19,19 +19,20 @@ from stratvector.services.gateway.curve import Curve
 from stratvector.services.gateway.events import Hub
 from stratvector.services.gateway.health import Health
 from stratvector.services.gateway.live import Happening, LiveSession
+from stratvector.services.gateway.words import percent
 from tests.sessions.simulated_flow import Flow
 
 EVIL = "<script>alert(1)</script>"
 
 
 @pytest.fixture
-def desk(recorded_flow: Flow) -> Any:
-    """A desk that knows nothing yet."""
-    outlook = SimpleNamespace(
+def context(recorded_flow: Flow) -> Any:
+    """A context that knows nothing yet."""
+    cached = SimpleNamespace(
         models=[], scores={}, risk=None, troubles={}, version=0, worst_drift=None
     )
     live = LiveSession(recorded_flow.session.portfolio, 10, Hub())
-    return SimpleNamespace(live=live, outlook=outlook, health=SimpleNamespace(now={}))
+    return SimpleNamespace(live=live, cached=cached, health=SimpleNamespace(now={}, probes={}))
 
 
 def test_figures_have_separators_signs_and_a_true_minus() -> None:
@@ -46,23 +47,23 @@ def test_figures_have_separators_signs_and_a_true_minus() -> None:
     assert 'style="width:0%"' in share_bar(math.nan)
 
 
-def test_what_is_not_there_yet_is_said_in_words(desk: Any) -> None:
-    assert "No position yet." in positions(desk)
-    assert "No order yet" in flow(desk)
-    assert "No process is watched" in services(desk)
-    assert "No model yet" in models(desk)
-    assert tiles(desk).count(">no close yet<") == 4
-    assert "no model is scored yet" in tiles(desk)
+def test_what_is_not_there_yet_is_said_in_words(context: Any) -> None:
+    assert "No position yet." in positions(context)
+    assert "No order yet" in flow(context)
+    assert "No process is watched" in services(context)
+    assert "No model yet" in models(context)
+    assert tiles(context).count(">no close yet<") == 4
+    assert "no model is scored yet" in tiles(context)
 
 
-def test_a_service_is_told_in_colour_and_in_words(desk: Any) -> None:
-    desk.health.now = {
+def test_a_service_is_told_in_colour_and_in_words(context: Any) -> None:
+    context.health.now = {
         "a": Health("a", "owner", True, ""),
         "b": Health("b", "starting", False, "waiting for NATS"),
         "c": Health("c", "silent", False, "it does not answer"),
         "d": Health("d", "halted", False, "message 3 can't be processed"),
     }
-    html = services(desk)
+    html = services(context)
     for name, level, word in (
         ("a", "green", "ready"),
         ("b", "amber", "not ready"),
@@ -76,23 +77,52 @@ def test_a_service_is_told_in_colour_and_in_words(desk: Any) -> None:
 
 
 def test_the_newest_happening_stands_first_and_a_fill_before_the_next_decision(
-    desk: Any,
+    context: Any,
 ) -> None:
     for noun, close, text in (("orders", 1, "one"), ("orders", 2, "three"), ("fills", 2, "two")):
-        desk.live.happenings.append(Happening(noun, close, "AAA", text))
-    html = flow(desk)
+        context.live.happenings.append(Happening(noun, close, "AAA", text))
+    html = flow(context)
     assert html.index("three") < html.index("two") < html.index("one")
 
 
-def test_names_and_reasons_from_elsewhere_are_escaped(desk: Any) -> None:
-    desk.health.now = {EVIL: Health(EVIL, EVIL, False, EVIL)}
-    desk.live.happenings.append(Happening("fills", 1, EVIL, EVIL))
-    desk.outlook.models = [Model(EVIL, EVIL, EVIL, (), 0.5, None, {EVIL: 0.5})]
-    desk.outlook.scores = {EVIL: Score(EVIL, 1, math.nan, EVIL)}
-    desk.outlook.troubles = {"risk": EVIL, "drift": EVIL, "strategy": EVIL}
-    for html in (services(desk), flow(desk), models(desk), tiles(desk)):
+def test_names_and_reasons_from_elsewhere_are_escaped(context: Any) -> None:
+    context.health.now = {EVIL: Health(EVIL, EVIL, False, EVIL)}
+    context.live.happenings.append(Happening("fills", 1, EVIL, EVIL))
+    context.cached.models = [Model(EVIL, EVIL, EVIL, (), 0.5, None, {EVIL: 0.5})]
+    context.cached.scores = {EVIL: Score(EVIL, 1, math.nan, EVIL)}
+    context.cached.troubles = {"risk": EVIL, "drift": EVIL, "strategy": EVIL}
+    for html in (services(context), flow(context), models(context), tiles(context)):
         assert "&lt;script&gt;" in html
         assert "<script" not in html
+
+
+def test_a_drift_score_has_the_band_of_drifts_rules_and_leads_to_its_page(context: Any) -> None:
+    context.health.probes = {"drift": "http://127.0.0.1:9107"}
+    context.cached.models = [Model(n, "s", "u", (), 0.5, None, {}) for n in ("an_a", "b c", "d")]
+    context.cached.scores = {
+        "an_a": Score("an_a", 1, 0.61, "", "warning"),
+        "b c": Score("b c", 1, math.nan, "there are 3 returns"),
+    }
+    html = models(context)
+    scored, unscored, unknown = html.split("<tr data-testid=")[1:]
+    assert 'class="band band-warning"' in scored
+    assert ">0.61 warning<" in scored
+    assert 'href="http://127.0.0.1:9107/#an_a"' in scored
+    assert "<b>an_<wbr>a</b>" in scored
+    assert 'class="band band-unknown" title="there are 3 returns"' in unscored
+    assert ">no score<" in unscored
+    assert 'href="http://127.0.0.1:9107/#b%20c"' in unscored
+    assert "not scored" in unknown
+    context.health.probes = {}
+    assert "href" not in models(context)
+
+
+def test_both_charts_have_the_same_margins_and_zooms(context: Any) -> None:
+    equity, drawdown = _options({}, {}, ""), _options({}, {}, "", slider=True)
+    for side in ("left", "right"):
+        assert equity["grid"][side] == drawdown["grid"][side]
+    # Zooms are told from chart to chart by their ids.
+    assert [z["id"] for z in equity["dataZoom"]] == [z["id"] for z in drawdown["dataZoom"]]
 
 
 def test_a_curve_begins_with_the_account_and_without_a_close_there_is_none() -> None:

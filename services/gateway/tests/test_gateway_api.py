@@ -51,6 +51,13 @@ def test_the_summary_is_the_ledgers_account_with_risks_and_drifts_figures(
         assert summary["value_at_risk"]["as_of"] == "2020-09-13T12:26:40Z"
         assert [one["score"] for one in summary["drift"]] == [0.25, None]
         assert summary["drift"][1]["reason"] == "too few values"
+        assert (summary["halted_since"], summary["halts"]) == (None, [])
+        age = summary["value_at_risk"]["stale"]
+        assert age.endswith("behind the newest close")
+        assert summary["unavailable"] == {"value_at_risk": age}
+        house.risk.as_of = last.close_time
+        summary = await got(house, "/api/portfolio/summary")
+        assert summary["value_at_risk"]["stale"] == ""
         assert summary["unavailable"] == {}
 
     in_house(ask)
@@ -69,7 +76,7 @@ def test_a_summary_without_value_at_risk_says_why(in_house: InHouse) -> None:
 def test_positions_are_the_ledgers_lots_at_the_newest_marks(in_house: InHouse) -> None:
     async def ask(house: Any) -> None:
         held = (await got(house, "/api/portfolio/positions"))["positions"]
-        last, instruments = house.flow.entries[-1], house.desk.live.instruments
+        last, instruments = house.flow.entries[-1], house.context.live.instruments
         quantities = {one["symbol"]: Decimal(one["quantity"]) for one in held}
         expected = {s: instruments[s].quantity(lots) for s, lots in last.positions.items()}
         assert {s: q for s, q in quantities.items() if q} == expected
@@ -249,7 +256,8 @@ def test_every_documented_route_is_in_the_house(in_house: InHouse) -> None:
     async def ask(house: Any) -> None:
         paths = (await got(house, "/api/openapi.json"))["paths"]
         plain = {path.replace("job-0", "{job_id}") for path in GATEWAY_ROUTES}
-        assert set(paths) == plain | {"/api/monitoring", "/api/monitoring/metrics"}
+        asked = {"/api/trading/explain", "/api/trading/rejections"}
+        assert set(paths) == plain | asked | {"/api/monitoring", "/api/monitoring/metrics"}
 
     in_house(ask)
 

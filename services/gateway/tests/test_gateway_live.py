@@ -94,10 +94,12 @@ def test_a_missing_bar_leaves_the_mark_before_it(recorded_flow: Flow) -> None:
     ]
     for section in sections[-1:]:
         section.close[0] = float("nan")
-    marks = Marks()
+    instruments = {one.symbol: one for one in recorded_flow.session.portfolio.instruments}
+    marks = Marks(instruments)
     marks.take(reversed(sections))
     mark = marks.of(universe.symbols[0])
     known = [s for s in sections[:-1] if s.close[0] == s.close[0]]
     assert mark is not None
-    assert (mark.price, mark.close_time) == (known[-1].close[0], known[-1].close_time)
+    price = instruments[universe.symbols[0]].price(known[-1].close[0])
+    assert (mark.price, mark.close_time) == (float(price), known[-1].close_time)
     assert marks.of("none") is None

@@ -9,7 +9,7 @@ import pytest
 
 from stratvector.services.gateway.api.problems import DEFECT
 from stratvector.services.gateway.api.values import DecimalText, Shape
-from stratvector.services.gateway.telling import decimal_text, money
+from stratvector.services.gateway.event_bodies import decimal_text, money
 
 InHouse = Callable[..., None]
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE")
@@ -79,7 +79,7 @@ def test_an_unknown_or_repeated_key_is_refused_with_the_nearest(in_house: InHous
             assert answer.status_code == 422
             check(answer, {method.lower(): operation})
             keys = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"]
-            near = "limit" if "limit" in keys else "start"
+            near = next((key for key in ("limit", "time") if key in keys), "start")
             end = f"the nearest is {near}" if keys else "it takes none"
             assert answer.json()["detail"] == f"{path} takes no query key 'limt'; {end}"
         twice = await house.client.get("/api/trading/orders?limit=1&limit=2")
@@ -137,7 +137,7 @@ def test_head_is_get_without_a_body_and_a_large_answer_is_packed(in_house: InHou
 
 def test_a_defect_is_a_problem_that_tells_nothing_of_itself(in_house: InHouse) -> None:
     async def ask(house: Any) -> None:
-        house.desk.live.instruments.clear()  # which the ledger's orders name
+        house.context.live.instruments.clear()  # which the ledger's orders name
         answer = await house.client.get("/api/trading/orders")
         check(answer)
         assert (answer.status_code, answer.json()["detail"]) == (500, DEFECT)

@@ -26,7 +26,7 @@ def test_a_client_gets_the_states_and_then_each_event(in_house: InHouse) -> None
             expected = sorted([*lanes, "equity", "positions"])
             types = [json.loads(await client.recv())["type"] for _ in expected]
             assert sorted(types) == expected
-            house.desk.hub.publish(Event("fills", "", 1, {"order_id": "x"}))
+            house.context.hub.publish(Event("fills", "", 1, {"order_id": "x"}))
             fill = json.loads(await client.recv())
             assert fill == {
                 "type": "fills",
@@ -43,7 +43,7 @@ def test_a_client_that_does_not_read_is_told_what_it_lost(in_house: InHouse) -> 
         async with connect(address(house), max_queue=1) as client:
             await client.recv()
             for number in range(total):
-                house.desk.hub.publish(Event("fills", str(number), 0, body | {"number": number}))
+                house.context.hub.publish(Event("fills", str(number), 0, body | {"number": number}))
                 if number % QUEUE_MAX == 0:
                     await asyncio.sleep(0.01)
             received, lost, newest = 0, 0, -1
@@ -85,7 +85,7 @@ def test_another_host_and_another_origin_are_refused_over_http_too(in_house: InH
         assert "default-src 'self'" in fine.headers["content-security-policy"]
         samples = {
             tuple(s.labels.values()): s.value
-            for s in house.desk.metrics.requests.collect()[0].samples
+            for s in house.context.metrics.requests.collect()[0].samples
             if s.name.endswith("_total")
         }
         assert samples[("GET", "other", "403")] == samples[("POST", "other", "403")] == 1
@@ -99,13 +99,13 @@ def test_a_drain_ends_open_sockets_at_once_and_counts_them(in_house: InHouse) ->
         async with connect(address(house)) as one, connect(address(house)) as other:
             await one.recv()
             await other.recv()
-            (gauge,) = house.desk.metrics.websocket_clients.collect()[0].samples
+            (gauge,) = house.context.metrics.websocket_clients.collect()[0].samples
             assert gauge.value == 2
             await house.stop()
             for client in (one, other):
                 with pytest.raises(ConnectionClosed):
                     await _read_on(client)
-        (gauge,) = house.desk.metrics.websocket_clients.collect()[0].samples
+        (gauge,) = house.context.metrics.websocket_clients.collect()[0].samples
         assert gauge.value == 0
 
     in_house(ask)

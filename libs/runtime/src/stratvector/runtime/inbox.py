@@ -1,7 +1,8 @@
 """inbox: each message of a subject once and in order, whatever the deliveries do.
 
-The durable consumer only wakes the reader: the position in the log decides what was read. Deliveries
-at or below it are dropped, and when one shows a gap, or none comes in time, the log itself is read.
+The durable consumer only wakes the reader: the position in the log decides what was read.
+Deliveries at or below it are dropped, and when one shows a gap, or none comes in time, the log
+itself is read.
 
 A follower is not woken: it reads the log page by page, and rests when there is nothing new. What
 comes meanwhile costs one request instead of a delivery each.

@@ -73,6 +73,7 @@ OUTCOME_WORDS = {
     Outcome.HALTED: "the drawdown limit has halted the portfolio: it goes flat and stays flat",
     Outcome.RESTRICTED: "the symbol is on the restricted list",
     Outcome.WORKING: "an order of the symbol is still working",
+    Outcome.NO_CASH: "cash: strict leaves no cash for it",
 }
 SIGNAL_WORDS = {
     SignalReason.NONE: "",

@@ -56,6 +56,14 @@ class PortPlan:
         ports = (seat.console for seat in self.seats.values() if seat.console is not None)
         return next((f"http://localhost:{number}" for number in ports), None)
 
+    def pages(self) -> Iterator[tuple[str, str]]:
+        """What a browser can open: title and address, of the services that run."""
+        if (console := self.console_url) is not None:
+            yield "Console", console
+            yield "API", f"{console}/api/docs"
+        if (drift := self.seats.get("drift")) is not None:
+            yield "Drift", f"http://localhost:{drift.http}"
+
     def address(self, service: str) -> str | None:
         """host:port of a service's gRPC, its first process's; None where none runs."""
         seat = self.seats.get(service)

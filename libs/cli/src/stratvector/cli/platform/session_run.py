@@ -119,8 +119,8 @@ async def _run(run: RunFolder, wishes: Wishes, show: Callable[[Run], None]) -> N
         wished=wishes.settings(),
     )
     _remark(f"Session {run.session_folder}, NATS on {platform.bus.url}, what each says in {logs}/.")
-    if (console := platform.ports.console_url) is not None:
-        _remark(f"Console: {console}")
+    for title, address in platform.ports.pages():
+        _remark(f"{title}: {address}")
     with first_and_second(platform.kill) as asked:
         try:
             finished = await _unless_asked(asked, platform, _work(platform, run, wishes))

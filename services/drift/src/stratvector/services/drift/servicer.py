@@ -1,6 +1,6 @@
 """gRPC: decode, one question to the watch, encode."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 import grpc
@@ -10,7 +10,7 @@ from stratvector.contracts.v1.drift_service_pb2_grpc import (
     DriftServiceServicer,
     add_DriftServiceServicer_to_server,
 )
-from stratvector.drift import FeatureDrift, ModelDrift
+from stratvector.drift import DriftRules, FeatureDrift, ModelDrift
 from stratvector.runtime.host import Servicer
 from stratvector.services.drift.session_watch import SessionWatch, UnknownModel
 
@@ -29,14 +29,17 @@ class DriftAnswers(DriftServiceServicer):
     ) -> pb.GetScoresResponse:
         """The newest score of each model."""
         found = await _asked(self._watch.scores, request.model, context)
-        return pb.GetScoresResponse(models=map(model_message, found))
+        return pb.GetScoresResponse(models=self._messages(found))
 
     async def RunCheck(  # noqa: N802  the proto's name
         self, request: pb.RunCheckRequest, context: Context
     ) -> pb.RunCheckResponse:
         """Scores at the newest close that was read."""
         found = await _asked(self._watch.check, request.model, context)
-        return pb.RunCheckResponse(models=map(model_message, found))
+        return pb.RunCheckResponse(models=self._messages(found))
+
+    def _messages(self, found: Iterable[ModelDrift]) -> list[pb.ModelDrift]:
+        return [model_message(drift, self._watch.rules) for drift in found]
 
 
 def drift_servicer(watch: SessionWatch) -> Servicer:
@@ -45,7 +48,7 @@ def drift_servicer(watch: SessionWatch) -> Servicer:
     return Servicer(NAME, lambda server: add_DriftServiceServicer_to_server(answers, server))
 
 
-def model_message(drift: ModelDrift) -> pb.ModelDrift:
+def model_message(drift: ModelDrift, rules: DriftRules) -> pb.ModelDrift:
     """A model's drift on its way out."""
     return pb.ModelDrift(
         model=drift.model,
@@ -53,6 +56,7 @@ def model_message(drift: ModelDrift) -> pb.ModelDrift:
         score=drift.score,
         reason=drift.reason,
         features=map(_feature_message, drift.features),
+        band=rules.band(drift.score).value,
     )
 
 

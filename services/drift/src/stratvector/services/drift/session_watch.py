@@ -36,6 +36,7 @@ class SessionWatch:
         self, ports: Ports, portfolio: Portfolio, schedule: Schedule, rules: DriftRules
     ) -> None:
         self._clock, self._portfolio, self._schedule = ports.clock, portfolio, schedule
+        self.rules = rules
         self._every = rules.every_hours * NANOSECONDS_PER_HOUR
         self._bars = BarsReader(ports, "drift", portfolio, follows=True)
         self._signals = {

@@ -17,7 +17,7 @@ from stratvector.services.gateway.api.asking import well_asked
 from stratvector.services.gateway.api.documentation import Documented, serve_documentation
 from stratvector.services.gateway.api.methods import HeadAsGet, answer_every_method
 from stratvector.services.gateway.api.problems import tell_problems
-from stratvector.services.gateway.desk import Desk
+from stratvector.services.gateway.context import GatewayContext
 from stratvector.services.gateway.guard import ANSWER_HEADERS, Guard
 
 DESCRIPTION = """Asks the services of one StratVector session.
@@ -31,7 +31,7 @@ PACKED_BYTES_MIN = 1_024
 PACKING_LEVEL = 5  # of 9; a page of 1,000 records costs some milliseconds
 
 
-def gateway_app(desk: Desk) -> FastAPI:
+def gateway_app(context: GatewayContext) -> FastAPI:
     """REST, WebSocket and documentation; the console is mounted on it."""
     app = Documented(
         title="StratVector",
@@ -42,11 +42,11 @@ def gateway_app(desk: Desk) -> FastAPI:
         redoc_url=None,
         dependencies=[Depends(well_asked)],
     )
-    app.state.desk = desk
+    app.state.context = context
     # The last one added is asked first.
     app.add_middleware(GZipMiddleware, minimum_size=PACKED_BYTES_MIN, compresslevel=PACKING_LEVEL)
     app.add_middleware(HeadAsGet)
-    app.add_middleware(Guard, metrics=desk.metrics)
+    app.add_middleware(Guard, metrics=context.metrics)
     rooms = (portfolio, trading, explaining, strategies, monitoring, backtesting, montecarlo)
     for room in (*rooms, websocket):
         app.include_router(room.router)

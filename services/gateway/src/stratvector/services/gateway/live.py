@@ -16,11 +16,13 @@ from stratvector.contracts.codecs import (
     decode_signals,
 )
 from stratvector.runtime.ports import Stored
-from stratvector.services.gateway import telling
+from stratvector.services.gateway import event_bodies
+from stratvector.services.gateway.account import Account
 from stratvector.services.gateway.curve import Curve
 from stratvector.services.gateway.events import Hub
 from stratvector.services.gateway.following import decoded
 from stratvector.services.gateway.marks import Marks
+from stratvector.services.gateway.words import fill_text, halt_text, order_text
 from stratvector.trading.fills import FillEvent, FillKind
 from stratvector.trading.ledger import Positions
 from stratvector.trading.meaning.fills import check_report_of
@@ -38,7 +40,7 @@ TOLD = frozenset(FillKind) - {FillKind.SENDING, FillKind.ACCEPTED}
 
 @dataclass(frozen=True)
 class Happening:
-    """One line of the flow of events. text : for people."""
+    """One line of the flow of events. symbol : empty = of the portfolio. text : for people."""
 
     noun: str
     close_time: int
@@ -50,8 +52,8 @@ class LiveSession:
     """What the gateway knows from the lanes.
 
     closes : of the whole session. counts : messages per noun; of orders and fills, orders and
-    executions. decision : the newest. positions : the newest that were published. version :
-    another one after each change.
+    executions. decision : the newest. positions : the newest that were published. account : entry
+    prices and halts. version : another one after each change.
     """
 
     def __init__(self, portfolio: Portfolio, closes: int, hub: Hub) -> None:
@@ -59,7 +61,8 @@ class LiveSession:
         self.instruments = {i.symbol: i for i in portfolio.instruments}
         self._own = Own.of(portfolio)
         self.curve = Curve(float(portfolio.initial_cash))
-        self.marks = Marks()
+        self.account = Account(portfolio)
+        self.marks = Marks(self.instruments)
         self.counts: Counter[str] = Counter()
         self.decision: Decision | None = None
         self.positions: Positions | None = None
@@ -72,7 +75,7 @@ class LiveSession:
         sections = list(decoded(batch[-1:], decode_closed_bars))
         check_known("universe", [sections[-1].universe], self._own.universes)
         check_known("symbol", sections[-1].symbols, self._own.universes[sections[-1].universe])
-        self._hub.publish(telling.bars(sections[-1], self.instruments, len(batch) - 1))
+        self._hub.publish(event_bodies.bars(sections[-1], self.instruments, len(batch) - 1))
         self.marks.take(decoded(batch[::-1], decode_closed_bars))
 
     def take_signals(self, batch: Sequence[Stored]) -> None:
@@ -80,7 +83,7 @@ class LiveSession:
         self._count("signals", len(batch))
         for signals in decoded(batch[-1:], decode_signals):
             check_signals_of(signals, self._own, signals.model)
-            self._hub.publish(telling.signals(signals, len(batch) - 1))
+            self._hub.publish(event_bodies.signals(signals, len(batch) - 1))
 
     def take_decisions(self, batch: Sequence[Stored]) -> None:
         """Decisions of the portfolio."""
@@ -88,20 +91,26 @@ class LiveSession:
             check_decision_of(decision, self._own)
             self.curve.append(decision.close_time, decision.equity)
             self._count("orders", len(decision.orders))
+            self.account.take_decision(decision)
             self.decision = decision
             if decision.orders or decision.cancels:
                 self._tell_orders(decision)
-        if self.decision is not None:
-            self._hub.publish(telling.equity(self.decision, self.curve, len(batch) - 1))
+        self._settle()
+        self._tell_equity(len(batch) - 1)
 
     def take_fills(self, batch: Sequence[Stored]) -> None:
         """Reports of the account."""
-        for report in decoded(batch, decode_fills_report):
+        for stored, report in zip(batch, decoded(batch, decode_fills_report), strict=True):
             check_report_of(report, self._own)
             for event in report.events:
                 self._count("fills", int(event.kind is FillKind.FILLED))
+                if event.kind is FillKind.FILLED:
+                    self.account.take_fill(event)
                 if event.kind in TOLD:
                     self._tell_fill(event, report.closed or 0)
+            self.account.fills_read(stored.sequence)
+        if self._settle():
+            self._tell_equity(0)
 
     def take_positions(self, batch: Sequence[Stored]) -> None:
         """Holdings after closes with executions."""
@@ -110,16 +119,31 @@ class LiveSession:
             newest = 0 if self.positions is None else self.positions.close_time
             check_positions_of(held, self._own, newest)
             self.positions = held
-            self._hub.publish(telling.positions(held, self.instruments))
+            self._hub.publish(event_bodies.positions(held, self.instruments))
+
+    def _settle(self) -> bool:
+        """Tell the halts that began or ended; whether any did."""
+        changed = self.account.settle()
+        for halt, begins in changed:
+            self._hub.publish(event_bodies.halt(halt, begins, self.portfolio.name))
+            close_time = halt.since if begins else halt.until or halt.since
+            self._note("halts", close_time, "", halt_text(halt, begins))
+        self.version += bool(changed or self.account.lasting)
+        return bool(changed)
+
+    def _tell_equity(self, skipped: int) -> None:
+        if self.decision is not None:
+            event = event_bodies.equity(self.decision, self.curve, self.account, skipped)
+            self._hub.publish(event)
 
     def _count(self, noun: str, messages: int) -> None:
         self.counts[noun] += messages
         self.version += 1
 
     def _tell_orders(self, decision: Decision) -> None:
-        self._hub.publish(telling.orders(decision, self.instruments))
+        self._hub.publish(event_bodies.orders(decision, self.instruments))
         for order in decision.orders:
-            text = telling.order_text(order, self.instruments[order.symbol])
+            text = order_text(order, self.instruments[order.symbol])
             self._note("orders", decision.close_time, order.symbol, text)
         for cancel in decision.cancels:
             self._note("orders", decision.close_time, cancel.symbol, "cancel")
@@ -127,8 +151,8 @@ class LiveSession:
     def _tell_fill(self, event: FillEvent, closed: int) -> None:
         instrument = self.instruments[event.symbol]
         close_time = event.known_time or closed
-        self._hub.publish(telling.fill(event, close_time, instrument))
-        self._note("fills", close_time, event.symbol, telling.fill_text(event, instrument))
+        self._hub.publish(event_bodies.fill(event, close_time, instrument))
+        self._note("fills", close_time, event.symbol, fill_text(event, instrument))
 
     def _note(self, noun: str, close_time: int, symbol: str, text: str) -> None:
         self.happenings.append(Happening(noun, close_time, symbol, text))

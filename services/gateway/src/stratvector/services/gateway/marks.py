@@ -1,9 +1,10 @@
 """marks: the newest known price of each symbol, and when it was one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from stratvector.trading.bars import ClosedBars
+from stratvector.trading.instruments import Instrument
 
 
 @dataclass(frozen=True)
@@ -15,9 +16,10 @@ class Mark:
 
 
 class Marks:
-    """Prices by symbol; a bar that is missing leaves the price before it."""
+    """Prices by symbol, on the grid of fills; a missing bar leaves the price before it."""
 
-    def __init__(self) -> None:
+    def __init__(self, instruments: Mapping[str, Instrument]) -> None:
+        self._instruments = instruments
         self._marks: dict[str, Mark] = {}
 
     def take(self, newest_first: Iterable[ClosedBars]) -> None:
@@ -26,7 +28,8 @@ class Marks:
         for section in newest_first:
             for symbol, price in zip(section.symbols, section.close.tolist(), strict=True):
                 if symbol not in found and price == price:
-                    self._marks[symbol] = Mark(price, section.close_time)
+                    on_grid = float(self._instruments[symbol].price(price))
+                    self._marks[symbol] = Mark(on_grid, section.close_time)
                     found.add(symbol)
             if len(found) == len(section.symbols):
                 return

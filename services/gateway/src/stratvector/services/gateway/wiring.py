@@ -8,6 +8,8 @@ from stratvector.runtime.host import Tasks
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.readers import account_lane
 from stratvector.services.gateway.app import gateway_app
+from stratvector.services.gateway.cached_answers import ASK_SECONDS as ANSWERS_SECONDS
+from stratvector.services.gateway.cached_answers import CachedAnswers
 from stratvector.services.gateway.clients.drift import DriftClient
 from stratvector.services.gateway.clients.ledger import LedgerClient
 from stratvector.services.gateway.clients.monte_carlo import MonteCarloClient
@@ -16,17 +18,15 @@ from stratvector.services.gateway.clients.research import ResearchClient
 from stratvector.services.gateway.clients.risk import RiskClient
 from stratvector.services.gateway.clients.strategy import StrategyClient
 from stratvector.services.gateway.console.page import mount_console
-from stratvector.services.gateway.desk import Desk
+from stratvector.services.gateway.context import GatewayContext
+from stratvector.services.gateway.event_bodies import health as health_event
 from stratvector.services.gateway.events import Hub
 from stratvector.services.gateway.following import Follower
 from stratvector.services.gateway.health import ASK_SECONDS as HEALTH_SECONDS
 from stratvector.services.gateway.health import HealthWatch
 from stratvector.services.gateway.live import LiveSession
 from stratvector.services.gateway.metrics import GatewayMetrics
-from stratvector.services.gateway.outlook import ASK_SECONDS as OUTLOOK_SECONDS
-from stratvector.services.gateway.outlook import Outlook
 from stratvector.services.gateway.settings import GatewaySettings
-from stratvector.services.gateway.telling import health as health_event
 from stratvector.services.gateway.web_server import WebServer
 from stratvector.trading.flow import subject
 from stratvector.trading.portfolio import Portfolio
@@ -38,16 +38,16 @@ def build(settings: GatewaySettings, deployment: Deployment, ports: Ports) -> Ta
     """The web server, what it shows and whom it asks. Raises PortTaken."""
     portfolio, closes = deployment.session.portfolio, len(deployment.session.schedule)
     peers = peers_of(settings)
-    desk = new_desk(settings, portfolio, closes, peers)
+    context = new_context(settings, portfolio, closes, peers)
     server = WebServer(settings.host, settings.console_port)
     return Tasks(
         main=[
-            _serve(server, desk, list(peers.values())),
-            _watch_health(desk),
-            _watch_outlook(desk),
-            *(follower.run() for follower in _followers(ports, portfolio, desk.live)),
+            _serve(server, context, list(peers.values())),
+            _watch_health(context),
+            _watch_answers(context),
+            *(follower.run() for follower in _followers(ports, portfolio, context.live)),
         ],
-        collectors=desk.metrics.collectors,
+        collectors=context.metrics.collectors,
         close=server.close,
     )
 
@@ -57,19 +57,19 @@ def peers_of(settings: GatewaySettings) -> dict[str, Peer]:
     return {name: Peer(name, getattr(settings, f"{name}_grpc")) for name in ASKED}
 
 
-def new_desk(
+def new_context(
     settings: GatewaySettings, portfolio: Portfolio, closes: int, peers: dict[str, Peer]
-) -> Desk:
-    """The desk of a portfolio. closes : of the whole session. peers : by service."""
+) -> GatewayContext:
+    """The context of a portfolio. closes : of the whole session. peers : by service."""
     hub = Hub()
     strategy = StrategyClient(peers["strategy"])
     drift = DriftClient(peers["drift"])
     risk = RiskClient(peers["risk"], portfolio.name)
-    return Desk(
+    return GatewayContext(
         live=LiveSession(portfolio, closes, hub),
         hub=hub,
         health=HealthWatch(settings.probes),
-        outlook=Outlook(strategy, drift, risk),
+        cached=CachedAnswers(strategy, drift, risk),
         metrics=GatewayMetrics(),
         ledger=LedgerClient(peers["ledger"], portfolio.name),
         risk=risk,
@@ -93,9 +93,9 @@ def _followers(ports: Ports, portfolio: Portfolio, live: LiveSession) -> Iterato
     yield Follower(ports, subject("positions", portfolio=portfolio.name), live.take_positions)
 
 
-async def _serve(server: WebServer, desk: Desk, peers: Sequence[Peer]) -> None:
-    app = gateway_app(desk)
-    pages = mount_console(app, desk)
+async def _serve(server: WebServer, context: GatewayContext, peers: Sequence[Peer]) -> None:
+    app = gateway_app(context)
+    pages = mount_console(app, context)
     try:
         await server.run(app)
     finally:
@@ -104,14 +104,14 @@ async def _serve(server: WebServer, desk: Desk, peers: Sequence[Peer]) -> None:
             await peer.close()
 
 
-async def _watch_health(desk: Desk) -> None:
+async def _watch_health(context: GatewayContext) -> None:
     while True:
-        for health in await desk.health.ask():
-            desk.hub.publish(health_event(health))
+        for health in await context.health.ask():
+            context.hub.publish(health_event(health))
         await asyncio.sleep(HEALTH_SECONDS)
 
 
-async def _watch_outlook(desk: Desk) -> None:
+async def _watch_answers(context: GatewayContext) -> None:
     while True:
-        await desk.outlook.ask()
-        await asyncio.sleep(OUTLOOK_SECONDS)
+        await context.cached.ask()
+        await asyncio.sleep(ANSWERS_SECONDS)

@@ -97,7 +97,7 @@ class Research:
             reason = (error.strerror or str(error)).lower()
             where = f"{error.filename}: " if error.filename else ""
             ended = self._failed(job, f"{where}{reason}")
-        except Exception as error:  # noqa: BLE001 - one job's defect must not stop the others
+        except Exception:  # noqa: BLE001 - one job's defect must not stop the others
             logger().error("job_defect", job_id=job.job_id, exc_info=True)
             ended = self._failed(job, "the service met a defect; its log has the details")
         finally:

@@ -12,13 +12,18 @@ from stratvector.trading.timestamps import utc_text
 HTML = "text/html; charset=utf-8"
 STYLE = """
 :root { color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif; }
+html { background: light-dark(#fff, #0e131b); color: light-dark(#16202e, #e7ecf3); }
 body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+a { color: light-dark(#1d4ed8, #7fabff); }
+.scroll { overflow-x: auto; }
 section { margin: 2.5rem 0; }
 table { border-collapse: collapse; width: 100%; margin: .75rem 0; }
 th, td { text-align: right; padding: .3rem .6rem; border-bottom: 1px solid #8884; }
 th:first-child, td:first-child { text-align: left; }
+th, td { white-space: nowrap; }
 td { font-variant-numeric: tabular-nums; }
 .band { padding: .1rem .5rem; border-radius: .3rem; color: #fff; background: #666; }
+.band { white-space: nowrap; }
 .band.good { background: #1a7f37; } .band.warning { background: #9a6700; }
 .band.critical { background: #b42318; }
 svg { width: 100%; height: 6rem; border: 1px solid #8884; }
@@ -37,8 +42,9 @@ def report_page(portfolio: str, rules: DriftRules, board: Board) -> bytes:
     page = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{STYLE}</style></head><body><h1>{title}</h1>"
-        f"<p>{_explained(rules)}</p>{empty}{models}</body></html>\n"
+        '<link rel="icon" href="data:,">'
+        f"<title>{title}</title><style>{STYLE}</style></head><body><main><h1>{title}</h1>"
+        f"<p>{_explained(rules)}</p>{empty}{models}</main></body></html>\n"
     )
     return page.encode()
 
@@ -56,23 +62,26 @@ def _model(record: ModelRecord, rules: DriftRules) -> str:
     band = rules.band(record.score)
     name = "no score" if band is Band.UNKNOWN else band.value
     heading = (
-        f"<h2>{escape(record.model)} {_number(record.score, '.2f')} "
+        f"<h2>{escape(record.model).replace('_', '_<wbr>')} {_number(record.score, '.2f')} "
         f'<span class="band {band.value}">{name}</span></h2>'
     )
+    # The console links to its models' sections.
+    section = f'<section id="{escape(record.model)}">'
     if record.drift is None:
-        return f"<section>{heading}<p>No close of this model was checked yet.</p></section>"
+        return f"{section}{heading}<p>No close of this model was checked yet.</p></section>"
     chart = score_chart(record.history, rules)
-    return f"<section>{heading}{''.join(_checked(record.drift))}{chart}</section>"
+    return f"{section}{heading}{''.join(_checked(record.drift))}{chart}</section>"
 
 
 def _checked(drift: ModelDrift) -> Iterator[str]:
     yield f"<p>Checked at {utc_text(drift.close_time)}."
     yield f" No score yet: {escape(drift.reason)}.</p>" if drift.reason else "</p>"
+    yield f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(drift.model)}">'
     yield "<table><thead><tr>"
-    yield "".join(f"<th>{column}</th>" for column in COLUMNS)
+    yield "".join(f'<th scope="col">{column}</th>' for column in COLUMNS)
     yield "</tr></thead><tbody>"
     yield from (_row(feature) for feature in drift.features)
-    yield "</tbody></table>"
+    yield "</tbody></table></div>"
 
 
 def _row(drift: FeatureDrift) -> str:

@@ -1,4 +1,4 @@
-"""asking: how a route comes to the desk, and what a question must be before it is asked."""
+"""asking: how a route comes to the context, and what a question must be before it is asked."""
 
 from typing import Annotated
 
@@ -7,19 +7,19 @@ from starlette.requests import HTTPConnection
 
 from stratvector.runtime.process.settings import nearest
 from stratvector.services.gateway.api.declared import declared
-from stratvector.services.gateway.desk import Desk
+from stratvector.services.gateway.context import GatewayContext
 
 JSON = ("*/*", "application/*", "application/json")
 POLICY_VIOLATION = 1008
 
 
-def desk_of(connection: HTTPConnection) -> Desk:
-    """The desk of the application that was asked."""
-    desk: Desk = connection.app.state.desk
-    return desk
+def context_of(connection: HTTPConnection) -> GatewayContext:
+    """The context of the application that was asked."""
+    context: GatewayContext = connection.app.state.context
+    return context
 
 
-AtDesk = Annotated[Desk, Depends(desk_of)]
+Context = Annotated[GatewayContext, Depends(context_of)]
 
 
 async def well_asked(connection: HTTPConnection) -> None:

@@ -27,6 +27,7 @@ PROBLEMS = {
     503: "A service is away, or failed",
     504: "A service did not answer in time",
 }
+NAMED = ("order", "symbol")  # query keys that name one thing, as paths do
 OF_PATHS = {404: "There is no such thing"}
 OF_BODIES = {
     408: "The body did not come in time",
@@ -66,7 +67,8 @@ def _declare_problems(document: dict[str, Any]) -> None:
 def _problems(operation: dict[str, Any]) -> Iterator[tuple[int, str]]:
     yield from PROBLEMS.items()
     yield from OF_LEDGER_AND_JOBS.items()
-    if any(one["in"] == "path" for one in operation.get("parameters", ())):
+    parameters = operation.get("parameters", ())
+    if any(one["in"] == "path" or one["name"] in NAMED for one in parameters):
         yield from OF_PATHS.items()
     if "requestBody" in operation:
         yield from OF_BODIES.items()

@@ -1,13 +1,13 @@
 """explaining: why an order was sent, or why there was none, as the ledger recorded it."""
 
-from decimal import Decimal
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from stratvector.services.gateway.api.asking import AtDesk
+from stratvector.services.gateway.api.asking import Context
 from stratvector.services.gateway.api.trading import FillShape, OrderShape, fill_shape, order_shape
 from stratvector.services.gateway.api.values import (
+    DecimalText,
     Figure,
     Shape,
     Time,
@@ -39,7 +39,7 @@ class WishShape(Shape):
     reason: str
     weight_reason: str
     budget: float
-    quantity: Decimal
+    quantity: DecimalText
     sentence: str
 
 
@@ -65,11 +65,11 @@ class ExplanationShape(Shape):
     symbol: str
     outcome: str
     sentence: str
-    mark: Decimal | None
+    mark: DecimalText | None
     bars_id: str
     equity: Figure
-    held_quantity: Decimal
-    target_quantity: Decimal
+    held_quantity: DecimalText
+    target_quantity: DecimalText
     models: list[WishShape]
     stages: list[StageShape]
     order: OrderShape | None
@@ -95,7 +95,7 @@ class RejectionsShape(Shape):
 
 @router.get("/explain")
 async def get_explanation(
-    desk: AtDesk,
+    context: Context,
     order: Annotated[
         str | None, Query(description="an order's id, or its first eight characters")
     ] = None,
@@ -109,13 +109,13 @@ async def get_explanation(
     if (order is None) == (symbol is None) or (order is not None and time is not None):
         raise Refused("name an order, or a symbol with or without a time", UNPROCESSABLE)
     at = None if time is None else nanoseconds_of(time)
-    told = await desk.ledger.explain(order or "", symbol or "", at)
-    return _explanation(told, desk.live.instruments[told.symbol])
+    told = await context.ledger.explain(order or "", symbol or "", at)
+    return _explanation(told, context.live.instruments[told.symbol])
 
 
 @router.get("/rejections")
 async def get_rejections(
-    desk: AtDesk,
+    context: Context,
     reason: Annotated[str | None, Query(description="such as below_band; none = each")] = None,
     symbol: Annotated[str, Query(description="each close of one symbol, the newest 1000")] = "",
     start: str | None = None,
@@ -126,7 +126,7 @@ async def get_rejections(
         outcome = None if reason is None else rejection_named(reason)
     except UnknownReason as error:
         raise Refused(str(error), UNPROCESSABLE) from error
-    found = await desk.ledger.rejections(closes(start, end), outcome, symbol)
+    found = await context.ledger.rejections(closes(start, end), outcome, symbol)
     return RejectionsShape(
         total=found.total,
         rejections=[

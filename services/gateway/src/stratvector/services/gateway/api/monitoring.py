@@ -6,7 +6,7 @@ from collections import defaultdict
 from fastapi import APIRouter
 from prometheus_client.parser import text_string_to_metric_families
 
-from stratvector.services.gateway.api.asking import AtDesk
+from stratvector.services.gateway.api.asking import Context
 from stratvector.services.gateway.api.values import Figure, Shape, figure
 from stratvector.services.gateway.health import fetch
 
@@ -54,7 +54,7 @@ class MonitoringMetrics(Shape):
 
 
 @router.get("")
-async def get_monitoring(desk: AtDesk) -> Monitoring:
+async def get_monitoring(context: Context) -> Monitoring:
     """State and readiness of each process, at most a second old."""
     found = [
         ServiceHealth(
@@ -63,17 +63,17 @@ async def get_monitoring(desk: AtDesk) -> Monitoring:
             ready=health.ready,
             level=health.level,
             reason=health.reason,
-            metrics_url=f"{desk.health.probes[health.name]}/metrics",
+            metrics_url=f"{context.health.probes[health.name]}/metrics",
         )
-        for health in desk.health.now.values()
+        for health in context.health.now.values()
     ]
     return Monitoring(ready=all(one.ready for one in found), services=found)
 
 
 @router.get("/metrics")
-async def get_metrics(desk: AtDesk) -> MonitoringMetrics:
+async def get_metrics(context: Context) -> MonitoringMetrics:
     """Key figures of each process, asked now."""
-    probes = desk.health.probes
+    probes = context.health.probes
     found = await asyncio.gather(*(_metrics(url) for url in probes.values()))
     return MonitoringMetrics(services=dict(zip(probes, found, strict=True)))
 

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from stratvector.services.gateway.api.asking import AtDesk
+from stratvector.services.gateway.api.asking import Context
 from stratvector.services.gateway.api.values import Shape
 
 router = APIRouter(prefix="/api/montecarlo", tags=["montecarlo"])
@@ -23,11 +23,11 @@ class Scenarios(Shape):
 
 
 @router.get("/scenarios")
-async def get_scenarios(desk: AtDesk) -> Scenarios:
+async def get_scenarios(context: Context) -> Scenarios:
     """What monte_carlo can run."""
     return Scenarios(
         scenarios=[
             ScenarioShape(name=one.name, summary=one.summary, source=one.source)
-            for one in await desk.monte_carlo.scenarios()
+            for one in await context.monte_carlo.scenarios()
         ]
     )

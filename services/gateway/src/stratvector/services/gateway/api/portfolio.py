@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from fastapi import APIRouter
 
-from stratvector.services.gateway.api.asking import AtDesk
+from stratvector.services.gateway.api.asking import Context
 from stratvector.services.gateway.api.paging import ClosesWanted, PageWanted
 from stratvector.services.gateway.api.portfolio_shapes import (
     Attribution,
@@ -20,8 +20,8 @@ from stratvector.services.gateway.api.portfolio_shapes import (
 )
 from stratvector.services.gateway.api.summary import Summary, summarised
 from stratvector.services.gateway.api.values import figure, time_of
-from stratvector.services.gateway.desk import Desk
-from stratvector.services.gateway.telling import money
+from stratvector.services.gateway.context import GatewayContext
+from stratvector.services.gateway.event_bodies import money
 from stratvector.trading.ledger import rounded_money
 from stratvector.trading.ledger_answers import EquityRecord, PositionRecord
 
@@ -29,9 +29,9 @@ router = APIRouter(prefix="/api/portfolio", tags=["portfolio"])
 
 
 @router.get("")
-async def get_portfolio(desk: AtDesk) -> PortfolioShape:
+async def get_portfolio(context: Context) -> PortfolioShape:
     """What the portfolio is made of, and how far its record has come."""
-    portfolio, status = desk.live.portfolio, await desk.ledger.status()
+    portfolio, status = context.live.portfolio, await context.ledger.status()
     return PortfolioShape(
         name=portfolio.name,
         account=portfolio.account,
@@ -51,35 +51,35 @@ async def get_portfolio(desk: AtDesk) -> PortfolioShape:
 
 
 @router.get("/summary")
-async def get_summary(desk: AtDesk) -> Summary:
+async def get_summary(context: Context) -> Summary:
     """The account in one look: equity, result, drawdown, risk and drift.
 
     The ledger must answer. What risk or drift can't tell now is null, and `unavailable` says why.
     """
-    return await summarised(desk)
+    return await summarised(context)
 
 
 @router.get("/positions")
-async def get_positions(desk: AtDesk) -> PositionsAnswer:
+async def get_positions(context: Context) -> PositionsAnswer:
     """What is held after the newest recorded close, at the newest marks."""
-    held, status = await desk.ledger.positions(), await desk.ledger.status()
+    held, status = await context.ledger.positions(), await context.ledger.status()
     return PositionsAnswer(
         close_time=time_of(held.close_time),
-        positions=[_position(desk, one, status.equity) for one in held.positions],
+        positions=[_position(context, one, status.equity) for one in held.positions],
     )
 
 
 @router.get("/equity")
-async def get_equity(desk: AtDesk, asked: PageWanted) -> EquityPage:
+async def get_equity(context: Context, asked: PageWanted) -> EquityPage:
     """The account at each close, the oldest first unless `order` says otherwise."""
-    page = await desk.ledger.equity(asked)
+    page = await context.ledger.equity(asked)
     return EquityPage(closes=[_close(one) for one in page.records], next_cursor=page.cursor or None)
 
 
 @router.get("/attribution")
-async def get_attribution(desk: AtDesk, closes: ClosesWanted) -> Attribution:
+async def get_attribution(context: Context, closes: ClosesWanted) -> Attribution:
     """What each model has earned over a range of closes, net of commission; they add up."""
-    results = await desk.ledger.attribution(closes)
+    results = await context.ledger.attribution(closes)
     return Attribution(
         models=[
             ModelResultShape(
@@ -90,8 +90,8 @@ async def get_attribution(desk: AtDesk, closes: ClosesWanted) -> Attribution:
     )
 
 
-def _position(desk: Desk, one: PositionRecord, equity: Decimal | None) -> HeldPosition:
-    instrument, mark = desk.live.instruments[one.symbol], desk.live.marks.of(one.symbol)
+def _position(context: GatewayContext, one: PositionRecord, equity: Decimal | None) -> HeldPosition:
+    instrument, mark = context.live.instruments[one.symbol], context.live.marks.of(one.symbol)
     quantity = instrument.quantity(one.lots)
     # The value is of the mark itself: values and cash add up to the ledger's equity.
     value = None if mark is None else rounded_money(quantity * Decimal(repr(mark.price)))

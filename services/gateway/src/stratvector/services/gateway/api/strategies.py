@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from stratvector.services.gateway.api.asking import AtDesk
+from stratvector.services.gateway.api.asking import Context
 from stratvector.services.gateway.api.values import Figure, Shape, Time, figure, time_of
 
 router = APIRouter(prefix="/api/strategies", tags=["strategies"])
@@ -30,7 +30,7 @@ class Strategies(Shape):
 
 
 @router.get("")
-async def get_strategies(desk: AtDesk) -> Strategies:
+async def get_strategies(context: Context) -> Strategies:
     """The models that strategy runs."""
     return Strategies(
         strategies=[
@@ -43,6 +43,6 @@ async def get_strategies(desk: AtDesk) -> Strategies:
                 last_close=time_of(model.last_close),
                 weights={symbol: figure(weight) for symbol, weight in model.weights.items()},
             )
-            for model in await desk.strategy.models()
+            for model in await context.strategy.models()
         ]
     )

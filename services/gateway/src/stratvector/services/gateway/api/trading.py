@@ -5,10 +5,10 @@ from typing import Literal
 
 from fastapi import APIRouter
 
-from stratvector.services.gateway.api.asking import AtDesk
+from stratvector.services.gateway.api.asking import Context
 from stratvector.services.gateway.api.paging import PageWanted
 from stratvector.services.gateway.api.values import DecimalText, Shape, Time, time_of
-from stratvector.services.gateway.telling import side
+from stratvector.services.gateway.words import side
 from stratvector.trading.instruments import Instrument
 from stratvector.trading.ledger_answers import FillRecord, OrderRecord
 
@@ -68,10 +68,10 @@ class FillsPage(Shape):
 
 
 @router.get("/orders")
-async def get_orders(desk: AtDesk, asked: PageWanted) -> OrdersPage:
+async def get_orders(context: Context, asked: PageWanted) -> OrdersPage:
     """Approved orders in the order of decisions, with what has become of them."""
-    page = await desk.ledger.orders(asked)
-    known = desk.live.instruments
+    page = await context.ledger.orders(asked)
+    known = context.live.instruments
     return OrdersPage(
         orders=[order_shape(one, known[one.symbol]) for one in page.records],
         next_cursor=page.cursor or None,
@@ -79,10 +79,10 @@ async def get_orders(desk: AtDesk, asked: PageWanted) -> OrdersPage:
 
 
 @router.get("/fills")
-async def get_fills(desk: AtDesk, asked: PageWanted) -> FillsPage:
+async def get_fills(context: Context, asked: PageWanted) -> FillsPage:
     """Executions in the order in which they became known."""
-    page = await desk.ledger.fills(asked)
-    known = desk.live.instruments
+    page = await context.ledger.fills(asked)
+    known = context.live.instruments
     return FillsPage(
         fills=[fill_shape(one, known[one.symbol]) for one in page.records],
         next_cursor=page.cursor or None,

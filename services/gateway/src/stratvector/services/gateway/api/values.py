@@ -15,7 +15,7 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from stratvector.services.gateway.clients.ledger import Range
-from stratvector.services.gateway.telling import decimal_text
+from stratvector.services.gateway.event_bodies import decimal_text
 from stratvector.trading.timestamps import (
     NANOSECONDS_PER_SECOND,
     RANGE_RULE,

@@ -9,12 +9,16 @@ from stratvector.services.gateway.clients.peer import Peer
 
 @dataclass(frozen=True)
 class Score:
-    """Of one model at a close, ns UTC. score : 0 to 1, NaN = there is none, for a `reason`."""
+    """Of one model at a close, ns UTC. score : 0 to 1, NaN = there is none, for a `reason`.
+
+    band : good, warning, critical, or unknown, by the rules of drift.
+    """
 
     model: str
     close_time: int
     score: float
     reason: str
+    band: str = "unknown"
 
 
 class DriftClient:
@@ -28,6 +32,8 @@ class DriftClient:
         stub = DriftServiceStub(self._peer.channel())
         answer = await self._peer.ask(stub.GetScores, pb.GetScoresRequest())
         return {
-            one.model: Score(one.model, one.close_time_ns, one.score, one.reason)
+            one.model: Score(
+                one.model, one.close_time_ns, one.score, one.reason, one.band or "unknown"
+            )
             for one in answer.models
         }

@@ -4,8 +4,9 @@ from nicegui import ui
 
 from stratvector.services.gateway.clients.peer import PeerError
 from stratvector.services.gateway.clients.research import Job, JobState
-from stratvector.services.gateway.console.markup import NOTHING, escaped, minute, percent
-from stratvector.services.gateway.desk import Desk
+from stratvector.services.gateway.console.markup import escaped
+from stratvector.services.gateway.context import GatewayContext
+from stratvector.services.gateway.words import NOTHING, minute, percent
 
 LOOK_SECONDS = 0.5
 RECENT_MAX = 5
@@ -26,8 +27,8 @@ FIGURES = (
 class BacktestCard:
     """A form, the job that it made, and the newest jobs."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._research = desk.research
+    def __init__(self, context: GatewayContext) -> None:
+        self._research = context.research
         self._job_id = ""
         with ui.element("div").classes("form"):
             self._config = _input("Configuration", "system.yaml", "backtest-config")

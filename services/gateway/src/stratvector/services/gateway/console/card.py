@@ -25,13 +25,16 @@ def framed(title: str, name: str) -> Iterator[None]:
 class HtmlCard:
     """HTML that is spelled anew when its version changed.
 
-    version : of what it shows. spell : the HTML; it escapes what comes from elsewhere.
+    version : of what it shows. spell : the HTML; it escapes what comes from elsewhere. classes :
+    of its element.
     """
 
-    def __init__(self, version: Callable[[], object], spell: Callable[[], str]) -> None:
+    def __init__(
+        self, version: Callable[[], object], spell: Callable[[], str], classes: str = ""
+    ) -> None:
         self._version, self._spell = version, spell
         self._shown = version()
-        self._element = ui.html(spell(), sanitize=False)
+        self._element = ui.html(spell(), sanitize=False).classes(classes)
 
     def refresh(self) -> None:
         """Spell it anew if it changed."""

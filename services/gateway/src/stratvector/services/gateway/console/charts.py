@@ -5,21 +5,22 @@ from typing import Any
 
 from nicegui import ui
 
+from stratvector.services.gateway.context import GatewayContext
 from stratvector.services.gateway.curve import Point
-from stratvector.services.gateway.desk import Desk
 
 DRAW_SECONDS_MIN = 1.0
 MILLISECOND = 1_000_000  # ns
 INK, GRID_LINE = "#8791a5", "rgba(135,145,165,0.18)"
 EQUITY, DRAWDOWN = "#3b82f6", "#e5484d"
+AXIS_PIXELS = 66
 TEXT = {"color": INK, "fontSize": 11}
 
 
 class Chart:
     """One curve, drawn at most once a second; the browser gets at most a thousand points."""
 
-    def __init__(self, desk: Desk, name: str, options: dict[str, Any]) -> None:
-        self._desk, self._name = desk, name
+    def __init__(self, context: GatewayContext, name: str, options: dict[str, Any]) -> None:
+        self._context, self._name = context, name
         self._shown = -1
         self._drawn_at = 0.0
         self._chart = ui.echart(options).classes("chart").props(f'data-testid="{name}-chart"')
@@ -29,7 +30,7 @@ class Chart:
 
     def refresh(self) -> None:
         """Draw what came since, if the last time is long enough ago."""
-        live, now = self._desk.live, time.monotonic()
+        live, now = self._context.live, time.monotonic()
         self._empty.set_visibility(live.curve.closes == 0)
         self._chart.set_visibility(live.curve.closes > 0)
         if live.curve.closes == self._shown or now - self._drawn_at < DRAW_SECONDS_MIN:
@@ -52,9 +53,9 @@ def drawn(name: str, points: list[Point], start: float) -> list[list[float]]:
     return [[p.close_time // MILLISECOND, round(100.0 * p.drawdown, 3)] for p in points]
 
 
-def equity_chart(desk: Desk) -> Chart:
+def equity_chart(context: GatewayContext) -> Chart:
     """Equity in USD; the axis fits the curve, and what the account began with is marked."""
-    start = desk.live.curve.start
+    start = context.live.curve.start
     series = {
         "type": "line",
         "name": "Equity",
@@ -76,10 +77,10 @@ def equity_chart(desk: Desk) -> Chart:
         "axisLabel": TEXT | {":formatter": "v => v.toLocaleString('en-US')"},
     }
     tooltip = "v => v.toLocaleString('en-US', {minimumFractionDigits: 2}) + ' USD'"
-    return Chart(desk, "equity", _options(series, axis, tooltip))
+    return Chart(context, "equity", _options(series, axis, tooltip))
 
 
-def drawdown_chart(desk: Desk) -> Chart:
+def drawdown_chart(context: GatewayContext) -> Chart:
     """Fall from the peak in per cent, zero at the top; of merged closes, the deepest."""
     series = {
         "type": "line",
@@ -95,14 +96,46 @@ def drawdown_chart(desk: Desk) -> Chart:
         ":min": "v => v.min > -1 ? -1 : null",  # null leaves the choice to the axis
         "axisLabel": TEXT | {"formatter": "{value} %"},
     }
-    return Chart(desk, "drawdown", _options(series, axis, "v => v.toFixed(2) + ' %'"))
+    return Chart(
+        context, "drawdown", _options(series, axis, "v => v.toFixed(2) + ' %'", slider=True)
+    )
 
 
-def _options(series: dict[str, Any], axis: dict[str, Any], tooltip: str) -> dict[str, Any]:
+def _zooms(slider: bool) -> list[dict[str, Any]]:
+    """Both charts have the same ones, by id, so that page.js can connect them.
+
+    A wheel or a finger that scrolls the page still does.
+    """
+    inside = {
+        "id": "inside",
+        "type": "inside",
+        "filterMode": "none",
+        "zoomOnMouseWheel": "ctrl",
+        "preventDefaultMouseMove": False,
+    }
+    bar = {
+        "id": "slider",
+        "type": "slider",
+        "filterMode": "none",
+        "show": slider,
+        "height": 14,
+        "bottom": 4,
+        "showDetail": False,
+        "brushSelect": False,
+        "borderColor": GRID_LINE,
+    }
+    return [inside, bar]
+
+
+def _options(
+    series: dict[str, Any], axis: dict[str, Any], tooltip: str, slider: bool = False
+) -> dict[str, Any]:
     return {
         "animation": False,
         "useUTC": True,
-        "grid": {"left": 8, "right": 12, "top": 14, "bottom": 6, "containLabel": True},
+        # The same margins in both charts, so that a close stands below itself.
+        "grid": {"left": AXIS_PIXELS, "right": 14, "top": 14, "bottom": 48 if slider else 24},
+        "dataZoom": _zooms(slider),
         "tooltip": {
             "trigger": "axis",
             ":valueFormatter": tooltip,

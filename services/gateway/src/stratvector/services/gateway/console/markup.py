@@ -1,18 +1,26 @@
-"""markup: figures, times and tables as HTML; every text that comes from elsewhere is escaped."""
+"""markup: money and tables as HTML; every text that comes from elsewhere is escaped."""
 
 import html
 import math
+import re
 from collections.abc import Iterable, Sequence
 
-from stratvector.trading.timestamps import utc_text
+from stratvector.services.gateway.words import MINUS
 
-MINUS = "\N{MINUS SIGN}"
-NOTHING = "\N{EN DASH}"
+WHOLE = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d)?|[\d.,\N{MINUS SIGN}]+ %")
 
 
 def escaped(text: object) -> str:
     """Safe between tags and in quoted attributes."""
     return html.escape(str(text))
+
+
+def broken(name: str) -> str:
+    """A text, escaped, whose names may break after underscores and before capitals; dates and
+    percentages stay whole.
+    """
+    names = re.sub(r"_|(?<=[a-z])(?=[A-Z])", r"\g<0><wbr>", escaped(name))
+    return re.sub(WHOLE, r'<span class="time">\g<0></span>', names)
 
 
 def money(value: float) -> str:
@@ -25,32 +33,22 @@ def gain(value: float) -> str:
     return f"{value:+,.2f}".replace("-", MINUS)
 
 
-def percent(fraction: float, sign: bool = False) -> str:
-    """A fraction as 12.34 %; not known is a dash."""
-    if not math.isfinite(fraction):
-        return NOTHING
-    # Adding zero makes a negative zero a zero.
-    rounded = round(100.0 * fraction, 2) + 0.0
-    text = f"{rounded:+.2f}" if sign else f"{rounded:.2f}"
-    return f"{text} %".replace("-", MINUS)
-
-
-def minute(close_time: int) -> str:
-    """A UTC time to the minute, as 2019-03-01 21:00."""
-    return utc_text(close_time)[:16].replace("T", " ")
-
-
 def tone(value: float) -> str:
     """The class of a result: up, down, or neither."""
     return "up" if value > 0 else "down" if value < 0 else ""
 
 
-def table(heads: Sequence[tuple[str, bool]], rows: Iterable[str]) -> str:
-    """heads : title, and whether the column holds figures. rows : whole <tr>s."""
-    cells = "".join(f'<th class="{"figure" if f else ""}">{escaped(t)}</th>' for t, f in heads)
+def table(title: str, heads: Sequence[tuple[str, bool]], rows: Iterable[str]) -> str:
+    """title : for who hears the page. heads : title, and whether the column holds figures. rows :
+    whole <tr>s.
+    """
+    cells = "".join(
+        f'<th scope="col" class="{"figure" if f else ""}">{escaped(t)}</th>' for t, f in heads
+    )
     return (
-        f'<div class="scroll"><table><thead><tr>{cells}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
+        # A card that scrolls can be scrolled by its keys, too.
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escaped(title)}"><table>'
+        f"<thead><tr>{cells}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 

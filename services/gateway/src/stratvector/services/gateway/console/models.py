@@ -1,39 +1,35 @@
 """models: what each wants, and how far it has drifted."""
 
+from urllib.parse import quote
+
 from stratvector.services.gateway.clients.strategy import Model
-from stratvector.services.gateway.console.markup import (
-    empty,
-    escaped,
-    minute,
-    percent,
-    row,
-    share_bar,
-    table,
-)
-from stratvector.services.gateway.desk import Desk
+from stratvector.services.gateway.console.markup import broken, empty, escaped, row, table
+from stratvector.services.gateway.context import GatewayContext
+from stratvector.services.gateway.staleness import stale_score
+from stratvector.services.gateway.words import minute, percent
 
 HEADS = (("Model", False), ("Budget", True), ("Drift", True))
 
 
-def models(desk: Desk) -> str:
+def models(context: GatewayContext) -> str:
     """The table."""
-    outlook = desk.outlook
-    if not outlook.models:
-        sentence = outlook.troubles.get("strategy", "No model yet: strategy was not asked.")
+    cached = context.cached
+    if not cached.models:
+        sentence = cached.troubles.get("strategy", "No model yet: strategy was not asked.")
         return f'<div data-testid="models">{empty(sentence)}</div>'
-    rows = (_row(desk, model) for model in outlook.models)
-    stale = outlook.troubles.get("strategy", "")
-    about = f'<p class="about">{escaped(stale)}</p>' if stale else ""
-    return f'<div data-testid="models">{table(HEADS, rows)}{about}</div>'
+    rows = (_row(context, model) for model in cached.models)
+    stale = cached.troubles.get("strategy", "")
+    about = f'<p class="about"><b class="stale">stale</b> {escaped(stale)}</p>' if stale else ""
+    return f'<div data-testid="models">{table("Models", HEADS, rows)}{about}</div>'
 
 
-def _row(desk: Desk, model: Model) -> str:
+def _row(context: GatewayContext, model: Model) -> str:
     when = "not signalled yet" if model.last_close is None else f"{minute(model.last_close)} UTC"
-    name = f"<b>{escaped(model.name)}</b><br><small>{escaped(when)}</small>"
+    name = f"<b>{broken(model.name)}</b><br><small>{escaped(when)}</small>"
     cells = [
         (f"{name}<br>{_targets(model)}", False),
-        (f"{100.0 * model.budget_fraction:g} %", True),
-        (_drift(desk, model.name), True),
+        (f"{100.0 * model.budget_fraction:g}\N{NO-BREAK SPACE}%", True),
+        (_drift(context, model.name), True),
     ]
     return row(cells, f"model-{model.name}")
 
@@ -47,10 +43,20 @@ def _targets(model: Model) -> str:
     )
 
 
-def _drift(desk: Desk, model: str) -> str:
-    score = desk.outlook.scores.get(model)
+def _drift(context: GatewayContext, model: str) -> str:
+    score = context.cached.scores.get(model)
     if score is None:
         return "<small>not scored</small>"
-    if score.score != score.score:
-        return f'<small title="{escaped(score.reason)}">{escaped(score.reason)}</small>'
-    return f"<b>{score.score:.2f}</b><br>{share_bar(score.score)}"
+    known = score.score == score.score
+    figure = f"{score.score:.2f} {score.band}" if known else "no score"
+    stale = context.cached.troubles.get("drift") or (
+        stale_score(context.live, score) if known else ""
+    )
+    about = "; ".join(filter(None, (score.reason, stale)))
+    mark = ' <b class="stale">stale</b>' if stale else ""
+    classes, about = f"band band-{score.band}", escaped(about)
+    shown = f'<span class="{escaped(classes)}" title="{about}">{escaped(figure)}</span>{mark}'
+    # Drift shows how a model came to its score on the port that is watched.
+    if report := context.health.probes.get("drift"):
+        return f'<a href="{escaped(report)}/#{quote(model)}" target="_blank">{shown}</a>'
+    return shown

@@ -7,6 +7,7 @@ from fastapi.staticfiles import StaticFiles
 from nicegui import ui
 
 from stratvector.services.gateway.console.backtest import BacktestCard
+from stratvector.services.gateway.console.banner import banner
 from stratvector.services.gateway.console.card import Card, HtmlCard, framed
 from stratvector.services.gateway.console.charts import drawdown_chart, equity_chart
 from stratvector.services.gateway.console.flow import flow
@@ -16,16 +17,22 @@ from stratvector.services.gateway.console.positions import positions
 from stratvector.services.gateway.console.services import services
 from stratvector.services.gateway.console.sockets import PageTasks
 from stratvector.services.gateway.console.tiles import tiles
-from stratvector.services.gateway.desk import Desk
+from stratvector.services.gateway.context import GatewayContext
 
 REFRESH_SECONDS = 0.25
 # A page is pinged every 16 s and may take 8 s to answer: on a busy machine it stays connected.
 RECONNECT_SECONDS = 20.0
 ASSETS = Path(__file__).parent / "assets"
-STYLES = '<link rel="stylesheet" href="/console/theme.css">'
+HEAD = (
+    '<link rel="stylesheet" href="/console/theme.css">'
+    '<script type="module" src="/console/page.js"></script>'
+)
+LOST = (
+    '<div id="lost" class="banner banner-lost" role="alert" data-testid="banner-lost" hidden></div>'
+)
 
 
-def mount_console(app: FastAPI, desk: Desk) -> PageTasks:
+def mount_console(app: FastAPI, context: GatewayContext) -> PageTasks:
     """Serve the console at `/`; to be called once in a process, after all other routes.
 
     What it gives must be ended after the server.
@@ -35,13 +42,14 @@ def mount_console(app: FastAPI, desk: Desk) -> PageTasks:
 
     @ui.page("/")
     def console() -> None:
-        _page(desk)
+        _page(context)
 
     ui.run_with(
         app,
-        title=f"{desk.live.portfolio.name} \N{MIDDLE DOT} StratVector",
+        title=f"{context.live.portfolio.name} \N{MIDDLE DOT} StratVector",
         favicon=ASSETS / "favicon.svg",
         dark=None,  # as the system prefers
+        language="en-US",
         tailwind=False,
         show_welcome_message=False,
         binding_refresh_interval=None,  # nothing is bound: cards refresh themselves
@@ -50,12 +58,13 @@ def mount_console(app: FastAPI, desk: Desk) -> PageTasks:
     return tasks
 
 
-def _page(desk: Desk) -> None:
-    ui.add_head_html(STYLES)
+def _page(context: GatewayContext) -> None:
+    ui.add_head_html(HEAD)
     ui.colors(primary="#1d4ed8")
     ui.query(".nicegui-content").classes("page")
-    ui.html(_header(desk), sanitize=False)
-    cards = _cards(desk)
+    ui.html(_header(context), sanitize=False)
+    ui.html(LOST, sanitize=False).classes("banners")
+    cards = _cards(context)
 
     def refresh() -> None:
         for card in cards:
@@ -65,35 +74,40 @@ def _page(desk: Desk) -> None:
     ui.timer(REFRESH_SECONDS, refresh)
 
 
-def _cards(desk: Desk) -> list[Card]:
-    live, outlook, health = desk.live, desk.outlook, desk.health
+def _cards(context: GatewayContext) -> list[Card]:
+    live, cached, health = context.live, context.cached, context.health
 
     def account() -> object:
-        return live.version, outlook.version
+        return live.version, cached.version
 
-    cards: list[Card] = [HtmlCard(account, lambda: tiles(desk))]
-    with ui.element("main").classes("columns"):
+    cards: list[Card] = [
+        HtmlCard(lambda: live.account.lasting, lambda: banner(context), "banners"),
+        HtmlCard(account, lambda: tiles(context)),
+    ]
+    with ui.element("div").classes("columns"):
         with ui.element("div").classes("column-wide"):
             with framed("Equity", "equity"):
-                cards.append(equity_chart(desk))
+                cards.append(equity_chart(context))
             with framed("Drawdown", "drawdown"):
-                cards.append(drawdown_chart(desk))
+                cards.append(drawdown_chart(context))
             with framed("Positions", "positions"):
-                cards.append(HtmlCard(lambda: live.version, lambda: positions(desk)))
+                cards.append(HtmlCard(lambda: live.version, lambda: positions(context)))
             with framed("Flow of events", "flow"):
-                cards.append(HtmlCard(lambda: live.version, lambda: flow(desk)))
+                cards.append(HtmlCard(lambda: live.version, lambda: flow(context)))
         with ui.element("div").classes("column-narrow"):
             with framed("Services", "services"):
-                cards.append(HtmlCard(lambda: tuple(health.now.values()), lambda: services(desk)))
+                cards.append(
+                    HtmlCard(lambda: tuple(health.now.values()), lambda: services(context))
+                )
             with framed("Models", "models"):
-                cards.append(HtmlCard(lambda: outlook.version, lambda: models(desk)))
+                cards.append(HtmlCard(lambda: cached.version, lambda: models(context)))
             with framed("Backtest", "backtest"):
-                BacktestCard(desk)
+                BacktestCard(context)
     return cards
 
 
-def _header(desk: Desk) -> str:
-    portfolio = desk.live.portfolio
+def _header(context: GatewayContext) -> str:
+    portfolio = context.live.portfolio
     return (
         '<header><img src="/console/favicon.svg" alt="" width="26" height="26">'
         f"<h1>StratVector</h1><span>{escaped(portfolio.name)}</span>"

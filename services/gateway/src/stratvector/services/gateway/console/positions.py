@@ -1,58 +1,94 @@
-"""positions: what is held, at the newest marks."""
+"""positions: what is held, at the newest marks, and what it cost."""
 
+from decimal import Decimal
+
+from stratvector.services.gateway.account import Holding
 from stratvector.services.gateway.console.markup import (
     empty,
     escaped,
-    minute,
+    gain,
     money,
-    percent,
     row,
     share_bar,
     table,
+    tone,
 )
-from stratvector.services.gateway.desk import Desk
-from stratvector.services.gateway.telling import quantity_text
+from stratvector.services.gateway.context import GatewayContext
+from stratvector.services.gateway.live import LiveSession
+from stratvector.services.gateway.marks import Mark
+from stratvector.services.gateway.staleness import behind, flat_since
+from stratvector.services.gateway.words import MINUS, NOTHING, minute, percent, quantity_text
 from stratvector.trading.ledger import Positions
 
 HEADS = (
     ("Symbol", False),
     ("Quantity", True),
+    ("Entry", True),
     ("Price", True),
+    ("P&L", True),
     ("Value", True),
     ("Weight", True),
 )
+EXPLAINED = (
+    "Entry is the average cost of what is held, slippage included; P&L is the open one, before "
+    "commission."
+)
 
 
-def positions(desk: Desk) -> str:
+def positions(context: GatewayContext) -> str:
     """The table, with cash at its end."""
-    held = desk.live.positions
-    if held is None or not held.positions:
+    held, live = context.live.positions, context.live
+    if held is None:
         return f'<div data-testid="positions">{empty("No position yet.")}</div>'
-    equity = desk.live.curve.value
-    rows = [_row(desk, symbol, lots, equity) for symbol, lots in held.positions.items()]
+    equity = live.curve.value
+    rows = [_row(live, symbol, lots, equity) for symbol, lots in held.positions.items()]
     rows.append(_cash(held, equity))
-    about = f"As of the newest fills, {minute(held.close_time)} UTC, at the newest marks."
-    return f'<div data-testid="positions">{table(HEADS, rows)}<p class="about">{about}</p></div>'
+    about = (
+        f"As of the newest fills, {minute(held.close_time)} UTC, at the newest marks. {EXPLAINED}"
+    )
+    if (flat := flat_since(live)) is not None:
+        about = f"Flat since {minute(flat)} UTC."
+    shown = table("Positions", HEADS, rows)
+    return f'<div data-testid="positions">{shown}<p class="about">{about}</p></div>'
 
 
-def _row(desk: Desk, symbol: str, lots: int, equity: float) -> str:
-    instrument, mark = desk.live.instruments[symbol], desk.live.marks.of(symbol)
+def _row(live: LiveSession, symbol: str, lots: int, equity: float) -> str:
+    instrument, mark = live.instruments[symbol], live.marks.of(symbol)
     quantity = instrument.quantity(lots)
+    # The two lanes are read one after the other: an entry price of other lots is not shown.
+    holding = live.account.holdings.get(symbol)
+    known = holding if holding is not None and holding.lots == lots else None
+    digits = max(instrument.decimals, 2)
     cells = [
         (f"<b>{escaped(symbol)}</b> <small>{escaped(instrument.asset_class)}</small>", False),
-        (quantity_text(quantity).replace("-", "\N{MINUS SIGN}"), True),
+        (quantity_text(quantity).replace("-", MINUS), True),
+        (NOTHING if known is None else f"{known.entry_price:,.{digits}f}", True),
     ]
     if mark is None:
-        cells += [("no price yet", True), ("", True), ("", True)]
+        cells += [("no price yet", True), (NOTHING, True), ("", True), ("", True)]
     else:
         value = float(quantity) * mark.price
         weight = value / equity
         cells += [
-            (f"{instrument.price(mark.price):,f}", True),
+            (f"{instrument.price(mark.price):,f}{_age(live, mark)}", True),
+            (_profit(quantity, known, mark), True),
             (money(value), True),
             (f"{share_bar(weight)} {percent(weight)}", True),
         ]
     return row(cells, f"position-{symbol}")
+
+
+def _age(live: LiveSession, mark: Mark) -> str:
+    """A price that is no longer new says of when it is."""
+    old = behind(live, mark.close_time)
+    return f'<br><small title="{escaped(old)}">of {minute(mark.close_time)}</small>' if old else ""
+
+
+def _profit(quantity: Decimal, holding: Holding | None, mark: Mark) -> str:
+    if holding is None:
+        return NOTHING
+    profit = float(quantity) * (mark.price - float(holding.entry_price))
+    return f'<span class="{tone(profit)}">{gain(profit)}</span>'
 
 
 def _cash(held: Positions, equity: float) -> str:
@@ -60,8 +96,7 @@ def _cash(held: Positions, equity: float) -> str:
     weight = cash / equity
     cells = [
         ("<b>Cash</b> <small>USD</small>", False),
-        ("", True),
-        ("", True),
+        *[("", True)] * 4,
         (money(cash), True),
         (f"{share_bar(weight)} {percent(weight)}", True),
     ]

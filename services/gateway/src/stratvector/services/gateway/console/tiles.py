@@ -2,29 +2,24 @@
 
 import math
 
-from stratvector.services.gateway.console.markup import (
-    escaped,
-    gain,
-    minute,
-    money,
-    percent,
-    tone,
-)
-from stratvector.services.gateway.desk import Desk
+from stratvector.services.gateway.console.markup import broken, escaped, gain, money, tone
+from stratvector.services.gateway.context import GatewayContext
+from stratvector.services.gateway.staleness import stale_score, stale_value_at_risk
+from stratvector.services.gateway.words import NOTHING, minute, percent
 
 
-def tiles(desk: Desk) -> str:
+def tiles(context: GatewayContext) -> str:
     """All six."""
-    return f'<div class="tiles">{"".join((*_account(desk), *_outlook(desk)))}</div>'
+    return f'<div class="tiles">{"".join((*_account(context), *_asked(context)))}</div>'
 
 
-def _account(desk: Desk) -> tuple[str, ...]:
-    live = desk.live
+def _account(context: GatewayContext) -> tuple[str, ...]:
+    live = context.live
     if live.decision is None:
         waiting = "no close yet"
         words = (("Equity", "equity"), ("P&L", "pnl"), ("Drawdown", "drawdown"))
         return tuple(
-            _tile(title, name, "\N{EN DASH}", waiting)
+            _tile(title, name, NOTHING, waiting)
             for title, name in (*words, ("Last close", "last-close"))
         )
     curve, decision = live.curve, live.decision
@@ -39,7 +34,7 @@ def _account(desk: Desk) -> tuple[str, ...]:
             "Drawdown",
             "drawdown",
             percent(curve.drawdown),
-            f"worst {worst}{scaled}",
+            f"worst, any close: {worst}{scaled}",
             tone(curve.drawdown),
         ),
         _tile(
@@ -57,34 +52,45 @@ def _state(halted: bool, reduce_only: bool) -> str:
     return "reduce only" if reduce_only else "active"
 
 
-def _outlook(desk: Desk) -> tuple[str, str]:
-    outlook = desk.outlook
-    known = None if outlook.risk is None else outlook.risk.value_at_risk
-    if known is None:
-        trouble = outlook.troubles.get("risk") or (outlook.risk.trouble if outlook.risk else "")
-        risk = _tile("VaR 95", "var-95", "\N{EN DASH}", trouble or "none recorded yet")
-    else:
-        about = f"CVaR {percent(known.cvar_95)}, {known.horizon_days:g} d, {minute(known.as_of)}"
-        risk = _tile("VaR 95", "var-95", percent(known.var_95), about)
-    worst = outlook.worst_drift
+def _asked(context: GatewayContext) -> tuple[str, str]:
+    cached = context.cached
+    worst = cached.worst_drift
     if worst is None:
-        drift = _tile("Worst drift", "drift", "\N{EN DASH}", _no_drift(desk))
+        drift = _tile("Worst drift", "drift", NOTHING, _no_drift(context))
     else:
-        drift = _tile("Worst drift", "drift", f"{worst.score:.2f}", worst.model)
-    return risk, drift
+        about, mood = f"{worst.model}, {worst.band}", f"mood-{worst.band}"
+        stale = cached.troubles.get("drift") or stale_score(context.live, worst)
+        drift = _tile("Worst drift", "drift", f"{worst.score:.2f}", about, mood, stale)
+    return _value_at_risk(context), drift
 
 
-def _no_drift(desk: Desk) -> str:
-    if trouble := desk.outlook.troubles.get("drift"):
+def _value_at_risk(context: GatewayContext) -> str:
+    cached = context.cached
+    known = None if cached.risk is None else cached.risk.value_at_risk
+    trouble = cached.troubles.get("risk") or (cached.risk.trouble if cached.risk else "")
+    if known is None:
+        return _tile("VaR 95, Monte Carlo", "var-95", NOTHING, trouble or "none recorded yet")
+    about = f"CVaR {percent(known.cvar_95)}, of {minute(known.as_of)}"
+    stale = stale_value_at_risk(context.live, known) or trouble
+    title = f"VaR 95, Monte Carlo {known.horizon_days:g} d"
+    return _tile(title, "var-95", percent(known.var_95), about, stale=stale)
+
+
+def _no_drift(context: GatewayContext) -> str:
+    if trouble := context.cached.troubles.get("drift"):
         return trouble
-    reasons = [score.reason for score in desk.outlook.scores.values() if math.isnan(score.score)]
+    reasons = [score.reason for score in context.cached.scores.values() if math.isnan(score.score)]
     return reasons[0] if reasons else "no model is scored yet"
 
 
-def _tile(title: str, name: str, figure: str, about: str, mood: str = "") -> str:
+def _tile(title: str, name: str, figure: str, about: str, mood: str = "", stale: str = "") -> str:
+    """stale : why the figure is out of date, empty when it is not."""
+    mark = f'<b class="stale" data-testid="{name}-stale">stale</b> ' if stale else ""
+    about = f"{stale}; {about}" if stale else about
+    mood = "old" if stale else mood
     return (
         f'<div class="tile"><div class="tile-title">{escaped(title)}</div>'
         f'<div class="tile-figure {mood}" data-testid="{name}">{escaped(figure)}</div>'
         f'<div class="tile-about" data-testid="{name}-about" title="{escaped(about)}">'
-        f"{escaped(about)}</div></div>"
+        f"{mark}{broken(about)}</div></div>"
     )

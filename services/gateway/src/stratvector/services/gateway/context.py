@@ -1,7 +1,8 @@
-"""desk: everything that an answer or a page may ask, in one hand."""
+"""context: what every route and every card of the console is given."""
 
 from dataclasses import dataclass
 
+from stratvector.services.gateway.cached_answers import CachedAnswers
 from stratvector.services.gateway.clients.drift import DriftClient
 from stratvector.services.gateway.clients.ledger import LedgerClient
 from stratvector.services.gateway.clients.monte_carlo import MonteCarloClient
@@ -12,19 +13,18 @@ from stratvector.services.gateway.events import Hub
 from stratvector.services.gateway.health import HealthWatch
 from stratvector.services.gateway.live import LiveSession
 from stratvector.services.gateway.metrics import GatewayMetrics
-from stratvector.services.gateway.outlook import Outlook
 
 
 @dataclass(frozen=True)
-class Desk:
-    """live : what the lanes tell. health : what the processes say. outlook : what was asked last
+class GatewayContext:
+    """live : what the lanes tell. health : what the processes say. cached : what was asked last
     of strategy, drift and risk. The clients ask anew.
     """
 
     live: LiveSession
     hub: Hub
     health: HealthWatch
-    outlook: Outlook
+    cached: CachedAnswers
     metrics: GatewayMetrics
     ledger: LedgerClient
     risk: RiskClient

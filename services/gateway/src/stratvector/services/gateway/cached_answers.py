@@ -1,5 +1,5 @@
-"""outlook: what the console shows of strategy, drift and risk, asked a few times a minute for all
-pages together.
+"""cached_answers: what the console shows of strategy, drift and risk, asked every two seconds for
+all pages together.
 """
 
 from collections.abc import Awaitable
@@ -14,7 +14,7 @@ ASK_SECONDS = 2.0
 Answer = TypeVar("Answer")
 
 
-class Outlook:
+class CachedAnswers:
     """The newest answers; one that can't be had now leaves the one before, and its trouble.
 
     troubles : by service, why there is no newer answer.

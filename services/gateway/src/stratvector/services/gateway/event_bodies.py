@@ -1,4 +1,4 @@
-"""telling: the flow's nouns as events and as words.
+"""event_bodies: the flow's nouns as events.
 
 Quantities, prices and money are plain decimal texts, weights and fractions are numbers, what is
 not known is null.
@@ -9,15 +9,19 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from stratvector.services.gateway.account import Account
 from stratvector.services.gateway.curve import Curve
 from stratvector.services.gateway.events import Event
 from stratvector.services.gateway.health import Health
+from stratvector.services.gateway.words import side
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.fills import FillEvent, FillKind
+from stratvector.trading.halts import Halt
 from stratvector.trading.instruments import Instrument
 from stratvector.trading.ledger import Positions, rounded_money
-from stratvector.trading.orders import ApprovedOrder, Decision
+from stratvector.trading.orders import Decision
 from stratvector.trading.signals import Signals
+from stratvector.trading.timestamps import utc_text
 
 Instruments = Mapping[str, Instrument]
 
@@ -63,8 +67,8 @@ def signals(of_model: Signals, skipped: int) -> Event:
     return Event("signals", of_model.model, of_model.close_time, body)
 
 
-def equity(decision: Decision, curve: Curve, skipped: int) -> Event:
-    """The account at a decision."""
+def equity(decision: Decision, curve: Curve, account: Account, skipped: int) -> Event:
+    """The account at a decision. halts : those that last."""
     equity, gross_exposure = money(decision.equity), money(decision.gross_exposure)
     body = {
         "equity": None if equity is None else decimal_text(equity),
@@ -73,9 +77,22 @@ def equity(decision: Decision, curve: Curve, skipped: int) -> Event:
         "max_drawdown": curve.max_drawdown,
         "halted": decision.halted,
         "reduce_only": decision.reduce_only,
+        "halted_since": halted_since(account),
+        "halts": [halt.document() for halt in account.lasting],
         "skipped": skipped,
     }
     return Event("equity", decision.portfolio, decision.close_time, body)
+
+
+def halted_since(account: Account) -> str | None:
+    """The close from which the portfolio has been halted by its drawdown; None while it is not."""
+    return None if account.halted_since is None else utc_text(account.halted_since)
+
+
+def halt(one: Halt, begins: bool, portfolio: str) -> Event:
+    """A breaker that tripped, or one that let go."""
+    body = {"event": "began" if begins else "ended", "portfolio": portfolio, **one.document()}
+    return Event("halts", portfolio, one.since if begins else one.until or one.since, body)
 
 
 def orders(decision: Decision, instruments: Instruments) -> Event:
@@ -131,30 +148,3 @@ def health(one: Health) -> Event:
     """What a process says of itself."""
     body = {"service": one.name, "state": one.state, "level": one.level, "reason": one.reason}
     return Event("health", one.name, 0, body)
-
-
-def side(lots: int) -> str:
-    """buy, or sell."""
-    return "buy" if lots > 0 else "sell"
-
-
-def quantity_text(quantity: Decimal) -> str:
-    """Without zeros at the end, with thousands separators."""
-    text = f"{quantity:,f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def order_text(order: ApprovedOrder, instrument: Instrument) -> str:
-    """Such as `buy 12 at about 101.50`."""
-    quantity = quantity_text(abs(instrument.quantity(order.lots)))
-    return f"{side(order.lots)} {quantity} at about {order.reference_price:,f}"
-
-
-def fill_text(event: FillEvent, instrument: Instrument) -> str:
-    """Such as `bought 12 at 101.55`, or what became of the order otherwise."""
-    if event.kind is not FillKind.FILLED:
-        word = event.kind.name.lower()
-        return f"{word}: {event.text}" if event.text else word
-    verb = "bought" if event.lots > 0 else "sold"
-    quantity = quantity_text(abs(instrument.quantity(event.lots)))
-    return f"{verb} {quantity} at {event.price:,f}"

@@ -1,0 +1,107 @@
+"""account: what the lanes of orders and fills say together: entry prices, and halts.
+
+The two lanes are read each at its own pace. A decision names the last fill that it knew, so a
+halt is judged on the holdings of its own close, however far either lane has been read.
+"""
+
+from collections import deque
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from stratvector.trading.fills import FillEvent
+from stratvector.trading.halts import Halt, HaltWatch
+from stratvector.trading.orders import Decision
+from stratvector.trading.portfolio import Portfolio
+
+
+@dataclass(frozen=True)
+class Holding:
+    """lots : signed, never 0. entry_price : average cost of the lots held, base currency per unit,
+    slippage included, commission left out.
+    """
+
+    lots: int
+    entry_price: Decimal
+
+
+def after_fill(before: Holding | None, lots: int, price: Decimal) -> Holding | None:
+    """A holding after an execution of signed lots at average cost; None when nothing is left."""
+    if before is None:
+        return Holding(lots, price) if lots else None
+    left = before.lots + lots
+    if not left:
+        return None
+    if (before.lots > 0) == (lots > 0):
+        paid = before.entry_price * before.lots + price * lots
+        return Holding(left, paid / left)
+    turned = (left > 0) != (before.lots > 0)
+    return Holding(left, price if turned else before.entry_price)
+
+
+class Account:
+    """Folds both lanes; each in its own order, in any order of one against the other.
+
+    holdings : by symbol, after the newest fill. lasting : the halts that have not ended, as of the
+    closes that both lanes cover.
+    """
+
+    def __init__(self, portfolio: Portfolio) -> None:
+        self.holdings: dict[str, Holding] = {}
+        self.lasting: tuple[Halt, ...] = ()
+        self._watch = HaltWatch(portfolio)
+        self._undecided: deque[Decision] = deque()  # wait for their fills
+        self._turns: deque[tuple[int, bool]] = deque()  # place in the lane, flat from there on
+        self._flat = self._flat_at_decision = True
+        self._tripped = (False, False)
+        self._fills_read_to = 0
+
+    @property
+    def halts(self) -> tuple[Halt, ...]:
+        """All so far, in the order of the closes that tripped them."""
+        return self._watch.halts
+
+    @property
+    def halted_since(self) -> int | None:
+        """The close (ns UTC) from which the portfolio is halted by its drawdown, else None."""
+        return self._watch.halted_since
+
+    def take_fill(self, event: FillEvent) -> None:
+        """An execution."""
+        holding = after_fill(self.holdings.get(event.symbol), event.lots, event.price)
+        if holding is None:
+            self.holdings.pop(event.symbol, None)
+        else:
+            self.holdings[event.symbol] = holding
+
+    def fills_read(self, sequence: int) -> None:
+        """All executions up to this message of the lane were taken."""
+        flat, self._fills_read_to = not self.holdings, sequence
+        if flat != self._flat:
+            self._flat = flat
+            self._turns.append((sequence, flat))
+
+    def take_decision(self, decision: Decision) -> None:
+        """A decision, in the order of closes."""
+        # What a halt is told from, alone: many may wait while the fills are read anew.
+        self._undecided.append(replace(decision, orders=(), cancels=(), crosses=(), symbols=()))
+
+    def settle(self) -> list[tuple[Halt, bool]]:
+        """Judge the decisions whose fills are here; the halts that began (True) or ended."""
+        changed: list[tuple[Halt, bool]] = []
+        while self._undecided and self._undecided[0].cut.fills_sequence <= self._fills_read_to:
+            changed += self._judge(self._undecided.popleft())
+        if changed or self.lasting:
+            self.lasting = tuple(halt for halt in self.halts if halt.until is None)
+        return changed
+
+    def _judge(self, decision: Decision) -> list[tuple[Halt, bool]]:
+        while self._turns and self._turns[0][0] <= decision.cut.fills_sequence:
+            self._flat_at_decision = self._turns.popleft()[1]
+        self._watch.take(decision, self._flat_at_decision)
+        tripped, time = (decision.halted, decision.reduce_only), decision.close_time
+        if tripped == self._tripped:
+            return []
+        self._tripped = tripped
+        return [
+            (halt, halt.until is None) for halt in self.halts if time in (halt.since, halt.until)
+        ]

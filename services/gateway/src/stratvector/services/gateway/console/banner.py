@@ -1,0 +1,28 @@
+"""banner: what must not be overlooked: a portfolio that is halted, or may only reduce."""
+
+from stratvector.services.gateway.console.markup import broken
+from stratvector.services.gateway.context import GatewayContext
+from stratvector.services.gateway.words import breach, minute
+from stratvector.trading.halts import DRAWDOWN_HALT, Halt
+
+
+def banner(context: GatewayContext) -> str:
+    """A line for each halt that lasts; nothing while there is none."""
+    return "".join(map(_line, context.live.account.lasting))
+
+
+def _line(halt: Halt) -> str:
+    if halt.rule == DRAWDOWN_HALT:
+        name, state = "halted", "Halted"
+        rest = "; selling what is held" if halt.flat_since is None else ""
+        if halt.flat_since is not None:
+            rest = f"; flat since {minute(halt.flat_since)} UTC"
+    else:
+        name, state = "reduce-only", "Reduce only"
+        rest = "; no new risk for the rest of the UTC date"
+    closes = f"{halt.closes:,} close{'' if halt.closes == 1 else 's'} so far"
+    sentence = f"since {minute(halt.since)} UTC: {breach(halt)}{rest}. {closes}."
+    return (
+        f'<div class="banner banner-{name}" role="alert" data-testid="banner-{name}">'
+        f"<b>{state}</b> {broken(sentence)}</div>"
+    )
