@@ -25,7 +25,7 @@ PRINTS = {
         "round trips 54",
     ],
     "paper_session": [
-        "closes 128, orders 139, fills 138",
+        "closes 128, orders 92, fills 92",
         "the backtest gives the same orders and fills: True",
         "the names are survivors",
     ],

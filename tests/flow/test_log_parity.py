@@ -132,7 +132,10 @@ def test_without_its_bars_a_session_is_compared_with_its_log_alone(flow: Flow) -
 def test_a_changed_order_lot_is_found_with_the_stages_that_led_to_it(flow: Flow) -> None:
     decision = ordering(flow)
     order = decision.orders[0]
-    other = replace(order, lots=order.lots + 1)
+    model = next(n for n, part in enumerate(order.parts) if part)
+    more = 1 if order.lots > 0 else -1
+    parts = tuple(part + more * (n == model) for n, part in enumerate(order.parts))
+    other = replace(order, lots=order.lots + more, parts=parts)
 
     def change(decision: Decision) -> Decision:
         return replace(decision, orders=(other, *decision.orders[1:]))
@@ -141,7 +144,7 @@ def test_a_changed_order_lot_is_found_with_the_stages_that_led_to_it(flow: Flow)
     found = first_of(parity)
     assert (found.noun, found.close_time) == ("orders", decision.close_time)
     assert (found.subject, found.what) == (order.symbol, "orders.lots")
-    assert (found.logged, found.replayed) == (str(order.lots + 1), str(order.lots))
+    assert (found.logged, found.replayed) == (str(other.lots), str(order.lots))
     facts = {fact.what: (fact.logged, fact.replayed) for fact in found.facts}
     assert facts["outcome"] == ("ordered", "ordered")
     assert facts["order lots"] == (found.logged, found.replayed)
@@ -323,7 +326,7 @@ def test_only_the_first_difference_is_told_and_it_does_not_cascade(flow: Flow) -
         if message.subject.startswith("orders.") and message.kind is Kind.CONTENT:
             decision = decode(message.payload)
             if decision.close_time in closes:
-                return encode(replace(decision, gross_exposure=-1.0))
+                return encode(replace(decision, gross_exposure=decision.gross_exposure + 1.0))
         return message.payload
 
     parity = parity_of(flow, change)

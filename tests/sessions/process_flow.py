@@ -153,6 +153,8 @@ def run_processes(
     counts = dict.fromkeys(SERVICES, 1) | dict(replicas or {})
     plan = plan_ports(seat_names(counts), base_port=0, monitor_port=free_port())
     given = {f"STRATVECTOR_{s.upper()}_LEASE_SECONDS": str(LEASE_SECONDS) for s in SERVICES}
+    # The strategies of test sessions stand here, and services don't look into the working folder.
+    given["PYTHONPATH"] = str(Path(__file__).parents[2])
     before = dict(os.environ)
     os.environ.update(given | dict(settings or {}))
     try:

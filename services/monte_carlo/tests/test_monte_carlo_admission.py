@@ -34,7 +34,7 @@ def test_a_run_of_too_much_work_is_refused_at_once_with_its_work_and_the_bound(
             "simulations x time_steps x assets = 2000000000000: it must be at most 20000000000, "
             "run_work_max of the service",
         )
-        assert service.metric("monte_carlo_paths_total") == 0
+        assert service.metric("stratvector_monte_carlo_paths_total") == 0
     with MonteCarloProcess(tmp_path, "small", nats_url=nats.url, run_work_max=60) as small:
         assert refusal(small, paths=31, time_steps=1)[0] == "RESOURCE_EXHAUSTED"
         assert figures(small.run(request(30, 1))) == python_figures(30, 1)
@@ -73,5 +73,5 @@ def test_a_run_that_takes_too_long_ends_with_how_far_it_came(
             " of 10000000 paths after 3 s, run_seconds_max of the service: ask for fewer "
             "simulations, time_steps or assets"
         )
-        assert service.metric('monte_carlo_runs_total{outcome="late"}') == 1
+        assert service.metric('stratvector_monte_carlo_runs_total{outcome="late"}') == 1
         assert figures(service.run(request(100, 2))) == python_figures(100, 2)
