@@ -198,6 +198,8 @@ def _value(name: str, value: Any) -> Any:
         return value if math.isfinite(value) else None
     if is_dataclass(value):
         return as_document(value)
+    if isinstance(value, dict):
+        return {key: _value(name, one) for key, one in value.items()}
     if isinstance(value, tuple):
         return [_value(name, one) for one in value]
     if (name in TIMES and value) or (name in CLOSES and value is not None):
