@@ -26,6 +26,7 @@ from stratvector.cli.platform.bus import client_logs
 from stratvector.cli.platform.local import Platform
 from stratvector.cli.platform.ports import plan_ports
 from stratvector.cli.platform.run_folder import RunFolder, new_run
+from stratvector.runtime.chapters import chapter_message
 from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.connection import connect
 from stratvector.runtime.ports import Message
@@ -206,7 +207,7 @@ def kept_of_the_ledger() -> list[str]:
 
 
 def poison(run: RunFolder, lane: str) -> None:
-    """Store a message on a lane that is none of its noun."""
+    """Begin the session's log, with a message on a lane that is none of its noun."""
 
     async def scenario() -> None:
         ports = plan_ports([], base_port=0)
@@ -216,7 +217,9 @@ def poison(run: RunFolder, lane: str) -> None:
             seed = platform.bus.seed_file("provisioner")
             client = await connect(platform.bus.url, seed, "poisoner", PATIENCE_SECONDS)
             try:
-                await JetStreamBus(client).publish(Message(lane, "poison", b"\xff", 1), 0)
+                bus = JetStreamBus(client)
+                await bus.publish(chapter_message(run.recorded.chapter, 1), 0)
+                await bus.publish(Message(lane, "poison", b"\xff", 1), 0)
             finally:
                 await client.close()
         finally:

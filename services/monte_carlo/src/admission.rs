@@ -97,7 +97,7 @@ pub(crate) struct Permit {
 }
 
 impl Admission {
-    /// run_work_max : of one run. work_max : of all runs under way, at least that of one.
+    /// `run_work_max` : of one run. `work_max` : of all runs under way, at least that of one.
     pub(crate) fn new(run_work_max: u64, work_max: u64) -> Self {
         Self {
             run_work_max,
@@ -325,7 +325,7 @@ mod tests {
     fn more_waiting_runs_than_may_wait_are_refused() {
         let admission = admission();
         let enter = |client: &str| admission.enter(client, load(100));
-        let kept: Vec<_> = (0..1 + WAITING_OF_CLIENT_MAX).map(|_| enter("a")).collect();
+        let kept: Vec<_> = (0..=WAITING_OF_CLIENT_MAX).map(|_| enter("a")).collect();
         assert!(kept.iter().all(Result::is_ok));
         let refused = enter("a").err();
         assert_eq!(

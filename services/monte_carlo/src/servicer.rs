@@ -42,7 +42,7 @@ struct Run {
 type Steps = Sender<Result<RunScenarioResponse, Status>>;
 
 impl Servicer {
-    /// run_seconds_max : from the request of a run to its result. cut : ends every run.
+    /// `run_seconds_max` : from the request of a run to its result. cut : ends every run.
     pub(crate) fn new(
         coordinator: Coordinator,
         admission: Admission,

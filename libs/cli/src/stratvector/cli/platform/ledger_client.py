@@ -1,5 +1,6 @@
 """ledger_client: how far the ledger's database is, asked of whichever of its processes answers."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -18,6 +19,7 @@ from stratvector.trading.ledger_verification import Verification
 ANSWER_SECONDS = 2.0
 VERIFY_SECONDS_MAX = 3_600.0  # it reads everything that there is
 RECONNECT_MS_MAX = 500
+AGAIN_SECONDS = 0.25
 # Everything is on this machine: no proxy of the environment is asked.
 OPTIONS = (("grpc.enable_http_proxy", 0), ("grpc.max_reconnect_backoff_ms", RECONNECT_MS_MAX))
 
@@ -41,16 +43,19 @@ class LedgerClient:
         return None
 
     async def verify(self) -> Verification:
-        """What the first ledger that answers finds in its database. Raises CommandFailed."""
-        said = "nobody answers"
-        for ledger in self._ledgers:
-            try:
-                return verification_of(
-                    await ledger.Verify(VerifyRequest(), timeout=VERIFY_SECONDS_MAX)
-                )
-            except grpc.aio.AioRpcError as error:
-                said = error.details() or said
-        raise CommandFailed(f"the ledger could not be verified: {said}")
+        """What the first ledger that answers finds in its database. One that dies meanwhile is
+        asked again when it is back. Raises CommandFailed for another answer than a verdict.
+        """
+        while True:
+            for ledger in self._ledgers:
+                try:
+                    request = ledger.Verify(VerifyRequest(), timeout=VERIFY_SECONDS_MAX)
+                    return verification_of(await request)
+                except grpc.aio.AioRpcError as error:
+                    if error.code() != grpc.StatusCode.UNAVAILABLE:
+                        told = error.details() or "it gives no answer"
+                        raise CommandFailed(f"the ledger could not be verified: {told}") from None
+            await asyncio.sleep(AGAIN_SECONDS)
 
 
 @asynccontextmanager
