@@ -120,10 +120,10 @@ def picture(seen: Opened, folder: Path, name: str) -> None:
 
 
 def serious(seen: Opened) -> list[str]:
-    """What axe finds that keeps somebody from using the page; nothing where it is not installed."""
+    """What axe finds that keeps somebody from using the page."""
     found = find_spec("axe_playwright_python")
-    if found is None or found.origin is None:
-        return []
+    assert found is not None
+    assert found.origin is not None
     seen.page.evaluate(Path(found.origin).with_name("axe.min.js").read_text())
     violations = seen.page.evaluate("async () => (await axe.run()).violations")
     return [
