@@ -29,7 +29,7 @@ GROWTH_MAX = 0.10
 LOOK_SECONDS = 0.2
 MEBIBYTE = 1 << 20
 # So many answers leave more garbage than the budget: rising stops only when it is collected.
-STEADY_ANSWERS = 400
+STEADY_ANSWERS = 2_000
 STEADY = 1.01
 
 
