@@ -5,10 +5,13 @@ from difflib import get_close_matches
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """The nearest known name as a question, whatever its case; else all of them."""
-    names = [str(one) for one in known]
+    """The nearest known name as a question, whatever its case, or one that it is a word of; else
+    all of them.
+    """
+    names, wanted = [str(one) for one in known], name.strip().lower()
     lowered = {one.lower(): one for one in reversed(names)}
-    near = get_close_matches(name.strip().lower(), lowered, n=1)
+    near = get_close_matches(wanted, lowered, n=1)
+    near = near or [one for one in lowered if wanted in one.split("_")]
     return f"did you mean {lowered[near[0]]}?" if near else f"there are {_list(names)}"
 
 

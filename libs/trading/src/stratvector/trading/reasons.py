@@ -2,8 +2,9 @@
 wire. Beside them what a person reads: every command, page and answer takes its words from here.
 """
 
-from difflib import get_close_matches
 from enum import IntEnum
+
+from stratvector.trading.nearest import suggestion
 
 
 class SignalReason(IntEnum):
@@ -106,6 +107,4 @@ def rejection_named(name: str) -> Outcome:
     names = {outcome.name.lower(): outcome for outcome in REJECTED}
     if name in names:
         return names[name]
-    near = get_close_matches(name.lower(), names, 1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
-    raise UnknownReason(f"{name!r} is no reason for no order: {hint}")
+    raise UnknownReason(f"{name!r} is no reason for no order: {suggestion(name, names)}")

@@ -9,8 +9,9 @@ BadConfig(ValueError)
 """
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from pathlib import Path
+
+from stratvector.trading.nearest import suggestion
 
 
 class BadConfig(ValueError):
@@ -60,10 +61,3 @@ class UnusableData(BadConfig):
     def __init__(self, path: Path, universe: str, source: str, reason: str) -> None:
         self.path, self.universe, self.source, self.reason = path, universe, source, reason
         super().__init__(f"{path}: universes.{universe} from {source}: {reason}")
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """The nearest known name as a question, else all of them."""
-    names = [str(k) for k in known]
-    near = get_close_matches(name, names, n=1) or [k for k in names if name in k.split("_")][:1]
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(names) or 'none'}"

@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from stratvector.cli.config.bad_config import BadConfig, BadValue, suggestion
+from stratvector.cli.config.bad_config import BadConfig, BadValue
 from stratvector.cli.config.sections import Name, Section
+from stratvector.trading.nearest import suggestion
 from stratvector.trading.portfolio import NO_TRADE_BAND, RiskLimits, check_classes
 
 Limit = Annotated[float, Field(gt=0, strict=True)] | None  # strict: `true` is no 1.0

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
-from difflib import get_close_matches
 
+from stratvector.trading.nearest import suggestion
 from stratvector.trading.unfit import Absurd
 
 PRICE_MAX = 1e15  # beyond 15 digits a float64 no longer holds a price exactly
@@ -54,9 +54,8 @@ def check_known(what: str, names: Iterable[str], known: Collection[str]) -> None
     """Every name is one that the reader's portfolio has."""
     for name in names:
         if name not in known:
-            near = get_close_matches(name, list(known), n=1)
-            hint = f"; the nearest is {near[0]!r}" if near else ""
-            raise Absurd(f"there is no {what} {name!r} in this portfolio{hint}")
+            hint = suggestion(name, known)
+            raise Absurd(f"there is no {what} {name!r} in this portfolio: {hint}")
 
 
 def _range(low: float, high: float) -> str:

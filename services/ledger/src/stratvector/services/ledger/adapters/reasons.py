@@ -1,7 +1,6 @@
 """Why: the entries that an explanation is read off, and decisions that ended without an order."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 from sqlalchemy import Connection, Table, func, select
 
@@ -11,6 +10,7 @@ from stratvector.services.ledger.adapters.stored_entry import portfolio_number, 
 from stratvector.trading.explanation import Explanation, explain
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.ledger_answers import RejectionRecord, Rejections
+from stratvector.trading.nearest import suggestion
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.reasons import REJECTED, Outcome
 from stratvector.trading.timestamps import utc_text
@@ -51,9 +51,8 @@ class Reasons:
     def of_symbol(self, symbol: str, at: int | None) -> Explanation:
         """Why the newest decision up to a time (ns UTC) was what it was. Raises NotRecorded."""
         if symbol not in self._portfolio.symbols:
-            near = get_close_matches(symbol.upper(), self._portfolio.symbols, 1)
-            hint = f": did you mean {near[0]}?" if near else ""
-            raise NotRecorded(f"the portfolio has no symbol {symbol!r}{hint}")
+            hint = suggestion(symbol, self._portfolio.symbols)
+            raise NotRecorded(f"the portfolio has no symbol {symbol!r}: {hint}")
         table = schema.symbol_decisions
         statement = self._of_symbol(select(func.max(table.c.close_time)), symbol).where(
             table.c.outcome != Outcome.NOT_PLANNED
