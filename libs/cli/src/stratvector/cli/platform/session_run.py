@@ -16,10 +16,10 @@ from stratvector.cli.failures import CommandFailed, Interrupted
 from stratvector.cli.logs import logs_of
 from stratvector.cli.platform.bus import client_logs
 from stratvector.cli.platform.commands import find_monte_carlo
+from stratvector.cli.platform.companion_figures import companion_figures
 from stratvector.cli.platform.interrupts import first_and_second
 from stratvector.cli.platform.ledger_client import ledger_client
 from stratvector.cli.platform.local import Platform
-from stratvector.cli.platform.outlook import outlook
 from stratvector.cli.platform.ports import PortPlan, plan_ports
 from stratvector.cli.platform.replicas import parse_replicas, seat_names
 from stratvector.cli.platform.run_folder import RunFolder
@@ -195,7 +195,7 @@ async def _work(platform: Platform, run: RunFolder, wishes: Wishes) -> Run:
             for line in told(entry, session.portfolio):
                 _remark(line)
     finished = await asyncio.to_thread(_recorded, run, logged, log, seconds)
-    beside = await outlook(platform.ports, logged, log)
+    beside = await companion_figures(platform.ports, logged, log)
     return replace(finished, document=finished.document | beside.document())
 
 

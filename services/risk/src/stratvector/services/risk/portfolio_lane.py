@@ -17,7 +17,7 @@ from stratvector.runtime.readers import (
     signals_reader,
 )
 from stratvector.services.risk.portfolio_state import PortfolioState
-from stratvector.services.risk.value_at_risk_desk import ValueAtRiskDesk
+from stratvector.services.risk.value_at_risk_queries import ValueAtRiskQueries
 from stratvector.trading.account import PortfolioAccount
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.chapters import Chapter
@@ -43,10 +43,10 @@ class PortfolioLane:
         portfolio: Portfolio,
         schedule: Schedule,
         chapter: Chapter,
-        desk: ValueAtRiskDesk | None = None,
+        queries: ValueAtRiskQueries | None = None,
     ) -> None:
         self._portfolio, self._schedule = portfolio, schedule
-        self._desk = desk or ValueAtRiskDesk(portfolio, None)
+        self._queries = queries or ValueAtRiskQueries(portfolio, None)
         self._newest: Decision | None = None
         self._figure: ValueAtRisk | None = None
         self._recorded_at = 0
@@ -73,7 +73,7 @@ class PortfolioLane:
             {symbol: marks[symbol] for symbol in lots},
             self._figure,
             self._recorded_at,
-            self._desk.trouble,
+            self._queries.trouble,
         )
 
     async def run(self) -> None:
@@ -83,7 +83,7 @@ class PortfolioLane:
         try:
             await self._walk()
         finally:
-            await self._desk.close()
+            await self._queries.close()
 
     async def _walk(self) -> None:
         await self.lane.acquire()
@@ -121,18 +121,18 @@ class PortfolioLane:
             [received.noun for received in bars],
             {model: received.noun for model, received in signals.items()},
         )
-        self._desk.observe(close_time, [received.noun for received in bars])
+        self._queries.observe(close_time, [received.noun for received in bars])
         if decision is None:
             decision = await self._decide(close_time, self._cut(bars, signals, reports))
             factor = min(decision.cut.multipliers, default=1.0)
-            self._desk.decided(close_time, self.account.positions, decision.equity, factor)
+            self._queries.decided(close_time, self.account.positions, decision.equity, factor)
         self.account.place(decision)
         self._remember(decision)
 
     async def _decide(self, close_time: int, cut: Cut) -> Decision:
         """Decide and publish; a figure that arrived goes with it and weighs from the next close."""
         decision = self.account.decide(close_time, cut)
-        if (figure := self._desk.arrived()) is not None:
+        if (figure := self._queries.arrived()) is not None:
             decision = replace(decision, value_at_risk=figure)
         identity = message_id(hop("orders").stream, self.lane.subject, close_time)
         await self.lane.publish(identity, encode_decision(decision), close_time)
@@ -142,7 +142,7 @@ class PortfolioLane:
         self._newest = decision
         if (figure := decision.value_at_risk) is not None:
             self._figure, self._recorded_at = figure, decision.close_time
-            self._desk.recorded(figure)
+            self._queries.recorded(figure)
 
     async def _signals_at(
         self, close_time: int, universes: tuple[str, ...]

@@ -22,14 +22,14 @@ def build(deployment: Deployment, ports: Ports) -> Tasks:
 def serve(settings: "RiskSettings", deployment: Deployment, ports: Ports) -> Tasks:
     """The lane, what asks for its value at risk, and what answers questions about it."""
     # The simulated world has no gRPC, and need not wait for these.
-    from stratvector.services.risk.adapters.monte_carlo import desk_of
+    from stratvector.services.risk.adapters.monte_carlo import queries_of
     from stratvector.services.risk.metrics import RiskCollector
     from stratvector.services.risk.servicer import risk_servicer
 
     session = deployment.session
-    desk = desk_of(session.portfolio, settings)
+    queries = queries_of(session.portfolio, settings)
     portfolio = PortfolioLane(
-        ports, session.portfolio, session.schedule, first_chapter(session), desk
+        ports, session.portfolio, session.schedule, first_chapter(session), queries
     )
     return Tasks(
         main=[portfolio.run()],

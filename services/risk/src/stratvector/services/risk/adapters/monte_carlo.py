@@ -2,17 +2,17 @@
 
 from stratvector.runtime.monte_carlo import monte_carlo_client
 from stratvector.services.risk.settings import RiskSettings
-from stratvector.services.risk.value_at_risk_desk import AskingSchedule, ValueAtRiskDesk
+from stratvector.services.risk.value_at_risk_queries import AskingSchedule, ValueAtRiskQueries
 from stratvector.trading.orders import ValueAtRisk
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.value_at_risk import Question
 
 
-def desk_of(portfolio: Portfolio, settings: RiskSettings) -> ValueAtRiskDesk:
-    """A desk that asks the configured service, or nobody."""
+def queries_of(portfolio: Portfolio, settings: RiskSettings) -> ValueAtRiskQueries:
+    """Questions to the configured service; without one, none are asked."""
     address = settings.monte_carlo_grpc
     if address is None:
-        return ValueAtRiskDesk(portfolio, None)
+        return ValueAtRiskQueries(portfolio, None)
 
     async def ask(question: Question) -> ValueAtRisk:
         # Questions are rare: a connection each leaves nothing to close at a drain.
@@ -22,4 +22,4 @@ def desk_of(portfolio: Portfolio, settings: RiskSettings) -> ValueAtRiskDesk:
     schedule = AskingSchedule(
         settings.value_at_risk_every_hours, settings.value_at_risk_rest_seconds
     )
-    return ValueAtRiskDesk(portfolio, ask, schedule)
+    return ValueAtRiskQueries(portfolio, ask, schedule)

@@ -8,7 +8,7 @@ import grpc
 import grpc.aio
 import pytest
 
-from stratvector.cli.platform.outlook import _answered
+from stratvector.cli.platform.companion_figures import _answered
 from stratvector.contracts.v1 import monte_carlo_service_pb2 as pb
 from stratvector.contracts.v1.monte_carlo_service_pb2_grpc import (
     MonteCarloServiceServicer,

@@ -1,4 +1,4 @@
-"""The desk that asks Monte Carlo for the portfolio's value at risk, beside the decisions.
+"""Asks Monte Carlo for the portfolio's value at risk, beside the decisions.
 
     decision of close t ─▶ due? ─▶ question ─▶ (some time) ─▶ figure
     decision of close u > t records the figure ─▶ multipliers of the closes after u
@@ -39,7 +39,7 @@ class AskingSchedule:
     rest_seconds: float = 1.0
 
 
-class ValueAtRiskDesk:
+class ValueAtRiskQueries:
     """One question at a time; used by one coroutine. trouble : why there is no newer figure."""
 
     def __init__(

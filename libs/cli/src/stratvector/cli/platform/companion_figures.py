@@ -1,4 +1,4 @@
-"""outlook: what Monte Carlo and drift say of a finished session, beside its results.
+"""companion_figures: what Monte Carlo and drift say of a finished session, beside its results.
 
 Both are functions of the log: the last close's portfolio with a seed of its own, and the scores at
 each model's last close.
@@ -42,7 +42,7 @@ class DriftScore:
 
 
 @dataclass(frozen=True)
-class Outlook:
+class CompanionFigures:
     """value_at_risk : of the last close's portfolio; None where `reason` says why there is none."""
 
     value_at_risk: ValueAtRisk | None
@@ -59,12 +59,12 @@ class Outlook:
         return {"monte_carlo": risk, "drift": scores}
 
 
-async def outlook(ports: PortPlan, session: Lanes, log: SessionLog) -> Outlook:
+async def companion_figures(ports: PortPlan, session: Lanes, log: SessionLog) -> CompanionFigures:
     """Ask both services, again while one is away. What is not answered in time has the reason in
     its place: the session is done and its results are written, whoever is missing.
     """
     figure, reason = await _value_at_risk(ports, session, log)
-    return Outlook(figure, reason, await _drift(ports, session))
+    return CompanionFigures(figure, reason, await _drift(ports, session))
 
 
 async def _value_at_risk(
