@@ -59,7 +59,7 @@ def test_instances_that_start_together_prepare_a_database_once(tmp_path: Path) -
             errors.append(error)
         database.close()
 
-    threads = [threading.Thread(target=start) for _ in range(4)]
+    threads = [threading.Thread(target=start) for _ in range(12)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -119,3 +119,27 @@ def test_who_reads_can_not_write(database: LedgerDatabase) -> None:
         database.reader.begin() as connection,
     ):
         connection.execute(text("INSERT INTO symbols VALUES (1, 'AAPL')"))
+
+
+def test_a_query_that_still_runs_at_the_close_leaves_no_log_of_the_database_behind(
+    tmp_path: Path,
+) -> None:
+    database = LedgerDatabase(f"sqlite:///{tmp_path / 'ledger.db'}")
+    database.prepare()
+    asking, closing = threading.Event(), threading.Event()
+
+    def ask() -> None:
+        with database.reader.begin() as connection:
+            connection.scalar(text(f"SELECT count(*) FROM {VERSION_TABLE}"))
+            asking.set()
+            closing.wait(10.0)
+
+    query = threading.Thread(target=ask)
+    query.start()
+    assert asking.wait(10.0)
+    timer = threading.Timer(0.3, closing.set)
+    timer.start()
+    database.close()
+    query.join()
+    timer.join()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ledger.db", "ledger.db.seal"]

@@ -7,6 +7,8 @@ BadDatabase(CannotStart)
 └── Damaged           it is not as the ledger recorded it
 """
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +31,9 @@ from stratvector.services.ledger.adapters.verification import verify
 from stratvector.trading.ledger_verification import FILE, Finding, Verification
 
 BUSY_SECONDS = 10
+LAST_QUERY_SECONDS = 2.0  # another process that has the file open is not waited for any longer
+REST_SECONDS = 0.05
+PRIMARY_CODE = 0xFF  # of SQLite's extended result codes
 FILE_MODE = 0o640
 # A query counts rows once and leaves; a cache of its own would only make the process grow with the
 # record, on each thread that answers. The system's cache holds the file.
@@ -176,14 +181,24 @@ class LedgerDatabase:
         if self._at_rest:
             self.reader.dispose()
             return
-        # SQLite takes its log into the file when the last one that may write leaves, and queries
-        # may not: so one more comes and goes.
-        with self.errors_told(), self.writer.connect():
-            pass
+        self._leave_one_file()
         self.writer.dispose()
         self.reader.dispose()
         if self._wrote and self._seal is not None:
             self._seal.apply()
+
+    def _leave_one_file(self) -> None:
+        """SQLite takes its log into the file when the last one that may write leaves, and queries
+        may not: so one more comes and goes, until a last query has left, too.
+        """
+        patience_ends_at = time.monotonic() + LAST_QUERY_SECONDS
+        while True:
+            with self.errors_told(), self.writer.connect():
+                pass
+            log = _log_of(self._url)
+            if log is None or not log.exists() or time.monotonic() > patience_ends_at:
+                return
+            time.sleep(REST_SECONDS)
 
     @contextmanager
     def _snapshot(self) -> Iterator[Connection]:
@@ -225,6 +240,12 @@ def _file(url: URL) -> Path | None:
     return Path(str(url.database)).absolute() if url.get_backend_name() == "sqlite" else None
 
 
+def _log_of(url: URL) -> Path | None:
+    """SQLite's write-ahead log, beside its file."""
+    file = _file(url)
+    return None if file is None else file.with_name(f"{file.name}-wal")
+
+
 def _make_private(file: Path | None) -> None:
     """A record of somebody's money is not for everybody; SQLite's own files follow this one."""
     if file is not None and not file.exists():
@@ -251,7 +272,7 @@ def _sqlite(url: URL, read_only: bool, at_rest: bool) -> Engine:
             cursor.execute("PRAGMA query_only=ON")
             cursor.execute(f"PRAGMA cache_size=-{READER_CACHE_KIBIBYTES}")
         else:
-            cursor.execute("PRAGMA journal_mode=WAL")
+            _into_wal_mode(cursor)
             cursor.execute("PRAGMA synchronous=FULL")
         cursor.close()
 
@@ -262,6 +283,20 @@ def _sqlite(url: URL, read_only: bool, at_rest: bool) -> Engine:
     event.listen(engine, "connect", connected)
     event.listen(engine, "begin", began)
     return engine
+
+
+def _into_wal_mode(cursor: sqlite3.Cursor) -> None:
+    """SQLite does not wait where two change the mode of a new file at once, so this does."""
+    patience_ends_at = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            is_busy = error.sqlite_errorcode & PRIMARY_CODE == sqlite3.SQLITE_BUSY
+            if not is_busy or time.monotonic() > patience_ends_at:
+                raise
+            time.sleep(REST_SECONDS)
 
 
 def _revision(connection: Any) -> str | None:
