@@ -4,9 +4,10 @@
     FLOW   the services' own readers: signals of a close wait for its bars, orders for its bars,
            signals and fills, fills for its bars and the orders of the close before
 
-Each relay is a process that takes messages, publishes the next hop's payload and acknowledges; the
-client's own consumers and publishes, one account, no lanes, no engine. The payloads are a real
-session's. `python -m benchmarks.bare_hops FILE` is one process; the file tells its part.
+Each relay is a process that hears messages as they are stored and publishes the next hop's payload;
+the client's own subscriptions and publishes, one account, no lanes, no engine, no durable consumers
+on either side. The payloads are a real session's. `python -m benchmarks.bare_hops FILE` is one
+process; the file tells its part.
 """
 
 import asyncio
@@ -21,9 +22,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import nats
-from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.js import JetStreamContext
-from nats.js.api import ConsumerConfig, StreamConfig
+from nats.js.api import RePublish, StreamConfig
 
 NOUNS = ("bars", "signals", "orders", "fills")
 LAST = "bare"
@@ -65,7 +66,7 @@ async def _play(part: Part) -> None:
     client = await nats.connect(part.url)
     jetstream = client.jetstream()
     payloads = [base64.b64decode(text) for text in part.payloads]
-    inputs = {noun: await _reader(jetstream, part, noun) for noun in part.takes}
+    inputs = {noun: await client.subscribe(f"stored.{noun}.{LAST}") for noun in part.takes}
     if part.gives == HEAD:
         await _head(part, jetstream, next(iter(inputs.values())), payloads)
     else:
@@ -73,35 +74,23 @@ async def _play(part: Part) -> None:
     await client.close()
 
 
-async def _reader(
-    jetstream: JetStreamContext, part: Part, noun: str
-) -> JetStreamContext.PushSubscription:
-    return await jetstream.subscribe(
-        f"{noun}.{LAST}",
-        durable=f"{noun}-for-{part.gives}",
-        manual_ack=True,
-        config=ConsumerConfig(max_ack_pending=1_024),
-    )
-
-
 async def _relay(
     part: Part,
     jetstream: JetStreamContext,
-    inputs: Mapping[str, JetStreamContext.PushSubscription],
+    inputs: Mapping[str, Subscription],
     payloads: Sequence[bytes],
 ) -> None:
     for number, payload in enumerate(payloads):
         due = [inputs[noun] for noun, closes_back in part.takes.items() if number >= closes_back]
-        messages = [await reader.next_msg(timeout=60) for reader in due]
+        for reader in due:
+            await reader.next_msg(timeout=60)
         await jetstream.publish(f"{part.gives}.{LAST}", payload)
-        for message in messages:
-            await message.ack()
 
 
 async def _head(
     part: Part,
     jetstream: JetStreamContext,
-    subscription: JetStreamContext.PushSubscription,
+    subscription: Subscription,
     payloads: Sequence[bytes],
 ) -> None:
     room = asyncio.Semaphore(part.window)
@@ -109,10 +98,9 @@ async def _head(
 
     async def receive() -> None:
         for number in range(len(payloads)):
-            message: Msg = await subscription.next_msg(timeout=60)
+            await subscription.next_msg(timeout=60)
             ended[number] = time.perf_counter()
             room.release()
-            await message.ack()
 
     receiving = asyncio.create_task(receive())
     for number, payload in enumerate(payloads):
@@ -128,7 +116,11 @@ async def prepare(url: str) -> None:
     client = await nats.connect(url)
     for noun in NOUNS:
         await client.jetstream().add_stream(
-            StreamConfig(name=noun.upper(), subjects=[f"{noun}.{LAST}"])
+            StreamConfig(
+                name=noun.upper(),
+                subjects=[f"{noun}.{LAST}"],
+                republish=RePublish(src=f"{noun}.{LAST}", dest=f"stored.{noun}.{LAST}"),
+            )
         )
     await client.close()
 

@@ -13,7 +13,7 @@ import pytest
 from stratvector.contracts import codecs
 from stratvector.runtime.deployment import GROUP, Build, Deployment, installed_services
 from stratvector.runtime.host import Tasks
-from stratvector.runtime.ports import Bus, Consumer, Message, Ports, Published, Stored
+from stratvector.runtime.ports import Arrivals, Bus, Message, Ports, Published, Stored
 from stratvector.runtime.simulation.store import MemoryLedgerStore
 from stratvector.runtime.simulation.world import World
 from stratvector.trading.flow import (
@@ -98,9 +98,9 @@ class Watched:
         self.looked_at.add(subject)
         return await self.bus.read(subject, after, limit)
 
-    def consumer(self, durable: str, subject: str) -> Consumer:
+    async def arrivals(self, subject: str) -> Arrivals:
         self.consumed.add(subject)
-        return self.bus.consumer(durable, subject)
+        return await self.bus.arrivals(subject)
 
 
 @dataclass(frozen=True)

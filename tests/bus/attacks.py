@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from stratvector.runtime.jetstream.accounts import ON_FLOW, Grant, grants
-from stratvector.runtime.jetstream.topology import buckets, durables, lanes, streams
-from stratvector.trading.flow import FLOW, hop, produced_by
+from stratvector.runtime.jetstream.topology import buckets, lanes, streams
+from stratvector.trading.flow import FLOW, HOUSE, hop, produced_by, stored_subject
 from stratvector.trading.portfolio import Portfolio
 
 DELIVERY = "1.1.1.1700000000000000000.0"
@@ -49,6 +49,8 @@ class Attack:
 def owner_of(subject: str) -> str | None:
     """The service that may write a subject."""
     tokens = subject.split(".")
+    if tokens[0] == "stored":
+        return None
     if subject.startswith("$KV.quarantine."):
         return tokens[2]
     noun = tokens[3] if subject.startswith("$KV.owners.owner.") else tokens[0]
@@ -81,25 +83,34 @@ def crafted(user: str, portfolio: Portfolio) -> Iterator[Attack]:
 
 
 def foreign(user: str, portfolio: Portfolio) -> tuple[list[str], list[str], list[str]]:
-    """Subjects that others write, calls of the server's interface, and others' durables."""
+    """Subjects that others write, calls of the server's interface, and readers' places: there are
+    none, but somebody may try to make one and to move it.
+    """
     kept = [lane for one in FLOW for lane in lanes(one, portfolio)]
     keys = [f"$KV.owners.owner.{lane}" for lane in kept]
     marks = [f"$KV.quarantine.{service}.BARS.7" for service in ON_FLOW]
     others = ["bars.new.1D", "$KV.owners.owner", "$KV.owners.new", "$KV.quarantine.new.BARS.1"]
-    writes = [one for one in (*kept, *keys, *marks, *others) if owner_of(one) != user]
-    readers = durables(portfolio)
-    places = [f"{d.stream}.{d.name}" for d in readers if d.service != user]
+    said = [stored_subject(lane) for lane in kept]
+    writes = [one for one in (*kept, *keys, *marks, *said, *others) if owner_of(one) != user]
+    readers = [
+        (one.stream, service, lane)
+        for one in FLOW
+        for service in HOUSE
+        for lane in lanes(one, portfolio)[:1]
+        if service in one.readers
+    ]
+    places = [f"{stream}.{service}" for stream, service, _ in readers]
     names = [stream.name for stream in (*streams(), *buckets())]
     calls = [f"$JS.API.{call}.{name}" for call in STREAM_CALLS for name in names]
-    calls += [f"$JS.API.{call}.{d.stream}.{d.name}" for call in DURABLE_CALLS for d in readers[::3]]
-    calls += [f"$JS.API.CONSUMER.CREATE.{d.stream}.mine.{d.subject}" for d in readers[::3]]
+    calls += [f"$JS.API.{call}.{place}" for call in DURABLE_CALLS for place in places[::3]]
+    calls += [f"$JS.API.CONSUMER.CREATE.{stream}.mine.{lane}" for stream, _, lane in readers[::3]]
     return writes, [*calls, *SERVER_CALLS], places
 
 
 def replies(user: str, portfolio: Portfolio, targets: list[str]) -> Iterator[Attack]:
     """Every allowed request, its answers asked for where the user may not write."""
-    for one in grants(portfolio):
-        if one.user == user:
+    for one in grants():
+        if one.user == user and not one.heard:
             for subject, payload in requests(one, portfolio):
                 for target in targets:
                     yield Attack("reply", subject, payload, target)
@@ -111,14 +122,7 @@ def replies(user: str, portfolio: Portfolio, targets: list[str]) -> Iterator[Att
 def requests(grant: Grant, portfolio: Portfolio) -> Iterator[tuple[str, bytes]]:
     """Ways to use a grant that make the server answer."""
     subject = concrete(grant.subject, portfolio)
-    if subject.startswith("$JS.API.CONSUMER.MSG.NEXT."):
-        yield subject, b""
-        yield subject, b'{"batch":2,"no_wait":true}'
-        yield subject, b"{malformed"
-    elif subject.startswith("$JS.ACK."):
-        yield subject, b"+ACK"
-        yield subject, b'+NXT {"batch":1,"no_wait":true}'
-    elif grant.streamed:
+    if grant.streamed:
         noun = next((s.subjects for s in (*streams(), *buckets()) if subject.endswith(s.name)), ">")
         yield subject, json.dumps({"seq": 1, "next_by_subj": noun, "batch": 8}).encode()
         yield subject, b'{"seq":1}'
@@ -133,8 +137,6 @@ def concrete(pattern: str, portfolio: Portfolio) -> str:
     if not pattern.endswith(".>"):
         return pattern
     stem = pattern.removesuffix(".>")
-    if stem.startswith("$JS.ACK."):
-        return f"{stem}.{DELIVERY}"
     if "$KV.quarantine" in stem:
         return f"{stem}.BARS.7" if not stem.endswith("quarantine") else f"{stem}.risk.BARS.7"
     if stem.endswith("$KV.owners"):
@@ -145,8 +147,8 @@ def concrete(pattern: str, portfolio: Portfolio) -> str:
 
 def with_headers(user: str, portfolio: Portfolio, targets: list[str]) -> Iterator[Attack]:
     """Every allowed request with the headers that make a server do more than asked."""
-    for one in grants(portfolio):
-        if one.user == user and not one.subject.startswith("$JS.ACK."):
+    for one in grants():
+        if one.user == user and not one.heard:
             subject, payload = next(requests(one, portfolio))
             for headers in HEADERS:
                 yield Attack("header", subject, payload, "", headers)

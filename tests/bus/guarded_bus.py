@@ -24,7 +24,7 @@ from stratvector.trading.portfolio import Portfolio
 ANSWER_SECONDS = 10.0
 SETTLE_SECONDS = 0.05
 POLL_SECONDS = 0.005
-Accounts = Callable[[Portfolio, Mapping[str, str]], str]
+Accounts = Callable[[Mapping[str, str]], str]
 State = dict[tuple[str, str], Any]
 
 
@@ -111,7 +111,7 @@ async def guarded_bus(
 ) -> AsyncIterator[GuardedBus]:
     """A server with those accounts and some messages in every lane and every key."""
     keys = KeyFolder(folder / "keys")
-    text = accounts(portfolio, {user: keys.ensure(user) for user in USERS})
+    text = accounts({user: keys.ensure(user) for user in USERS})
     settings = ServerSettings(folder / "store", free_port())
     server = NatsServer(settings, folder, folder / "nats.log", accounts=text)
     server.start()
@@ -119,7 +119,7 @@ async def guarded_bus(
     try:
         for user in USERS:
             clients[user] = await connect(server.url, keys.seed_file(user), user, 10.0)
-        await provision(clients[PROVISIONER], portfolio)
+        await provision(clients[PROVISIONER])
         await _fill(clients[PROVISIONER], portfolio)
         yield GuardedBus(portfolio, clients)
     finally:

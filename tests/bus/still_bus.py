@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from stratvector.runtime.ports import Consumer, Message, Published, Stored
+from stratvector.runtime.ports import Arrivals, Message, Published, Stored
 
 
 class StillBus:
-    """Speaks `ports.Bus` and keeps nothing; its consumers bring one message for ever."""
+    """Speaks `ports.Bus` and keeps nothing; its arrivals are one message for ever."""
 
     async def publish(self, message: Message, expected_sequence: int) -> Published:
         """As if it had been stored."""
@@ -20,12 +20,12 @@ class StillBus:
         """Nothing."""
         return ()
 
-    def consumer(self, durable: str, subject: str) -> Consumer:
+    async def arrivals(self, subject: str) -> Arrivals:
         """The same message again and again."""
-        return StillConsumer(Stored(Message(subject, "id", b"", 1), 1, 0))
+        return StillArrivals(Stored(Message(subject, "id", b"", 1), 1, 0))
 
 
-class StillConsumer:
+class StillArrivals:
     """Brings one message for ever."""
 
     def __init__(self, stored: Stored) -> None:
@@ -34,6 +34,3 @@ class StillConsumer:
     async def next(self, timeout_seconds: float) -> Stored | None:
         """That message."""
         return self._stored
-
-    async def ack(self, sequence: int) -> None:
-        """Nothing to do."""

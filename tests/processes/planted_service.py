@@ -70,8 +70,7 @@ class Planted:
 
     async def read(self) -> None:
         """Take bars, which must be bars."""
-        reader = f"ledger-{self.portfolio.name}"
-        await UniverseReader(self.ports, reader, self.portfolio.universes[0]).next()
+        await UniverseReader(self.ports, self.portfolio.universes[0]).next()
 
     async def trip(self) -> None:
         """Take bars, then fail."""

@@ -71,7 +71,7 @@ class DriftStage:
 
     async def _provision(self) -> None:
         client = await connect(self.server.url, None, "provisioner", 30.0)
-        await provision(client, self.session.portfolio)
+        await provision(client)
         await client.close()
 
     async def _publish(self, after: int, until: int) -> None:

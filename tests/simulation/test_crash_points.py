@@ -91,7 +91,16 @@ def test_the_points_are_all_effects_of_the_ports() -> None:
     assert met >= {
         "publish CHAPTERS",
         *("publish BARS", "publish SIGNALS", "publish ORDERS", "publish FILLS"),
-        *("publish POSITIONS", "bus last", "bus read", "next", "ack", "kv get", "kv put", "sleep"),
+        *(
+            "publish POSITIONS",
+            "bus last",
+            "bus read",
+            "listen",
+            "next",
+            "kv get",
+            "kv put",
+            "sleep",
+        ),
         *("broker send", "broker find", "broker cancel", "broker events"),
         *("store read", "store commit"),
     }

@@ -62,16 +62,16 @@ def first_breach(
     return None
 
 
-async def next_delivery(self: Inbox) -> Stored:
-    """No idempotency: whatever the consumer delivers is handed over."""
-    if self._consumer is None:
+async def next_heard(self: Inbox) -> Stored:
+    """No idempotency: whatever is heard is handed over."""
+    if self._follows:
         return await REAL_NEXT(self)
+    if self._arrivals is None:
+        self._arrivals = await self._bus.arrivals(self.subject)
     while True:
-        stored = await self._consumer.next(self._poll_seconds)
-        if stored is not None:
-            await self._consumer.ack(stored.sequence)
-            if stored.message.kind is Kind.CONTENT:
-                return stored
+        stored = await self._arrivals.next(self._poll_seconds)
+        if stored is not None and stored.message.kind is Kind.CONTENT:
+            return stored
 
 
 async def adopt_nothing(self: Lane, after: int = 0) -> AsyncIterator[Stored]:
@@ -106,7 +106,7 @@ def keep_reservation(self: PortfolioAccount, symbol: str) -> None:
 def test_no_idempotency_is_caught(
     monkeypatch: pytest.MonkeyPatch, say: Callable[[str], None]
 ) -> None:
-    monkeypatch.setattr(Inbox, "next", next_delivery)
+    monkeypatch.setattr(Inbox, "next", next_heard)
     breach = first_breach(STORMY, None)
     assert breach is not None
     say(f"planted: no idempotency, caught by {breach}")

@@ -1,4 +1,4 @@
-"""Seeded storms: delays, duplicates, lost acks and answers, redelivery, pauses, crashes, standbys.
+"""Seeded storms: delays, duplicates, lost arrivals and answers, pauses, crashes, standbys.
 
 Every seed is a session, a broker and faults of its own. With the simulated broker the result must
 be the backtest's; with a venue of its own the invariants I1, I2, I4 and I5 must hold.

@@ -48,7 +48,7 @@ def flow() -> Flow:
 def server_of(folder: Path, flow: Flow) -> NatsServer:
     """The server of a session's folder, as the platform lays it out."""
     keys = KeyFolder(folder / "keys")
-    accounts = accounts_config(flow.session.portfolio, {user: keys.ensure(user) for user in USERS})
+    accounts = accounts_config({user: keys.ensure(user) for user in USERS})
     settings = ServerSettings(folder.absolute() / "nats" / "store", free_port())
     return NatsServer(settings, folder / "nats", folder / "nats.log", accounts)
 
@@ -58,7 +58,7 @@ async def fill(server: NatsServer, folder: Path, flow: Flow, messages: Sequence[
     seed = KeyFolder(folder / "keys").seed_file(PROVISIONER)
     client = await connect(server.url, seed, "writer", 10.0)
     try:
-        await provision(client, flow.session.portfolio)
+        await provision(client)
         bus, last = JetStreamBus(client), dict[str, int]()
         for message in messages[await there(bus, messages) :]:
             if message.subject not in last and (newest := await bus.last(message.subject)):

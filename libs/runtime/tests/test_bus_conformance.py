@@ -19,7 +19,6 @@ from stratvector.runtime.jetstream.key_value import JetStreamKeyValue
 from stratvector.runtime.jetstream.provisioner import provision
 from stratvector.runtime.jetstream.server import NatsServer, free_port
 from stratvector.runtime.jetstream.server_config import ServerSettings
-from stratvector.runtime.jetstream.topology import durables
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import (
     Kind,
@@ -38,10 +37,6 @@ from stratvector.trading.portfolio import Portfolio
 PORTFOLIO = Portfolio("main", "paper", Decimal(1), (), ())
 SUBJECT = account_lane("orders", PORTFOLIO)
 OTHER = "orders.other.paper"
-REDELIVERY_SECONDS = 1
-(DURABLE,) = (
-    d.name for d in durables(PORTFOLIO) if (d.service, d.subject) == ("execution", SUBJECT)
-)
 
 Script = Callable[[Ports], Coroutine[Any, Any, None]]
 Run = Callable[[Script], None]
@@ -57,7 +52,7 @@ def on_jetstream(server: NatsServer, script: Script) -> None:
     async def play() -> None:
         client = await nats.connect(server.url)
         try:
-            await provision(client, PORTFOLIO, REDELIVERY_SECONDS)
+            await provision(client)
             bus, key_value = JetStreamBus(client), JetStreamKeyValue(client)
             await script(Ports(bus, key_value, AsyncClock(), "script-1", lease_seconds=1.0))
         finally:
@@ -162,42 +157,47 @@ def test_pages_hold_one_subject_up_to_their_limit(run: Run) -> None:
     run(script)
 
 
-def test_a_durable_delivers_a_subject_in_order_from_its_beginning(run: Run) -> None:
+def test_what_is_stored_is_heard_once_by_each_that_listens_to_its_subject(run: Run) -> None:
     async def script(ports: Ports) -> None:
-        await publish_all(ports, 2, OTHER)
-        expected = await publish_all(ports, 5)
-        consumer = ports.bus.consumer(DURABLE, SUBJECT)
-        delivered = []
-        for _ in expected:
-            stored = await consumer.next(5.0)
-            assert stored is not None
-            delivered.append(stored)
-            await consumer.ack(stored.sequence)
-        assert delivered == list(await ports.bus.read(SUBJECT, 0))
-        assert await consumer.next(0.2) is None
+        await publish_all(ports, 2)
+        both = [await ports.bus.arrivals(SUBJECT) for _ in range(2)]
+        await ports.bus.last(SUBJECT)  # from its answer on everything is heard
+        await publish_all(ports, 3, OTHER)
+        sequence = 2
+        for number in range(5):
+            one = Message(SUBJECT, f"m{number}", b"%d" % number, 7, event_time=number)
+            sequence = (await ports.bus.publish(one, sequence)).sequence
+        expected = list(await ports.bus.read(SUBJECT, 2))
+        assert len(expected) == 5
+        for arrivals in both:
+            assert [await arrivals.next(5.0) for _ in expected] == expected
+            assert await arrivals.next(0.2) is None
 
     run(script)
 
 
-def test_a_delivery_comes_while_it_is_waited_for(run: Run) -> None:
+def test_what_was_refused_or_stored_before_is_not_heard(run: Run) -> None:
     async def script(ports: Ports) -> None:
-        consumer = ports.bus.consumer(DURABLE, SUBJECT)
-        assert await consumer.next(0.2) is None
+        arrivals = await ports.bus.arrivals(SUBJECT)
         await ports.bus.publish(message("a"), 0)
-        stored = await consumer.next(5.0)
+        with pytest.raises(WrongSequence):
+            await ports.bus.publish(message("b"), 0)
+        assert (await ports.bus.publish(message("a"), 1)).duplicate
+        heard = [await arrivals.next(seconds) for seconds in (5.0, 0.2)]
+        assert [one and one.message.id for one in heard] == ["a", None]
+
+    run(script)
+
+
+def test_a_message_comes_while_it_is_waited_for(run: Run) -> None:
+    async def script(ports: Ports) -> None:
+        arrivals = await ports.bus.arrivals(SUBJECT)
+        assert await arrivals.next(0.2) is None
+        assert await arrivals.next(0.0) is None
+        await ports.bus.publish(message("a"), 0)
+        stored = await arrivals.next(5.0)
         assert stored is not None
         assert stored.message.id == "a"
-
-    run(script)
-
-
-def test_what_is_not_acknowledged_is_delivered_again(run: Run) -> None:
-    async def script(ports: Ports) -> None:
-        await publish_all(ports, 1)
-        first = await ports.bus.consumer(DURABLE, SUBJECT).next(5.0)
-        again = await ports.bus.consumer(DURABLE, SUBJECT).next(60.0)
-        assert first is not None
-        assert first == again
 
     run(script)
 
@@ -252,21 +252,17 @@ def test_a_stored_message_whose_answer_was_lost_is_adopted(run: Run) -> None:
     run(script)
 
 
-def test_an_inbox_gives_each_message_once_and_in_order_though_another_reader_steals(
-    run: Run,
-) -> None:
+def test_an_inbox_gives_each_message_once_and_in_order(run: Run) -> None:
     async def script(ports: Ports) -> None:
-        inbox = Inbox(ports, DURABLE, SUBJECT, poll_seconds=0.2)
-        thief = ports.bus.consumer(DURABLE, SUBJECT)
+        inbox = Inbox(ports, SUBJECT, poll_seconds=0.2)
         sequence, seen = 0, []
-        for number in range(12):
+        for number in range(600):
             one = message(f"m{number}")
             sequence = (await ports.bus.publish(one, sequence)).sequence
-            if number % 3 == 0:
-                stolen = await thief.next(0.2)
-                if stolen is not None:
-                    await thief.ack(stolen.sequence)
+            if number % 100 >= 50:
+                seen.append((await inbox.next()).message.id)
+        while len(seen) < 600:
             seen.append((await inbox.next()).message.id)
-        assert seen == [f"m{number}" for number in range(12)]
+        assert seen == [f"m{number}" for number in range(600)]
 
     run(script)

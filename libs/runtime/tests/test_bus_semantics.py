@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from stratvector.runtime.ports import Message, Ports, Published, WrongRevision
-from stratvector.runtime.simulation.fate import Fate, FaultPlan
+from stratvector.runtime.host import Tasks
+from stratvector.runtime.ports import Message, Ports, Published, Stored, WrongRevision
+from stratvector.runtime.simulation.fate import CrashPlan, Fate, FaultPlan
+from stratvector.runtime.simulation.faults import Faults
 from stratvector.runtime.simulation.world import World
 
 SUBJECT = "orders.main.paper"
@@ -28,38 +30,52 @@ def test_deduplication_ends_with_its_window(play: Play) -> None:
     play(script)
 
 
-def test_a_delivery_is_repeated_until_it_is_acknowledged(play: Play) -> None:
+def test_two_that_listen_hear_the_same(play: Play) -> None:
     async def script(ports: Ports) -> None:
-        for sequence, id in enumerate("ab"):
-            await ports.bus.publish(message(id), sequence)
-        consumer = ports.bus.consumer("execution", SUBJECT)
-        assert (await consumer.next(1.0)).message.id == "a"  # type: ignore[union-attr]
-        assert await consumer.next(29.0) is None
-        assert (await consumer.next(2.0)).message.id == "a"  # type: ignore[union-attr]
-        await consumer.ack(1)
-        assert (await consumer.next(0.0)).message.id == "b"  # type: ignore[union-attr]
-
-    play(script)
-
-
-def test_a_durable_serves_one_of_two_that_wait_and_then_the_other(play: Play) -> None:
-    async def script(ports: Ports) -> None:
-        consumer = ports.bus.consumer("execution", SUBJECT)
-        assert await consumer.next(1.0) is None
+        both = [await ports.bus.arrivals(SUBJECT) for _ in range(2)]
         await ports.bus.publish(message("a"), 0)
-        assert await consumer.next(1.0) is not None
-        assert await ports.bus.consumer("execution", SUBJECT).next(1.0) is None
+        await ports.bus.publish(message("b", OTHER), 0)
+        await ports.bus.publish(message("c"), 1)
+        for arrivals in both:
+            heard = [await arrivals.next(1.0) for _ in range(3)]
+            assert [one and one.message.id for one in heard] == ["a", "c", None]
 
     play(script)
 
 
-def test_a_durable_reads_one_subject(play: Play) -> None:
+def test_what_a_process_did_not_take_ends_with_it() -> None:
+    world, heard = World(plans=[CrashPlan("reader", "sleep", 1, "after")]), list[Stored | None]()
+
+    async def reader(ports: Ports) -> None:
+        arrivals = await ports.bus.arrivals(SUBJECT)
+        await ports.clock.sleep(5.0)
+        heard.append(await arrivals.next(0.5))
+
+    async def writer(ports: Ports) -> None:
+        await ports.clock.sleep(1.0)
+        await ports.bus.publish(message("a"), 0)
+
+    world.add("reader", lambda ports: Tasks([reader(ports)]))
+    world.add("writer", lambda ports: Tasks([writer(ports)]))
+    world.run(until=["reader"])
+    assert heard == [None]
+
+
+def test_arrivals_are_lost_delayed_and_repeated_but_stay_in_order() -> None:
+    world, heard = World(seed=3, faults=Faults(0.5, arrival_lost=0.3, arrival_twice=0.3)), []
+
     async def script(ports: Ports) -> None:
-        ports.bus.consumer("execution", SUBJECT)
-        with pytest.raises(ValueError, match="execution"):
-            ports.bus.consumer("execution", OTHER)
+        arrivals = await ports.bus.arrivals(SUBJECT)
+        for sequence in range(60):
+            await ports.bus.publish(message(f"{sequence}"), sequence)
+        while (stored := await arrivals.next(5.0)) is not None:
+            heard.append(stored.sequence)
 
-    play(script)
+    world.add("script", lambda ports: Tasks([script(ports)]))
+    world.run(until=["script"])
+    assert heard == sorted(heard)
+    assert 30 < len(set(heard)) < 55
+    assert len(heard) > len(set(heard))
 
 
 def test_a_swap_whose_answer_got_lost_is_refused_but_done(play: Play) -> None:

@@ -31,7 +31,7 @@ def server(tmp_path: Path) -> Iterator[NatsServer]:
 
 async def provisioned(server: NatsServer) -> None:
     client = await connect(server.url, None, "provisioner", 30.0)
-    await provision(client, SESSION.portfolio)
+    await provision(client)
     await client.close()
 
 

@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,19 +17,14 @@ from stratvector.runtime.jetstream.accounts import (
 from stratvector.runtime.jetstream.keys import KeyFolder
 from stratvector.runtime.jetstream.server import find_binary
 from stratvector.runtime.jetstream.server_config import ServerSettings, server_config
-from stratvector.runtime.jetstream.topology import buckets, durables, streams
+from stratvector.runtime.jetstream.topology import buckets, streams
 from stratvector.trading.flow import FLOW, produced_by, read_by
-from stratvector.trading.portfolio import Portfolio
-from tests.sessions.generated_sessions import Shape, generated_session
+
+EXPORT = r'\{(?:service|stream): "([^"]+)".*accounts: \[([^\]]+)\]\}'
 
 
-@pytest.fixture
-def portfolio() -> Portfolio:
-    return generated_session(1, Shape(universes=2, closes=5)).portfolio
-
-
-def subjects_of(user: str, portfolio: Portfolio) -> set[str]:
-    return {one.subject for one in grants(portfolio) if one.user == user}
+def subjects_of(user: str) -> set[str]:
+    return {one.subject for one in grants() if one.user == user}
 
 
 def check(text: str, tmp_path: Path) -> "subprocess.CompletedProcess[str]":
@@ -40,93 +34,76 @@ def check(text: str, tmp_path: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
 
 
-def test_the_server_accepts_the_generated_configuration(
-    portfolio: Portfolio, tmp_path: Path
-) -> None:
+def test_the_server_accepts_the_generated_configuration(tmp_path: Path) -> None:
     keys = KeyFolder(tmp_path / "keys")
-    accounts = accounts_config(portfolio, {user: keys.ensure(user) for user in USERS})
+    accounts = accounts_config({user: keys.ensure(user) for user in USERS})
     settings = ServerSettings(tmp_path / 'a "quoted" store', 4222, monitor_port=8222)
     checked = check(server_config(settings, "test", accounts), tmp_path)
     assert checked.returncode == 0, checked.stderr
     assert "is valid" in checked.stderr
 
 
-def test_a_key_that_is_none_would_be_found(portfolio: Portfolio, tmp_path: Path) -> None:
-    accounts = accounts_config(portfolio, dict.fromkeys(USERS, "UNKNOWN"))
+def test_a_key_that_is_none_would_be_found(tmp_path: Path) -> None:
+    accounts = accounts_config(dict.fromkeys(USERS, "UNKNOWN"))
     checked = check(server_config(ServerSettings(tmp_path, 4222), "test", accounts), tmp_path)
     assert checked.returncode != 0
     assert "Not a valid public nkey" in checked.stderr
 
 
-def test_every_user_needs_a_key(portfolio: Portfolio) -> None:
+def test_every_user_needs_a_key() -> None:
     with pytest.raises(KeyError, match="operator"):
-        accounts_config(portfolio, {user: user for user in USERS if user != OPERATOR})
+        accounts_config({user: user for user in USERS if user != OPERATOR})
 
 
-def test_every_subject_is_exported_to_exactly_the_users_that_import_it(
-    portfolio: Portfolio,
-) -> None:
-    text = accounts_config(portfolio, {user: user for user in USERS})
+def test_every_subject_is_exported_to_exactly_the_users_that_import_it() -> None:
+    text = accounts_config({user: user for user in USERS})
     exported = {
         (user, subject)
-        for subject, users in re.findall(r'\{service: "([^"]+)".*accounts: \[([^\]]+)\]\}', text)
+        for subject, users in re.findall(EXPORT, text)
         for user in re.findall(r'"([^"]+)"', users)
     }
-    assert exported == {(one.user, one.subject) for one in grants(portfolio)}
+    assert exported == {(one.user, one.subject) for one in grants()}
     imported = re.findall(r'account: "FLOW", subject: "([^"]+)"', text)
-    assert sorted(imported) == sorted(one.subject for one in grants(portfolio))
+    assert sorted(imported) == sorted(one.subject for one in grants())
 
 
 @pytest.mark.parametrize("noun", [one.noun for one in FLOW])
-def test_only_its_producer_may_publish_a_noun_or_own_its_lanes(
-    noun: str, portfolio: Portfolio
-) -> None:
+def test_only_its_producer_may_publish_a_noun_or_own_its_lanes(noun: str) -> None:
     for subject in (f"{noun}.>", f"$KV.owners.owner.{noun}.>"):
-        users = {one.user for one in grants(portfolio) if one.subject == subject}
+        users = {one.user for one in grants() if one.subject == subject}
         assert users == {one.producer for one in FLOW if one.noun == noun}
 
 
 @pytest.mark.parametrize("service", ON_FLOW)
-def test_a_service_reads_the_streams_that_it_produces_or_consumes(
-    service: str, portfolio: Portfolio
-) -> None:
+def test_a_service_reads_the_streams_that_it_produces_or_consumes(service: str) -> None:
     read = {
         subject.removeprefix("$JS.API.DIRECT.GET.")
-        for subject in subjects_of(service, portfolio)
+        for subject in subjects_of(service)
         if subject.startswith("$JS.API.DIRECT.GET.") and subject.count(".") == 4
     }
     assert read == {one.stream for one in (*produced_by(service), *read_by(service))}
 
 
 @pytest.mark.parametrize("service", ON_FLOW)
-def test_a_service_pulls_and_acknowledges_its_own_durables(
-    service: str, portfolio: Portfolio
-) -> None:
-    own = {f"{d.stream}.{d.name}" for d in durables(portfolio) if d.service == service}
-    subjects = subjects_of(service, portfolio)
-    next_calls = {s for s in subjects if s.startswith("$JS.API.CONSUMER.MSG.NEXT.")}
-    assert next_calls == {f"$JS.API.CONSUMER.MSG.NEXT.{place}" for place in own}
-    acknowledged = {s for s in subjects if s.startswith("$JS.ACK.")}
-    assert acknowledged == {f"$JS.ACK.{place}.>" for place in own}
+def test_a_service_hears_the_nouns_that_it_consumes(service: str) -> None:
+    heard = {one.subject for one in grants() if one.user == service and one.heard}
+    assert heard == {f"stored.{one.noun}.>" for one in FLOW if service in one.consumers}
 
 
 @pytest.mark.parametrize("user", [*ON_FLOW, OPERATOR])
-def test_no_service_holds_a_call_that_makes_changes_or_removes(
-    user: str, portfolio: Portfolio
-) -> None:
-    calls = {s for s in subjects_of(user, portfolio) if s.startswith("$JS.API.")}
-    allowed = ("$JS.API.DIRECT.GET.", "$JS.API.CONSUMER.MSG.NEXT.")
-    assert [call for call in calls if not call.startswith(allowed)] == []
+def test_no_service_holds_a_call_that_makes_changes_or_removes(user: str) -> None:
+    calls = {s for s in subjects_of(user) if s.startswith("$JS.API.")}
+    assert [call for call in calls if not call.startswith("$JS.API.DIRECT.GET.")] == []
 
 
-def test_a_service_quarantines_under_its_own_name_only(portfolio: Portfolio) -> None:
+def test_a_service_quarantines_under_its_own_name_only() -> None:
     for service in ON_FLOW:
-        keys = {s for s in subjects_of(service, portfolio) if s.startswith("$KV.quarantine.")}
+        keys = {s for s in subjects_of(service) if s.startswith("$KV.quarantine.")}
         assert keys == {f"$KV.quarantine.{service}.>"}
 
 
-def test_the_operator_reads_everything_and_writes_nothing(portfolio: Portfolio) -> None:
-    assert subjects_of(OPERATOR, portfolio) == {
+def test_the_operator_reads_everything_and_writes_nothing() -> None:
+    assert subjects_of(OPERATOR) == {
         subject
         for stream in (*streams(), *buckets())
         for subject in (
@@ -136,17 +113,8 @@ def test_the_operator_reads_everything_and_writes_nothing(portfolio: Portfolio) 
     }
 
 
-def test_the_provisioner_is_the_only_user_of_the_account_that_owns_the_streams(
-    portfolio: Portfolio,
-) -> None:
-    text = accounts_config(portfolio, {user: f"key of {user}" for user in USERS})
+def test_the_provisioner_is_the_only_user_of_the_account_that_owns_the_streams() -> None:
+    text = accounts_config({user: f"key of {user}" for user in USERS})
     flow = text.split('"market_data" {')[0]
     assert re.findall(r"nkey: \"([^\"]+)\"", flow) == [f"key of {PROVISIONER}"]
     assert text.count("jetstream: enabled") == 1
-
-
-def test_another_portfolio_needs_other_durables_only(portfolio: Portfolio) -> None:
-    here, there = set(grants(portfolio)), set(grants(replace(portfolio, name="other")))
-    assert all(
-        one.subject.startswith(("$JS.API.CONSUMER.MSG.NEXT.", "$JS.ACK.")) for one in here ^ there
-    )

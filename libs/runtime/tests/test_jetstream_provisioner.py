@@ -1,11 +1,10 @@
-"""Streams and durables on a real server: made once, never changed, never removed."""
+"""Streams and buckets on a real server: made once, never changed, never removed."""
 
 import asyncio
 import json
 import os
 import signal
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from stratvector.runtime.jetstream.provisioner import (
     LogLost,
     OtherConfiguration,
     ProvisioningError,
-    durable_settings,
     provision,
     stream_settings,
 )
@@ -27,11 +25,8 @@ from stratvector.runtime.jetstream.server_config import ServerSettings
 from stratvector.runtime.jetstream.topology import (
     QUARANTINE_BYTES_MAX,
     buckets,
-    durables,
     streams,
 )
-from stratvector.trading.portfolio import Portfolio
-from tests.sessions.generated_sessions import Shape, generated_session
 
 
 @pytest.fixture
@@ -40,11 +35,6 @@ def server(tmp_path: Path) -> Iterator[NatsServer]:
     made.start()
     yield made
     made.kill()
-
-
-@pytest.fixture
-def portfolio() -> Portfolio:
-    return generated_session(1, Shape(universes=2, closes=5)).portfolio
 
 
 def with_client(server: NatsServer, script: Callable[[Client], Awaitable[None]]) -> None:
@@ -71,21 +61,20 @@ async def everything(client: Client) -> dict[str, Any]:
     for stream in (await ask(client, "STREAM.NAMES"))["streams"] or ():
         info = await ask(client, f"STREAM.INFO.{stream}")
         found[stream] = (info["created"], info["config"], info["state"]["messages"])
-        for consumer in (await ask(client, f"CONSUMER.LIST.{stream}"))["consumers"]:
-            found[f"{stream} {consumer['name']}"] = (consumer["created"], consumer["config"], 0)
     return found
 
 
-def test_all_streams_buckets_and_durables_are_made(
-    server: NatsServer, portfolio: Portfolio
-) -> None:
+def test_all_streams_and_buckets_are_made_and_no_consumer(server: NatsServer) -> None:
     async def script(client: Client) -> None:
-        await provision(client, portfolio)
+        await provision(client)
         found = await everything(client)
         names = {stream.name for stream in (*streams(), *buckets())}
-        assert set(found) == names | {f"{d.stream} {d.name}" for d in durables(portfolio)}
+        assert set(found) == names
         config = found["ORDERS"][1]
         assert config["subjects"] == ["orders.>"]
+        assert config["republish"] == {"src": "orders.>", "dest": "stored.orders.>"}
+        assert "republish" not in found["KV_owners"][1]
+        assert (await ask(client, "CONSUMER.LIST.ORDERS"))["total"] == 0
         assert config["retention"] == "limits"
         assert config["storage"] == "file"
         assert config["discard"] == "new"
@@ -100,13 +89,11 @@ def test_all_streams_buckets_and_durables_are_made(
     with_client(server, script)
 
 
-def test_a_full_quarantine_drops_its_oldest_notes_and_takes_the_newest(
-    server: NatsServer, portfolio: Portfolio
-) -> None:
+def test_a_full_quarantine_drops_its_oldest_notes_and_takes_the_newest(server: NatsServer) -> None:
     note, count = b"x" * (1 << 20), QUARANTINE_BYTES_MAX // (1 << 20) + 4
 
     async def script(client: Client) -> None:
-        await provision(client, portfolio)
+        await provision(client)
         for number in range(count):
             answer = await client.request(f"$KV.quarantine.risk.BARS.{number}", note, 30.0)
             assert "error" not in json.loads(answer.data)
@@ -121,17 +108,15 @@ def test_a_full_quarantine_drops_its_oldest_notes_and_takes_the_newest(
 BARS = next(stream for stream in streams() if stream.name == "BARS")
 
 
-def test_a_stream_that_a_begun_log_has_lost_is_told_and_not_made_again(
-    server: NatsServer, portfolio: Portfolio
-) -> None:
+def test_a_stream_that_a_begun_log_has_lost_is_told_and_not_made_again(server: NatsServer) -> None:
     async def script(client: Client) -> None:
-        await provision(client, portfolio)
+        await provision(client)
         await client.request("orders.main.paper", b"kept")
         await ask(client, "STREAM.DELETE.FILLS")
         await ask(client, "STREAM.DELETE.BARS")
         before = await everything(client)
         with pytest.raises(LogLost) as raised:
-            await provision(client, portfolio)
+            await provision(client)
         assert str(raised.value).startswith(
             "the log has lost its streams BARS, FILLS, although ORDERS holds 1 messages; nothing "
         )
@@ -140,36 +125,34 @@ def test_a_stream_that_a_begun_log_has_lost_is_told_and_not_made_again(
     with_client(server, script)
 
 
-def test_streams_that_were_made_before_are_missed_even_when_none_is_left(
-    server: NatsServer, portfolio: Portfolio
+def test_streams_that_were_made_before_are_missed_when_none_is_left(
+    server: NatsServer,
 ) -> None:
     async def script(client: Client) -> None:
         with pytest.raises(LogLost, match="although all of them were made; nothing was made in"):
-            await provision(client, portfolio, begun=True)
+            await provision(client, begun=True)
         assert await everything(client) == {}
-        await provision(client, portfolio)
+        await provision(client)
         await ask(client, "STREAM.DELETE.FILLS")
-        await provision(client, portfolio)  # nothing was stored yet: a start that was cut short
+        await provision(client)  # nothing was stored yet: a start that was cut short
         await ask(client, "STREAM.DELETE.FILLS")
         with pytest.raises(LogLost, match="stream FILLS, although"):
-            await provision(client, portfolio, begun=True)
+            await provision(client, begun=True)
 
     with_client(server, script)
 
 
-def test_asked_again_nothing_changes_not_even_after_a_restart(
-    server: NatsServer, portfolio: Portfolio
-) -> None:
+def test_asked_again_nothing_changes_not_even_after_a_restart(server: NatsServer) -> None:
     async def script(client: Client) -> None:
-        await provision(client, portfolio)
+        await provision(client)
         await client.request("orders.main.paper", b"kept")
         before = await everything(client)
-        await provision(client, portfolio)
+        await provision(client)
         assert await everything(client) == before
         await asyncio.to_thread(server.kill)
         await asyncio.to_thread(server.start)
         await client.flush()
-        await provision(client, portfolio)
+        await provision(client)
         after = await everything(client)
         assert {name: value[1:] for name, value in after.items()} == {
             name: value[1:] for name, value in before.items()
@@ -179,25 +162,7 @@ def test_asked_again_nothing_changes_not_even_after_a_restart(
     with_client(server, script)
 
 
-def test_another_portfolio_adds_its_durables_to_the_same_streams(
-    server: NatsServer, portfolio: Portfolio
-) -> None:
-    other = replace(portfolio, name="other")
-
-    async def script(client: Client) -> None:
-        await provision(client, portfolio)
-        before = await everything(client)
-        await provision(client, other)
-        after = await everything(client)
-        assert {name: after[name] for name in before} == before
-        assert set(after) - set(before) == {f"{d.stream} {d.name}" for d in durables(other)}
-
-    with_client(server, script)
-
-
-def test_a_stream_with_another_configuration_is_told_and_left_alone(
-    server: NatsServer, portfolio: Portfolio
-) -> None:
+def test_a_stream_with_another_configuration_is_told_and_left_alone(server: NatsServer) -> None:
     first = streams()[0]
     wanted = stream_settings(first)
 
@@ -205,7 +170,7 @@ def test_a_stream_with_another_configuration_is_told_and_left_alone(
         await ask(client, f"STREAM.CREATE.{first.name}", {**wanted, "duplicate_window": 10**9})
         before = await everything(client)
         with pytest.raises(OtherConfiguration) as raised:
-            await provision(client, portfolio)
+            await provision(client)
         assert str(raised.value) == (
             f"stream {first.name} exists with duplicate_window 1000000000 instead of 20000000000; "
             "nothing was changed: use another store, or remove it by hand"
@@ -215,36 +180,14 @@ def test_a_stream_with_another_configuration_is_told_and_left_alone(
     with_client(server, script)
 
 
-def test_a_durable_with_another_configuration_is_told_and_left_alone(
-    server: NatsServer, portfolio: Portfolio
-) -> None:
-    first = durables(portfolio)[0]
-
-    async def script(client: Client) -> None:
-        await ask(client, f"STREAM.CREATE.{first.stream}", stream_settings(BARS))
-        other = {**durable_settings(first), "ack_policy": "explicit"}
-        request = {"stream_name": first.stream, "config": other}
-        await ask(client, f"CONSUMER.CREATE.{first.stream}.{first.name}.{first.subject}", request)
-        with pytest.raises(
-            OtherConfiguration, match=f"durable {first.name} of BARS exists with ack_policy"
-        ):
-            await provision(client, portfolio)
-        kept = await ask(client, f"CONSUMER.INFO.{first.stream}.{first.name}")
-        assert kept["config"]["ack_policy"] == "explicit"
-
-    with_client(server, script)
-
-
-def test_what_the_server_refuses_is_told_in_its_words(
-    server: NatsServer, portfolio: Portfolio
-) -> None:
+def test_what_the_server_refuses_is_told_in_its_words(server: NatsServer) -> None:
     async def script(client: Client) -> None:
         overlapping = {"name": "MINE", "subjects": ["orders.>"], "storage": "file"}
         await ask(client, "STREAM.CREATE.MINE", overlapping)
         with pytest.raises(
             ProvisioningError, match="the server refused stream ORDERS: subjects overlap"
         ):
-            await provision(client, portfolio)
+            await provision(client)
 
     with_client(server, script)
 
@@ -256,13 +199,11 @@ def test_no_stream_forgets_and_a_bucket_keeps_the_newest_of_each_key() -> None:
         assert settings["max_msgs_per_subject"] == -1
 
 
-def test_a_request_that_a_restart_swallowed_is_made_again(
-    server: NatsServer, portfolio: Portfolio
-) -> None:
+def test_a_request_that_a_restart_swallowed_is_made_again(server: NatsServer) -> None:
     async def script(client: Client) -> None:
         assert server.pid is not None
         os.kill(server.pid, signal.SIGSTOP)
-        provisioning = asyncio.create_task(provision(client, portfolio))
+        provisioning = asyncio.create_task(provision(client))
         await asyncio.sleep(0.2)
         await asyncio.to_thread(server.kill)
         await asyncio.to_thread(server.start)
@@ -273,7 +214,7 @@ def test_a_request_that_a_restart_swallowed_is_made_again(
 
 
 def test_a_server_that_never_answers_is_one_sentence(
-    server: NatsServer, portfolio: Portfolio, monkeypatch: pytest.MonkeyPatch
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(provisioner, "ANSWER_SECONDS", 0.1)
     monkeypatch.setattr(provisioner, "PATIENCE_SECONDS", 0.1)
@@ -282,7 +223,7 @@ def test_a_server_that_never_answers_is_one_sentence(
         assert server.pid is not None
         os.kill(server.pid, signal.SIGSTOP)
         with pytest.raises(ProvisioningError, match=r"did not answer STREAM\.INFO\.\w+ within"):
-            await provision(client, portfolio)
+            await provision(client)
         os.kill(server.pid, signal.SIGCONT)
 
     with_client(server, script)

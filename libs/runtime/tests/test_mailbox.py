@@ -31,7 +31,7 @@ def server(tmp_path: Path) -> Iterator[NatsServer]:
 def test_a_message_that_is_too_large_is_refused_and_not_tried_for_ever(server: NatsServer) -> None:
     async def script() -> None:
         client = await connect(server.url, None, "test", 30.0)
-        await provision(client, PORTFOLIO)
+        await provision(client)
         try:
             with pytest.raises(PublishRefused):
                 await JetStreamBus(client).publish(

@@ -200,13 +200,13 @@ async def read(ports: Ports, noun: str) -> None:
     """The next message of a noun's lane, as its readers take it."""
     match noun:
         case "bars":
-            await BarsReader(ports, "risk", PORTFOLIO).at(CLOSE, (UNIVERSE.name,))
+            await BarsReader(ports, PORTFOLIO).at(CLOSE, (UNIVERSE.name,))
         case "signals":
-            await signals_reader(ports, "risk", PORTFOLIO, "model").at(CLOSE)
+            await signals_reader(ports, PORTFOLIO, "model").at(CLOSE)
         case "orders":
-            await orders_reader(ports, "execution", PORTFOLIO).at(CLOSE)
+            await orders_reader(ports, PORTFOLIO).at(CLOSE)
         case "fills":
-            await FillsReader(ports, "risk", PORTFOLIO).until(CLOSE)
+            await FillsReader(ports, PORTFOLIO).until(CLOSE)
 
 
 def lane_of(noun: str) -> str:
@@ -261,7 +261,7 @@ def test_a_decision_of_a_close_that_nobody_scheduled_halts_who_counts_decisions(
         lane = Lane(ports, account_lane("orders", PORTFOLIO))
         await lane.acquire()
         await lane.publish("thief", decision(close_time=CLOSE + 1))
-        reader = progress_reader(ports, "market_data-x", PORTFOLIO, {CLOSE})
+        reader = progress_reader(ports, PORTFOLIO, {CLOSE})
         with pytest.raises(ValueError, match="at which no universe closes"):
             await reader.next()
 

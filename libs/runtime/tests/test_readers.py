@@ -73,7 +73,7 @@ def test_bars_of_a_close_come_from_the_universes_that_close(play: Play) -> None:
     async def script(ports: Ports) -> None:
         await store(ports, FAST, bars(1), bars(2), bars(3))
         await store(ports, SLOW, bars(2, "slow", ("B",)))
-        reader = BarsReader(ports, "risk", PORTFOLIO)
+        reader = BarsReader(ports, PORTFOLIO)
         assert [r.noun.universe for r in await reader.at(1, ("fast",))] == ["fast"]
         both = await reader.at(2, ("fast", "slow"))
         assert [(r.noun.universe, r.noun.close_time) for r in both] == [("fast", 2), ("slow", 2)]
@@ -85,7 +85,7 @@ def test_bars_of_a_close_come_from_the_universes_that_close(play: Play) -> None:
 def test_bars_before_the_first_close_asked_for_are_warm_up_and_passed_over(play: Play) -> None:
     async def script(ports: Ports) -> None:
         await store(ports, FAST, *(bars(close) for close in range(1, 8)))
-        reader = BarsReader(ports, "risk", PORTFOLIO)
+        reader = BarsReader(ports, PORTFOLIO)
         assert (await reader.at(6, ("fast",)))[0].noun.close_time == 6
         assert (await reader.at(7, ("fast",)))[0].noun.close_time == 7
 
@@ -95,7 +95,7 @@ def test_bars_before_the_first_close_asked_for_are_warm_up_and_passed_over(play:
 def test_bars_that_lack_the_close_asked_for_are_out_of_step(play: Play) -> None:
     async def script(ports: Ports) -> None:
         await store(ports, FAST, bars(1), bars(3))
-        reader = BarsReader(ports, "risk", PORTFOLIO)
+        reader = BarsReader(ports, PORTFOLIO)
         with pytest.raises(OutOfStep, match=r"bars\.fast\.1H .* close 2, .* close 3") as raised:
             await reader.at(2, ("fast",))
         assert (raised.value.asked, raised.value.found) == (2, 3)
@@ -108,7 +108,7 @@ def test_bars_of_other_symbols_are_refused(play: Play) -> None:
 
     async def script(ports: Ports) -> None:
         await store(ports, FAST, bars(1, symbols=("Z",)))
-        reader = BarsReader(ports, "risk", PORTFOLIO)
+        reader = BarsReader(ports, PORTFOLIO)
         with pytest.raises(OtherSymbols, match=r"bars\.fast\.1H .* A; .* Z"):
             await reader.at(1, ("fast",))
 
@@ -118,7 +118,7 @@ def test_bars_of_other_symbols_are_refused(play: Play) -> None:
 def test_signals_of_a_close_must_be_the_next_of_their_lane(play: Play) -> None:
     async def script(ports: Ports) -> None:
         await store(ports, "signals.scripted.model", signals(1), signals(3))
-        reader = signals_reader(ports, "risk", PORTFOLIO, "model")
+        reader = signals_reader(ports, PORTFOLIO, "model")
         assert (await reader.at(1)).noun.close_time == 1
         with pytest.raises(OutOfStep, match=r"signals\.scripted\.model"):
             await reader.at(2)
@@ -129,7 +129,7 @@ def test_signals_of_a_close_must_be_the_next_of_their_lane(play: Play) -> None:
 def test_a_decision_is_never_taken_for_that_of_another_close(play: Play) -> None:
     async def script(ports: Ports) -> None:
         await store(ports, account_lane("orders", PORTFOLIO), decision(1), decision(2))
-        reader = orders_reader(ports, "execution", PORTFOLIO)
+        reader = orders_reader(ports, PORTFOLIO)
         with pytest.raises(OutOfStep, match=r"orders\.scripted\.paper"):
             await reader.at(2)
 
@@ -139,7 +139,7 @@ def test_a_decision_is_never_taken_for_that_of_another_close(play: Play) -> None
 def test_whoever_follows_a_lane_takes_whatever_comes_next(play: Play) -> None:
     async def script(ports: Ports) -> None:
         await store(ports, account_lane("orders", PORTFOLIO), decision(1), decision(5))
-        reader = progress_reader(ports, "market_data-fast", PORTFOLIO, {1, 5})
+        reader = progress_reader(ports, PORTFOLIO, {1, 5})
         assert [(await reader.next()).noun for _ in range(2)] == [1, 5]
 
     play(script)
@@ -149,7 +149,7 @@ def test_fills_come_up_to_the_report_that_closes(play: Play) -> None:
     async def script(ports: Ports) -> None:
         reports = [report(0, 1), report(1), report(2), report(3, 2), report(4)]
         await store(ports, account_lane("fills", PORTFOLIO), *reports)
-        reader = FillsReader(ports, "risk", PORTFOLIO)
+        reader = FillsReader(ports, PORTFOLIO)
         assert [r.noun.number for r in await reader.until(1)] == [0]
         assert [r.noun.number for r in await reader.until(2)] == [1, 2, 3]
 
@@ -159,7 +159,7 @@ def test_fills_come_up_to_the_report_that_closes(play: Play) -> None:
 def test_fills_that_never_closed_the_close_asked_for_are_out_of_step(play: Play) -> None:
     async def script(ports: Ports) -> None:
         await store(ports, account_lane("fills", PORTFOLIO), report(0, 1), report(1, 3))
-        reader = FillsReader(ports, "risk", PORTFOLIO)
+        reader = FillsReader(ports, PORTFOLIO)
         await reader.until(1)
         with pytest.raises(OutOfStep, match=r"fills\.scripted\.paper"):
             await reader.until(2)

@@ -89,7 +89,7 @@ class Stage:
 
     async def _provision(self) -> None:
         client = await connect(self.server.url, None, "provisioner", 30.0)
-        await provision(client, self.session.portfolio)
+        await provision(client)
         await client.close()
 
 

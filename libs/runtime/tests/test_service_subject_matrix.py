@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import structlog
+from nats.aio.msg import Msg
 
 from stratvector.runtime.jetstream.accounts import (
     INBOXES,
@@ -24,7 +25,7 @@ from stratvector.runtime.jetstream.accounts import (
     accounts_config,
     grants,
 )
-from stratvector.runtime.jetstream.topology import durables, lanes
+from stratvector.runtime.jetstream.topology import lanes
 from stratvector.trading.flow import FLOW, hop, produced_by, read_by
 from stratvector.trading.portfolio import Portfolio
 from tests.bus.attacks import HEADERS, IGNORED, attacks, headers_towards, owner_of
@@ -40,16 +41,13 @@ def portfolio() -> Portfolio:
     return generated_session(1, Shape(universes=2, closes=5)).portfolio
 
 
-def foreign_changes(user: str, before: State, after: State, portfolio: Portfolio) -> list[str]:
-    """What a user changed without owning it: of its own it may add messages and move its places."""
-    own_places = {f"{d.stream}.{d.name}" for d in durables(portfolio) if d.service == user}
+def foreign_changes(user: str, before: State, after: State) -> list[str]:
+    """What a user changed without owning it: of its own it may add messages."""
     changes = []
     for key in sorted(before.keys() | after.keys()):
         kind, name = key
         was, now = before.get(key), after.get(key)
-        own = (kind == "messages" and owner_of(name) == user and now is not None) or (
-            kind == "place" and name in own_places and now is not None
-        )
+        own = kind == "messages" and owner_of(name) == user and now is not None
         if was != now and not own:
             changes.append(f"{user} changed {kind} of {name}: {was} -> {now}")
     return changes
@@ -79,7 +77,7 @@ async def attacked(bus: GuardedBus, user: str) -> Outcome:
     after = await bus.settled()
     own = [key for key in after if key[0] == "messages" and owner_of(key[1]) == user]
     stored = sum(after[key] - before.get(key, 0) for key in own)
-    return Outcome(foreign_changes(user, before, after, bus.portfolio), sent, stored)
+    return Outcome(foreign_changes(user, before, after), sent, stored)
 
 
 def on_bus(
@@ -200,40 +198,67 @@ def test_the_accounts_hold_without_the_permissions_that_repeat_them(
     on_bus(tmp_path, portfolio, script, without_permissions)
 
 
-def test_nobody_hears_what_others_say(tmp_path: Path, portfolio: Portfolio) -> None:
+def test_a_service_hears_what_is_stored_of_its_nouns_and_nothing_else(
+    tmp_path: Path, portfolio: Portfolio, say: Say
+) -> None:
     async def script(bus: GuardedBus) -> None:
-        heard: list[str] = []
+        heard: dict[str, set[str]] = {user: set() for user in ASKERS}
+        patterns = (">", "*.>", "orders.>", "$JS.>", "$KV.>", "_R_.>", INBOXES)
         for user in ASKERS:
-            for pattern in (">", "*.>", "orders.>", "$JS.>", "$KV.>", "_R_.>", INBOXES):
-                await bus.clients[user].subscribe(pattern, cb=partial(_hear, heard, user))
+            for pattern in (*patterns, *(f"stored.{one.noun}.>" for one in FLOW)):
+                await bus.clients[user].subscribe(pattern, cb=partial(_hear, heard[user]))
             await bus.clients[user].flush()
-        provisioner = bus.clients[PROVISIONER]
         for one in FLOW:
-            await provisioner.request(lanes(one, portfolio)[0], b"secret")
+            await bus.clients[PROVISIONER].request(lanes(one, portfolio)[0], b"secret")
         await bus.settled()
-        assert heard == []
+        say("service × noun, heard as it is stored:")
+        for user in ASKERS:
+            say(f"  {user:<12} {', '.join(sorted(heard[user])) or 'nothing'}")
+            expected = {lanes(one, portfolio)[0] for one in FLOW if user in one.consumers}
+            assert heard[user] == {f"stored.{lane}" for lane in expected}
 
     on_bus(tmp_path, portfolio, script)
 
 
-async def _hear(heard: list[str], user: str, message: object) -> None:
-    heard.append(f"{user}: {message}")
+def test_what_a_reader_says_in_the_name_of_a_stream_reaches_nobody_else(
+    tmp_path: Path, portfolio: Portfolio
+) -> None:
+    """Not even without permissions: what it forges stays in its own account."""
+
+    async def script(bus: GuardedBus) -> None:
+        heard: dict[str, set[str]] = {user: set() for user in ASKERS}
+        lanes_of_all = [f"stored.{lane}" for one in FLOW for lane in lanes(one, portfolio)]
+        for user in ASKERS:
+            await bus.clients[user].subscribe("stored.>", cb=partial(_hear, heard[user]))
+            await bus.clients[user].flush()
+        for lane in lanes_of_all:
+            await bus.clients["strategy"].publish(lane, b"forged")
+        await bus.settled()
+        assert heard.pop("strategy") == set(lanes_of_all)
+        assert set().union(*heard.values()) == set()
+
+    on_bus(tmp_path, portfolio, script, without_permissions)
 
 
-def without_permissions(portfolio: Portfolio, keys: Mapping[str, str]) -> str:
+async def _hear(heard: set[str], message: Msg) -> None:
+    heard.add(message.subject)
+
+
+def without_permissions(keys: Mapping[str, str]) -> str:
     """The same accounts, whose users may publish and hear whatever they like inside."""
-    lines = accounts_config(portfolio, keys).splitlines()
+    lines = accounts_config(keys).splitlines()
     return "\n".join(
         line.split(", permissions:")[0] + "}]" if ", permissions:" in line else line
         for line in lines
     )
 
 
-def in_one_account(portfolio: Portfolio, keys: Mapping[str, str]) -> str:
+def in_one_account(keys: Mapping[str, str]) -> str:
     """The planted hole: the same permissions, but no walls."""
     users = [f'{{nkey: "{keys[PROVISIONER]}"}}']
     for user in ASKERS:
-        subjects = ", ".join(f'"{one.subject}"' for one in grants(portfolio) if one.user == user)
+        asked = [one for one in grants() if one.user == user and not one.heard]
+        subjects = ", ".join(f'"{one.subject}"' for one in asked)
         users.append(
             f'{{nkey: "{keys[user]}", permissions: {{publish: {{allow: [{subjects}]}}, '
             f'subscribe: {{allow: ["{INBOXES}"]}}}}}}'
@@ -242,9 +267,9 @@ def in_one_account(portfolio: Portfolio, keys: Mapping[str, str]) -> str:
     return f"accounts {{ FLOW {{ jetstream: enabled, users: [\n{listed}\n] }} }}"
 
 
-def with_one_grant_too_many(portfolio: Portfolio, keys: Mapping[str, str]) -> str:
+def with_one_grant_too_many(keys: Mapping[str, str]) -> str:
     """The planted slip: ledger may also publish orders."""
-    text = accounts_config(portfolio, keys)
+    text = accounts_config(keys)
     text = text.replace(
         '"orders.>", accounts: ["risk"]', '"orders.>", accounts: ["risk", "ledger"]'
     )

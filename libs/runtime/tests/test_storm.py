@@ -42,7 +42,7 @@ def writer(ports: Ports) -> Tasks:
 
 def relay(ports: Ports) -> Tasks:
     """Stores a square for each number; adopts those that are there."""
-    lane, inbox = Lane(ports, SIGNALS), Inbox(ports, "relay", BARS)
+    lane, inbox = Lane(ports, SIGNALS), Inbox(ports, BARS)
 
     async def work() -> None:
         await lane.acquire()
@@ -58,7 +58,7 @@ def relay(ports: Ports) -> Tasks:
 
 def reader(ports: Ports) -> Tasks:
     """Both lanes to their ends."""
-    inboxes = Inbox(ports, "reader", BARS), Inbox(ports, "reader", SIGNALS)
+    inboxes = Inbox(ports, BARS), Inbox(ports, SIGNALS)
 
     async def work() -> None:
         for number in range(COUNT):

@@ -208,7 +208,7 @@ def test_an_inbox_tells_what_it_hands_out_and_not_what_it_fetched(alone: Play) -
         heard = replace(ports, spans=Heard())
         for n in range(3):
             await heard.bus.publish(Message(ORDERS, f"id-{n}", b"", 1), n)
-        inbox = Inbox(heard, None, ORDERS)
+        inbox = Inbox(heard, ORDERS, follows=True)
         assert await inbox.look(1.0)
         assert taken == []
         await inbox.next()

@@ -72,7 +72,8 @@ def test_an_error_of_a_process_ends_the_run_with_its_name() -> None:
 
 def test_a_standstill_says_what_every_process_waits_for() -> None:
     async def waits(ports: Ports) -> None:
-        while await ports.bus.consumer("risk", SUBJECT).next(5.0) is None:
+        arrivals = await ports.bus.arrivals(SUBJECT)
+        while await arrivals.next(5.0) is None:
             continue
 
     world = World(horizon_seconds=60.0)

@@ -55,7 +55,7 @@ class Stage:
     async def publish(self) -> None:
         """Every lane, whole."""
         client = await connect(self.server.url, None, "feeder", 30.0)
-        await provision(client, self.flow.session.portfolio)
+        await provision(client)
         bus, world = JetStreamBus(client), self.flow.world.bus
         for lane in lanes(self.flow):
             sequence = 0

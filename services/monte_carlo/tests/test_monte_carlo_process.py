@@ -24,7 +24,6 @@ from tests.processes.monte_carlo_process import (
     python_figures,
     request,
 )
-from tests.sessions.generated_sessions import Shape, generated_session
 
 SERVICE = "stratvector.contracts.v1.MonteCarloService"
 
@@ -166,9 +165,8 @@ def test_every_log_line_names_event_service_and_instance(nats: NatsServer, tmp_p
 def test_its_account_on_a_guarded_server_is_all_that_it_needs(tmp_path: Path) -> None:
     keys = KeyFolder(tmp_path / "keys")
     public = {user: keys.ensure(user) for user in USERS}
-    portfolio = generated_session(1, Shape(2, 2, 3, closes=5)).portfolio
     settings = ServerSettings(tmp_path / "store", free_port())
-    config = accounts_config(portfolio, public)
+    config = accounts_config(public)
     server = NatsServer(settings, tmp_path, tmp_path / "nats.log", accounts=config)
     server.start()
     try:

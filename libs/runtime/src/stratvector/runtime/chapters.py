@@ -98,11 +98,11 @@ class ChapterWriter:
         refuse_other(chapter_of(last), self._chapter)
 
 
-def chapter_reader(ports: Ports, service: str, portfolio: Portfolio) -> Reader[Chapter]:
+def chapter_reader(ports: Ports, portfolio: Portfolio) -> Reader[Chapter]:
     """The portfolio's `chapters` lane, followed."""
     lane = subject("chapters", portfolio=portfolio.name)
     check = partial(check_chapter_of, portfolio=portfolio)
-    return Reader(ports, service, lane, decode_chapter, check, follows=True)
+    return Reader(ports, lane, decode_chapter, check, follows=True)
 
 
 async def logged_chapters(bus: Bus) -> Sequence[Stored]:

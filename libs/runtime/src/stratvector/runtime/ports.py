@@ -130,14 +130,13 @@ class Published:
     duplicate: bool
 
 
-class Consumer(Protocol):
-    """A durable consumer of one subject: at least once, redelivered until acknowledged."""
+class Arrivals(Protocol):
+    """What is stored on one subject, heard as it is stored: in order, but any of it may be lost, or
+    come twice. Who hears nothing, or sees a gap, reads the log.
+    """
 
     async def next(self, timeout_seconds: float) -> Stored | None:
-        """The next delivery, or None when nothing came in time."""
-
-    async def ack(self, sequence: int) -> None:
-        """Acknowledge a delivery; a lost acknowledgement only causes a redelivery."""
+        """The next message that was heard, or None when none came in time."""
 
 
 class Bus(Protocol):
@@ -155,8 +154,8 @@ class Bus(Protocol):
     async def read(self, subject: str, after: int, limit: int = 256) -> Sequence[Stored]:
         """Up to `limit` messages of a subject with a sequence above `after`, in order."""
 
-    def consumer(self, durable: str, subject: str) -> Consumer:
-        """A handle on a durable consumer that the provisioner made."""
+    async def arrivals(self, subject: str) -> Arrivals:
+        """Listen to a subject: what is stored after a later read's answer is heard, or lost."""
 
 
 @dataclass(frozen=True)

@@ -90,21 +90,19 @@ class Reader(Generic[Noun]):
     """An inbox that decodes, and refuses what the lane's owner can't have meant.
 
     check : raises UnfitNoun for a noun that is none of the reader's portfolio. follows : reads the
-    lane's log page by page, without a durable.
+    lane's log page by page, and does not listen.
     """
 
     def __init__(
         self,
         ports: Ports,
-        service: str,
         lane: str,
         decode: Callable[[bytes], Noun],
         check: Callable[[Noun], None],
         follows: bool = False,
     ) -> None:
-        durable = None if follows else f"{service}-{lane}".replace(".", "-")
         self.lane = lane
-        self._inbox = Inbox(ports, durable, lane)
+        self._inbox = Inbox(ports, lane, follows)
         self._decode, self._check = decode, check
 
     async def next(self) -> Received[Noun]:
@@ -138,11 +136,9 @@ class CloseReader(Reader[NounOfOneClose]):
 class UniverseReader(Reader[ClosedBars]):
     """One universe's `bars` lane. Who reads it takes columns by place, so symbols are checked."""
 
-    def __init__(
-        self, ports: Ports, service: str, universe: Universe, follows: bool = False
-    ) -> None:
+    def __init__(self, ports: Ports, universe: Universe, follows: bool = False) -> None:
         lane = subject("bars", universe=universe.name, timeframe=universe.timeframe)
-        super().__init__(ports, service, lane, decode_closed_bars, self._refuse, follows)
+        super().__init__(ports, lane, decode_closed_bars, self._refuse, follows)
         self._universe, self._symbols, self._newest = universe, universe.symbols, 0
 
     def _refuse(self, section: ClosedBars) -> None:
@@ -163,16 +159,11 @@ class UniverseReader(Reader[ClosedBars]):
 
 
 class BarsReader:
-    """The `bars` lanes of a portfolio's universes; portfolios that share a universe each have
-    durable consumers of their own.
-    """
+    """The `bars` lanes of a portfolio's universes."""
 
-    def __init__(
-        self, ports: Ports, service: str, portfolio: Portfolio, follows: bool = False
-    ) -> None:
-        reader = f"{service}-{portfolio.name}"
+    def __init__(self, ports: Ports, portfolio: Portfolio, follows: bool = False) -> None:
         self._readers = {
-            universe.name: UniverseReader(ports, reader, universe, follows)
+            universe.name: UniverseReader(ports, universe, follows)
             for universe in portfolio.universes
         }
 
@@ -189,7 +180,7 @@ class BarsReader:
 
 
 def signals_reader(
-    ports: Ports, service: str, portfolio: Portfolio, model: str, follows: bool = False
+    ports: Ports, portfolio: Portfolio, model: str, follows: bool = False
 ) -> CloseReader[Signals]:
     """One model's `signals` lane."""
     lane, own = subject("signals", portfolio=portfolio.name, model=model), Own.of(portfolio)
@@ -197,11 +188,11 @@ def signals_reader(
     def check(signals: Signals) -> None:
         check_signals_of(signals, own, model)
 
-    return CloseReader(ports, service, lane, decode_signals, check, follows)
+    return CloseReader(ports, lane, decode_signals, check, follows)
 
 
 def orders_reader(
-    ports: Ports, service: str, portfolio: Portfolio, follows: bool = False
+    ports: Ports, portfolio: Portfolio, follows: bool = False
 ) -> CloseReader[Decision]:
     """The portfolio's `orders` lane."""
     lane, own = account_lane("orders", portfolio), Own.of(portfolio)
@@ -209,12 +200,10 @@ def orders_reader(
     def check(decision: Decision) -> None:
         check_decision_of(decision, own)
 
-    return CloseReader(ports, service, lane, decode_decision, check, follows)
+    return CloseReader(ports, lane, decode_decision, check, follows)
 
 
-def progress_reader(
-    ports: Ports, service: str, portfolio: Portfolio, closes: Container[int]
-) -> Reader[int]:
+def progress_reader(ports: Ports, portfolio: Portfolio, closes: Container[int]) -> Reader[int]:
     """The portfolio's `orders` lane, of which only the close times are wanted.
 
     closes : those that may be decided, ns UTC.
@@ -225,18 +214,16 @@ def progress_reader(
         if close_time not in closes:
             raise Absurd(f"close_time is {close_time} ns, at which no universe closes")
 
-    return Reader(ports, service, lane, decode_decided_close, check)
+    return Reader(ports, lane, decode_decided_close, check)
 
 
 class FillsReader:
     """The portfolio's `fills` lane, read up to each close."""
 
-    def __init__(
-        self, ports: Ports, service: str, portfolio: Portfolio, follows: bool = False
-    ) -> None:
+    def __init__(self, ports: Ports, portfolio: Portfolio, follows: bool = False) -> None:
         lane = account_lane("fills", portfolio)
         self._own, self._number = Own.of(portfolio), 0
-        self._reader = Reader(ports, service, lane, decode_fills_report, self._refuse, follows)
+        self._reader = Reader(ports, lane, decode_fills_report, self._refuse, follows)
 
     async def until(self, close_time: int) -> list[Received[FillsReport]]:
         """Every report up to the one that closes `close_time`. Raises OutOfStep."""

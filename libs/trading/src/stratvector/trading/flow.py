@@ -21,7 +21,7 @@ class Hop:
     message : the protobuf message in `stratvector.contracts.v1` that travels.
     subject : pattern with the lane's keys in braces; one subject is one lane with one active owner.
     producer : the only service that may publish the subject.
-    consumers : the services that a message wakes, in the order in which it reaches them.
+    consumers : the services that hear each message as it is stored, in the order of the flow.
     followers : the services that read the lane's log page by page, a moment later.
     """
 
@@ -122,6 +122,11 @@ def subject(noun: str, **keys: str) -> str:
 def stream_of(name: str) -> str:
     """The stream that stores a subject: the first token names the noun."""
     return hop(name.split(".", 1)[0]).stream
+
+
+def stored_subject(name: str) -> str:
+    """Where the bus publishes again what it has stored on a subject, for those that listen."""
+    return f"stored.{name}"
 
 
 def read_by(service: str) -> tuple[Hop, ...]:

@@ -22,7 +22,6 @@ from stratvector.runtime.logged_session import LoggedSession, read_logged_sessio
 from stratvector.runtime.session_document import BadSession
 from stratvector.runtime.session_folder import RecordedSession
 from stratvector.trading.logged import SessionLog
-from stratvector.trading.portfolio import Portfolio
 
 SERVER_SECONDS = 60.0
 LOG = "up.log"
@@ -35,9 +34,8 @@ class LocalBus:
     command : what starts the server. Raises BadSeedFile, ServerBinaryMissing, OSError.
     """
 
-    def __init__(self, session_folder: Path, portfolio: Portfolio, ports: PortPlan) -> None:
+    def __init__(self, session_folder: Path, ports: PortPlan) -> None:
         self.url = f"nats://{HOST}:{ports.nats}"
-        self._portfolio = portfolio
         self._keys = KeyFolder(session_folder / "keys")
         folder = session_folder.absolute() / "nats"
         folder.mkdir(exist_ok=True)
@@ -46,7 +44,7 @@ class LocalBus:
         self._made = folder / MADE
         settings = ServerSettings(self.store, ports.nats, HOST, ports.monitor)
         public_keys = {user: self._keys.ensure(user) for user in USERS}
-        accounts = accounts_config(portfolio, public_keys)
+        accounts = accounts_config(public_keys)
         config.write_text(
             server_config(settings, f"stratvector-{secrets.token_hex(8)}", accounts),
             encoding="utf-8",
@@ -58,11 +56,11 @@ class LocalBus:
         return self._keys.seed_file(user)
 
     async def provision(self) -> None:
-        """Make streams and durables, as soon as the server answers; the streams of a session that
+        """Make streams and buckets, as soon as the server answers; the streams of a session that
         has begun must be there. Raises BusConnectionError, ProvisioningError.
         """
         async with self._client(PROVISIONER) as client:
-            await provision(client, self._portfolio, begun=self._made.exists())
+            await provision(client, begun=self._made.exists())
         self._made.touch()
 
     async def refuse_edited(self, session: RecordedSession) -> None:

@@ -51,7 +51,7 @@ class Platform:
     ) -> None:
         self.ports = ports
         self._session = RecordedSession(session_folder)
-        self.bus = LocalBus(session_folder, portfolio, ports)
+        self.bus = LocalBus(session_folder, ports)
         self._nats = Child(
             "nats-server", self.bus.command, told, memory_settings(os.environ), logs=logs
         )

@@ -6,25 +6,21 @@
     operator      reads all logs, writes none; for the command line
     SYS           the server's own; it has no user
 
+Nothing here depends on a portfolio, so adding one changes no file of the server. A reader's account
+imports what the streams of its nouns publish again, and asks for what it missed; the server keeps
+no place for it that another could move.
+
 Permissions inside one account would not be enough: a user of it can have the server's answers
 delivered into any subject of the account, by naming that subject as the reply. Between accounts an
 answer only ever goes back to the account that asked.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from stratvector.runtime.jetstream.server_config import quoted
-from stratvector.runtime.jetstream.topology import (
-    OWNERS,
-    QUARANTINE,
-    Durable,
-    buckets,
-    durables,
-    streams,
-)
-from stratvector.trading.flow import COMPANIONS, SERVICES, produced_by, read_by
-from stratvector.trading.portfolio import Portfolio
+from stratvector.runtime.jetstream.topology import OWNERS, QUARANTINE, buckets, streams
+from stratvector.trading.flow import COMPANIONS, SERVICES, produced_by, read_by, stored_subject
 
 PROVISIONER = "provisioner"
 OPERATOR = "operator"
@@ -37,30 +33,33 @@ INBOXES = "_INBOX.>"
 
 @dataclass(frozen=True)
 class Grant:
-    """A subject on which a user may ask FLOW. streamed : several answers may come."""
+    """A subject on which a user may ask FLOW, or `heard`: on which it hears what FLOW says.
+
+    streamed : several answers may come.
+    """
 
     user: str
     subject: str
     streamed: bool = False
+    heard: bool = False
 
 
-def grants(portfolio: Portfolio) -> tuple[Grant, ...]:
+def grants() -> tuple[Grant, ...]:
     """Everything that services and operator may do; whatever is not here is denied."""
-    readers = durables(portfolio)
-    of_services = (one for service in ON_FLOW for one in _of_service(service, readers))
+    of_services = (one for service in ON_FLOW for one in _of_service(service))
     return (*of_services, *_of_operator())
 
 
-def accounts_config(portfolio: Portfolio, public_keys: Mapping[str, str]) -> str:
+def accounts_config(public_keys: Mapping[str, str]) -> str:
     """The part of the configuration that names accounts, users, exports and imports.
 
     public_keys : the nkey of each of `USERS`. Raises KeyError when one is missing.
     """
-    granted = grants(portfolio)
+    granted = grants()
     accounts = [_flow_account(granted, public_keys[PROVISIONER])]
     for user in (*ON_FLOW, OPERATOR):
-        subjects = [one.subject for one in granted if one.user == user]
-        accounts.append(_user_account(user, subjects, public_keys[user]))
+        own = [one for one in granted if one.user == user]
+        accounts.append(_user_account(user, own, public_keys[user]))
     accounts.append(_shards_account(public_keys[MONTE_CARLO]))
     return _whole(accounts)
 
@@ -70,23 +69,21 @@ def reading_config(provisioner_key: str, operator_key: str) -> str:
     granted = tuple(_of_operator())
     accounts = [
         _flow_account(granted, provisioner_key),
-        _user_account(OPERATOR, [one.subject for one in granted], operator_key),
+        _user_account(OPERATOR, granted, operator_key),
     ]
     return _whole(accounts)
 
 
-def _of_service(service: str, readers: tuple[Durable, ...]) -> Iterator[Grant]:
+def _of_service(service: str) -> Iterator[Grant]:
     produced = produced_by(service)
     for one in produced:
         yield Grant(service, f"{one.noun}.>")
         yield from _bucket(service, OWNERS, f"owner.{one.noun}")
     for one in (*produced, *read_by(service)):
         yield from _log(service, one.stream, f"{one.noun}.>")
-    for durable in readers:
-        if durable.service == service:
-            place = f"{durable.stream}.{durable.name}"
-            yield Grant(service, f"$JS.API.CONSUMER.MSG.NEXT.{place}", streamed=True)
-            yield Grant(service, f"$JS.ACK.{place}.>")
+    for one in read_by(service):
+        if service in one.consumers:
+            yield Grant(service, stored_subject(f"{one.noun}.>"), heard=True)
     yield from _bucket(service, QUARANTINE, service)
 
 
@@ -111,12 +108,12 @@ def _bucket(user: str, bucket: str, prefix: str) -> Iterator[Grant]:
 def _flow_account(granted: tuple[Grant, ...], public_key: str) -> str:
     allowed: dict[Grant, list[str]] = {}
     for one in granted:
-        allowed.setdefault(Grant("", one.subject, one.streamed), []).append(one.user)
+        allowed.setdefault(replace(one, user=""), []).append(one.user)
     exports = []
     for one, users in allowed.items():
         response = ', response_type: "Stream"' if one.streamed else ""
         names = ", ".join(quoted(user) for user in users)
-        exports.append(f"{{service: {quoted(one.subject)}{response}, accounts: [{names}]}}")
+        exports.append(f"{{{_kind(one)}: {quoted(one.subject)}{response}, accounts: [{names}]}}")
     return _account(
         "FLOW",
         "jetstream: enabled",
@@ -125,16 +122,24 @@ def _flow_account(granted: tuple[Grant, ...], public_key: str) -> str:
     )
 
 
-def _user_account(user: str, subjects: list[str], public_key: str) -> str:
+def _user_account(user: str, granted: Sequence[Grant], public_key: str) -> str:
     """The permissions repeat the imports: an attempt at anything else is refused and logged."""
-    imports = [f'{{service: {{account: "FLOW", subject: {quoted(one)}}}}}' for one in subjects]
-    allowed = ", ".join(quoted(one) for one in subjects)
-    permissions = f"publish: {{allow: [{allowed}]}}, subscribe: {{allow: [{quoted(INBOXES)}]}}"
+    imports = [
+        f'{{{_kind(one)}: {{account: "FLOW", subject: {quoted(one.subject)}}}}}' for one in granted
+    ]
+    asked = ", ".join(quoted(one.subject) for one in granted if not one.heard)
+    heard = ", ".join(quoted(one) for one in (INBOXES, *(g.subject for g in granted if g.heard)))
+    permissions = f"publish: {{allow: [{asked}]}}, subscribe: {{allow: [{heard}]}}"
     return _account(
         user,
         f"users: [{{nkey: {quoted(public_key)}, permissions: {{{permissions}}}}}]",
         _listed("imports", imports),
     )
+
+
+def _kind(grant: Grant) -> str:
+    """A stream flows to who imports it, a service answers who asks; in the server's words."""
+    return "stream" if grant.heard else "service"
 
 
 def _shards_account(public_key: str) -> str:

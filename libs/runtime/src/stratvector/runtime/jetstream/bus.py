@@ -13,7 +13,7 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from stratvector.runtime.jetstream.consumer import JetStreamConsumer
+from stratvector.runtime.jetstream.arrivals import JetStreamArrivals
 from stratvector.runtime.jetstream.mailbox import Mailbox, NoAnswer, Unsendable, status
 from stratvector.runtime.jetstream.wire import (
     SEQUENCE,
@@ -106,9 +106,9 @@ class JetStreamBus:
                 return _page(answers[:-1])
             await self._wait(f"{place}: status {code}")
 
-    def consumer(self, durable: str, subject: str) -> JetStreamConsumer:
-        """A handle on a durable consumer that the provisioner made."""
-        return JetStreamConsumer(self._client, stream_of(subject), durable)
+    async def arrivals(self, subject: str) -> JetStreamArrivals:
+        """Listen to a subject: what is stored after a later read's answer is heard, or lost."""
+        return await JetStreamArrivals.of(self._client, subject)
 
     async def _wait(self, why: str) -> None:
         self._log.warning("reading again", why=why)

@@ -1,4 +1,4 @@
-"""provisioner: makes the streams, buckets and durables; whoever may do this is no service.
+"""provisioner: makes the streams and buckets; whoever may do this is no service.
 
 Asked again, it changes nothing; what exists with another configuration is told and left alone. So a
 request that a server's restart swallowed is simply made again. Only a stream that is gone from a
@@ -13,19 +13,10 @@ from typing import Any
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from stratvector.runtime.jetstream.topology import (
-    REDELIVERY_SECONDS,
-    Durable,
-    Stream,
-    buckets,
-    durables,
-    streams,
-)
-from stratvector.trading.portfolio import Portfolio
+from stratvector.runtime.jetstream.topology import Stream, buckets, streams
 
 SECOND_NS = 1_000_000_000
 DUPLICATE_WINDOW_SECONDS = 20
-UNACKNOWLEDGED_MAX = 1024
 ANSWER_SECONDS = 2.0
 PATIENCE_SECONDS = 30.0
 REST_SECONDS = 0.1
@@ -40,7 +31,7 @@ class ProvisioningError(RuntimeError):
 
 
 class OtherConfiguration(ProvisioningError):
-    """A stream or durable of this name exists and is another; nothing was changed."""
+    """A stream of this name exists and is another; nothing was changed."""
 
     def __init__(self, what: str, setting: str, wanted: object, found: object) -> None:
         super().__init__(
@@ -62,30 +53,23 @@ class LogLost(ProvisioningError):
         self.missing = tuple(missing)
 
 
-async def provision(
-    client: Client,
-    portfolio: Portfolio,
-    redelivery_seconds: int = REDELIVERY_SECONDS,
-    begun: bool = False,
-) -> None:
-    """Make whatever of the portfolio's topology is missing. Raises ProvisioningError.
+async def provision(client: Client, begun: bool = False) -> None:
+    """Make whatever stream or bucket is missing. Raises ProvisioningError.
 
     begun : whether all streams were made before; else a message in any of them says so.
     """
     await _refuse_losses(client, begun)
     for stream in (*streams(), *buckets()):
         await _make_stream(client, stream)
-    for durable in durables(portfolio, redelivery_seconds):
-        await _make_durable(client, durable)
 
 
 def stream_settings(stream: Stream) -> dict[str, Any]:
     """The configuration of a log: nothing that is acknowledged ever goes, but the oldest notes of
-    a bucket that has a size.
+    a bucket that has a size. What is stored is published again, for those that listen.
 
     No roll-ups: one message with that header would remove what others wrote.
     """
-    return {
+    settings: dict[str, Any] = {
         "name": stream.name,
         "subjects": [stream.subjects],
         "storage": "file",
@@ -103,21 +87,9 @@ def stream_settings(stream: Stream) -> dict[str, Any]:
         "allow_direct": True,
         "allow_rollup_hdrs": False,
     }
-
-
-def durable_settings(durable: Durable) -> dict[str, Any]:
-    """The configuration of a reader's place: pulled, in order, everything from the beginning."""
-    return {
-        "name": durable.name,
-        "durable_name": durable.name,
-        "filter_subject": durable.subject,
-        "deliver_policy": "all",
-        "ack_policy": "all",
-        "ack_wait": durable.redelivery_seconds * SECOND_NS,
-        "max_ack_pending": UNACKNOWLEDGED_MAX,
-        "max_deliver": -1,
-        "replay_policy": "instant",
-    }
+    if stream.heard is not None:
+        settings["republish"] = {"src": stream.subjects, "dest": stream.heard}
+    return settings
 
 
 async def _refuse_losses(client: Client, begun: bool) -> None:
@@ -140,16 +112,6 @@ async def _make_stream(client: Client, stream: Stream) -> None:
         raise await _explained(
             client, f"stream {stream.name}", f"STREAM.INFO.{stream.name}", wanted, error
         )
-
-
-async def _make_durable(client: Client, durable: Durable) -> None:
-    wanted = durable_settings(durable)
-    place = f"{durable.stream}.{durable.name}"
-    request = {"stream_name": durable.stream, "config": wanted, "action": "create"}
-    error = await _ask(client, f"CONSUMER.CREATE.{place}.{durable.subject}", request)
-    if error is not None:
-        what = f"durable {durable.name} of {durable.stream}"
-        raise await _explained(client, what, f"CONSUMER.INFO.{place}", wanted, error)
 
 
 async def _ask(client: Client, call: str, request: Mapping[str, Any]) -> dict[str, Any] | None:

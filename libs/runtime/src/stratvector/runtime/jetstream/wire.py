@@ -22,6 +22,7 @@ TRACE = "traceparent"
 TRACE_ID = slice(3, 35)  # of a traceparent: version, trace id, span id, flags
 SUBJECT = "Nats-Subject"
 SEQUENCE = "Nats-Sequence"
+STORED_AT = "Nats-Time-Stamp"
 
 
 def headers_of(message: Message, expected_sequence: int) -> dict[str, str]:
@@ -67,15 +68,3 @@ def page_request(subject: str, after: int, limit: int) -> bytes:
     """A batched direct get of a subject's messages above a sequence."""
     asked = {"seq": after + 1, "next_by_subj": subject, "batch": limit}
     return json.dumps(asked, separators=(",", ":")).encode()
-
-
-def delivered_place(reply: str) -> tuple[int, int]:
-    """The stream sequence and the time of storage (ns UTC) in a delivery's reply subject, with or
-    without domain tokens.
-
-    $JS.ACK.<stream>.<durable>.<deliveries>.<stream seq>.<consumer seq>.<time>.<pending>, or with
-    domain, account hash before the stream and a random token at the end.
-    """
-    tokens = reply.split(".")
-    sequence, time = (5, 7) if len(tokens) == 9 else (7, 9)
-    return int(tokens[sequence]), int(tokens[time])

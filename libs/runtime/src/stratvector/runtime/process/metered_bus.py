@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import structlog
 from prometheus_client import Counter
 
-from stratvector.runtime.ports import Bus, Consumer, Message, Published, PublishUnknown, Stored
+from stratvector.runtime.ports import Arrivals, Bus, Message, Published, PublishUnknown, Stored
 from stratvector.runtime.process.metrics import ProcessMetrics
 
 
@@ -55,29 +55,25 @@ class MeteredBus:
         self._metrics.received.labels(subject).inc(len(page))
         return page
 
-    def consumer(self, durable: str, subject: str) -> Consumer:
-        """The bus's consumer, counted."""
+    async def arrivals(self, subject: str) -> Arrivals:
+        """The bus's arrivals, counted."""
         counter = self._metrics.received.labels(subject)
-        return _MeteredConsumer(self._bus.consumer(durable, subject), counter)
+        return _MeteredArrivals(await self._bus.arrivals(subject), counter)
 
     def _answered(self, subject: str) -> None:
         if self._unanswered.pop(subject, None) is not None:
             self._metrics.unstored.pop(subject, None)
 
 
-class _MeteredConsumer:
-    """Another consumer, counted."""
+class _MeteredArrivals:
+    """Other arrivals, counted."""
 
-    def __init__(self, consumer: Consumer, received: Counter) -> None:
-        self._consumer, self._received = consumer, received
+    def __init__(self, arrivals: Arrivals, received: Counter) -> None:
+        self._arrivals, self._received = arrivals, received
 
     async def next(self, timeout_seconds: float) -> Stored | None:
-        """The consumer's next."""
-        stored = await self._consumer.next(timeout_seconds)
+        """The arrivals' next."""
+        stored = await self._arrivals.next(timeout_seconds)
         if stored is not None:
             self._received.inc()
         return stored
-
-    async def ack(self, sequence: int) -> None:
-        """The consumer's ack."""
-        await self._consumer.ack(sequence)

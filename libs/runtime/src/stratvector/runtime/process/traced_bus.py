@@ -33,7 +33,7 @@ from opentelemetry.trace import (
 )
 
 from stratvector.runtime.jetstream.wire import traceparent
-from stratvector.runtime.ports import Bus, Consumer, Message, Published, PublishUnknown, Stored
+from stratvector.runtime.ports import Arrivals, Bus, Message, Published, PublishUnknown, Stored
 from stratvector.trading.timestamps import utc_text
 
 TAKEN_MAX = 32  # links of one span; a follower takes far more than it publishes
@@ -181,9 +181,9 @@ class TracedBus:
         """The bus's read."""
         return await self._bus.read(subject, after, limit)
 
-    def consumer(self, durable: str, subject: str) -> Consumer:
-        """The bus's consumer."""
-        return self._bus.consumer(durable, subject)
+    async def arrivals(self, subject: str) -> Arrivals:
+        """The bus's arrivals."""
+        return await self._bus.arrivals(subject)
 
 
 def _course() -> _Course:

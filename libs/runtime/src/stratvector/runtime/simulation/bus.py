@@ -18,7 +18,7 @@ from stratvector.runtime.ports import (
     Stored,
     WrongSequence,
 )
-from stratvector.runtime.simulation.consumer import Durable, SimulatedConsumer
+from stratvector.runtime.simulation.arrivals import Listen, SimulatedArrivals
 from stratvector.runtime.simulation.effect import Call, Channel, Scheduler
 from stratvector.trading.flow import stream_of
 
@@ -42,7 +42,7 @@ class SubjectLog:
         self.stream = stream
         self.kind = f"publish {stream.name}"
         self.messages: list[Stored] = []
-        self.durables: list[Durable] = []
+        self.listeners: list[SimulatedArrivals] = []
 
     @property
     def last(self) -> Stored | None:
@@ -66,7 +66,6 @@ class SimulatedBus:
         self._deduplication_seconds = deduplication_seconds
         self._streams: dict[str, Stream] = {}
         self._logs: dict[str, SubjectLog] = {}
-        self._durables: dict[tuple[str, str], Durable] = {}
 
     async def publish(self, message: Message, expected_sequence: int) -> Published:
         """Store a message if its subject's last sequence is the expected one."""
@@ -84,20 +83,9 @@ class SimulatedBus:
         perform = partial(self._log(subject).above, after, limit)
         return await Call("bus read", subject, Channel.READ, perform)
 
-    def consumer(self, durable: str, subject: str) -> SimulatedConsumer:
-        """A durable consumer; it starts at the subject's first message and survives its process.
-
-        Raises ValueError when the name already stands for another subject of the stream.
-        """
-        log = self._log(subject)
-        key = (log.stream.name, durable)
-        if key not in self._durables:
-            self._durables[key] = Durable(durable, subject, log.messages, self._scheduler)
-            log.durables.append(self._durables[key])
-        if self._durables[key].subject != subject:
-            taken = self._durables[key].subject
-            raise ValueError(f"durable {durable!r} reads {taken!r}, so it can't read {subject!r}")
-        return SimulatedConsumer(self._durables[key])
+    async def arrivals(self, subject: str) -> SimulatedArrivals:
+        """Listen to a subject, until this process ends."""
+        return await Listen(subject, self._log(subject))
 
     def contents(self, subject: str) -> list[Stored]:
         """The content of a subject that every reader admits, for a look from outside."""
@@ -128,8 +116,9 @@ class SimulatedBus:
         self.journal.append(stored)
         if message.kind is Kind.CONTENT:
             self._scheduler.progress()
-        for durable in log.durables:
-            durable.serve()
+        log.listeners = [one for one in log.listeners if one.is_open]
+        for listener in log.listeners:
+            listener.send(stored)
         return Published(stream.sequence, duplicate=False)
 
 

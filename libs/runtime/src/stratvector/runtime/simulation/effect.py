@@ -8,7 +8,7 @@ reaches it, if it still lives then.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -28,8 +28,6 @@ class Channel(Enum):
     READ = auto()  # can be asked again, so a loss is only a delay
     PUBLISH = auto()  # request or answer lost, or landing late
     SWAP = auto()  # the answer lost, and the client's own retry refused
-    DELIVERY = auto()  # delivered twice
-    ACKNOWLEDGE = auto()  # lost without a sign
     SEND = auto()  # to the broker: request or answer lost
 
 
@@ -48,6 +46,11 @@ class Scheduler(Protocol):
 
     def progress(self) -> None:
         """Note that something came about that can't be repeated for ever."""
+
+    def ways(self) -> Sequence[float]:
+        """How long a message that the bus publishes again is under way to one listener, in seconds:
+        none when it is lost, two when it comes twice.
+        """
 
 
 class Effect(Awaitable[Answer]):

@@ -16,7 +16,6 @@ class Fate:
     clock_stops : its clock does not count the pause, as on a suspended machine.
     loss : the request never arrives, its answer never returns, or it lands after the process was
         told "unknown".
-    duplicate : a delivery that repeats the last one.
     out_seconds, back_seconds : the way to the server and the way back.
     """
 
@@ -25,7 +24,6 @@ class Fate:
     pause: When = "before"
     clock_stops: bool = False
     loss: Loss | None = None
-    duplicate: bool = False
     out_seconds: float = 0.0
     back_seconds: float = 0.0
 

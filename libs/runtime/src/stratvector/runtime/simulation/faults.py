@@ -17,7 +17,7 @@ class Faults:
 
     delay_seconds_max : of each way, uniform.
     slow : a way that takes up to slow_seconds_max instead.
-    duplicate_delivery, acknowledgement_lost : of the consumers.
+    arrival_lost, arrival_twice : of what the bus publishes again, on each listener's way.
     request_lost, answer_lost, landing_late : of publishes; late ones land up to late_seconds_max
         after they left.
     swap_answer_lost : of the key-value store.
@@ -31,8 +31,8 @@ class Faults:
     delay_seconds_max: float = 0.0
     slow: float = 0.0
     slow_seconds_max: float = 1.0
-    duplicate_delivery: float = 0.0
-    acknowledgement_lost: float = 0.0
+    arrival_lost: float = 0.0
+    arrival_twice: float = 0.0
     request_lost: float = 0.0
     answer_lost: float = 0.0
     landing_late: float = 0.0
@@ -58,8 +58,8 @@ class Faults:
         return cls(
             delay_seconds_max=0.05,
             slow=0.02,
-            duplicate_delivery=0.05,
-            acknowledgement_lost=0.03,
+            arrival_lost=0.05,
+            arrival_twice=0.05,
             request_lost=0.02,
             answer_lost=0.02,
             landing_late=0.02,
@@ -95,6 +95,15 @@ class Dice:
         fate = Fate(out_seconds=self._way(channel), back_seconds=self._way(channel))
         return self._misfortune(self._loss(fate, channel), channel)
 
+    def ways(self) -> tuple[float, ...]:
+        """How long a message of the bus is under way to one listener, each time that it comes."""
+        if self._calm:
+            return (0.0,)
+        if self._happens(self._faults.arrival_lost):
+            return ()
+        times = 2 if self._happens(self._faults.arrival_twice) else 1
+        return tuple(self._way(Channel.READ) for _ in range(times))
+
     def _misfortune(self, fate: Fate, channel: Channel) -> Fate:
         """A crash or a pause on top, while there are any left."""
         if self._crashes_left and self._happens(self._faults.crash):
@@ -112,8 +121,6 @@ class Dice:
 
     def _loss(self, fate: Fate, channel: Channel) -> Fate:
         faults = self._faults
-        if channel is Channel.DELIVERY:
-            return replace(fate, duplicate=self._happens(faults.duplicate_delivery))
         loss: Loss | None = None
         if channel is Channel.PUBLISH:
             loss = self._one_of(faults.request_lost, faults.answer_lost, faults.landing_late)
@@ -121,8 +128,6 @@ class Dice:
             loss = self._one_of(faults.send_request_lost, faults.send_answer_lost, 0.0)
         elif channel is Channel.SWAP:
             loss = self._one_of(0.0, faults.swap_answer_lost, 0.0)
-        elif channel is Channel.ACKNOWLEDGE:
-            loss = self._one_of(faults.acknowledgement_lost, 0.0, 0.0)
         if loss == "late":
             seconds = self.random.uniform(SOONEST_LATE_SECONDS, faults.late_seconds_max)
             return replace(fate, loss=loss, out_seconds=seconds)

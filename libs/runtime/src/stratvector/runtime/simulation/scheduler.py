@@ -7,7 +7,7 @@ answer travels back, as its fate has it.
 
 import heapq
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -82,6 +82,10 @@ class Scheduler:
         """Note that something came about that can't be repeated for ever."""
         self._idle_since = self.now
         self._idle_effects = 0
+
+    def ways(self) -> Sequence[float]:
+        """How long a message of the bus is under way to one listener, each time that it comes."""
+        return (0.0,) if self._dice is None else self._dice.ways()
 
     def turn(self) -> None:
         """Let one task go on, or time pass to the next event."""

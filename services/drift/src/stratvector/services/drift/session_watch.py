@@ -38,9 +38,9 @@ class SessionWatch:
         self._clock, self._portfolio, self._schedule = ports.clock, portfolio, schedule
         self.rules = rules
         self._every = rules.every_hours * NANOSECONDS_PER_HOUR
-        self._bars = BarsReader(ports, "drift", portfolio, follows=True)
+        self._bars = BarsReader(ports, portfolio, follows=True)
         self._signals = {
-            model.name: signals_reader(ports, "drift", portfolio, model.name, follows=True)
+            model.name: signals_reader(ports, portfolio, model.name, follows=True)
             for model in portfolio.models
         }
         self._watches = {

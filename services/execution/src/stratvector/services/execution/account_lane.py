@@ -54,8 +54,8 @@ class AccountLane:
         self._portfolio, self._schedule, self._broker = portfolio, schedule, broker
         self._clock: Clock = ports.clock
         self.lane = Lane(ports, account_lane("fills", portfolio))
-        self._bars = BarsReader(ports, "execution", portfolio)
-        self._decisions = orders_reader(ports, "execution", portfolio)
+        self._bars = BarsReader(ports, portfolio)
+        self._decisions = orders_reader(ports, portfolio)
         self._log = OrderLog()
         self._own, self._means = Own.of(portfolio), AccountMeans(portfolio)
         self._unpublished: list[FillEvent] = []

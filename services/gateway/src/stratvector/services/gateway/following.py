@@ -18,7 +18,7 @@ class Follower:
     """Reads a lane from its beginning and hands on what it finds; never ends by itself."""
 
     def __init__(self, ports: Ports, lane: str, take: Callable[[Sequence[Stored]], None]) -> None:
-        self._inbox = Inbox(ports, None, lane)
+        self._inbox = Inbox(ports, lane, follows=True)
         self._clock, self._take = ports.clock, take
 
     async def run(self) -> None:

@@ -40,11 +40,11 @@ class PortfolioRecord:
         self._means = AccountMeans(portfolio)
         self.lane = Lane(ports, subject("positions", portfolio=portfolio.name))
         # Nobody waits for the record, so no message wakes it: it reads by the page.
-        self._bars = BarsReader(ports, "ledger", portfolio, follows=True)
-        self._fills = FillsReader(ports, "ledger", portfolio, follows=True)
-        self._decisions = orders_reader(ports, "ledger", portfolio, follows=True)
+        self._bars = BarsReader(ports, portfolio, follows=True)
+        self._fills = FillsReader(ports, portfolio, follows=True)
+        self._decisions = orders_reader(ports, portfolio, follows=True)
         self._signals = {
-            model.name: signals_reader(ports, "ledger", portfolio, model.name, follows=True)
+            model.name: signals_reader(ports, portfolio, model.name, follows=True)
             for model in portfolio.models
         }
         self._number = 0

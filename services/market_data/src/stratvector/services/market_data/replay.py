@@ -45,11 +45,9 @@ class ReplayLane:
         self._sections, self._schedule = sections, schedule
         name = subject("bars", universe=universe.name, timeframe=universe.timeframe)
         self.lane = Lane(ports, name)
-        service = f"market_data-{universe.name}"  # each universe watches decisions on its own
-        self._chapters = chapter_reader(ports, service, portfolio)
-        self._decisions = progress_reader(
-            ports, service, portfolio, frozenset(schedule.close_times.tolist())
-        )
+        self._chapters = chapter_reader(ports, portfolio)
+        closes = frozenset(schedule.close_times.tolist())
+        self._decisions = progress_reader(ports, portfolio, closes)
         self._bars_ahead_max = bars_ahead_max
         self._ahead_after_wait = max(1, bars_ahead_max // 2)
         self._rest_seconds = REST_SECONDS_PER_CLOSE * (self._ahead_after_wait - 1)

@@ -53,11 +53,11 @@ class PortfolioLane:
         self.account = PortfolioAccount(portfolio, schedule)
         self.lane = Lane(ports, account_lane("orders", portfolio))
         self._chapter = ChapterWriter(ports, chapter)
-        self._bars = BarsReader(ports, "risk", portfolio)
-        self._fills = FillsReader(ports, "risk", portfolio)
+        self._bars = BarsReader(ports, portfolio)
+        self._fills = FillsReader(ports, portfolio)
         self._own = Own.of(portfolio)
         self._signals = {
-            model.name: signals_reader(ports, "risk", portfolio, model.name)
+            model.name: signals_reader(ports, portfolio, model.name)
             for model in portfolio.models
         }
 

@@ -66,7 +66,7 @@ class ModelLane:
         self._published = -1
         self._rows: tuple[SignalRow, ...] = ()
         self.lane = Lane(ports, subject("signals", portfolio=portfolio.name, model=model.name))
-        self._bars = UniverseReader(ports, f"strategy-{portfolio.name}-{model.name}", universe)
+        self._bars = UniverseReader(ports, universe)
 
     def state(self) -> ModelState:
         """The model as of its newest signals."""
