@@ -157,7 +157,7 @@ def _ports() -> Finding:
 
 
 def _configuration(config: Path) -> Finding:
-    from stratvector.cli.config import read_configuration
+    from stratvector.config import read_configuration
 
     read = read_configuration(config)
     models = ", ".join(model.entry.name for model in read.traded)
@@ -165,7 +165,7 @@ def _configuration(config: Path) -> Finding:
 
 
 def _data(config: Path) -> Finding:
-    from stratvector.cli.config import read_configuration, session_of
+    from stratvector.config import read_configuration, session_of
 
     session = session_of(read_configuration(config))
     closes = ", ".join(f"{name} {len(h.bars):,}" for name, h in session.histories.items())

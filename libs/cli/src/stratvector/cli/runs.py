@@ -13,8 +13,8 @@ from stratvector.cli.progress_lines import Phase, ProgressForm, ProgressLines, t
 
 if TYPE_CHECKING:
     from stratvector.backtest import Result
-    from stratvector.cli.config import Configuration
     from stratvector.cli.progress import SessionProgress
+    from stratvector.config import Configuration
     from stratvector.trading.session import Session
 
 HASH_DIGITS = 8
@@ -39,7 +39,7 @@ class Run:
 
 def runnable(config: Path, command: str) -> "Configuration":
     """A configuration whose mode is one that a command runs. Raises BadConfig, CommandFailed."""
-    from stratvector.cli.config import read_configuration
+    from stratvector.config import read_configuration
 
     configuration = read_configuration(config)
     mode = configuration.system.system.mode
@@ -60,7 +60,7 @@ def run_and_record(
     their runs. Where they can't be written, the run tells it.
     """
     from stratvector.backtest import write_result
-    from stratvector.cli.config import provenance
+    from stratvector.config import provenance
 
     facts = provenance(configuration, session)
     begun = time.perf_counter()
@@ -81,7 +81,7 @@ def not_written(folder: Path, error: OSError) -> str:
 
 def run_name(session: "Session", facts: Mapping[str, Any]) -> str:
     """<portfolio>-<hash>, the hash over configuration and data."""
-    from stratvector.cli.config.configuration import hash_of
+    from stratvector.config.configuration import hash_of
 
     inputs = hash_of([facts["config_hash"], facts["data_hash"]])[:HASH_DIGITS]
     return f"{session.portfolio.name}-{inputs}"
@@ -126,7 +126,7 @@ def load(
     if form is ProgressForm.JSON:
         tell_phase(Phase.LOADING)
     with aside().status(Phase.LOADING):
-        from stratvector.cli.config import session_of
+        from stratvector.config import session_of
 
         return session_of(configuration, start, end, None if data is None else str(data))
 

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from stratvector.cli.config.risk import RiskSection
-from stratvector.cli.config.sections import Name, Section
+from stratvector.config.risk import RiskSection
+from stratvector.config.sections import Name, Section
 from stratvector.trading.portfolio import Costs
 
 

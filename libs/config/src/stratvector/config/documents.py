@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from stratvector.cli.config.bad_config import ConfigMissing, ConfigUnreadable
+from stratvector.config.bad_config import ConfigMissing, ConfigUnreadable
 from stratvector.runtime.plain_yaml import NotPlainYaml, parse_plain_yaml
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from stratvector.cli.config.bad_config import BadConfig, BadValue, UnknownKey
+from stratvector.config.bad_config import BadConfig, BadValue, UnknownKey
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 """A word that may stand in a lane's subject and in a file's name."""

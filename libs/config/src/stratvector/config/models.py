@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from stratvector.cli.config.sections import Section
+from stratvector.config.sections import Section
 
 
 class ModelSettings(Section):
