@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from stratvector.config.bad_config import BadConfig, BadValue
-from stratvector.config.documents import read_document
-from stratvector.config.models import ModelSettings, ModelsFile
 from stratvector.config.risk import RiskSection, check_caps, combined
-from stratvector.config.sections import Checked, checked
-from stratvector.config.system import ModelEntry, SystemFile
+from stratvector.config.sections import Checked, checked, read_document
+from stratvector.config.system import ModelEntry, ModelSettings, ModelsFile, SystemFile
 from stratvector.config.universes import UniverseEntry, UniversesFile
 from stratvector.trading.nearest import suggestion
 

@@ -1,4 +1,4 @@
-"""The base of every section, and pydantic's complaints put into one sentence of ours."""
+"""A file as a table of keys, and a table of keys as a section whose rules it keeps."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,7 +7,21 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from stratvector.config.bad_config import BadConfig, BadValue, UnknownKey
+from stratvector.config.bad_config import (
+    BadConfig,
+    BadValue,
+    ConfigMissing,
+    ConfigUnreadable,
+    UnknownKey,
+)
+from stratvector.runtime.plain_yaml import NotPlainYaml, parse_plain_yaml
+from stratvector.runtime.validation_sentences import (
+    MISSING,
+    OWN_RULE,
+    UNKNOWN,
+    Mistake,
+    mistakes,
+)
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 """A word that may stand in a lane's subject and in a file's name."""
@@ -24,76 +38,55 @@ class Section(BaseModel):
 Checked = TypeVar("Checked", bound=Section)
 
 
+def read_document(path: Path, needed: str) -> dict[str, Any]:
+    """The keys of a YAML file; none if it is empty.
+
+    needed : what the file is for, a phrase for the error. Raises ConfigMissing, ConfigUnreadable.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigMissing(path, needed) from None
+    except IsADirectoryError:
+        raise ConfigUnreadable(path, f"it is a folder; {needed}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigUnreadable(path, f"it cannot be read: {reason}") from error
+    try:
+        document = parse_plain_yaml(text)
+    except NotPlainYaml as error:
+        raise ConfigUnreadable(path, str(error)) from error
+    if document is None:
+        return {}
+    if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
+        raise ConfigUnreadable(path, "it must hold keys and values, such as `system:`")
+    return document
+
+
 def checked(kind: type[Checked], path: Path, document: Mapping[str, Any]) -> Checked:
     """The document as a section. Raises UnknownKey or BadValue about the first thing wrong."""
     try:
         return kind.model_validate(document)
     except ValidationError as error:
-        raise _refusal(kind, path, error.errors()) from None
+        raise _refusal(kind, path, mistakes(error.errors())) from None
 
 
-def _refusal(kind: type[Section], path: Path, errors: Sequence[Mapping[str, Any]]) -> BadConfig:
+def _refusal(kind: type[Section], path: Path, found: Sequence[Mistake]) -> BadConfig:
     """Unknown keys first: a misspelt key also makes its rightful one missing."""
-    details = sorted(errors, key=lambda e: e["type"] != "extra_forbidden")[0]
-    place = details["loc"]
-    if details["type"] == "extra_forbidden":
-        return UnknownKey(path, dotted(place), _known_keys(kind, place[:-1]))
-    if details["type"] == "missing":
-        return BadValue(path, dotted(place), None, "it must be given")
-    if details["type"] == "value_error":
+    first = min(found, key=lambda mistake: mistake.kind != UNKNOWN)
+    if first.kind == UNKNOWN:
+        return UnknownKey(path, first.key, _known_keys(kind, first.place[:-1]))
+    if first.kind == MISSING:
+        return BadValue(path, first.key, None, first.requirement)
+    if first.kind == OWN_RULE:
         # A section's own rule; its sentence names the keys that it compares.
-        key = dotted(place)
-        return BadConfig(f"{path}: {key + ': ' if key else ''}{details['ctx']['error']}")
-    return BadValue(path, dotted(place), _shown(details["input"]), _rule(details))
-
-
-def _rule(details: Mapping[str, Any]) -> str:
-    known = _RULES.get(details["type"])
-    if known is not None:
-        return known.format(**details.get("ctx", {}))
-    message: str = details["msg"]
-    return message[0].lower() + message[1:].rstrip(".")
-
-
-_RULES = {
-    "greater_than": "it must be above {gt}",
-    "greater_than_equal": "it must be at least {ge}",
-    "less_than": "it must be below {lt}",
-    "less_than_equal": "it must be at most {le}",
-    "finite_number": "it must be a finite number",
-    "float_parsing": "it must be a number",
-    "float_type": "it must be a number",
-    "decimal_parsing": "it must be a number",
-    "decimal_type": "it must be a number",
-    "int_parsing": "it must be a whole number",
-    "int_type": "it must be a whole number",
-    "int_from_float": "it must be a whole number",
-    "bool_parsing": "it must be true or false",
-    "bool_type": "it must be true or false",
-    "string_type": "it must be text: put it in quotes if it is meant as it stands",
-    "tuple_type": "it must be a list",
-    "dict_type": "it must be a table of keys",
-    "model_type": "it must be a table of keys",
-    "too_short": "it must have at least {min_length} entry",
-    "literal_error": "it must be one of {expected}",
-    "string_pattern_mismatch": "it must consist of letters, digits, _ and - only",
-}
+        return BadConfig(f"{path}: {first.told()}")
+    return BadValue(path, first.key, _shown(first.value), first.requirement)
 
 
 def _shown(value: object) -> object:
     """Long values by their kind only."""
     return value if len(repr(value)) <= 60 else f"<{type(value).__name__}>"
-
-
-def dotted(place: tuple[int | str, ...]) -> str:
-    """A place as a user would write it: models[0].budget_fraction."""
-    text = ""
-    for part in place:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        else:
-            text += f".{part}" if text else part
-    return text
 
 
 def _known_keys(kind: type[Section], place: tuple[int | str, ...]) -> list[str]:
