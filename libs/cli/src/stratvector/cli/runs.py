@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from stratvector.cli.progress_lines import Phase, ProgressForm, ProgressLines, t
 
 if TYPE_CHECKING:
     from stratvector.backtest import Result
+    from stratvector.cli.platform.run_folder import RunFolder
     from stratvector.cli.progress import SessionProgress
     from stratvector.config import Configuration
     from stratvector.trading.session import Session
@@ -129,6 +131,26 @@ def load(
         from stratvector.config import session_of
 
         return session_of(configuration, start, end, None if data is None else str(data))
+
+
+def run_in_this_process(
+    config: Path, start: str | None, end: str | None, out: Path, verbose: bool
+) -> Run:
+    """`up` with all services in this process. Raises BadConfig, CommandFailed, OSError."""
+    configuration = runnable(config, "up")
+    session = load(configuration, start, end)
+    return run_and_record(configuration, session, out, partial(in_services, verbose=verbose))
+
+
+def new_session(config: Path, start: str | None, end: str | None, out: Path) -> "RunFolder":
+    """What `up` runs as processes: a reserved folder with the session in it.
+
+    Raises BadConfig, BadSession, OSError.
+    """
+    from stratvector.cli.platform.run_folder import new_run
+
+    configuration = runnable(config, "up")
+    return new_run(configuration, load(configuration, start, end), out)
 
 
 def compiled(session: "Session", verbose: bool, form: ProgressForm = ProgressForm.BAR) -> "Result":
