@@ -8,8 +8,8 @@ same session runs through the compiled backtest, and every order and fill is the
 from pathlib import Path
 
 from stratvector.backtest import result_of
-from stratvector.cli.config import load_session
 from stratvector.cli.in_process import run_in_process
+from stratvector.config import load_session
 from stratvector.trading import replay
 from stratvector.trading.fills import FillKind
 from stratvector.trading.ledger import LedgerEntry

@@ -29,7 +29,7 @@ def lint_imports(*paths: Path) -> subprocess.CompletedProcess[str]:
 
 
 def plant(root: Path, modules: dict[str, str]) -> Path:
-    for name, code in {"trading": "", "market": "", **modules}.items():
+    for name, code in {"trading": "", "market": "", "config": "", **modules}.items():
         package = root / "stratvector" / name
         package.mkdir(parents=True)
         (package / "__init__.py").write_text(code)
@@ -61,6 +61,9 @@ def test_a_house_without_a_forbidden_import_keeps_the_rules(tmp_path: Path) -> N
             {"drift": "", "market": "import stratvector.drift\n"},
             "Services stand on libs",
         ),
+        ({"cli": "", "config": "import stratvector.cli\n"}, "Services stand on libs"),
+        ({"config": "import rich\n"}, "Configuration knows no terminal"),
+        ({"config": "import stratvector.market\n", "market": "import nats\n"}, "Configuration"),
         (
             {"services/planted": "", "services/other": "import stratvector.services.planted\n"},
             "No service imports another service",

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stratvector.cli.config import load_session
+from stratvector.config import load_session
 from stratvector.trading.engine.state import MICRO
 from tests.sessions.backtest_equality import assert_equal_to_backtest
 from tests.sessions.simulated_flow import breaches_of, run_flow

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -189,3 +190,48 @@ def test_a_price_grid_of_a_symbol_that_is_not_there_is_refused(place: Place) -> 
     run = place.backtest()
     assert run.exit_code == 1
     assert "price_precision names BBC, which is not one of AAA, BBB" in run.stderr
+
+
+def test_a_run_shows_and_writes_what_it_is_compared_with(place: Place) -> None:
+    place.change("system.yaml", "models:", "benchmark: AAA\nmodels:")
+    run = place.backtest()
+    assert run.exit_code == 0, run.stderr
+    assert "alpha and beta compare with AAA, total return" in run.stdout
+    assert "max drawdown, daily" in run.stdout
+    told = json.loads((place.results()[0] / "result.json").read_text())
+    assert told["benchmark"]["name"] == "AAA"
+    assert all(np.isfinite(told["metrics"][key]) for key in ("alpha", "beta", "information_ratio"))
+    assert told["halts"] == []
+    assert told["halted_since"] is None
+
+
+MISTAKES = {
+    "a key that nothing reads": ("mode: replay", "mod: replay", "key system.mod is unknown; did"),
+    "a mode that needs a broker": (
+        "mode: replay",
+        "mode: live",
+        "system.mode is 'live', but backtest run sends nothing to a broker: write backtest or",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_in_the_configuration_is_one_sentence_and_leaves_nothing(
+    place: Place, mistake: str
+) -> None:
+    old, new, sentence = MISTAKES[mistake]
+    place.change("system.yaml", old, new)
+    run = place.backtest()
+    assert run.exit_code == 1
+    last = run.stderr.strip().splitlines()[-1]
+    assert last.startswith(f"stratvector: config/system.yaml: {sentence}")
+    assert "Traceback" not in run.stderr
+    assert not (place.folder / "results").exists()
+    assert not (place.folder / "logs").exists()
+
+
+def test_what_the_options_say_is_checked_like_the_configuration(place: Place) -> None:
+    run = place.run("backtest", "run", "--config", "nowhere.yaml")
+    assert run.exit_code == 1
+    assert "nowhere.yaml: there is no such file; give one with --config FILE" in run.stderr
+    assert "command line: --start is 'x'; write 2018-01-31" in place.backtest("--start", "x").stderr

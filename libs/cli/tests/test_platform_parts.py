@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from stratvector.cli.config import load_session, read_configuration
 from stratvector.cli.failures import CommandFailed
 from stratvector.cli.platform.interrupts import first_and_second
 from stratvector.cli.platform.ports import PortPlan, SeatPorts
@@ -32,6 +31,7 @@ from stratvector.cli.platform.settings_files import (
     refuse_given_variables,
     write_settings,
 )
+from stratvector.config import load_session, read_configuration
 
 if TYPE_CHECKING:
     from libs.cli.tests.conftest import Place

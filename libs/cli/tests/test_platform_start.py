@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from stratvector.cli.config import load_session, read_configuration
 from stratvector.cli.platform.bus import client_logs
 from stratvector.cli.platform.local import Platform
 from stratvector.cli.platform.ports import PortPlan, plan_ports
 from stratvector.cli.platform.run_folder import RunFolder, new_run
+from stratvector.config import load_session, read_configuration
 from stratvector.runtime.jetstream import server
 from stratvector.runtime.jetstream.accounts import USERS
 from stratvector.runtime.session_document import BadSession

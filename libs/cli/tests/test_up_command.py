@@ -13,12 +13,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from stratvector.backtest import result_of
+from stratvector.cli.in_process import run_in_process
+from stratvector.config import load_session
+from stratvector.trading import replay
+
 if TYPE_CHECKING:
     from libs.cli.tests.conftest import Place
 
 NAMES = ["equity.parquet", "fills.parquet", "orders.parquet", "result.json"]
 COMMAND = Path(sys.executable).with_name("stratvector")
 WAIT_SECONDS = 120.0
+SAMPLE = Path(__file__).parents[3] / "config" / "system.yaml"
 
 
 def test_the_services_and_the_compiled_loop_leave_the_same_bytes(place: Place) -> None:
@@ -28,6 +34,19 @@ def test_the_services_and_the_compiled_loop_leave_the_same_bytes(place: Place) -
     backtested, replayed = place.results()
     for name in NAMES:
         assert (backtested / name).read_bytes() == (replayed / name).read_bytes()
+
+
+def test_the_sample_session_is_the_same_by_both_drivers() -> None:
+    session = load_session(SAMPLE, "2018-01-02", "2018-02-28")
+    backtested = result_of(replay.run(session))
+    replayed = run_in_process(session, lambda entry, done: None)
+    assert replayed.orders.equals(backtested.orders)
+    assert replayed.fills.equals(backtested.fills)
+    assert replayed.equity.equals(backtested.equity)
+    assert replayed.models == backtested.models
+    assert replayed.metrics == pytest.approx(backtested.metrics, nan_ok=True, rel=0, abs=0)
+    assert (replayed.bars, replayed.signals) == (backtested.bars, backtested.signals)
+    assert len(replayed.fills) > 0
 
 
 def test_the_summary_file_holds_what_was_printed(place: Place) -> None:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stratvector.cli.config import load_session, read_configuration
 from stratvector.cli.platform.run_folder import earlier_run, new_run
+from stratvector.config import load_session, read_configuration
 from tests.processes.told import wait_for
 
 if TYPE_CHECKING:

@@ -21,11 +21,11 @@ import psutil
 import pytest
 import yaml
 
-from stratvector.cli.config import load_session, read_configuration
 from stratvector.cli.platform.bus import client_logs
 from stratvector.cli.platform.local import Platform
 from stratvector.cli.platform.ports import plan_ports
 from stratvector.cli.platform.run_folder import RunFolder, new_run
+from stratvector.config import load_session, read_configuration
 from stratvector.runtime.chapters import chapter_message
 from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.connection import connect

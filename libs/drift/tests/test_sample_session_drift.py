@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stratvector.cli.config import load_session
+from stratvector.config import load_session
 from stratvector.drift import DriftRules, ModelDrift, ModelWatch
 from stratvector.drift.features import feature_drifts
 from stratvector.drift.model_series import ModelSeries

@@ -96,6 +96,12 @@ def test_a_strategy_that_is_not_here_is_named(
         assert edited(tmp_path, strategies=described).strategies
 
 
+def test_a_value_that_is_none_is_named_with_its_place(tmp_path: Path) -> None:
+    rule = r"session\.json: caveats\[0\]\.code: Field required$"
+    with pytest.raises(BadSession, match=rule):
+        assert edited(tmp_path, caveats=[{"subject": "AAA"}]).caveats
+
+
 def test_an_empty_folder_a_torn_document_and_another_format_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadSession, match="no such file; a session's folder holds it"):
         assert RecordedSession(tmp_path).start

@@ -17,9 +17,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from stratvector.backtest import Result
+
 PYTHON_MIN = (3, 11)
 PACKAGES = ("numpy", "numba", "polars", "protobuf", "pydantic", "exchange-calendars")
 BUILD_TOOLS = ("cargo", "cc", "git")
+CLOSES = 300  # of the small backtest
+DAY_NS = 86_400_000_000_000
 
 
 class State(StrEnum):
@@ -157,7 +161,7 @@ def _ports() -> Finding:
 
 
 def _configuration(config: Path) -> Finding:
-    from stratvector.cli.config import read_configuration
+    from stratvector.config import read_configuration
 
     read = read_configuration(config)
     models = ", ".join(model.entry.name for model in read.traded)
@@ -165,7 +169,7 @@ def _configuration(config: Path) -> Finding:
 
 
 def _data(config: Path) -> Finding:
-    from stratvector.cli.config import read_configuration, session_of
+    from stratvector.config import read_configuration, session_of
 
     session = session_of(read_configuration(config))
     closes = ", ".join(f"{name} {len(h.bars):,}" for name, h in session.histories.items())
@@ -205,12 +209,36 @@ def _database() -> Finding:
 
 
 def _small_backtest() -> Finding:
-    from stratvector.cli.small_backtest import small_backtest
-
-    first, second = small_backtest(), small_backtest()
+    first, second = _traded_swings(), _traded_swings()
     if not len(first.fills):
         return Finding("small backtest", State.BAD, "it traded nothing")
     if not (first.fills.equals(second.fills) and first.equity.equals(second.equity)):
         return Finding("small backtest", State.BAD, "a second run gave another result")
     detail = f"{len(first.fills)} fills, final equity {first.final_equity:,.2f}, twice the same"
     return Finding("small backtest", State.GOOD, detail)
+
+
+def _traded_swings() -> "Result":
+    """A backtest that needs no data: two made-up symbols that swing in different rhythms, traded by
+    two moving averages.
+    """
+    import numpy as np
+
+    from stratvector.backtest import Backtest
+    from stratvector.strategies import MomentumStrategy
+    from stratvector.trading.bars import Bars
+
+    times = (np.arange(CLOSES, dtype=np.int64) + 18_000) * DAY_NS
+    phase = np.outer(np.arange(CLOSES), (1 / 9, 1 / 14))
+    close = 100.0 + 10.0 * np.sin(phase)
+    opened = np.vstack([close[:1], close[:-1]])
+    bars = Bars(
+        ("SLOW", "SLOWER"),
+        times,
+        opened,
+        np.maximum(opened, close),
+        np.minimum(opened, close),
+        close,
+        np.full(close.shape, 1e6),
+    )
+    return Backtest(bars, MomentumStrategy(short_window=5, long_window=20)).run()

@@ -92,7 +92,7 @@ def _exit_code(error: Exception) -> int:
 
 def _sentence(error: Exception, out: object) -> str:
     """out : where the command's results go, if it has any."""
-    from stratvector.cli.config.bad_config import BadConfig
+    from stratvector.config.bad_config import BadConfig
     from stratvector.runtime.deployment import ServiceMissing
     from stratvector.runtime.jetstream.connection import BusConnectionError
     from stratvector.runtime.jetstream.keys import BadSeedFile

@@ -122,18 +122,18 @@ def up(
     verbose: Verbose = False,
 ) -> None:
     """Replay the session through every service, watched in a browser on http://localhost:8000."""
-    from stratvector.cli.up import new_session, refuse_beside, run_in_process
+    from stratvector.cli.runs import new_session, run_in_this_process
 
     check_outputs(json, None if session else out)
     if session is not None:
         # The recorded session has its own configuration and place.
         own = {"config": config, "start": start, "end": end, "out": out}
-        refuse_beside("--session", **{n: v for n, v in own.items() if _is_typed(context, n)})
+        _refuse_beside("--session", **{n: v for n, v in own.items() if _is_typed(context, n)})
     if in_process:
         ports = {"base_port": base_port, "nats_port": nats_port, "port": port}
         ports["nats_monitor_port"] = nats_monitor_port
-        refuse_beside("--in-process", session=session, replicas=replicas, speed=speed, **ports)
-        _show(json, logs_of(out), run_in_process(config, start, end, out, verbose))
+        _refuse_beside("--in-process", session=session, replicas=replicas, speed=speed, **ports)
+        _show(json, logs_of(out), run_in_this_process(config, start, end, out, verbose))
         if not once:
             _stay()
         return
@@ -227,6 +227,13 @@ def _is_typed(context: typer.Context, name: str) -> bool:
     """Whether the user gave an option that has a default."""
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
+
+
+def _refuse_beside(option: str, **others: object) -> None:
+    """Options that would be ignored beside another one. Raises CommandFailed."""
+    for name, value in others.items():
+        if value is not None:
+            raise CommandFailed(f"{option} and --{name.replace('_', '-')} exclude each other")
 
 
 def _stay() -> None:

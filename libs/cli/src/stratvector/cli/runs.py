@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,9 @@ from stratvector.cli.progress_lines import Phase, ProgressForm, ProgressLines, t
 
 if TYPE_CHECKING:
     from stratvector.backtest import Result
-    from stratvector.cli.config import Configuration
+    from stratvector.cli.platform.run_folder import RunFolder
     from stratvector.cli.progress import SessionProgress
+    from stratvector.config import Configuration
     from stratvector.trading.session import Session
 
 HASH_DIGITS = 8
@@ -39,7 +41,7 @@ class Run:
 
 def runnable(config: Path, command: str) -> "Configuration":
     """A configuration whose mode is one that a command runs. Raises BadConfig, CommandFailed."""
-    from stratvector.cli.config import read_configuration
+    from stratvector.config import read_configuration
 
     configuration = read_configuration(config)
     mode = configuration.system.system.mode
@@ -60,7 +62,7 @@ def run_and_record(
     their runs. Where they can't be written, the run tells it.
     """
     from stratvector.backtest import write_result
-    from stratvector.cli.config import provenance
+    from stratvector.config import provenance
 
     facts = provenance(configuration, session)
     begun = time.perf_counter()
@@ -81,7 +83,7 @@ def not_written(folder: Path, error: OSError) -> str:
 
 def run_name(session: "Session", facts: Mapping[str, Any]) -> str:
     """<portfolio>-<hash>, the hash over configuration and data."""
-    from stratvector.cli.config.configuration import hash_of
+    from stratvector.config.configuration import hash_of
 
     inputs = hash_of([facts["config_hash"], facts["data_hash"]])[:HASH_DIGITS]
     return f"{session.portfolio.name}-{inputs}"
@@ -126,9 +128,29 @@ def load(
     if form is ProgressForm.JSON:
         tell_phase(Phase.LOADING)
     with aside().status(Phase.LOADING):
-        from stratvector.cli.config import session_of
+        from stratvector.config import session_of
 
         return session_of(configuration, start, end, None if data is None else str(data))
+
+
+def run_in_this_process(
+    config: Path, start: str | None, end: str | None, out: Path, verbose: bool
+) -> Run:
+    """`up` with all services in this process. Raises BadConfig, CommandFailed, OSError."""
+    configuration = runnable(config, "up")
+    session = load(configuration, start, end)
+    return run_and_record(configuration, session, out, partial(in_services, verbose=verbose))
+
+
+def new_session(config: Path, start: str | None, end: str | None, out: Path) -> "RunFolder":
+    """What `up` runs as processes: a reserved folder with the session in it.
+
+    Raises BadConfig, BadSession, OSError.
+    """
+    from stratvector.cli.platform.run_folder import new_run
+
+    configuration = runnable(config, "up")
+    return new_run(configuration, load(configuration, start, end), out)
 
 
 def compiled(session: "Session", verbose: bool, form: ProgressForm = ProgressForm.BAR) -> "Result":

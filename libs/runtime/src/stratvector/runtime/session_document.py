@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from stratvector.runtime.source_hash import source_hash
+from stratvector.runtime.validation_sentences import mistakes
 from stratvector.trading.benchmark import Benchmark, benchmark_document, benchmark_from
 from stratvector.trading.caveats import Caveat
 from stratvector.trading.portfolio import Portfolio
@@ -149,9 +150,8 @@ class SessionDocument:
         except BadSession:
             raise
         except ValidationError as error:
-            first = error.errors()[0]
-            path = ".".join(map(str, (key, *first["loc"])))
-            raise BadSession(f"{self.place}: {path}: {first['msg']}") from None
+            first = mistakes(error.errors(), below=(key,))[0]
+            raise BadSession(f"{self.place}: {first.told()}") from None
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             why = "is missing" if key not in self.values else f"can't be read: {error}"
             raise BadSession(f"{self.place}: {key} {why}") from None

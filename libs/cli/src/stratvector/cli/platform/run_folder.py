@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from stratvector.backtest import Result, new_folder, write_result_into
-from stratvector.cli.config import Configuration, provenance
 from stratvector.cli.failures import CommandFailed
 from stratvector.cli.runs import run_name
+from stratvector.config import Configuration, provenance
 from stratvector.runtime.session_folder import DOCUMENT, RecordedSession, write_session
 from stratvector.trading.session import Session
 

@@ -7,6 +7,7 @@ a misspelt setting never silently keeps its default. Values of secret settings a
 import os
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +22,7 @@ from pydantic_settings import (
 )
 
 from stratvector.runtime.process.settings_file import BadSettings, read_settings_file
+from stratvector.runtime.validation_sentences import MISSING, mistakes
 
 
 def _no_boolean(value: Any) -> Any:
@@ -184,13 +186,12 @@ def nearest(word: str, known: list[str]) -> str:
 def _sentences(
     error: ValidationError, settings_type: type[ProcessSettings], service: str, file: Path | None
 ) -> Iterator[str]:
-    for problem in error.errors(include_url=False, include_context=False):
-        key = str(problem["loc"][0])
+    for found in mistakes(error.errors()):
+        mistake = replace(found, place=found.place[:1])  # keys within its value are not repeated
+        key = mistake.key
         places = f"set {key} in the settings file or {variable(service, key)}"
-        if problem["type"] == "missing":
+        if mistake.kind == MISSING:
             yield f"{key} is required: {places}"
             continue
-        secret = is_secret(settings_type, key) or "@" in str(problem["input"])
-        found = "that value" if secret else repr(problem["input"])
-        rule = problem["msg"].removeprefix("Value error, ")
-        yield f"{key} can't be {found}: {rule[:1].lower()}{rule[1:]}; {places}"
+        secret = is_secret(settings_type, key) or "@" in str(mistake.value)
+        yield f"{mistake.refusal('that value' if secret else repr(mistake.value))}; {places}"

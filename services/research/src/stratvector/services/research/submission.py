@@ -3,9 +3,9 @@
 from datetime import date
 from pathlib import Path
 
-from stratvector.cli.config import BadConfig, Configuration, read_configuration
-from stratvector.cli.config.bad_config import BadValue
-from stratvector.cli.config.session_range import COMMAND_LINE, session_range
+from stratvector.config import BadConfig, Configuration, read_configuration
+from stratvector.config.bad_config import BadValue
+from stratvector.config.session_range import COMMAND_LINE, session_range
 from stratvector.services.research.job import BacktestRequest
 
 CONFIG = "system.yaml"

@@ -4,8 +4,8 @@ Source: RFC 9457, Problem Details for HTTP APIs.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from stratvector.runtime.process.settings import nearest
+from stratvector.runtime.validation_sentences import MISSING, UNKNOWN, Mistake, mistakes
 from stratvector.services.gateway.api.declared import declared
 from stratvector.services.gateway.api.values import BadTime, Shape
 from stratvector.services.gateway.clients.peer import PeerError
@@ -61,7 +62,7 @@ def tell_problems(app: FastAPI, headers: Mapping[str, str]) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def bad_request(request: Request, error: RequestValidationError) -> Response:
-        sentences = "; ".join(_sentence(request, one) for one in error.errors())
+        sentences = "; ".join(_sentence(request, one) for one in mistakes(error.errors()))
         return problem(request.url.path, 422, sentences)
 
     @app.exception_handler(HTTPException)
@@ -88,14 +89,14 @@ def shown(text: str) -> str:
     return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}…"
 
 
-def _sentence(request: Request, error: Mapping[str, Any]) -> str:
-    key = ".".join(map(str, error["loc"][1:]))
-    if error["type"] == "json_invalid" or not key:
+def _sentence(request: Request, found: Mistake) -> str:
+    mistake = replace(found, place=found.place[1:])  # the first is the query or the body
+    key = mistake.key
+    if mistake.kind == "json_invalid" or not key:
         return NO_JSON
-    if error["type"] == "extra_forbidden":
+    if mistake.kind == UNKNOWN:
         known = declared(request.app).body_keys(request.scope)
         return f"the body has no key {shown(key)!r}; the nearest is {nearest(key, known)}"
-    rule = error["msg"][:1].lower() + error["msg"][1:]
-    if error["type"] == "missing":
-        return f"{key} is missing: {rule}"
-    return f"{key} can't be {shown(repr(error['input']))}: {rule}"
+    if mistake.kind == MISSING:
+        return f"{key} is missing: {mistake.rule}"
+    return mistake.refusal(shown(repr(mistake.value)))

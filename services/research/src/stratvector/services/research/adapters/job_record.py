@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from stratvector.runtime.validation_sentences import mistakes
 from stratvector.services.research.job import BacktestRequest, Job, JobState
 
 INT64_MAX = 2**63 - 1
@@ -57,9 +58,7 @@ def job_of(text: bytes, job_id: str) -> Job:
     try:
         stored = _StoredJob.model_validate_json(text)
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in problem["loc"])
-        raise BadRecord(f"{place}: {problem['msg']}" if place else problem["msg"]) from None
+        raise BadRecord(mistakes(error.errors())[0].told()) from None
     if stored.job_id != job_id:
         raise BadRecord(f"it is of job {stored.job_id!r}")
     request = BacktestRequest(stored.request.config, stored.request.start, stored.request.end)

@@ -5,9 +5,9 @@ strategies and gives the session that every driver starts from. Importing this l
 package: polars, calendars and the engine come with `load_session`.
 """
 
-from stratvector.cli.config.bad_config import BadConfig
-from stratvector.cli.config.configuration import Configuration, read_configuration
-from stratvector.cli.config.loading import load_session, provenance, session_of
+from stratvector.config.bad_config import BadConfig
+from stratvector.config.configuration import Configuration, read_configuration
+from stratvector.config.loading import load_session, provenance, session_of
 
 __all__ = [
     "BadConfig",

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from stratvector.cli.config.bad_config import BadConfig, BadValue
-from stratvector.cli.config.sections import Name, Section
+from stratvector.config.bad_config import BadConfig, BadValue
+from stratvector.config.sections import Name, Section
 from stratvector.trading.nearest import suggestion
 from stratvector.trading.portfolio import NO_TRADE_BAND, RiskLimits, check_classes
 

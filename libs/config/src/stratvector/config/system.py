@@ -1,4 +1,6 @@
-"""system.yaml: the portfolio, its session, its models with their budgets, limits and costs."""
+"""system.yaml: the portfolio, its session, its models with their budgets, limits and costs; and
+models.yaml: what each model trades, and with which parameters.
+"""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -6,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from stratvector.cli.config.risk import RiskSection
-from stratvector.cli.config.sections import Name, Section
+from stratvector.config.risk import RiskSection
+from stratvector.config.sections import Name, Section
 from stratvector.trading.portfolio import Costs
 
 
@@ -91,3 +93,18 @@ class SystemFile(Section):
                 raise ValueError(f"{key} stands both at the top and in system; keep one")
         rest = {k: v for k, v in given.items() if k not in moved}
         return rest | {"system": given.get("system", {}) | moved} if moved else given
+
+
+class ModelSettings(Section):
+    """One model. asset_classes : what its universe may hold. active : False leaves it out."""
+
+    universe: str
+    asset_classes: tuple[str, ...] = ()
+    active: bool = True
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class ModelsFile(Section):
+    """The whole of models.yaml."""
+
+    models: dict[str, ModelSettings] = Field(default_factory=dict)

@@ -1,18 +1,13 @@
-"""config/: the names and defaults that users know, and the sample session by both drivers."""
-
-from __future__ import annotations
+"""config/: the names and defaults that users know, and what the sample says of its data."""
 
 from pathlib import Path
 
 import pytest
 import yaml
 
-from stratvector.backtest import result_of
-from stratvector.cli.config import load_session, read_configuration
-from stratvector.cli.config.configuration import Configuration
-from stratvector.cli.in_process import run_in_process
+from stratvector.config import load_session, read_configuration
+from stratvector.config.configuration import Configuration
 from stratvector.strategies import MODELS
-from stratvector.trading import replay
 
 CONFIG = Path(__file__).parents[3] / "config"
 
@@ -88,19 +83,6 @@ def test_the_cautious_profiles_hold_the_known_limits(
     limits = read_configuration(system).risk.limits({"equity", "crypto"})
     assert (limits.position, limits.symbol, limits.invested) == (0.10, 0.15, 0.80)
     assert limits.daily_loss == daily_loss
-
-
-def test_the_sample_session_is_the_same_by_both_drivers() -> None:
-    session = load_session(CONFIG / "system.yaml", "2018-01-02", "2018-02-28")
-    backtested = result_of(replay.run(session))
-    replayed = run_in_process(session, lambda entry, done: None)
-    assert replayed.orders.equals(backtested.orders)
-    assert replayed.fills.equals(backtested.fills)
-    assert replayed.equity.equals(backtested.equity)
-    assert replayed.models == backtested.models
-    assert replayed.metrics == pytest.approx(backtested.metrics, nan_ok=True, rel=0, abs=0)
-    assert (replayed.bars, replayed.signals) == (backtested.bars, backtested.signals)
-    assert len(replayed.fills) > 0
 
 
 def test_the_sample_session_says_that_its_equities_are_a_total_return_series() -> None:

@@ -1,15 +1,9 @@
 """Class caps of system.yaml against the classes of universes.yaml: none is without effect."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
-from stratvector.cli.config import BadConfig, Configuration, read_configuration
-
-if TYPE_CHECKING:
-    from libs.cli.tests.conftest import Place
+from stratvector.config import BadConfig, Configuration, read_configuration
+from tests.sessions.small_configuration import ConfigFolder
 
 SYSTEM, MODELS, UNIVERSES = "system.yaml", "models.yaml", "universes.yaml"
 LIMITS = "risk: {per_asset_cap: 0.40"
@@ -70,14 +64,16 @@ REFUSED = {
 }
 
 
-def read(place: Place, *changes: tuple[str, str, str]) -> Configuration:
+def read(place: ConfigFolder, *changes: tuple[str, str, str]) -> Configuration:
     for name, old, new in changes:
         place.change(name, old, new)
     return read_configuration("config/system.yaml")
 
 
 @pytest.mark.parametrize("mistake", REFUSED)
-def test_a_cap_that_nothing_is_under_is_refused_in_one_sentence(place: Place, mistake: str) -> None:
+def test_a_cap_that_nothing_is_under_is_refused_in_one_sentence(
+    place: ConfigFolder, mistake: str
+) -> None:
     changes, sentence = REFUSED[mistake]
     with pytest.raises(BadConfig) as refused:
         read(place, *changes)
@@ -89,25 +85,31 @@ def caps(configuration: Configuration) -> dict[str, float | None]:
     return configuration.risk.limits(held).class_caps
 
 
-def test_the_default_cap_of_crypto_counts_where_crypto_is_and_needs_none(place: Place) -> None:
+def test_the_default_cap_of_crypto_counts_where_crypto_is_and_needs_none(
+    place: ConfigFolder,
+) -> None:
     assert caps(read(place)) == {"crypto": 0.2}
     assert caps(read(place, (UNIVERSES, *ONLY_STOCKS), (MODELS, "[crypto]", "[equity]"))) == {}
 
 
-def test_a_profiles_cap_of_crypto_needs_none_either(place: Place) -> None:
+def test_a_profiles_cap_of_crypto_needs_none_either(place: ConfigFolder) -> None:
     (place.config / "risk").mkdir()
     (place.config / "risk" / "calm.yaml").write_text("crypto_class_cap: 0.1\n")
     assert caps(read(place, (SYSTEM, LIMITS, "risk: {profile: calm"))) == {"crypto": 0.1}
     assert caps(read(place, (UNIVERSES, *ONLY_STOCKS), (MODELS, "[crypto]", "[equity]"))) == {}
 
 
-def test_a_class_that_is_configured_but_not_traded_keeps_its_cap_for_later(place: Place) -> None:
+def test_a_class_that_is_configured_but_not_traded_keeps_its_cap_for_later(
+    place: ConfigFolder,
+) -> None:
     given = (SYSTEM, LIMITS, f"{LIMITS}, crypto_class_cap: 0.1, class_caps: {{equity: 0.9}}")
     idle = (MODELS, "universe: coins", "active: false\n    universe: coins")
     assert caps(read(place, given, idle)) == {"equity": 0.9}
 
 
-def test_a_class_near_crypto_may_have_a_cap_of_its_own_or_none_by_choice(place: Place) -> None:
+def test_a_class_near_crypto_may_have_a_cap_of_its_own_or_none_by_choice(
+    place: ConfigFolder,
+) -> None:
     own = (SYSTEM, LIMITS, f"{LIMITS}, class_caps: {{crypto_perpetual: 0.1}}")
     renamed = (
         (UNIVERSES, "asset_class: crypto", "asset_class: crypto_perpetual"),

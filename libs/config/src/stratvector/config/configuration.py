@@ -9,13 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from stratvector.cli.config.bad_config import BadConfig, BadValue
-from stratvector.cli.config.documents import read_document
-from stratvector.cli.config.models import ModelSettings, ModelsFile
-from stratvector.cli.config.risk import RiskSection, check_caps, combined
-from stratvector.cli.config.sections import Checked, checked
-from stratvector.cli.config.system import ModelEntry, SystemFile
-from stratvector.cli.config.universes import UniverseEntry, UniversesFile
+from stratvector.config.bad_config import BadConfig, BadValue
+from stratvector.config.risk import RiskSection, check_caps, combined
+from stratvector.config.sections import Checked, checked, read_document
+from stratvector.config.system import ModelEntry, ModelSettings, ModelsFile, SystemFile
+from stratvector.config.universes import UniverseEntry, UniversesFile
 from stratvector.trading.nearest import suggestion
 
 SYSTEM_FILE = "system.yaml"

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stratvector.cli.config.bad_config import BadValue
-from stratvector.cli.config.configuration import Configuration
+from stratvector.config.bad_config import BadValue
+from stratvector.config.configuration import Configuration
 from stratvector.trading.nearest import suggestion
 
 if TYPE_CHECKING:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
-import numpy as np
 import polars as pl
 import pytest
 
-from stratvector.cli.config import BadConfig, load_session, provenance, read_configuration
+from stratvector.config import BadConfig, load_session, provenance, read_configuration
 from stratvector.runtime.session_folder import RecordedSession, write_session
 from stratvector.trading.benchmark import benchmark_document
+from tests.sessions.small_configuration import ConfigFolder
 
 if TYPE_CHECKING:
-    from libs.cli.tests.conftest import Place
     from stratvector.trading.session import Session
 
 SYSTEM, UNIVERSES = "system.yaml", "universes.yaml"
@@ -28,19 +26,19 @@ INDEX = """
 """
 
 
-def loaded(place: Place, benchmark: str, rest: str = "") -> Session:
+def loaded(place: ConfigFolder, benchmark: str, rest: str = "") -> Session:
     place.change(SYSTEM, "models:", f"benchmark: {benchmark}\n{rest}models:")
     return load_session("config/system.yaml")
 
 
-def write_index(place: Place, name: str) -> pl.DataFrame:
+def write_index(place: ConfigFolder, name: str) -> pl.DataFrame:
     """Bars of AAA under another name; its rows."""
     rows = pl.read_csv("prices.csv").filter(pl.col("symbol") == "AAA")
     rows.with_columns(pl.lit("IDX").alias("symbol")).write_csv(place.folder / name)
     return rows
 
 
-def test_a_traded_symbol_is_a_benchmark_with_one_price_a_day(place: Place) -> None:
+def test_a_traded_symbol_is_a_benchmark_with_one_price_a_day(place: ConfigFolder) -> None:
     session = loaded(place, "AAA", "risk_free_rate: 0.02\n")
     assert session.benchmark is not None
     assert (session.benchmark.name, session.risk_free_rate) == ("AAA", 0.02)
@@ -52,7 +50,7 @@ def test_a_traded_symbol_is_a_benchmark_with_one_price_a_day(place: Place) -> No
 
 
 def test_a_symbol_of_a_universe_that_nobody_trades_and_a_file_give_the_same_prices(
-    place: Place,
+    place: ConfigFolder,
 ) -> None:
     write_index(place, "index.csv")
     (place.config / UNIVERSES).write_text((place.config / UNIVERSES).read_text() + INDEX)
@@ -68,7 +66,9 @@ def test_a_symbol_of_a_universe_that_nobody_trades_and_a_file_give_the_same_pric
     assert last[0] == last[1] == last[2]
 
 
-def test_the_benchmark_is_in_the_hashes_and_crosses_the_sessions_folder(place: Place) -> None:
+def test_the_benchmark_is_in_the_hashes_and_crosses_the_sessions_folder(
+    place: ConfigFolder,
+) -> None:
     plain = load_session("config/system.yaml")
     without = provenance(read_configuration("config/system.yaml"), plain)
     session = loaded(place, "BBB", "risk_free_rate: 0.02\n")
@@ -82,7 +82,7 @@ def test_the_benchmark_is_in_the_hashes_and_crosses_the_sessions_folder(place: P
     assert read.risk_free_rate == 0.02
 
 
-def test_what_can_be_no_benchmark_is_one_sentence(place: Place) -> None:
+def test_what_can_be_no_benchmark_is_one_sentence(place: ConfigFolder) -> None:
     pl.read_csv("prices.csv").write_csv(place.folder / "three.csv")
     refused = {
         "AAB": "'AAB'; it must be a symbol of universes.yaml, or a CSV or Parquet file; "
@@ -100,16 +100,3 @@ def test_what_can_be_no_benchmark_is_one_sentence(place: Place) -> None:
     place.change(SYSTEM, before, "risk_free_rate: -1\nmodels:")
     with pytest.raises(BadConfig, match="risk_free_rate is -1; it must be above -1"):
         load_session("config/system.yaml")
-
-
-def test_a_run_shows_and_writes_what_it_is_compared_with(place: Place) -> None:
-    place.change(SYSTEM, "models:", "benchmark: AAA\nmodels:")
-    run = place.backtest()
-    assert run.exit_code == 0, run.stderr
-    assert "alpha and beta compare with AAA, total return" in run.stdout
-    assert "max drawdown, daily" in run.stdout
-    told = json.loads((place.results()[0] / "result.json").read_text())
-    assert told["benchmark"]["name"] == "AAA"
-    assert all(np.isfinite(told["metrics"][key]) for key in ("alpha", "beta", "information_ratio"))
-    assert told["halts"] == []
-    assert told["halted_since"] is None

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from stratvector.cli.config.sections import Name, Section
+from stratvector.config.sections import Name, Section
 from stratvector.trading.instruments import PRECISION_MAX, Instrument
 
 Precision = Annotated[int, Field(ge=0, le=PRECISION_MAX)]

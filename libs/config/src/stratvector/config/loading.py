@@ -7,16 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stratvector.cli.config.bad_config import BadConfig, BadValue, UnusableData
-from stratvector.cli.config.benchmark import configured_benchmark
-from stratvector.cli.config.configuration import (
+from stratvector.config.bad_config import BadConfig, BadValue, UnusableData
+from stratvector.config.benchmark import configured_benchmark
+from stratvector.config.configuration import (
     Configuration,
     TradedModel,
     hash_of,
     read_configuration,
 )
-from stratvector.cli.config.session_range import session_range
-from stratvector.cli.config.universes import UniverseEntry
+from stratvector.config.session_range import session_range
+from stratvector.config.universes import UniverseEntry
 
 if TYPE_CHECKING:
     from stratvector.market import Scheduled

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from stratvector.cli.config.bad_config import BadValue
-from stratvector.cli.config.configuration import Configuration
+from stratvector.config.bad_config import BadValue
+from stratvector.config.configuration import Configuration
 
 COMMAND_LINE = "command line"
 

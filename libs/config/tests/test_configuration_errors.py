@@ -1,13 +1,10 @@
-"""Every way to misconfigure is one sentence with file, key, value and rule, and exit code 1."""
-
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+"""Every way to misconfigure is one sentence with file, key, value and rule."""
 
 import pytest
 
-if TYPE_CHECKING:
-    from libs.cli.tests.conftest import Place
+from stratvector.config import BadConfig, load_session
+from stratvector.market.instants import first_instant
+from tests.sessions.small_configuration import ConfigFolder
 
 SYSTEM, MODELS, UNIVERSES = "system.yaml", "models.yaml", "universes.yaml"
 
@@ -63,13 +60,6 @@ MISTAKES = {
         "budget_fraction: 0.7",
         "config/system.yaml: the budget_fraction of the active models add up to 1.3 (0.6 + 0.7); "
         "more than 1 needs risk.max_leverage of at least as much, which is not given",
-    ),
-    "a mode that a backtest must not take for its own": (
-        SYSTEM,
-        "mode: replay",
-        "mode: live",
-        "config/system.yaml: system.mode is 'live', but backtest run sends nothing to a broker: "
-        "write backtest or replay",
     ),
     "a word for the quality of data": (
         SYSTEM,
@@ -268,67 +258,63 @@ MISTAKES = {
 }
 
 
+def refusal(start: str | None = None, end: str | None = None) -> str:
+    with pytest.raises(BadConfig) as refused:
+        load_session("config/system.yaml", start, end)
+    return str(refused.value)
+
+
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_is_one_sentence(place: Place, mistake: str) -> None:
+def test_a_mistake_is_one_sentence(place: ConfigFolder, mistake: str) -> None:
     name, old, new, sentence = MISTAKES[mistake]
     place.change(name, old, new)
-    run = place.backtest()
-    assert run.exit_code == 1
-    last = run.stderr.strip().splitlines()[-1]
-    assert last.startswith(f"stratvector: {sentence}")
-    assert "Traceback" not in run.stderr
-    assert not (place.folder / "results").exists()
-    assert not (place.folder / "logs").exists()
+    assert refusal().startswith(sentence)
+    assert "\n" not in refusal()
 
 
 @pytest.mark.parametrize("name", [MODELS, UNIVERSES])
-def test_a_file_that_is_missing_is_named(place: Place, name: str) -> None:
+def test_a_file_that_is_missing_is_named(place: ConfigFolder, name: str) -> None:
     (place.config / name).unlink()
-    run = place.backtest()
-    assert run.exit_code == 1
-    assert f"config/{name}: there is no such file; it belongs beside system.yaml" in run.stderr
+    assert refusal() == f"config/{name}: there is no such file; it belongs beside system.yaml"
 
 
-def test_a_missing_configuration_says_how_to_give_one(place: Place) -> None:
-    run = place.run("up", "--in-process", "--once", "--config", "nowhere.yaml")
-    assert run.exit_code == 1
-    assert "nowhere.yaml: there is no such file; give one with --config FILE" in run.stderr
+def test_a_missing_configuration_says_how_to_give_one(place: ConfigFolder) -> None:
+    (place.config / SYSTEM).unlink()
+    missing = "config/system.yaml: there is no such file; give one with --config FILE"
+    assert refusal() == missing
 
 
-def test_a_wrong_option_of_the_command_line_is_named(place: Place) -> None:
-    assert "command line: --start is 'x'; write 2018-01-31" in place.backtest("--start", "x").stderr
-    early = place.backtest("--end", "2019-01-01").stderr
+def test_a_wrong_option_of_the_command_line_is_named(place: ConfigFolder) -> None:
+    assert refusal(start="x").startswith("command line: --start is 'x'; write 2018-01-31")
+    early = refusal(end="2019-01-01")
     assert "command line: --end is '2019-01-01'; it must not be before the start" in early
 
 
-def test_a_range_without_bars_tells_what_there_is(place: Place) -> None:
-    run = place.backtest("--start", "2024-01-01", "--end", "2024-02-01")
-    assert run.exit_code == 1
-    assert "has no bar from 2024-01-01" in run.stderr
-    assert "its bars run from 2020-01-01" in run.stderr
+def test_a_range_without_bars_tells_what_there_is(place: ConfigFolder) -> None:
+    told = refusal("2024-01-01", "2024-02-01")
+    assert "has no bar from 2024-01-01" in told
+    assert "its bars run from 2020-01-01" in told
 
 
-def test_without_a_session_section_the_range_must_be_given(place: Place) -> None:
+def test_without_a_session_section_the_range_must_be_given(place: ConfigFolder) -> None:
     place.change(SYSTEM, "session: {start: 2020-02-03, end: 2020-06-30}\n", "")
-    missing = "session.start is missing; give it there, or --start D"
-    assert missing in place.backtest().stderr
-    assert place.backtest("--start", "2020-03-02", "--end", "2020-06-30").exit_code == 0
+    assert "session.start is missing; give it there, or --start D" in refusal()
+    session = load_session("config/system.yaml", "2020-03-02", "2020-06-30")
+    assert session.start == first_instant("2020-03-02")
 
 
-def test_no_active_model_is_refused(place: Place) -> None:
+def test_no_active_model_is_refused(place: ConfigFolder) -> None:
     for universe in ("stocks", "coins"):
         place.change(MODELS, f"universe: {universe}", f"active: false\n    universe: {universe}")
-    assert "no model of the portfolio is active" in place.backtest().stderr
+    assert "no model of the portfolio is active" in refusal()
 
 
-def test_a_portfolio_needs_a_model(place: Place) -> None:
+def test_a_portfolio_needs_a_model(place: ConfigFolder) -> None:
     (place.config / SYSTEM).write_text("models: []")
-    assert "config/system.yaml: models is []; it must have at least 1 entry" in (
-        place.backtest().stderr
-    )
+    assert refusal() == "config/system.yaml: models is []; it must have at least 1 entry"
 
 
-def test_a_missing_key_is_named(place: Place) -> None:
+def test_a_missing_key_is_named(place: ConfigFolder) -> None:
     place.change(SYSTEM, ", budget_fraction: 0.6", "")
     sentence = "config/system.yaml: models[0].budget_fraction is missing; it must be given"
-    assert sentence in place.backtest().stderr
+    assert refusal() == sentence
