@@ -23,6 +23,7 @@ from stratvector.cli.ledger import ledger
 from stratvector.cli.logs import RESULTS, logs_of
 from stratvector.cli.outputs import AsJson, Commands, check_outputs, emit
 from stratvector.cli.progress_lines import ProgressForm
+from stratvector.cli.provision import provision
 from stratvector.runtime.process.file_modes import keep_files_private
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ app.add_typer(backtest, name="backtest")
 app.add_typer(data, name="data")
 app.add_typer(ledger, name="ledger")
 app.command(epilog="Example: stratvector explain AAPL@2018-02-06 --session results/main-1")(explain)
+app.command(epilog="Example: stratvector provision --nats-url nats://127.0.0.1:4222")(provision)
 
 
 def _print_version(asked: bool) -> None:

@@ -53,17 +53,19 @@ class LogLost(ProvisioningError):
         self.missing = tuple(missing)
 
 
-async def provision(client: Client, begun: bool = False) -> None:
-    """Make whatever stream or bucket is missing. Raises ProvisioningError.
+async def provision(client: Client, begun: bool = False, replicas: int = 1) -> tuple[str, ...]:
+    """Make whatever stream or bucket is missing; their names. Raises ProvisioningError.
 
-    begun : whether all streams were made before; else a message in any of them says so.
+    begun : whether all streams were made before; else a message in any of them says so. replicas :
+    servers of a cluster that keep each message.
     """
-    await _refuse_losses(client, begun)
+    missing = await _missing(client, begun)
     for stream in (*streams(), *buckets()):
-        await _make_stream(client, stream)
+        await _make_stream(client, stream, replicas)
+    return missing
 
 
-def stream_settings(stream: Stream) -> dict[str, Any]:
+def stream_settings(stream: Stream, replicas: int = 1) -> dict[str, Any]:
     """The configuration of a log: nothing that is acknowledged ever goes, but the oldest notes of
     a bucket that has a size. What is stored is published again, for those that listen.
 
@@ -80,7 +82,7 @@ def stream_settings(stream: Stream) -> dict[str, Any]:
         "max_bytes": -1 if stream.bytes_max is None else stream.bytes_max,
         "max_age": 0,
         "max_msgs_per_subject": 1 if stream.newest_only else -1,
-        "num_replicas": 1,
+        "num_replicas": replicas,
         "duplicate_window": DUPLICATE_WINDOW_SECONDS * SECOND_NS,
         "deny_delete": True,
         "deny_purge": True,
@@ -92,8 +94,8 @@ def stream_settings(stream: Stream) -> dict[str, Any]:
     return settings
 
 
-async def _refuse_losses(client: Client, begun: bool) -> None:
-    """Raises LogLost."""
+async def _missing(client: Client, begun: bool) -> tuple[str, ...]:
+    """What is to be made. Raises LogLost."""
     held, missing = "all of them were made" if begun else "", list[str]()
     for stream in (*streams(), *buckets()):
         told = await _answer(client, f"STREAM.INFO.{stream.name}", b"")
@@ -103,10 +105,11 @@ async def _refuse_losses(client: Client, begun: bool) -> None:
             held = held or f"{stream.name} holds {count:,} messages"
     if missing and held:
         raise LogLost(missing, held)
+    return tuple(missing)
 
 
-async def _make_stream(client: Client, stream: Stream) -> None:
-    wanted = stream_settings(stream)
+async def _make_stream(client: Client, stream: Stream, replicas: int) -> None:
+    wanted = stream_settings(stream, replicas)
     error = await _ask(client, f"STREAM.CREATE.{stream.name}", wanted)
     if error is not None:
         raise await _explained(

@@ -1,0 +1,99 @@
+"""`stratvector provision` on a real server: made once, told, and narrow."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from stratvector.cli.main import app
+from stratvector.runtime.jetstream import provisioner
+from stratvector.runtime.jetstream.accounts import USERS
+from stratvector.runtime.jetstream.server import NatsServer, free_port
+from stratvector.runtime.jetstream.server_config import ServerSettings
+from stratvector.runtime.jetstream.topology import buckets, streams
+
+NAMES = [stream.name for stream in (*streams(), *buckets())]
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def accounts(tmp_path: Path) -> Path:
+    file = tmp_path / "accounts.conf"
+    done = CliRunner().invoke(app, ["provision", "--keys", "keys", "--accounts", str(file)])
+    assert (done.exit_code, done.stdout) == (0, f"{file}: written; nats-server must load it.\n")
+    return file
+
+
+@pytest.fixture
+def server(tmp_path: Path, accounts: Path) -> Iterator[NatsServer]:
+    settings = ServerSettings(tmp_path / "store", free_port())
+    made = NatsServer(settings, tmp_path, tmp_path / "log", accounts=accounts.read_text())
+    made.start()
+    yield made
+    made.kill()
+
+
+def invoke(*arguments: str) -> tuple[int, str, str]:
+    done = CliRunner().invoke(app, ["provision", *arguments])
+    return done.exit_code, done.stdout, done.stderr
+
+
+def test_keys_and_accounts_are_made_once_and_kept(tmp_path: Path, accounts: Path) -> None:
+    before = accounts.read_text()
+    seeds = {path.name: path.read_bytes() for path in (tmp_path / "keys").iterdir()}
+    assert set(seeds) == {f"{user}.seed" for user in USERS}
+    assert accounts.stat().st_mode & 0o777 == 0o640
+    code, said, _ = invoke("--keys", "keys", "--accounts", "accounts.conf")
+    assert (code, said) == (0, "accounts.conf: unchanged.\n")
+    assert accounts.read_text() == before
+    assert seeds == {path.name: path.read_bytes() for path in (tmp_path / "keys").iterdir()}
+
+
+def test_streams_and_buckets_are_made_once(server: NatsServer) -> None:
+    asked = ("--nats-url", server.url, "--seed-file", "keys/provisioner.seed", "--json")
+    documents = [json.loads(invoke(*asked)[1]) for _ in range(2)]
+    assert [document["made"] for document in documents] == [NAMES, []]
+    assert invoke(*asked[:-1])[1] == f"{server.url}: nothing was missing.\n"
+
+
+def test_a_service_may_not_provision(server: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provisioner, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(provisioner, "PATIENCE_SECONDS", 0.2)
+    code, _, told = invoke("--nats-url", server.url, "--seed-file", "keys/risk.seed", "--wait", "5")
+    assert code == 1
+    assert "did not answer STREAM.INFO" in told
+
+
+def test_more_replicas_than_servers_are_refused_in_the_servers_words(server: NatsServer) -> None:
+    seed = ("--seed-file", "keys/provisioner.seed")
+    code, _, told = invoke("--nats-url", server.url, *seed, "--replicas", "3")
+    assert code == 1
+    assert told.startswith(
+        "stratvector: the server refused stream CHAPTERS: replicas > 1 not supported"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "name a server with --nats-url, or files with --keys and --accounts"),
+        (["--keys", "k"], "--keys and --accounts go together: accounts name the users' keys"),
+        (
+            ["--nats-url", "nats://127.0.0.1:1", "--replicas", "2"],
+            "--replicas is 2; a stream has 1, 3 or 5 replicas",
+        ),
+        (
+            ["--nats-url", "nats://127.0.0.1:1", "--seed-file", "no.seed"],
+            "seed file no.seed can't be read: No such file or directory",
+        ),
+    ],
+)
+def test_what_cant_be_is_one_sentence(arguments: list[str], sentence: str) -> None:
+    code, said, told = invoke(*arguments)
+    assert (code, said, told) == (1, "", f"stratvector: {sentence}\n")
