@@ -41,7 +41,7 @@ class SlowToCancel(SimulatedBroker):
 def play_live(session: Session, venue: type[SimulatedBroker] = SimulatedBroker) -> Played:
     """What risk, execution and ledger make of a session whose bars and signals are never late."""
     portfolio, schedule = session.portfolio, session.schedule
-    account = PortfolioAccount(portfolio, schedule)
+    account = PortfolioAccount(portfolio)
     broker, ledger = venue(portfolio), LedgerFold(portfolio)
     decisions, events, entries = [], list[FillEvent](), []
     ended: list[FillEvent] = []

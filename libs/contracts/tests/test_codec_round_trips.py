@@ -232,13 +232,15 @@ def cross_sections(draw: st.DrawFn) -> ClosedBars:
         **columns,
         late=draw(st.booleans()),
         open_time=draw(st.integers(0, close_time - 1)),
+        next_close=draw(st.just(0) | st.integers(close_time + 1, 2**63 - 1)),
     )
 
 
 @given(cross_sections())
 def test_closed_bars_come_back_to_the_bit(bars: ClosedBars) -> None:
     back = codecs.decode_closed_bars(codecs.encode_closed_bars(bars))
-    for field in ("universe", "timeframe", "close_time", "symbols", "late", "open_time"):
+    plain = ("universe", "timeframe", "close_time", "symbols", "late", "open_time", "next_close")
+    for field in plain:
         assert repr(getattr(back, field)) == repr(getattr(bars, field))
     for field in FIELDS:
         # NaNs carry no payload here; the bits of every value must be the same.

@@ -110,6 +110,7 @@ POISON: dict[str, dict[str, bytes]] = {
         "other universe": bars(universe="mars"),
         "opened after its close": bars(open_time=CLOSE + 1),
         "before 1970": bars(close_time=-1),
+        "next close before its own": bars(next_close=CLOSE),
         "truncated": cut_short(bars()),
     },
     "signals": {
@@ -200,7 +201,7 @@ async def read(ports: Ports, noun: str) -> None:
     """The next message of a noun's lane, as its readers take it."""
     match noun:
         case "bars":
-            await BarsReader(ports, PORTFOLIO).at(CLOSE, (UNIVERSE.name,))
+            await BarsReader(ports, PORTFOLIO, CLOSE).at(CLOSE, (UNIVERSE.name,))
         case "signals":
             await signals_reader(ports, PORTFOLIO, "model").at(CLOSE)
         case "orders":

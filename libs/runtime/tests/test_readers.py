@@ -15,9 +15,11 @@ from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.readers import (
     BarsReader,
+    Due,
     FillsReader,
     OtherSymbols,
     OutOfStep,
+    UniverseReader,
     account_lane,
     orders_reader,
     progress_reader,
@@ -29,6 +31,7 @@ from stratvector.trading.fills import FillsReport
 from stratvector.trading.orders import Decision
 from stratvector.trading.reasons import SignalReason
 from stratvector.trading.signals import Action, SignalRow, Signals
+from stratvector.trading.unfit import Absurd
 from tests.sessions.scripted_sessions import Script, scripted_session
 
 Play = Callable[..., World]
@@ -46,12 +49,27 @@ async def store(ports: Ports, subject: str, *payloads: bytes) -> None:
         await lane.publish(f"{subject} {number}", payload)
 
 
-def bars(close_time: int, universe: str = "fast", symbols: tuple[str, ...] = ("A",)) -> bytes:
-    one = np.ones(len(symbols))
+def bars(
+    close_time: int,
+    next_close: int = 0,
+    universe: str = "fast",
+    symbols: tuple[str, ...] = ("A",),
+) -> bytes:
     timeframe = "1H" if universe == "fast" else "2H"
+    one = np.ones(len(symbols))
+    values = (one, one, one, one, one)
     return encode_closed_bars(
-        ClosedBars(universe, timeframe, close_time, symbols, one, one, one, one, one)
+        ClosedBars(universe, timeframe, close_time, symbols, *values, next_close=next_close)
     )
+
+
+async def walked(reader: BarsReader) -> list[tuple[int, tuple[str, ...]]]:
+    """The closes that a reader finds, each read before the next is asked for."""
+    closes = []
+    while (due := await reader.due()) is not None:
+        closes.append((due.close_time, due.universes))
+        await reader.at(due.close_time, due.universes)
+    return closes
 
 
 def signals(close_time: int) -> bytes:
@@ -71,9 +89,9 @@ def report(number: int, closed: int | None = None) -> bytes:
 
 def test_bars_of_a_close_come_from_the_universes_that_close(play: Play) -> None:
     async def script(ports: Ports) -> None:
-        await store(ports, FAST, bars(1), bars(2), bars(3))
-        await store(ports, SLOW, bars(2, "slow", ("B",)))
-        reader = BarsReader(ports, PORTFOLIO)
+        await store(ports, FAST, bars(1, 2), bars(2, 3), bars(3))
+        await store(ports, SLOW, bars(2, 0, "slow", ("B",)))
+        reader = BarsReader(ports, PORTFOLIO, 1)
         assert [r.noun.universe for r in await reader.at(1, ("fast",))] == ["fast"]
         both = await reader.at(2, ("fast", "slow"))
         assert [(r.noun.universe, r.noun.close_time) for r in both] == [("fast", 2), ("slow", 2)]
@@ -82,23 +100,66 @@ def test_bars_of_a_close_come_from_the_universes_that_close(play: Play) -> None:
     play(script)
 
 
-def test_bars_before_the_first_close_asked_for_are_warm_up_and_passed_over(play: Play) -> None:
+def test_the_closes_of_a_portfolio_are_those_that_the_bars_tell(play: Play) -> None:
     async def script(ports: Ports) -> None:
-        await store(ports, FAST, *(bars(close) for close in range(1, 8)))
-        reader = BarsReader(ports, PORTFOLIO)
-        assert (await reader.at(6, ("fast",)))[0].noun.close_time == 6
-        assert (await reader.at(7, ("fast",)))[0].noun.close_time == 7
+        await store(ports, FAST, bars(1, 2), bars(2, 4), bars(4, 5), bars(5))
+        slow = [bars(*closes, "slow", ("B",)) for closes in ((2, 5), (5, 9), (9, 0))]
+        await store(ports, SLOW, *slow)
+        for start in (0, 1):
+            assert await walked(BarsReader(ports, PORTFOLIO, start)) == [
+                (1, ("fast",)),
+                (2, ("fast", "slow")),
+                (4, ("fast",)),
+                (5, ("fast", "slow")),
+                (9, ("slow",)),
+            ]
+
+    play(script)
+
+
+def test_bars_before_the_start_are_warm_up_and_passed_over(play: Play) -> None:
+    async def script(ports: Ports) -> None:
+        await store(ports, FAST, *(bars(close, close + 1) for close in range(1, 7)), bars(7))
+        await store(ports, SLOW, bars(2, 4, "slow", ("B",)), bars(4, 0, "slow", ("B",)))
+        reader = BarsReader(ports, PORTFOLIO, 6)
+        assert await walked(reader) == [(6, ("fast",)), (7, ("fast",))]
+
+    play(script)
+
+
+def test_a_close_is_known_before_its_bars_are_there(play: Play) -> None:
+    async def script(ports: Ports) -> None:
+        await store(ports, FAST, bars(1, 4))
+        await store(ports, SLOW, bars(2, 0, "slow", ("B",)))
+        reader = BarsReader(ports, PORTFOLIO, 1)
+        await reader.at(1, ("fast",))
+        await reader.at(2, ("slow",))
+        assert await reader.due() == Due(4, ("fast",))
+        assert not await reader.look(("fast",), 0.5)
 
     play(script)
 
 
 def test_bars_that_lack_the_close_asked_for_are_out_of_step(play: Play) -> None:
     async def script(ports: Ports) -> None:
-        await store(ports, FAST, bars(1), bars(3))
-        reader = BarsReader(ports, PORTFOLIO)
+        await store(ports, FAST, bars(1, 3), bars(3))
+        reader = BarsReader(ports, PORTFOLIO, 1)
+        await reader.at(1, ("fast",))
         with pytest.raises(OutOfStep, match=r"bars\.fast\.1H .* close 2, .* close 3") as raised:
             await reader.at(2, ("fast",))
         assert (raised.value.asked, raised.value.found) == (2, 3)
+
+    play(script)
+
+
+@pytest.mark.parametrize("told", [2, 4, 0])
+def test_a_close_that_the_message_before_did_not_tell_is_refused(play: Play, told: int) -> None:
+    async def script(ports: Ports) -> None:
+        await store(ports, FAST, bars(1, told), bars(3))
+        reader = UniverseReader(ports, PORTFOLIO.universes[0], 1)
+        await reader.next()
+        with pytest.raises(Absurd, match=f"close_time is 3 ns, .* the next close is {told}"):
+            await reader.next()
 
     play(script)
 
@@ -108,7 +169,7 @@ def test_bars_of_other_symbols_are_refused(play: Play) -> None:
 
     async def script(ports: Ports) -> None:
         await store(ports, FAST, bars(1, symbols=("Z",)))
-        reader = BarsReader(ports, PORTFOLIO)
+        reader = BarsReader(ports, PORTFOLIO, 1)
         with pytest.raises(OtherSymbols, match=r"bars\.fast\.1H .* A; .* Z"):
             await reader.at(1, ("fast",))
 

@@ -128,7 +128,7 @@ def test_an_execution_of_an_order_that_is_not_working_is_refused() -> None:
 
 def test_signals_of_other_symbols_are_refused() -> None:
     session = one_symbol([10.0] * 2, [0.5] * 2)
-    account = PortfolioAccount(session.portfolio, session.schedule)
+    account = PortfolioAccount(session.portfolio)
     close_time = int(session.schedule.close_times[0])
     (model,) = session.portfolio.model_names
     other = Signals("scripted", model, "1.0.0", close_time, (), (), "bars-id")

@@ -61,7 +61,7 @@ def test_any_orders_and_executions_conserve_value_in_the_account_and_in_the_ledg
     script: list[tuple[str, int, list[int], list[tuple[int, Decimal, Decimal]]]],
 ) -> None:
     session = trading_session(len(script) + 1)
-    account = PortfolioAccount(session.portfolio, session.schedule)
+    account = PortfolioAccount(session.portfolio)
     ledger = LedgerFold(session.portfolio)
     bars = session.histories["fast"].bars
     events, known = list[FillEvent](), list[FillEvent]()

@@ -57,7 +57,7 @@ def test_only_closes_of_the_models_universe_count_toward_the_three() -> None:
 def decided_late(closes: int) -> list[Decision]:
     """Decisions of a live account to which no signals come."""
     session = one_symbol([10.0] * closes, [0.5] * closes)
-    account = PortfolioAccount(session.portfolio, session.schedule)
+    account = PortfolioAccount(session.portfolio)
     bars, decisions = session.histories["fast"].bars, []
     (model,) = session.portfolio.model_names
     for row, close_time in enumerate(session.schedule.close_times.tolist()):

@@ -23,7 +23,7 @@ def watched(session: Session, rules: DriftRules) -> tuple[SessionWatch, World]:
     before = len(world.bus.journal)
 
     def follow(ports: Ports) -> Tasks:
-        made.append(SessionWatch(ports, session.portfolio, session.schedule, rules))
+        made.append(SessionWatch(ports, session.portfolio, session.start, rules))
         return Tasks([made[-1].run()])
 
     world.add("drift", follow)
@@ -63,7 +63,7 @@ def test_models_that_were_never_checked_are_left_out_and_unknown_ones_refused() 
     world = World()
 
     def follow(ports: Ports) -> Tasks:
-        watch = SessionWatch(ports, session.portfolio, session.schedule, DriftRules())
+        watch = SessionWatch(ports, session.portfolio, session.start, DriftRules())
         assert watch.scores("") == ()
         checked = watch.check("")
         assert [drift.model for drift in checked] == list(session.portfolio.model_names)

@@ -47,7 +47,7 @@ def heard(*plans: Plan, venue: BrokerDouble | None = None, orders: list[Approved
     broker = venue or BrokerDouble(lambda asked, bar: None)
 
     def build(ports: Ports) -> Tasks:
-        lane = AccountLane(ports, SESSION.portfolio, SESSION.schedule, broker, meter)
+        lane = AccountLane(ports, SESSION.portfolio, SESSION.start, broker, meter)
         return Tasks([lane.run()], [lane.lane])
 
     world.add("execution", build)

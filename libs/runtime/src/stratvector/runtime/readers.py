@@ -1,7 +1,9 @@
 """readers: the flow's inboxes with their contents decoded, asked close by close.
 
-Risk, execution and ledger walk the same schedule; each asks for what belongs to one close and gets
-exactly that, or an error that halts it.
+Which close comes next is what the bars say: each cross-section tells when its universe closes next,
+and a portfolio's next close is the earliest of its universes'. Risk, execution, ledger and drift
+walk the same closes, then; each asks for what belongs to one of them and gets exactly that, or an
+error that halts it.
 
 UnfitMessage
 ├── OutOfStep      the lane's next message belongs to another close
@@ -122,6 +124,14 @@ class Reader(Generic[Noun]):
         return self._inbox.at_hand()
 
 
+@dataclass(frozen=True)
+class Due:
+    """A close that comes: its time, ns UTC, and who closes, in the portfolio's order."""
+
+    close_time: int
+    universes: tuple[str, ...]
+
+
 class CloseReader(Reader[NounOfOneClose]):
     """A reader of a lane that carries one message per close."""
 
@@ -134,38 +144,77 @@ class CloseReader(Reader[NounOfOneClose]):
 
 
 class UniverseReader(Reader[ClosedBars]):
-    """One universe's `bars` lane. Who reads it takes columns by place, so symbols are checked."""
+    """One universe's `bars` lane. Who reads it takes columns by place, so symbols are checked.
 
-    def __init__(self, ports: Ports, universe: Universe, follows: bool = False) -> None:
+    start : the first close that may trade, ns UTC; `due` and `at` pass over what is before it.
+    """
+
+    def __init__(
+        self, ports: Ports, universe: Universe, start: int = 0, follows: bool = False
+    ) -> None:
         lane = subject("bars", universe=universe.name, timeframe=universe.timeframe)
         super().__init__(ports, lane, decode_closed_bars, self._refuse, follows)
         self._universe, self._symbols, self._newest = universe, universe.symbols, 0
+        self._start = start
+        self._promised: int | None = None
+        self._due: int | None = None
+        self._first: Received[ClosedBars] | None = None
+
+    async def due(self) -> int:
+        """When the universe closes next, ns UTC; 0 = never again.
+
+        Waits for the lane's first messages, and then for none: the newest that was read says it.
+        """
+        while self._due is None:
+            received = await self.next()
+            section = received.noun
+            if section.close_time >= self._start:
+                self._first, self._due = received, section.close_time
+            elif not 0 < section.next_close < self._start:
+                self._due = section.next_close
+        return self._due
+
+    async def at(self, close_time: int) -> Received[ClosedBars]:
+        """That of the close that is due. Raises OutOfStep."""
+        await self.due()
+        received, self._first = self._first or await self.next(), None
+        received.take_up()
+        if received.noun.close_time != close_time:
+            raise OutOfStep(self.lane, close_time, received.noun.close_time)
+        self._due = received.noun.next_close
+        return received
+
+    async def look(self, patience_seconds: float) -> bool:
+        """Whether the next message is at hand, or comes in time."""
+        return self._first is not None or await super().look(patience_seconds)
 
     def _refuse(self, section: ClosedBars) -> None:
         """Raises OtherSymbols or Absurd."""
         if section.symbols != self._symbols:
             raise OtherSymbols(self.lane, self._symbols, section.symbols)
-        check_bars_of(section, self._universe, self._newest)
-        self._newest = section.close_time
-
-    async def at(self, close_time: int) -> Received[ClosedBars]:
-        """That of a close; earlier ones are warm-up and passed over. Raises OutOfStep."""
-        received = await self.next()
-        while received.noun.close_time < close_time:
-            received = await self.next()
-        if received.noun.close_time != close_time:
-            raise OutOfStep(self.lane, close_time, received.noun.close_time)
-        return received
+        check_bars_of(section, self._universe, self._newest, self._promised)
+        self._newest, self._promised = section.close_time, section.next_close
 
 
 class BarsReader:
-    """The `bars` lanes of a portfolio's universes."""
+    """The `bars` lanes of a portfolio's universes. start : see `UniverseReader`."""
 
-    def __init__(self, ports: Ports, portfolio: Portfolio, follows: bool = False) -> None:
+    def __init__(
+        self, ports: Ports, portfolio: Portfolio, start: int, follows: bool = False
+    ) -> None:
         self._readers = {
-            universe.name: UniverseReader(ports, universe, follows)
+            universe.name: UniverseReader(ports, universe, start, follows)
             for universe in portfolio.universes
         }
+
+    async def due(self) -> Due | None:
+        """The portfolio's next close, None when none of its universes closes again."""
+        times = {name: await reader.due() for name, reader in self._readers.items()}
+        coming = [time for time in times.values() if time]
+        if not coming:
+            return None
+        close_time = min(coming)
+        return Due(close_time, tuple(name for name, time in times.items() if time == close_time))
 
     async def at(self, close_time: int, universes: Sequence[str]) -> list[Received[ClosedBars]]:
         """The cross-sections of the universes that close at a time, in the given order."""

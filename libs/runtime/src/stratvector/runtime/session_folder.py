@@ -190,7 +190,9 @@ class RecordedSession:
         for begin in range(first, len(times), CHUNK_ROWS):
             rows = slice(begin, begin + CHUNK_ROWS)
             values = self._panel(universe)[rows].copy()
-            for (closed, opened), row in zip(times[rows].tolist(), values, strict=True):
+            next_closes = [*times[begin + 1 : rows.stop + 1, 0].tolist(), 0][: len(values)]
+            told = zip(times[rows].tolist(), next_closes, values, strict=True)
+            for (closed, opened), next_close, row in told:
                 fields = dict(zip(FIELDS, row, strict=True))
                 yield ClosedBars(
                     universe,
@@ -199,6 +201,7 @@ class RecordedSession:
                     described.symbols,
                     **fields,
                     open_time=opened,
+                    next_close=next_close,
                 )
 
     def whole(self) -> "Session":

@@ -38,17 +38,17 @@ from stratvector.trading.executions import commission_micros
 from stratvector.trading.fills import TERMINAL, FillEvent, FillKind
 from stratvector.trading.orders import Cut, Decision
 from stratvector.trading.portfolio import Portfolio
-from stratvector.trading.schedule import Schedule
 from stratvector.trading.signals import Signals
+from stratvector.trading.timestamps import NANOSECONDS_PER_DAY
 from stratvector.trading.unfit import ExcessExecution, OtherRows, StrayExecution
 
 
 class PortfolioAccount:
     """Settle the fills of a close, observe its bars and signals, then decide or adopt."""
 
-    def __init__(self, portfolio: Portfolio, schedule: Schedule) -> None:
-        self._portfolio, self._schedule = portfolio, schedule
-        self._days = schedule.days  # worked out once: it costs as much as the session is long
+    def __init__(self, portfolio: Portfolio) -> None:
+        self._portfolio = portfolio
+        self._next_closes = {universe.name: 0 for universe in portfolio.universes}
         self._symbols = {symbol: s for s, symbol in enumerate(portfolio.symbols)}
         self._rules = rules_of(portfolio)
         count, models = len(portfolio.symbols), len(portfolio.models)
@@ -65,7 +65,7 @@ class PortfolioAccount:
         self._multipliers = np.ones((1, models))
         self._journal = journals.new_journal(1, count, models)
         self._axes = (indices(count), indices(models))
-        self._reader = DecisionReader(portfolio, schedule)
+        self._reader = DecisionReader(portfolio)
         self._orders: dict[str, str] = {}
         self._equity = float(portfolio.initial_cash)
 
@@ -160,7 +160,9 @@ class PortfolioAccount:
             0, self._equity, self._market, self._journal, self._book, self._plan, *self._axes
         )
         self._journal.gross[0] = gross_exposure(self._book, self._rules.grid, self._axes[0])
-        return self._reader.decision(self._journal, 0, close_time, cut, self._orders)
+        return self._reader.decision(
+            self._journal, 0, close_time, cut, self._orders, self._next_closes.__getitem__
+        )
 
     def place(self, decision: Decision) -> None:
         """Let a published or adopted decision take effect: cancels, crosses, working orders."""
@@ -185,13 +187,14 @@ class PortfolioAccount:
 
     def _fill_market(self, close_time: int, bars: Sequence[ClosedBars]) -> None:
         self._market.closing[:] = False
-        self._market.day[0] = self._days[self._schedule.index(close_time)]
+        self._market.day[0] = close_time // NANOSECONDS_PER_DAY
         for section in bars:
             columns = self._portfolio.columns(section.universe)
             self._market.open[0, columns] = section.open
             self._market.close[0, columns] = section.close
             self._market.volume[0, columns] = section.volume
             self._market.closing[0, columns] = True
+            self._next_closes[section.universe] = section.next_close
         round_columns(self._market.close, self._rules.grid)
 
     def _fill_weights(self, signals: Mapping[str, Signals | None]) -> None:

@@ -50,6 +50,8 @@ class ClosedBars:
     open, high, low, close : price per unit, shape (n_symbols,).
     volume : units traded in the bar, shape (n_symbols,).  NaN in all five = the bar is missing.
     late : whether market_data decided that some of the data came too late to be used.
+    next_close : when the universe closes next, UTC ns; 0 = never again. Only market_data keeps a
+    calendar.
     """
 
     universe: str
@@ -63,6 +65,7 @@ class ClosedBars:
     volume: Values
     late: bool = False
     open_time: int = 0
+    next_close: int = 0
 
     def __post_init__(self) -> None:
         _check_panel(self, (len(self.symbols),))
@@ -203,11 +206,19 @@ class Bars:
     def closed(
         self, row: int, universe: str, timeframe: str, late: bool = False, open_time: int = 0
     ) -> ClosedBars:
-        """The cross-section of one row, as views."""
+        """The cross-section of one row, as views; the next one closes at the row after it."""
         values = {name: getattr(self, name)[row] for name in FIELDS}
         close_time = int(self.close_times[row])
+        next_close = int(self.close_times[row + 1]) if row + 1 < len(self) else 0
         return ClosedBars(
-            universe, timeframe, close_time, self.symbols, **values, late=late, open_time=open_time
+            universe,
+            timeframe,
+            close_time,
+            self.symbols,
+            **values,
+            late=late,
+            open_time=open_time,
+            next_close=next_close,
         )
 
 

@@ -4,7 +4,7 @@ The backtest reads its journal this way after the loop, the risk service a journ
 there is no other place where a decision is put into words.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 from stratvector.trading.engine.journal import Journal
@@ -19,25 +19,33 @@ from stratvector.trading.orders import (
 )
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.reasons import Outcome, WeightReason
-from stratvector.trading.schedule import Schedule
 
 OUTCOMES = {int(outcome): outcome for outcome in Outcome}
+NextClose = Callable[[str], int]
 REASONS = {int(reason): reason for reason in WeightReason}
 
 
 class DecisionReader:
     """Reads decisions of one portfolio off journals."""
 
-    def __init__(self, portfolio: Portfolio, schedule: Schedule) -> None:
+    def __init__(self, portfolio: Portfolio) -> None:
         self._portfolio = portfolio
-        self._schedule = schedule
         self._instruments = portfolio.instruments
         self._universe_of = {i.symbol: u.name for u in portfolio.universes for i in u.instruments}
 
     def decision(
-        self, journal: Journal, t: int, close_time: int, cut: Cut, working: dict[str, str]
+        self,
+        journal: Journal,
+        t: int,
+        close_time: int,
+        cut: Cut,
+        working: dict[str, str],
+        next_close: NextClose,
     ) -> Decision:
-        """Row t of a journal. working : symbol -> id of the order that a cancel is meant for."""
+        """Row t of a journal. working : symbol -> id of the order that a cancel is meant for.
+
+        next_close : when a universe closes next, at which its orders expire; 0 = never again.
+        """
         ordered = journal.order_lots[t].nonzero()[0].tolist()
         cancelled = journal.cancel[t].nonzero()[0].tolist()
         crossed = journal.cross_parts[t].any(axis=0).nonzero()[0].tolist()
@@ -50,7 +58,7 @@ class DecisionReader:
             drawdown_factor=float(journal.factor[t]),
             halted=bool(journal.flags[t, 0]),
             reduce_only=bool(journal.flags[t, 1]),
-            orders=tuple(self._order(journal, t, s, close_time) for s in ordered),
+            orders=tuple(self._order(journal, t, s, close_time, next_close) for s in ordered),
             cancels=tuple(
                 Cancel(working[self._instruments[s].symbol], self._instruments[s].symbol)
                 for s in cancelled
@@ -60,9 +68,10 @@ class DecisionReader:
             cut=cut,
         )
 
-    def _order(self, journal: Journal, t: int, s: int, close_time: int) -> ApprovedOrder:
+    def _order(
+        self, journal: Journal, t: int, s: int, close_time: int, next_close: NextClose
+    ) -> ApprovedOrder:
         symbol, portfolio = self._instruments[s].symbol, self._portfolio
-        expires = self._schedule.next_close(self._universe_of[symbol], close_time)
         return ApprovedOrder(
             order_id=order_id(portfolio.name, portfolio.account, symbol, close_time),
             symbol=symbol,
@@ -70,7 +79,7 @@ class DecisionReader:
             parts=tuple(journal.order_parts[t, :, s].tolist()),
             reference_price=self._price(journal, t, s),
             decided_at=close_time,
-            expires_at=expires or 0,
+            expires_at=next_close(self._universe_of[symbol]),
         )
 
     def _cross(self, journal: Journal, t: int, s: int) -> Cross:

@@ -4,6 +4,7 @@ afterwards.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from stratvector.trading.engine_rules import groups_of, rules_of
 from stratvector.trading.executions import expired, filled
 from stratvector.trading.fills import FillEvent
 from stratvector.trading.orders import Cut, Decision
+from stratvector.trading.schedule import Schedule
 from stratvector.trading.session import Session
 
 CHUNK_CLOSES = 256
@@ -63,7 +65,7 @@ def run(session: Session, progress: Progress | None = None) -> Outcome:
 def _narrate(session: Session, journal: Journal) -> Outcome:
     """Journal rows as decisions and events."""
     portfolio, schedule = session.portfolio, session.schedule
-    reader = DecisionReader(portfolio, schedule)
+    reader = DecisionReader(portfolio)
     symbols = portfolio.symbols
     universe_of = {i.symbol: u.name for u in portfolio.universes for i in u.instruments}
     working: dict[str, str] = {}
@@ -87,9 +89,14 @@ def _narrate(session: Session, journal: Journal) -> Outcome:
                 )
             if journal.expired[t, s]:
                 events.append(expired(order, symbols[s], close_time))
-        decision = reader.decision(journal, t, close_time, Cut(), working)
+        next_close = partial(_next_close, schedule, close_time)
+        decision = reader.decision(journal, t, close_time, Cut(), working, next_close)
         for cancel in decision.cancels:
             working.pop(cancel.symbol)
         working |= {o.symbol: o.order_id for o in decision.orders}
         decisions.append(decision)
     return Outcome(session, tuple(decisions), tuple(events), journal)
+
+
+def _next_close(schedule: Schedule, close_time: int, universe: str) -> int:
+    return schedule.next_close(universe, close_time) or 0

@@ -71,7 +71,7 @@ def _session(symbols: int, models: int) -> Session:
 def _trade(session: Session) -> None:
     """A few closes through the parts that run live."""
     portfolio, bars = session.portfolio, session.histories["warm"].bars
-    account = PortfolioAccount(portfolio, session.schedule)
+    account = PortfolioAccount(portfolio)
     broker, ledger = SimulatedBroker(portfolio), LedgerFold(portfolio)
     for row, close_time in enumerate(bars.close_times.tolist()):
         closed = [bars.closed(row, "warm", "1H", open_time=close_time - HOUR)]

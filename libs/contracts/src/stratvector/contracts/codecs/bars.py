@@ -32,6 +32,7 @@ def _to_wire(bars: ClosedBars) -> bars_pb2.ClosedBars:
     wire.volume.extend(bars.volume.tolist())
     wire.late = bars.late
     wire.open_time_ns = bars.open_time
+    wire.next_close_ns = bars.next_close
     return wire
 
 
@@ -49,6 +50,7 @@ def _from_wire(wire: bars_pb2.ClosedBars) -> ClosedBars:
         volume=np.fromiter(wire.volume, np.float64),
         late=wire.late,
         open_time=wire.open_time_ns,
+        next_close=wire.next_close_ns,
     )
     check_bars(bars)
     return bars

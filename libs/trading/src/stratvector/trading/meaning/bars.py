@@ -14,7 +14,7 @@ ROUNDING: Final = 1e-9  # of a price: aggregated highs and lows may miss it by a
 
 def check_bars(bars: ClosedBars) -> None:
     """Each bar has all five values or none; prices above 0, high and low enclose open and close,
-    volume at least 0; the opening is before the close. Raises Absurd.
+    volume at least 0; the opening is before the close, the next close after it. Raises Absurd.
     """
     check_close("close_time", bars.close_time)
     check_once("symbol", bars.symbols)
@@ -22,6 +22,11 @@ def check_bars(bars: ClosedBars) -> None:
         raise Absurd(
             f"open_time is {bars.open_time} ns; 0 <= open_time < close_time must hold, and "
             f"close_time is {bars.close_time}"
+        )
+    if bars.next_close and bars.next_close <= bars.close_time:
+        raise Absurd(
+            f"next_close is {bars.next_close} ns; it must be 0, which is never again, or after "
+            f"close_time, which is {bars.close_time}"
         )
     values = np.array([bars.open, bars.high, bars.low, bars.close, bars.volume])
     absent = np.isnan(values)
@@ -39,10 +44,13 @@ def check_bars(bars: ClosedBars) -> None:
         raise Absurd(_sentence(bars.symbols[column], values[:, column].tolist()))
 
 
-def check_bars_of(bars: ClosedBars, universe: Universe, newest: int) -> None:
+def check_bars_of(
+    bars: ClosedBars, universe: Universe, newest: int, promised: int | None = None
+) -> None:
     """The universe's own bars, of a close after `newest` (ns UTC). Raises Absurd.
 
-    Symbols are the reader's affair, as it takes columns by place.
+    promised : the next close as the message before told it, None where there is none. Symbols are
+    the reader's affair, as it takes columns by place.
     """
     check_same("universe", bars.universe, universe.name)
     check_same("timeframe", bars.timeframe, universe.timeframe)
@@ -50,6 +58,11 @@ def check_bars_of(bars: ClosedBars, universe: Universe, newest: int) -> None:
         raise Absurd(
             f"close_time is {bars.close_time} ns, but the close before was {newest}; "
             "close times must increase"
+        )
+    if promised is not None and bars.close_time != promised:
+        raise Absurd(
+            f"close_time is {bars.close_time} ns, but the message before said that the next close "
+            f"is {promised}"
         )
 
 

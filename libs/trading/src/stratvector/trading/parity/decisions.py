@@ -13,7 +13,6 @@ from stratvector.trading.orders import LATE, Cut, Decision, SymbolDecision, Valu
 from stratvector.trading.parity.difference import Difference, Fact, gaps, text
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.reasons import Stage
-from stratvector.trading.schedule import Schedule
 from stratvector.trading.signals import Signals
 from stratvector.trading.value_at_risk import multipliers
 
@@ -23,9 +22,9 @@ FIGURES = ("equity", "gross_exposure", "drawdown_factor", "halted", "reduce_only
 class DecisionReplay:
     """The account of one portfolio, fed by the log."""
 
-    def __init__(self, portfolio: Portfolio, schedule: Schedule) -> None:
+    def __init__(self, portfolio: Portfolio) -> None:
         self._portfolio = portfolio
-        self._account = PortfolioAccount(portfolio, schedule)
+        self._account = PortfolioAccount(portfolio)
         self._unfolded: deque[Logged[FillsReport]] = deque()
         self._figure: ValueAtRisk | None = None
 

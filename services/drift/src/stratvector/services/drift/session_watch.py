@@ -10,7 +10,6 @@ from stratvector.runtime.ports import Ports
 from stratvector.runtime.readers import BarsReader, signals_reader
 from stratvector.services.drift.board import Board
 from stratvector.trading.portfolio import Portfolio
-from stratvector.trading.schedule import Schedule
 from stratvector.trading.timestamps import NANOSECONDS_PER_SECOND
 
 NANOSECONDS_PER_HOUR = 3_600 * NANOSECONDS_PER_SECOND
@@ -32,13 +31,11 @@ class UnknownModel(LookupError):
 class SessionWatch:
     """Watches every model of a portfolio. board : what the checks of the schedule found."""
 
-    def __init__(
-        self, ports: Ports, portfolio: Portfolio, schedule: Schedule, rules: DriftRules
-    ) -> None:
-        self._clock, self._portfolio, self._schedule = ports.clock, portfolio, schedule
+    def __init__(self, ports: Ports, portfolio: Portfolio, start: int, rules: DriftRules) -> None:
+        self._clock, self._portfolio = ports.clock, portfolio
         self.rules = rules
         self._every = rules.every_hours * NANOSECONDS_PER_HOUR
-        self._bars = BarsReader(ports, portfolio, follows=True)
+        self._bars = BarsReader(ports, portfolio, start, follows=True)
         self._signals = {
             model.name: signals_reader(ports, portfolio, model.name, follows=True)
             for model in portfolio.models
@@ -52,11 +49,13 @@ class SessionWatch:
 
     async def run(self) -> None:
         """Fold the session from its beginning to its end."""
-        for index, close_time in enumerate(self._schedule.close_times.tolist()):
-            await self._take(close_time, self._schedule.universes_at(index))
-            if self._is_due(close_time):
+        taken = 0
+        while (due := await self._bars.due()) is not None:
+            await self._take(due.close_time, due.universes)
+            if self._is_due(due.close_time):
                 self._check_all()
-            await self._clock.sleep(0.0 if index % REST_CLOSES else REST_SECONDS)
+            await self._clock.sleep(0.0 if taken % REST_CLOSES else REST_SECONDS)
+            taken += 1
 
     def check(self, model: str) -> tuple[ModelDrift, ...]:
         """Where a model stands at its newest close, beside the schedule; every one for "".

@@ -16,7 +16,7 @@ def build(settings: DriftSettings, deployment: Deployment, ports: Ports) -> Task
     """The watch over the session's models, with what answers for it. Raises CannotStart."""
     session, rules = deployment.session, read_rules(settings.drift_config)
     portfolio = session.portfolio
-    watch = SessionWatch(ports, portfolio, session.schedule, rules)
+    watch = SessionWatch(ports, portfolio, session.start, rules)
     told = (portfolio.name, rules, watch.board)
     return Tasks(
         main=[watch.run()],

@@ -31,7 +31,6 @@ from stratvector.trading.meaning.means import AccountMeans
 from stratvector.trading.meaning.own import Own
 from stratvector.trading.orders import ApprovedOrder, Decision
 from stratvector.trading.portfolio import Portfolio
-from stratvector.trading.schedule import Schedule
 
 HOLD_SECONDS = 0.005  # how long the simulated broker's word may wait for the next close's bars
 SETTLE_SECONDS = 2.0  # how long a broker may take to show an order that it accepted
@@ -40,21 +39,24 @@ Answer = TypeVar("Answer")
 
 
 class AccountLane:
-    """Publishes claims, outcomes and closes of one account. meter : None where nobody measures."""
+    """Publishes claims, outcomes and closes of one account.
+
+    start : the first close that may trade, ns UTC. meter : None where nobody measures.
+    """
 
     def __init__(
         self,
         ports: Ports,
         portfolio: Portfolio,
-        schedule: Schedule,
+        start: int,
         broker: Broker,
         meter: OrderMeter | None = None,
     ) -> None:
         self._meter, self._approved_at = meter, 0
-        self._portfolio, self._schedule, self._broker = portfolio, schedule, broker
+        self._portfolio, self._broker = portfolio, broker
         self._clock: Clock = ports.clock
         self.lane = Lane(ports, account_lane("fills", portfolio))
-        self._bars = BarsReader(ports, portfolio)
+        self._bars = BarsReader(ports, portfolio, start)
         self._decisions = orders_reader(ports, portfolio)
         self._log = OrderLog()
         self._own, self._means = Own.of(portfolio), AccountMeans(portfolio)
@@ -63,16 +65,16 @@ class AccountLane:
         self._closed = -1
 
     async def run(self) -> None:
-        """Own the lane, fold it, then walk the schedule."""
+        """Own the lane, fold it, then walk the closes."""
         await self.lane.acquire()
         async for stored in self.lane.history():
             report = decode_fills_report(stored.message.payload)
             check_report_of(report, self._own)
             check_next_report(report, self._published)
             self._fold(report)
-        for index, close_time in enumerate(self._schedule.close_times.tolist()):
-            await self._close(close_time, self._schedule.universes_at(index))
-            received = await self._decisions.at(close_time)
+        while (due := await self._bars.due()) is not None:
+            await self._close(due.close_time, due.universes)
+            received = await self._decisions.at(due.close_time)
             decision, self._approved_at = received.noun, received.stored.stored_at
             await self._execute(decision)
             self._log.forget_ended(decision.orders)

@@ -40,4 +40,4 @@ def _account(
     broker: Broker = SimulatedBrokerAdapter(session.portfolio)
     if deployment.broker is not None:
         broker = deployment.broker(ports)
-    return AccountLane(ports, session.portfolio, session.schedule, broker, meter)
+    return AccountLane(ports, session.portfolio, session.start, broker, meter)

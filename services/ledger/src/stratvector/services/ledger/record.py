@@ -25,22 +25,19 @@ from stratvector.trading.meaning.own import Own
 from stratvector.trading.meaning.positions import check_positions_of
 from stratvector.trading.orders import Decision
 from stratvector.trading.portfolio import Portfolio
-from stratvector.trading.schedule import Schedule
 from stratvector.trading.unfit import ExcessExecution, StrayExecution
 
 
 class PortfolioRecord:
-    """Folds a portfolio's lanes close by close."""
+    """Folds a portfolio's lanes close by close, from `start` (ns UTC) on."""
 
-    def __init__(
-        self, ports: Ports, portfolio: Portfolio, schedule: Schedule, store: LedgerStore
-    ) -> None:
-        self._portfolio, self._schedule, self._store = portfolio, schedule, store
+    def __init__(self, ports: Ports, portfolio: Portfolio, start: int, store: LedgerStore) -> None:
+        self._portfolio, self._store = portfolio, store
         self._fold, self._own = LedgerFold(portfolio), Own.of(portfolio)
         self._means = AccountMeans(portfolio)
         self.lane = Lane(ports, subject("positions", portfolio=portfolio.name))
         # Nobody waits for the record, so no message wakes it: it reads by the page.
-        self._bars = BarsReader(ports, portfolio, follows=True)
+        self._bars = BarsReader(ports, portfolio, start, follows=True)
         self._fills = FillsReader(ports, portfolio, follows=True)
         self._decisions = orders_reader(ports, portfolio, follows=True)
         self._signals = {
@@ -61,8 +58,9 @@ class PortfolioRecord:
             check_positions_of(positions, self._own, self._published)
             self._number, self._published = positions.number + 1, positions.close_time
         committed = await self._store.last_close(self._portfolio.name)
-        for index, close_time in enumerate(self._schedule.close_times.tolist()):
-            entry = await self._entry(close_time, self._schedule.universes_at(index))
+        while (due := await self._bars.due()) is not None:
+            close_time = due.close_time
+            entry = await self._entry(close_time, due.universes)
             # The newest committed close again: a store of another log refuses it.
             if committed is None or close_time >= committed:
                 await self._store.commit(entry)

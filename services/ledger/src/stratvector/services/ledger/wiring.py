@@ -45,7 +45,7 @@ def serve(settings: "LedgerSettings", deployment: Deployment, ports: Ports) -> T
 
 def _record(deployment: Deployment, ports: Ports, store: LedgerStore) -> PortfolioRecord:
     session = deployment.session
-    return PortfolioRecord(ports, session.portfolio, session.schedule, store)
+    return PortfolioRecord(ports, session.portfolio, session.start, store)
 
 
 async def _to_the_end(record: PortfolioRecord, store: "SqlLedgerStore") -> None:

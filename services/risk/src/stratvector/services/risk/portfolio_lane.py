@@ -29,36 +29,34 @@ from stratvector.trading.meaning.orders import check_decision_of
 from stratvector.trading.meaning.own import Own
 from stratvector.trading.orders import Cut, Decision, ValueAtRisk
 from stratvector.trading.portfolio import Portfolio
-from stratvector.trading.schedule import Schedule
 from stratvector.trading.signals import Signals
 from stratvector.trading.value_at_risk import multipliers
 
 
 class PortfolioLane:
-    """Publishes one decision per close of the portfolio's schedule."""
+    """Publishes one decision per close of the portfolio, from `start` (ns UTC) on."""
 
     def __init__(
         self,
         ports: Ports,
         portfolio: Portfolio,
-        schedule: Schedule,
+        start: int,
         chapter: Chapter,
         queries: ValueAtRiskQueries | None = None,
     ) -> None:
-        self._portfolio, self._schedule = portfolio, schedule
+        self._portfolio = portfolio
         self._queries = queries or ValueAtRiskQueries(portfolio, None)
         self._newest: Decision | None = None
         self._figure: ValueAtRisk | None = None
         self._recorded_at = 0
-        self.account = PortfolioAccount(portfolio, schedule)
+        self.account = PortfolioAccount(portfolio)
         self.lane = Lane(ports, account_lane("orders", portfolio))
         self._chapter = ChapterWriter(ports, chapter)
-        self._bars = BarsReader(ports, portfolio)
+        self._bars = BarsReader(ports, portfolio, start)
         self._fills = FillsReader(ports, portfolio)
         self._own = Own.of(portfolio)
         self._signals = {
-            model.name: signals_reader(ports, portfolio, model.name)
-            for model in portfolio.models
+            model.name: signals_reader(ports, portfolio, model.name) for model in portfolio.models
         }
 
     def state(self) -> PortfolioState | None:
@@ -77,7 +75,7 @@ class PortfolioLane:
         )
 
     async def run(self) -> None:
-        """Own the lane, open the chapter unless it is there, then walk the schedule: adopt decided
+        """Own the lane, open the chapter unless it is there, then walk the closes: adopt decided
         closes, decide the others. Raises OtherChapter.
         """
         try:
@@ -89,9 +87,9 @@ class PortfolioLane:
         await self.lane.acquire()
         await self._chapter.open(self.lane)
         history = self.lane.history()
-        for index, close_time in enumerate(self._schedule.close_times.tolist()):
-            adopted = await self._adopted(history, close_time)
-            await self._close(close_time, self._schedule.universes_at(index), adopted)
+        while (due := await self._bars.due()) is not None:
+            adopted = await self._adopted(history, due.close_time)
+            await self._close(due.close_time, due.universes, adopted)
 
     async def _adopted(self, history: AsyncIterator[Stored], close_time: int) -> Decision | None:
         """What an earlier owner decided at a close, None beyond its last one. Raises OutOfStep,

@@ -40,7 +40,7 @@ class BrokenStrategy(CannotStart):
 
 
 class ModelLane:
-    """Publishes one model's signals at each close of its universe from `start` to `end`.
+    """Publishes one model's signals at each close of its universe from `start` (ns UTC) on.
 
     Raises BrokenStrategy, also from `run`.
     """
@@ -52,11 +52,10 @@ class ModelLane:
         model: ModelAllocation,
         strategy: Strategy,
         start: int,
-        end: int,
     ) -> None:
         universe = portfolio.universe(model.universe)
         self._portfolio, self._name, self._version = portfolio.name, model.name, strategy.version
-        self._start, self._end = start, end
+        self._start = start
         self._symbols, self._own = universe.symbols, Own.of(portfolio)
         try:
             self._model = LiveModel(strategy, universe.symbols)
@@ -89,7 +88,7 @@ class ModelLane:
         while True:
             received = await self._bars.next()
             await self._on_bars(received)
-            if received.noun.close_time >= self._end:
+            if not received.noun.next_close:
                 return
 
     def _adopt(self, signals: Signals) -> None:

@@ -46,7 +46,6 @@ def _models(deployment: Deployment, ports: Ports) -> list[ModelLane]:
             model,
             session.strategies[model.name],
             session.start,
-            int(session.schedule.closes_of(model.universe)[-1]),
         )
         for model in session.portfolio.models
     ]
