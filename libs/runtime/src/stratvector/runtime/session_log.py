@@ -7,6 +7,7 @@ running gives those that are complete.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Generic, Protocol, TypeVar
 
 from stratvector.contracts.codecs import (
@@ -61,6 +62,16 @@ class OtherUniverse(UnfitMessage):
     def __init__(self, lane: str, universe: str, timeframe: str) -> None:
         super().__init__(f"{lane} carries bars of universe {universe!r}, timeframe {timeframe!r}")
         self.lane, self.universe, self.timeframe = lane, universe, timeframe
+
+
+class OtherNextClose(UnfitMessage):
+    """Bars that announce another close than the one that follows."""
+
+    def __init__(self, lane: str, close_time: int, told: int, follows: int) -> None:
+        super().__init__(
+            f"{lane} says at close {close_time} that the next one is {told}; it is {follows}"
+        )
+        self.lane, self.close_time, self.told, self.follows = lane, close_time, told, follows
 
 
 class _Lane(Generic[Content]):
@@ -151,16 +162,26 @@ class _Reading:
     async def _read_bars(self, universe: Universe) -> None:
         """A universe's bars; those before the first close are its warm-up."""
         name = subject("bars", universe=universe.name, timeframe=universe.timeframe)
+        closes, early = self._schedule.closes_of(universe.name).tolist(), list[Logged[ClosedBars]]()
+        follows = dict(pairwise((*closes, 0)))
+        newest: ClosedBars | None = None
 
         def decode(payload: bytes) -> ClosedBars:
+            nonlocal newest
             section = decode_closed_bars(payload)
             if (section.universe, section.timeframe) != (universe.name, universe.timeframe):
                 raise OtherUniverse(name, section.universe, section.timeframe)
             if section.symbols != universe.symbols:
                 raise OtherSymbols(name, universe.symbols, section.symbols)
+            after = follows.get(section.close_time, section.next_close)
+            if section.next_close != after:
+                raise OtherNextClose(name, section.close_time, section.next_close, after)
+            if newest is not None and newest.next_close != section.close_time:
+                told = newest.next_close
+                raise OtherNextClose(name, newest.close_time, told, section.close_time)
+            newest = section
             return section
 
-        closes, early = self._schedule.closes_of(universe.name).tolist(), list[Logged[ClosedBars]]()
         self._sections[universe.name] = _Lane("bars", name, closes, self._halts)
         await self._read_lane(self._sections[universe.name], decode, early)
         self._warmup[universe.name] = tuple(early)
