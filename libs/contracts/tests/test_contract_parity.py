@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from stratvector.contracts.codecs import Owner, fills, orders, signals
+from stratvector.contracts.codecs import Owner
+from stratvector.contracts.codecs.enumerations import both_ways
 from stratvector.contracts.v1 import (
     bars_pb2,
     chapters_pb2,
@@ -77,14 +78,6 @@ ENUMS = [
     (FillKind, fills_pb2.FillKind, "FILL_KIND_", 0),
 ]
 
-TABLES = [
-    (Action, signals.ACTION_TO_WIRE, signals.ACTION_FROM_WIRE, 1),
-    (SignalReason, signals.REASON_TO_WIRE, signals.REASON_FROM_WIRE, 1),
-    (WeightReason, orders.REASON_TO_WIRE, orders.REASON_FROM_WIRE, 1),
-    (Outcome, orders.OUTCOME_TO_WIRE, orders.OUTCOME_FROM_WIRE, 1),
-    (FillKind, fills.KIND_TO_WIRE, fills.KIND_FROM_WIRE, 0),
-]
-
 
 @pytest.mark.parametrize("noun", NOUNS)
 def test_a_message_has_the_fields_of_its_noun_in_their_order(noun: type[Any]) -> None:
@@ -112,10 +105,11 @@ def test_an_enum_has_the_domains_names_and_numbers(
     assert dict(wire.items()) == {f"{prefix}UNSPECIFIED": 0} | expected
 
 
-@pytest.mark.parametrize(("domain", "to_wire", "from_wire", "shift"), TABLES)
+@pytest.mark.parametrize(("domain", "wire", "prefix", "shift"), ENUMS)
 def test_the_codecs_tables_hold_every_member_both_ways(
-    domain: type[IntEnum], to_wire: dict[Any, int], from_wire: dict[Any, Any], shift: int
+    domain: type[IntEnum], wire: Any, prefix: str, shift: int
 ) -> None:
+    to_wire, from_wire = both_ways(domain, wire)
     assert to_wire == {member: member.value + shift for member in domain}
     assert from_wire == {member.value + shift: member for member in domain}
     assert all(type(member) is domain for member in from_wire.values())

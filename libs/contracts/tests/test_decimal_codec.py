@@ -7,17 +7,16 @@ from decimal import Decimal
 import pytest
 
 from stratvector.contracts.codecs import BadMessage, decode_positions, encode_positions
-from stratvector.contracts.codecs.decimals import read_decimal, write_decimal
+from stratvector.contracts.codecs.decimals import decimal_from_wire, decimal_to_wire
 from stratvector.contracts.v1 import decimal_pb2, positions_pb2
 from stratvector.trading.ledger import Positions
 
 
 def travelled(cash: Decimal) -> str:
     """What a reader sees, as text: equal decimals of another scale differ."""
-    sent, received = positions_pb2.Positions(), positions_pb2.Positions()
-    write_decimal(sent, "cash", cash)
-    received.ParseFromString(sent.SerializeToString())
-    return str(read_decimal(received, "cash"))
+    sent = decimal_pb2.Decimal(**decimal_to_wire("cash", cash))
+    received = decimal_pb2.Decimal.FromString(sent.SerializeToString())
+    return str(decimal_from_wire("cash", received))
 
 
 def refusal_of(cash: Decimal) -> str:

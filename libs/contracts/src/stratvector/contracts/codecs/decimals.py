@@ -6,8 +6,6 @@ spelling for: 1E+3 travels as 1000, and negative zero as zero.
 
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 
-from google.protobuf.message import Message
-
 from stratvector.contracts.v1 import decimal_pb2
 
 # The caller's context could round; 19 digits hold every signed 64-bit number.
@@ -15,31 +13,34 @@ _EXACT = Context(prec=19, Emin=MIN_EMIN, Emax=MAX_EMAX)
 _DIGITS_MAX = 19
 # Nobody counts finer, and a few bytes could otherwise ask for gigabytes of zeros when written out.
 SCALE_MAX = 40
+_SIGNED_64, _UNSIGNED_32 = range(-(2**63), 2**63), range(2**32)
 
 
-def write_decimal(message: Message, field: str, value: Decimal) -> None:
-    """Set a Decimal field. Raises ValueError for NaN, infinity, digits beyond 64 bits and too
-    many decimals.
+def decimal_to_wire(field: str, value: Decimal) -> dict[str, int]:
+    """What a Decimal field is made of. Raises TypeError for what is no Decimal, and ValueError for
+    NaN, infinity, digits beyond 64 bits and too many decimals.
     """
     if not isinstance(value, Decimal):
         raise TypeError(f"{field} is {value!r}; money must be a Decimal")
-    wire: decimal_pb2.Decimal = getattr(message, field)
     try:
-        wire.coefficient, wire.scale = _digits(value)
+        coefficient, scale = _digits(value)
     except ValueError:
-        raise ValueError(
-            f"{field} is {value}; money must be finite, with digits that fit in 64 bits"
-        ) from None
-    _refuse_fine(field, wire.scale)
+        raise _unfit(field, value) from None
+    if coefficient not in _SIGNED_64 or scale not in _UNSIGNED_32:
+        raise _unfit(field, value)
+    _refuse_fine(field, scale)
+    return {"coefficient": coefficient, "scale": scale}
 
 
-def read_decimal(message: Message, field: str) -> Decimal:
-    """The value of a Decimal field. Raises ValueError when the field is absent, or too fine."""
-    if not message.HasField(field):
-        raise ValueError(f"{field} is missing")
-    wire: decimal_pb2.Decimal = getattr(message, field)
-    _refuse_fine(field, wire.scale)
-    return _EXACT.scaleb(wire.coefficient, -wire.scale)
+def decimal_from_wire(field: str, wire: decimal_pb2.Decimal) -> Decimal:
+    """The value of a Decimal field. Raises ValueError when it is too fine."""
+    scale = wire.scale
+    _refuse_fine(field, scale)
+    return _EXACT.scaleb(wire.coefficient, -scale)
+
+
+def _unfit(field: str, value: Decimal) -> ValueError:
+    return ValueError(f"{field} is {value}; money must be finite, with digits that fit in 64 bits")
 
 
 def _refuse_fine(field: str, scale: int) -> None:
