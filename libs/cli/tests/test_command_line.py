@@ -13,6 +13,7 @@ import pytest
 import typer
 
 from stratvector.cli.failures import guarded
+from stratvector.trading.bad_strategy import BadSignal
 
 if TYPE_CHECKING:
     from libs.cli.tests.conftest import Place
@@ -59,6 +60,21 @@ def test_a_defect_is_one_sentence_and_a_logged_traceback(
     assert "KeyError: 'missing'; this is a defect, its traceback is in logs/errors.log" in said
     (line,) = (place.folder / "logs" / "errors.log").read_text().splitlines()
     assert "in broken" in json.loads(line)["traceback"]
+
+
+def test_a_strategy_that_no_run_can_use_is_one_sentence(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @guarded
+    def run() -> None:
+        raise BadSignal("weight", "A", "trend", 0, 7.0, "|weight| <= 1 must hold")
+
+    with pytest.raises(typer.Exit) as ended:
+        run()
+    assert ended.value.exit_code == 1
+    sentence = "weight of A by model trend is 7 at 1970-01-01T00:00:00Z; |weight| <= 1 must hold"
+    assert capsys.readouterr().err.strip() == f"stratvector: {sentence}"
+    assert not (place.folder / "logs").exists()
 
 
 def test_doctor_finds_a_good_machine_ready(place: Place) -> None:

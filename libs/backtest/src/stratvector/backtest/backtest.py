@@ -97,7 +97,11 @@ class Backtest:
         )
 
     def run(self, progress: replay.Progress | None = None) -> Result:
-        """Run it; the same bars, strategy and numbers give the same result to the bit."""
+        """Run it; the same bars, strategy and numbers give the same result to the bit.
+
+        Raises BadStrategy.
+        """
+        self.session.refuse_unfit_signals()
         return result_of(replay.run(self.session, progress))
 
 

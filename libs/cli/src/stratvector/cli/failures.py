@@ -100,8 +100,9 @@ def _sentence(error: Exception, out: object) -> str:
     from stratvector.runtime.jetstream.server import NatsServerError
     from stratvector.runtime.process.cannot_start import CannotStart
     from stratvector.runtime.session_document import BadSession
+    from stratvector.trading.bad_strategy import BadStrategy
 
-    ours = CommandFailed | BadConfig | BadSession | CannotStart | ServiceMissing
+    ours = CommandFailed | BadConfig | BadSession | BadStrategy | CannotStart | ServiceMissing
     bus = NatsServerError | BusConnectionError | ProvisioningError | BadSeedFile
     if isinstance(error, ours | bus):
         return str(error)

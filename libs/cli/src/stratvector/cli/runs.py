@@ -174,6 +174,7 @@ def _replayed(
     from stratvector.cli.told import told
     from stratvector.trading import replay
 
+    session.refuse_unfit_signals()
     result = result_of(replay.run(session, progress))
     for entry in result.entries if verbose else ():
         for line in told(entry, session.portfolio):

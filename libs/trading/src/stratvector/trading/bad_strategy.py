@@ -2,8 +2,11 @@
 
 BadStrategy(ValueError)
 ├── BadFeatures   features that are not float64[closes, symbols, features]
-└── BadPart       a history, memory, parameters or decide that no run can use
+├── BadPart       a history, memory, parameters or decide that no run can use
+└── BadSignal     a weight or confidence that no model may say
 """
+
+from stratvector.trading.timestamps import utc_text
 
 
 class BadStrategy(ValueError):
@@ -27,3 +30,18 @@ class BadPart(BadStrategy):
     def __init__(self, model: str, part: str, found: str, expected: str) -> None:
         self.model, self.part, self.found, self.expected = model, part, found, expected
         super().__init__(f"{part} of {model} is {found}; it must be {expected}")
+
+
+class BadSignal(BadStrategy):
+    """The weight or confidence (`name`) of `symbol` by `model` is `value` at `close_time` (ns UTC),
+    which no live model may say either.
+    """
+
+    def __init__(
+        self, name: str, symbol: str, model: str, close_time: int, value: float, rule: str
+    ) -> None:
+        self.name, self.symbol, self.model = name, symbol, model
+        self.close_time, self.value, self.rule = close_time, value, rule
+        super().__init__(
+            f"{name} of {symbol} by model {model} is {value:g} at {utc_text(close_time)}; {rule}"
+        )

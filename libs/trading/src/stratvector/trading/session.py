@@ -21,6 +21,8 @@ from stratvector.trading.engine.arithmetic import round_columns
 from stratvector.trading.engine.scan import Scan
 from stratvector.trading.engine.state import Floats, Market
 from stratvector.trading.engine_rules import grid_of
+from stratvector.trading.meaning.own import Own
+from stratvector.trading.meaning.scans import check_scan
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.schedule import Schedule, merge
 from stratvector.trading.strategy import Strategy, scan
@@ -152,6 +154,15 @@ class Session:
             scanned = self.scans[model.name].weights
             weights[rows, m, columns] = scanned[len(scanned) - traded :]
         return weights
+
+    def refuse_unfit_signals(self) -> None:
+        """Refuse what no live model could say; the engine alone takes an absurd weight for unknown.
+        Raises BadSignal.
+        """
+        own = Own.of(self.portfolio)
+        for model in self.portfolio.models:
+            bars = self.histories[model.universe].bars
+            check_scan(self.scans[model.name], bars, self.start, model.name, own)
 
     def sections(self, universe: str, after: int) -> Iterator[ClosedBars]:
         """A universe's cross-sections later than a close (ns UTC), warm-up included, in order."""
