@@ -212,14 +212,14 @@ def test_readiness_is_what_the_process_says(body: bytes, found: Readiness) -> No
     with HTTPServer(("127.0.0.1", 0), Answer) as server:
         thread = Thread(target=server.handle_request)
         thread.start()
-        assert asyncio.run(readiness(server.server_address[1])) == found
+        assert asyncio.run(readiness([server.server_address[1]])) == [found]
         thread.join()
 
 
 def test_a_process_that_does_not_answer_is_silent() -> None:
     with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
         port = server.server_address[1]
-    assert asyncio.run(readiness(port)) == Readiness("silent", "it does not answer")
+    assert asyncio.run(readiness([port])) == [Readiness("silent", "it does not answer")]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

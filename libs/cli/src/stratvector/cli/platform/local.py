@@ -108,8 +108,8 @@ class Platform:
     async def readiness(self) -> dict[str, Readiness]:
         """What each service process says of itself."""
         names = list(self._services)
-        asked = (readiness(self.ports.seats[name].http) for name in names)
-        return dict(zip(names, await asyncio.gather(*asked), strict=True))
+        found = await readiness([self.ports.seats[name].http for name in names])
+        return dict(zip(names, found, strict=True))
 
     async def drain(self) -> list[str]:
         """End every child in good order; the names of those that had to be killed."""

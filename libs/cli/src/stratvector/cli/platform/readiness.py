@@ -1,11 +1,11 @@
 """readiness: what a service process of this machine says of itself on /readyz."""
 
-import asyncio
 import json
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stratvector.cli.platform.ports import HOST
+from stratvector.runtime.http_pages import Page, pages
 
 SILENT, STARTING, HALTED = "silent", "starting", "halted"
 ANSWER_SECONDS_MAX = 2.0
@@ -31,32 +31,17 @@ class Readiness:
         return self.state not in (SILENT, STARTING)
 
 
-async def readiness(http_port: int) -> Readiness:
-    """Ask once; a process that does not answer is silent."""
-    answer = await _get(http_port, "/readyz")
-    if answer is None:
+async def readiness(http_ports: Sequence[int]) -> list[Readiness]:
+    """Ask each process once, all at the same time; one that does not answer is silent."""
+    urls = [f"http://{HOST}:{port}/readyz" for port in http_ports]
+    return [_said(page) for page in await pages(urls, ANSWER_SECONDS_MAX)]
+
+
+def _said(page: Page | None) -> Readiness:
+    if page is None:
         return Readiness(SILENT, "it does not answer")
     try:
-        document = json.loads(answer[1])
+        document = json.loads(page.body)
         return Readiness(str(document["state"]), str(document["reason"]))
     except (ValueError, KeyError, TypeError):
-        return Readiness(SILENT, f"it answers with status {answer[0]} and no state")
-
-
-async def _get(port: int, path: str) -> tuple[int, bytes] | None:
-    """Status and body, or None where nobody answers in time."""
-    try:
-        async with asyncio.timeout(ANSWER_SECONDS_MAX):
-            reader, writer = await asyncio.open_connection(HOST, port)
-            try:
-                writer.write(f"GET {path} HTTP/1.0\r\nHost: {HOST}\r\n\r\n".encode())
-                answer = await reader.read()
-            finally:
-                writer.close()
-                with suppress(OSError):
-                    await writer.wait_closed()
-    except (OSError, TimeoutError):
-        return None
-    head, _, body = answer.partition(b"\r\n\r\n")
-    words = head.split(maxsplit=2)
-    return (int(words[1]), body) if len(words) > 1 and words[1].isdigit() else None
+        return Readiness(SILENT, f"it answers with status {page.status} and no state")

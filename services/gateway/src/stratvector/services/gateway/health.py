@@ -3,16 +3,14 @@
 ready ─ green;  up but not ready ─ amber;  silent or halted ─ red
 """
 
-import asyncio
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import urlsplit
+
+from stratvector.runtime.http_pages import Page, pages
 
 ANSWER_SECONDS_MAX = 1.5
-ANSWER_BYTES_MAX = 1 << 20
 ASK_SECONDS = 0.5
 SILENT, HALTED, UNKNOWN = "silent", "halted", "unknown"
 
@@ -57,18 +55,19 @@ class HealthWatch:
 
     async def ask(self) -> list[Health]:
         """Ask all once; those whose answer changed."""
-        found = await asyncio.gather(*(_health(n, url) for n, url in self.probes.items()))
+        urls = [f"{url.rstrip('/')}/readyz" for url in self.probes.values()]
+        answers = await pages(urls, ANSWER_SECONDS_MAX)
+        found = [_health(name, page) for name, page in zip(self.probes, answers, strict=True)]
         changed = [health for health in found if health != self.now[health.name]]
         self.now.update({health.name: health for health in found})
         return changed
 
 
-async def _health(name: str, url: str) -> Health:
-    answer = await fetch(url, "/readyz")
-    if answer is None:
+def _health(name: str, page: Page | None) -> Health:
+    if page is None:
         return Health(name, SILENT, False, "it does not answer")
     try:
-        document = json.loads(answer)
+        document = json.loads(page.body)
         state, reason = str(document["state"]), str(document["reason"])
         return Health(name, state, document["ready"] is True, reason)
     except (ValueError, KeyError, TypeError):
@@ -76,25 +75,6 @@ async def _health(name: str, url: str) -> Health:
 
 
 async def fetch(url: str, path: str) -> bytes | None:
-    """The body of a page of a process's HTTP port; None when it does not come in time.
-
-    Asked with HTTP/1.0 on a connection of its own, as these ports close after each answer: a
-    client library's session would cost more than the question.
-    """
-    place = urlsplit(url)
-    try:
-        async with asyncio.timeout(ANSWER_SECONDS_MAX):
-            reader, writer = await asyncio.open_connection(place.hostname, place.port or 80)
-            try:
-                writer.write(f"GET {path} HTTP/1.0\r\nHost: {place.netloc}\r\n\r\n".encode())
-                answer = await reader.read(ANSWER_BYTES_MAX)
-                while chunk := await reader.read(ANSWER_BYTES_MAX):
-                    answer += chunk
-            finally:
-                writer.close()
-                with suppress(OSError):
-                    await writer.wait_closed()
-    except (OSError, TimeoutError, ValueError):
-        return None
-    _, _, body = answer.partition(b"\r\n\r\n")
-    return body
+    """The body of a page of a process's HTTP port; None when it does not come in time."""
+    (page,) = await pages([url.rstrip('/') + path], ANSWER_SECONDS_MAX)
+    return None if page is None else page.body

@@ -1,0 +1,34 @@
+"""http_pages: what processes say on their HTTP ports (/readyz, /metrics), asked all at once.
+
+The ports close after each answer, so a session lives for one round of questions. No proxy of the
+environment is asked: the processes are known by their addresses.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import aiohttp
+
+
+class Page(NamedTuple):
+    """An answer. status : of HTTP; /readyz answers 503 while a process is not ready."""
+
+    status: int
+    body: bytes
+
+
+async def pages(urls: Sequence[str], seconds_max: float) -> list[Page | None]:
+    """The page at each URL, None where no whole answer comes in time."""
+    limit = aiohttp.ClientTimeout(total=seconds_max)
+    connector = aiohttp.TCPConnector(force_close=True, limit=0)
+    async with aiohttp.ClientSession(connector=connector, timeout=limit) as session:
+        return list(await asyncio.gather(*(_page(session, url) for url in urls)))
+
+
+async def _page(session: aiohttp.ClientSession, url: str) -> Page | None:
+    try:
+        async with session.get(url, allow_redirects=False) as answer:
+            return Page(answer.status, await answer.read())
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        return None
