@@ -29,16 +29,17 @@ impl HttpPort {
         port: u16,
         status: Arc<Status>,
         metrics: Arc<Metrics>,
+        allowed_hosts: &[String],
     ) -> Result<Self, Ending> {
         let (listener, port) = listen("http_port", host, port)?;
-        let pages = pages(status, metrics);
+        let (pages, allowed_hosts) = (pages(status, metrics), allowed_hosts.into());
         let end = on_a_thread(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()?;
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
-                Ok(serve(listener, pages).await)
+                Ok(serve(listener, pages, allowed_hosts).await)
             })
         });
         let end = end.map_err(|error| Ending::Failed(format!("http_port: no thread: {error}")))?;
@@ -118,7 +119,7 @@ async fn nowhere(address: Uri) -> Response {
     page(StatusCode::NOT_FOUND, &json!({ "reason": reason }))
 }
 
-fn page(code: StatusCode, document: &Value) -> Response {
+pub(crate) fn page(code: StatusCode, document: &Value) -> Response {
     let kind = [(header::CONTENT_TYPE, "application/json")];
     (code, kind, format!("{document}\n")).into_response()
 }

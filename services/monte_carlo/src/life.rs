@@ -69,7 +69,13 @@ async fn live(settings: &Settings, instance: &str) -> Result<Ending, Ending> {
     let metrics = Arc::new(Metrics::new().map_err(|error| failed(&error))?);
     let mut signals = Signals::new().map_err(|error| failed(&error))?;
     let (host, port) = (&settings.host, settings.http_port);
-    let mut http = HttpPort::open(host, port, Arc::clone(&status), Arc::clone(&metrics))?;
+    let mut http = HttpPort::open(
+        host,
+        port,
+        Arc::clone(&status),
+        Arc::clone(&metrics),
+        &settings.allowed_hosts,
+    )?;
     info!(http_port = http.port, "listening");
     let mut pulse = Pulse::new(Arc::clone(&status));
     let mut started = tokio::select! {

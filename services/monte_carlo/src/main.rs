@@ -8,6 +8,7 @@ mod coordinator;
 mod drain;
 mod ending;
 mod grpc_port;
+mod host_header;
 mod http_connections;
 mod http_port;
 mod life;

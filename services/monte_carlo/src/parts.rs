@@ -63,7 +63,13 @@ mod tests {
         let settings = Settings::load(None, environment.into_iter()).unwrap();
         let status = Arc::new(Status::new(settings.stall));
         let metrics = Arc::new(Metrics::new().unwrap());
-        let http = HttpPort::open("127.0.0.1", 0, Arc::clone(&status), Arc::clone(&metrics));
+        let http = HttpPort::open(
+            "127.0.0.1",
+            0,
+            Arc::clone(&status),
+            Arc::clone(&metrics),
+            &[],
+        );
         let work = start(&settings, "test", &status, metrics).await.unwrap();
         (status, http.unwrap(), work)
     }

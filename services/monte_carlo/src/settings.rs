@@ -73,6 +73,12 @@ pub(crate) const KEYS: &[Key] = &[
         "0",
         "/metrics, /healthz and /readyz; 0 takes a free port and logs it",
     ),
+    key(
+        "allowed_hosts",
+        "[]",
+        "further names in the Host header of requests to the HTTP port, such as a container's; its \
+         address and this machine's own names always pass",
+    ),
     key("drain_seconds", "10.0", "longest time for a clean stop"),
     key(
         "stall_seconds",
@@ -117,6 +123,7 @@ pub(crate) struct Settings {
     pub(crate) host: String,
     pub(crate) grpc_port: u16,
     pub(crate) http_port: u16,
+    pub(crate) allowed_hosts: Vec<String>,
     pub(crate) drain: Duration,
     pub(crate) stall: Duration,
     pub(crate) log_level: LogLevel,
@@ -179,6 +186,7 @@ impl Settings {
             host: reader.read("host", "127.0.0.1".into(), Told::text),
             grpc_port: reader.read("grpc_port", 0, |told| told.whole(0, 65_535)),
             http_port: reader.read("http_port", 0, |told| told.whole(0, 65_535)),
+            allowed_hosts: reader.read("allowed_hosts", Vec::new(), Told::names),
             drain: Duration::from_secs_f64(reader.read("drain_seconds", 10.0, Told::seconds)),
             stall: Duration::from_secs_f64(reader.read("stall_seconds", 10.0, Told::seconds)),
             log_level: reader.read("log_level", LogLevel::Info, level),
@@ -307,6 +315,20 @@ mod tests {
         .unwrap();
         assert_eq!(settings.workers, 3);
         assert_eq!(settings.log_level, LogLevel::Error);
+    }
+
+    #[test]
+    fn allowed_hosts_are_a_list_in_the_environment_too() {
+        let of = |text| load(&[("STRATVECTOR_MONTE_CARLO_ALLOWED_HOSTS", text)]);
+        let hosts = of(r#"["monte-carlo", "pod.example"]"#)
+            .unwrap()
+            .allowed_hosts;
+        assert_eq!(hosts, ["monte-carlo", "pod.example"]);
+        assert!(of("[]").unwrap().allowed_hosts.is_empty());
+        for wrong in ["monte-carlo", "[1]", ""] {
+            let told = of(wrong).unwrap_err();
+            assert!(told.contains("input should be a list of names"), "{told}");
+        }
     }
 
     #[test]

@@ -47,8 +47,17 @@ fn told(value: &Yaml) -> Told {
         Yaml::Integer(number) => Told::Number(number.to_string()),
         Yaml::Boolean(truth) => Told::Truth(*truth),
         Yaml::Null => Told::Null,
+        Yaml::Array(items) => names(items).map_or(Told::Structure, Told::Names),
         _ => Told::Structure,
     }
+}
+
+/// The strings of a list that holds nothing else.
+fn names(items: &[Yaml]) -> Option<Vec<String>> {
+    items
+        .iter()
+        .map(|item| item.as_str().map(Into::into))
+        .collect()
 }
 
 #[cfg(test)]
@@ -57,7 +66,7 @@ mod tests {
 
     #[test]
     fn every_plain_value_keeps_its_kind() {
-        let found = parse("a: x\nb: 7\nc: 0.5\nd: true\ne:\nf: [1]\ng: '7'\n").unwrap();
+        let found = parse("a: x\nb: 7\nc: 0.5\nd: true\ne:\nf: [1]\ng: '7'\nh: [x, y]\n").unwrap();
         let expected = [
             ("a", Told::Text("x".into())),
             ("b", Told::Number("7".into())),
@@ -66,6 +75,7 @@ mod tests {
             ("e", Told::Null),
             ("f", Told::Structure),
             ("g", Told::Text("7".into())),
+            ("h", Told::Names(vec!["x".into(), "y".into()])),
         ];
         let expected = expected.map(|(key, value)| (key.to_string(), value));
         assert_eq!(found, BTreeMap::from(expected));

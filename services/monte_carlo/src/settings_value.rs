@@ -9,9 +9,11 @@ pub(crate) enum Told {
     Number(String),
     /// A truth value.
     Truth(bool),
+    /// A list of strings.
+    Names(Vec<String>),
     /// Nothing.
     Null,
-    /// A list or a table.
+    /// Another list, or a table.
     Structure,
 }
 
@@ -24,7 +26,7 @@ impl Told {
             Self::Number(text) => text.clone(),
             Self::Truth(truth) => truth.to_string(),
             Self::Null => "null".into(),
-            Self::Structure => "a list or a table".into(),
+            Self::Names(_) | Self::Structure => "a list or a table".into(),
         }
     }
 
@@ -33,6 +35,16 @@ impl Told {
         match self {
             Self::Text(text) => Ok(text.clone()),
             _ => Err("input should be a valid string".into()),
+        }
+    }
+
+    /// A list of strings; in the environment as JSON.
+    pub(crate) fn names(&self) -> Result<Vec<String>, String> {
+        let rule = || r#"input should be a list of names, such as ["localhost"]"#.to_string();
+        match self {
+            Self::Names(names) => Ok(names.clone()),
+            Self::Text(text) => serde_json::from_str(text).map_err(|_| rule()),
+            _ => Err(rule()),
         }
     }
 
@@ -75,7 +87,7 @@ impl Told {
         match self {
             Self::Text(text) | Self::Number(text) => Ok(text.trim()),
             Self::Truth(_) => Err("it must be a number".into()),
-            Self::Null | Self::Structure => Err(rule()),
+            Self::Names(_) | Self::Null | Self::Structure => Err(rule()),
         }
     }
 }

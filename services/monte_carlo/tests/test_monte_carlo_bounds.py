@@ -1,5 +1,6 @@
 """Whatever its clients do, the HTTP port answers the next one and holds no socket for ever."""
 
+import json
 import socket
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from tests.processes.monte_carlo_process import MonteCarloProcess
 from tests.processes.service_process import PATIENCE_SECONDS
 
 OPEN_MAX = 64
-ASKED = b"GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n"
+ASKED = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 @pytest.fixture
@@ -92,3 +93,31 @@ def test_many_clients_that_never_ask_end_the_oldest_and_keep_nobody_from_an_answ
         assert open_sockets(service) < 2 * OPEN_MAX
         assert idle[0].recv(1) == b""
         assert service.get("/readyz")[0] == 503
+
+
+@pytest.mark.parametrize(
+    ("hosts", "code"),
+    [
+        ((b"localhost",), 200),
+        ((b"[::1]:9103",), 200),
+        ((b"monte-carlo:9103",), 200),  # allowed below, as a container is
+        ((b"attacker.example",), 403),
+        ((b"192.0.2.7",), 403),
+        ((), 403),
+        ((b"localhost", b"attacker.example"), 403),
+    ],
+)
+def test_only_who_asks_this_machine_by_name_or_address_is_answered(
+    hosts: tuple[bytes, ...], code: int, tmp_path: Path
+) -> None:
+    url = f"nats://127.0.0.1:{free_port()}"  # its HTTP port answers before the bus does
+    allowed = ["monte-carlo"]
+    with MonteCarloProcess(tmp_path, "a", nats_url=url, allowed_hosts=allowed) as service:
+        lines = b"".join(b"Host: %s\r\n" % host for host in hosts)
+        with socket.create_connection(("127.0.0.1", service.port("http_port"))) as connection:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\n" + lines + b"\r\n")
+            answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 %d " % code)
+    if code == 403:
+        reason = json.loads(answer.partition(b"\r\n\r\n")[2])["reason"]
+        assert "is not this machine" in reason or reason == "a request has one Host header"
