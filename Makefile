@@ -5,6 +5,8 @@ SHELL := /bin/bash
 BIN := .venv/bin
 CODE := $(wildcard libs services tests benchmarks examples conftest.py)
 WORKERS ?= 2
+# A file stays on one worker: what it starts once serves all its tests, in their order.
+SHARED := --dist loadfile --no-loadscope-reorder
 ARGS ?=
 
 help:  ## Show this list
@@ -18,7 +20,7 @@ run: setup  ## Trade the sample portfolio through every service (ARGS=--once exi
 
 test: setup  ## Run every test (Chromium is installed where it may be)
 	@tools/browser.sh
-	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup libs services tests $(ARGS)
+	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest -n $(WORKERS) $(SHARED) libs services tests $(ARGS)
 	cargo test --workspace --locked --release --quiet
 
 simulation: setup  ## Run the long fault simulation: 1,000 seeds

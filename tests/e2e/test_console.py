@@ -35,7 +35,6 @@ CLOSES_PER_S = "80"  # slow enough that a page that opens late still sees the se
 MISSING = "there is no Chromium to drive the console with; install it: apt-get install chromium"
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("console"),  # one platform for all, in their order
     pytest.mark.skipif(browser_path() is None, reason=MISSING),
 ]
 
@@ -266,12 +265,24 @@ def platform_closes(about: str) -> int:
     return int(found[1].replace(",", ""))
 
 
+def ended(platform: Platform) -> Any:
+    """The summary when the session has ended: halted, flat, and no further close in a second."""
+    deadline = time.monotonic() + START_SECONDS_MAX
+    before, summary = None, platform.get("/api/portfolio/summary")
+    while not summary["halts"] or summary["closes"] != before:
+        assert time.monotonic() < deadline, platform.said()
+        before = summary["closes"]
+        time.sleep(1.0)
+        summary = platform.get("/api/portfolio/summary")
+    return summary
+
+
 @pytest.mark.parametrize("tone", ["light", "dark"])
 @pytest.mark.parametrize("width", [1400, 390])
 def test_a_halted_portfolio_shouts(
     platform: Platform, pictures: Path, width: int, tone: Tone
 ) -> None:
-    summary = platform.get("/api/portfolio/summary")
+    summary = ended(platform)
     (halt,) = summary["halts"]
     assert (halt["rule"], halt["limit"]) == ("drawdown_halt", float(LIMIT))
     assert halt["since"] == summary["halted_since"]
