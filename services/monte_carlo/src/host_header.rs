@@ -22,7 +22,7 @@ pub(crate) fn foreign_host(host: &str, own: IpAddr, allowed: &[String]) -> Optio
     ))
 }
 
-/// The name of name:port, [::1]:port, or a name alone; brackets stay.
+/// The name of `name:port`, `[::1]:port`, or a name alone; brackets stay.
 fn host_name(host: &str) -> Option<&str> {
     let end = match host.strip_prefix('[') {
         Some(rest) => rest.find(']')? + 2,
