@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +151,11 @@ def run_processes(
     """
     write_session(folder / "session", session)
     counts = dict.fromkeys(SERVICES, 1) | dict(replicas or {})
-    plan = plan_ports(seat_names(counts), base_port=0, monitor_port=free_port())
+    plan = plan_ports(seat_names(counts), base_port=0)
+    # Of the free ports the plan has some already.
+    others = (free_port() for _ in range(100))
+    monitor = next(port for port in others if port not in {taken for taken, _ in plan.purposes()})
+    plan = replace(plan, monitor=monitor)
     given = {f"STRATVECTOR_{s.upper()}_LEASE_SECONDS": str(LEASE_SECONDS) for s in SERVICES}
     # The strategies of test sessions stand here, and services don't look into the working folder.
     given["PYTHONPATH"] = str(Path(__file__).parents[2])
