@@ -76,5 +76,5 @@ def _health(name: str, page: Page | None) -> Health:
 
 async def fetch(url: str, path: str) -> bytes | None:
     """The body of a page of a process's HTTP port; None when it does not come in time."""
-    (page,) = await pages([url.rstrip('/') + path], ANSWER_SECONDS_MAX)
+    (page,) = await pages([url.rstrip("/") + path], ANSWER_SECONDS_MAX)
     return None if page is None else page.body
