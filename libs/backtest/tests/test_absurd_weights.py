@@ -1,6 +1,7 @@
 """A backtest refuses the weights that a live model could not say, at the same bounds."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, ClassVar
 
 import numpy as np
@@ -95,3 +96,8 @@ def test_the_bound_is_how_often_the_portfolio_may_borrow() -> None:
     assert Backtest(bars(), Planted(2.0), limits=twice).run().metrics["trades"] >= 0
     with pytest.raises(BadSignal, match=r"is 2\.1 at .*\|weight\| <= 2 must hold"):
         Backtest(bars(), Planted(2.1), limits=twice).run()
+
+
+def test_an_unknown_weight_runs_under_a_limit_that_is_a_decimal() -> None:
+    limits = RiskLimits(gross=Decimal("1.5"))  # type: ignore[arg-type]
+    assert Backtest(bars(), Planted(np.nan), limits=limits).run().metrics["trades"] >= 0

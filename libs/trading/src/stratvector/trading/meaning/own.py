@@ -33,5 +33,5 @@ class Own:
             {model.name: symbols[model.universe] for model in portfolio.models},
             symbols,
             {one.symbol: one.lot_size for one in portfolio.instruments},
-            max(1.0, portfolio.limits.gross or 1.0),
+            max(1.0, float(portfolio.limits.gross or 1.0)),
         )
