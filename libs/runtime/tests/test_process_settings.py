@@ -62,6 +62,21 @@ def test_the_environment_alone_is_enough(monkeypatch: pytest.MonkeyPatch) -> Non
     assert load_settings("vault", VaultSettings, None).session == Path("/s")
 
 
+def test_a_list_is_json_in_the_environment_and_anything_else_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load(tmp_path, "session: /s\nallowed_hosts: [pod]\n").allowed_hosts == ("pod",)
+    monkeypatch.setenv("STRATVECTOR_VAULT_ALLOWED_HOSTS", '["risk", "pod.example"]')
+    assert load(tmp_path, "session: /s\n").allowed_hosts == ("risk", "pod.example")
+    for text in ("risk,pod", "", '"risk"'):
+        monkeypatch.setenv("STRATVECTOR_VAULT_ALLOWED_HOSTS", text)
+        told = refusal(tmp_path, "session: /s\n")
+        assert told.startswith("allowed_hosts can't be "), told
+        assert told.endswith(
+            "set allowed_hosts in the settings file or STRATVECTOR_VAULT_ALLOWED_HOSTS"
+        )
+
+
 def test_an_unknown_key_of_the_file_is_named_with_the_nearest_one(tmp_path: Path) -> None:
     assert refusal(tmp_path, "session: /s\nhtpp_port: 1\n") == (
         f"{tmp_path}/vault.yaml: there is no setting htpp_port; the nearest is http_port"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -62,8 +63,8 @@ class ProcessSettings(BaseSettings):
     http_port: Port = 0
     """/metrics, /healthz and /readyz; 0 takes a free port and logs it"""
     allowed_hosts: tuple[str, ...] = ()
-    """further names in the Host header of requests to the HTTP port, such as a container's; its
-    address and this machine's own names always pass"""
+    """further names in the Host header of requests to the HTTP port, such as a container's, a list
+    (JSON in the environment); its address and this machine's own names always pass"""
     drain_seconds: Seconds = 10.0
     """longest time for a clean stop"""
     stall_seconds: Seconds = 10.0
@@ -135,10 +136,21 @@ def load_settings(service: str, settings_type: type[Settings], file: Path | None
     if unknown:
         raise BadSettings("; ".join(unknown))
     try:
-        told = EnvSettingsSource(settings_type, env_prefix=prefix(service))()
+        told = _Environment(settings_type, env_prefix=prefix(service))()
         return settings_type.model_validate({**_standard(), **values, **told})
     except ValidationError as error:
         raise BadSettings("; ".join(_sentences(error, settings_type, service, file))) from None
+
+
+class _Environment(EnvSettingsSource):
+    """Variables; a list or table that is no JSON is refused like any other wrong value."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """The list or table, or the text as it is: the setting's own rule then refuses it."""
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            return value
 
 
 def prefix(service: str) -> str:
