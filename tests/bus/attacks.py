@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from stratvector.runtime.jetstream.accounts import ON_FLOW, Grant, grants
-from stratvector.runtime.jetstream.topology import buckets, lanes, streams
+from stratvector.runtime.jetstream.topology import buckets, streams
 from stratvector.trading.flow import FLOW, HOUSE, hop, produced_by, stored_subject
 from stratvector.trading.portfolio import Portfolio
+from tests.bus.lanes import lanes
 
 DELIVERY = "1.1.1.1700000000000000000.0"
 CRAFTED = (b"", b'{"seq":1}', b"+ACK", b'{"batch":5,"no_wait":true}')

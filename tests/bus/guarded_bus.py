@@ -17,9 +17,9 @@ from stratvector.runtime.jetstream.keys import KeyFolder
 from stratvector.runtime.jetstream.provisioner import provision
 from stratvector.runtime.jetstream.server import NatsServer, free_port
 from stratvector.runtime.jetstream.server_config import ServerSettings
-from stratvector.runtime.jetstream.topology import lanes
 from stratvector.trading.flow import FLOW
 from stratvector.trading.portfolio import Portfolio
+from tests.bus.lanes import lanes
 
 ANSWER_SECONDS = 10.0
 SETTLE_SECONDS = 0.05

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -85,3 +86,24 @@ def test_no_edited_byte_of_a_logged_bar_or_chapter_is_taken_for_equal(
         found, same = found + (not equal), same + equal
     say(f"{EDITS} edited bytes of the log: {found} found, {same} mean the same")
     assert found > EDITS * 0.9
+
+
+@pytest.mark.parametrize("place", [0, 1, -1])
+def test_bars_that_announce_another_close_than_the_one_that_follows_are_told(
+    flow: Flow, place: int
+) -> None:
+    """In the warm-up, after the first close, and at the session's last one."""
+    universe = flow.session.portfolio.universes[0].name
+    of_universe = [s for s in flow.world.bus.journal if decoded_bars(s)]
+    of_universe = [s for s in of_universe if f".{universe}." in s.message.subject]
+    chosen = of_universe[place]
+    section = decode_closed_bars(chosen.message.payload)
+    other = encode_closed_bars(replace(section, next_close=section.close_time + 1))
+
+    def change(stored: Stored) -> bytes:
+        return other if stored is chosen else stored.message.payload
+
+    parity = parity_of(flow, change)
+    assert not is_equal(parity)
+    assert parity.first is not None
+    assert "the next" in str(parity.first), parity.first

@@ -59,6 +59,7 @@ def test_streams_and_buckets_are_made_once(server: NatsServer) -> None:
     asked = ("--nats-url", server.url, "--seed-file", "keys/provisioner.seed", "--json")
     documents = [json.loads(invoke(*asked)[1]) for _ in range(2)]
     assert [document["made"] for document in documents] == [NAMES, []]
+    assert not Path("logs").exists()
     assert invoke(*asked[:-1])[1] == f"{server.url}: nothing was missing.\n"
 
 

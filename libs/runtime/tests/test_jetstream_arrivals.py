@@ -17,7 +17,9 @@ from stratvector.runtime.jetstream.connection import connect
 from stratvector.runtime.jetstream.key_value import JetStreamKeyValue
 from stratvector.runtime.jetstream.provisioner import provision
 from stratvector.runtime.jetstream.server import NatsServer
+from stratvector.runtime.jetstream.wire import headers_of
 from stratvector.runtime.ports import Ports
+from stratvector.trading.flow import stored_subject
 
 WAIT_SECONDS = 10.0
 
@@ -113,5 +115,41 @@ def test_a_message_tells_when_it_was_stored(tmp_path: Path) -> None:
         await reading.publish(1)
         stored = await inbox.next()
         assert before - 1_000_000 <= stored.stored_at <= time.time_ns() + 1_000_000
+
+    play(tmp_path, script)
+
+
+def test_the_place_of_a_message_is_the_servers_whatever_its_publisher_says(tmp_path: Path) -> None:
+    spoofed = {
+        "Nats-Sequence": "999",
+        "Nats-Subject": "orders.other.paper",
+        "Nats-Last-Sequence": "998",
+        "Nats-Time-Stamp": "yesterday",
+    }
+
+    async def script(reading: Reading) -> None:
+        arrivals = await JetStreamBus(reading.reading).arrivals(SUBJECT)
+        await JetStreamBus(reading.reading).last(SUBJECT)
+        headers = headers_of(message("0"), 0) | spoofed
+        await reading.writing.request(SUBJECT, b"", headers=headers)
+        heard = await arrivals.next(WAIT_SECONDS)
+        assert [heard] == list(await JetStreamBus(reading.writing).read(SUBJECT, 0))
+        assert heard is not None
+        assert (heard.sequence, heard.message.subject) == (1, SUBJECT)
+
+    play(tmp_path, script)
+
+
+def test_what_no_stream_says_is_not_heard(tmp_path: Path) -> None:
+    async def script(reading: Reading) -> None:
+        arrivals = await JetStreamBus(reading.reading).arrivals(SUBJECT)
+        await JetStreamBus(reading.reading).last(SUBJECT)
+        for headers in (None, headers_of(message("0"), 0)):
+            await reading.writing.publish(stored_subject(SUBJECT), b"forged", headers=headers)
+        await reading.writing.flush()
+        await reading.publish(1)
+        heard = await arrivals.next(WAIT_SECONDS)
+        assert heard is not None
+        assert (heard.sequence, heard.message.payload) == (1, b"0")
 
     play(tmp_path, script)

@@ -6,11 +6,11 @@ from stratvector.runtime.jetstream.topology import (
     QUARANTINE_BYTES_MAX,
     Stream,
     buckets,
-    lanes,
     streams,
 )
 from stratvector.trading.flow import FLOW, hop
 from stratvector.trading.portfolio import Portfolio
+from tests.bus.lanes import lanes
 from tests.sessions.generated_sessions import Shape, generated_session
 
 

@@ -25,11 +25,11 @@ from stratvector.runtime.jetstream.accounts import (
     accounts_config,
     grants,
 )
-from stratvector.runtime.jetstream.topology import lanes
 from stratvector.trading.flow import FLOW, hop, produced_by, read_by
 from stratvector.trading.portfolio import Portfolio
 from tests.bus.attacks import HEADERS, IGNORED, attacks, headers_towards, owner_of
 from tests.bus.guarded_bus import Accounts, GuardedBus, State, guarded_bus
+from tests.bus.lanes import lanes
 from tests.sessions.generated_sessions import Shape, generated_session
 
 ASKERS = (*ON_FLOW, MONTE_CARLO, OPERATOR)

@@ -8,6 +8,8 @@ that runs before the services, which may make nothing themselves.
 """
 
 import asyncio
+import logging
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -113,11 +115,12 @@ async def _provisioned(
     url: str, seed_file: Path | None, replicas: int, wait_seconds: float
 ) -> tuple[str, ...]:
     """The names of what was made. Raises BusConnectionError, BadSeedFile or ProvisioningError."""
-    from stratvector.cli.platform.bus import client_logs
+    from stratvector.cli.platform.bus import told_to
     from stratvector.runtime.jetstream.connection import connect
     from stratvector.runtime.jetstream.provisioner import provision as make
 
-    with client_logs():
+    # A job of a cluster may have no folder to write to.
+    with told_to(sys.stderr, logging.WARNING):
         client = await connect(url, seed_file, "provision", wait_seconds)
         try:
             return await make(client, replicas=replicas)

@@ -7,7 +7,6 @@ running gives those that are complete.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
 from typing import Generic, Protocol, TypeVar
 
 from stratvector.contracts.codecs import (
@@ -33,6 +32,7 @@ from stratvector.trading.flow import subject
 from stratvector.trading.ledger import LedgerEntry, Positions
 from stratvector.trading.ledger_fold import LedgerFold
 from stratvector.trading.logged import Halt, Logged, LoggedClose, SessionLog, UndecidedClose
+from stratvector.trading.meaning.bars import check_bars_of
 from stratvector.trading.orders import Decision
 from stratvector.trading.portfolio import Portfolio, Universe
 from stratvector.trading.schedule import Schedule
@@ -56,22 +56,14 @@ class Lanes(Protocol):
     def schedule(self) -> Schedule: ...
 
 
-class OtherUniverse(UnfitMessage):
-    """Bars that say they are of another universe or timeframe than their lane."""
+class EndlessBars(UnfitMessage):
+    """Bars that announce a close after the session's last one."""
 
-    def __init__(self, lane: str, universe: str, timeframe: str) -> None:
-        super().__init__(f"{lane} carries bars of universe {universe!r}, timeframe {timeframe!r}")
-        self.lane, self.universe, self.timeframe = lane, universe, timeframe
-
-
-class OtherNextClose(UnfitMessage):
-    """Bars that announce another close than the one that follows."""
-
-    def __init__(self, lane: str, close_time: int, told: int, follows: int) -> None:
+    def __init__(self, lane: str, close_time: int, told: int) -> None:
         super().__init__(
-            f"{lane} says at close {close_time} that the next one is {told}; it is {follows}"
+            f"{lane} says at the session's last close, {close_time}, that the next one is {told}"
         )
-        self.lane, self.close_time, self.told, self.follows = lane, close_time, told, follows
+        self.lane, self.close_time, self.told = lane, close_time, told
 
 
 class _Lane(Generic[Content]):
@@ -163,22 +155,17 @@ class _Reading:
         """A universe's bars; those before the first close are its warm-up."""
         name = subject("bars", universe=universe.name, timeframe=universe.timeframe)
         closes, early = self._schedule.closes_of(universe.name).tolist(), list[Logged[ClosedBars]]()
-        follows = dict(pairwise((*closes, 0)))
         newest: ClosedBars | None = None
 
         def decode(payload: bytes) -> ClosedBars:
             nonlocal newest
             section = decode_closed_bars(payload)
-            if (section.universe, section.timeframe) != (universe.name, universe.timeframe):
-                raise OtherUniverse(name, section.universe, section.timeframe)
+            before, promised = (newest.close_time, newest.next_close) if newest else (0, None)
+            check_bars_of(section, universe, before, promised)
             if section.symbols != universe.symbols:
                 raise OtherSymbols(name, universe.symbols, section.symbols)
-            after = follows.get(section.close_time, section.next_close)
-            if section.next_close != after:
-                raise OtherNextClose(name, section.close_time, section.next_close, after)
-            if newest is not None and newest.next_close != section.close_time:
-                told = newest.next_close
-                raise OtherNextClose(name, newest.close_time, told, section.close_time)
+            if section.next_close and section.close_time == closes[-1]:
+                raise EndlessBars(name, section.close_time, section.next_close)
             newest = section
             return section
 
@@ -203,7 +190,7 @@ class _Reading:
                     continue
                 if noun.close_time != asked:
                     raise OutOfStep(lane.subject, asked, noun.close_time)
-            except (BadMessage, UnfitMessage) as error:
+            except (BadMessage, UnfitMessage, UnfitNoun) as error:
                 lane.halt(asked, stored, error)
                 return
             lane.at[asked] = _logged(stored, noun)

@@ -1,4 +1,4 @@
-"""validation_sentences: what pydantic refuses, in the words of which every refusal is made.
+"""validation_sentences: what pydantic refuses, as the parts that each refusal is made of.
 
 Configuration, settings, requests, recorded sessions and jobs are all validated by pydantic; each
 says in a sentence of its own where the value stands, and takes key and rule from here.

@@ -62,8 +62,10 @@ class JetStreamArrivals:
             self._waiting = None
 
     async def _deliver(self, message: Msg) -> None:
-        self._arrived.append(message)
-        self._wake()
+        """What a stream says carries its place there; anything else was said by somebody else."""
+        if SEQUENCE in (message.headers or {}):
+            self._arrived.append(message)
+            self._wake()
 
     def _wake(self) -> None:
         if self._waiting is not None and not self._waiting.done():

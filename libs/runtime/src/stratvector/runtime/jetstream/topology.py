@@ -6,8 +6,7 @@ else on the server.
 
 from dataclasses import dataclass
 
-from stratvector.trading.flow import FLOW, Hop, stored_subject
-from stratvector.trading.portfolio import Portfolio, Universe
+from stratvector.trading.flow import FLOW, stored_subject
 
 OWNERS = "owners"
 QUARANTINE = "quarantine"
@@ -43,17 +42,3 @@ def buckets() -> tuple[Stream, ...]:
         Stream(f"KV_{name}", f"$KV.{name}.>", True, bytes_max)
         for name, bytes_max in ((OWNERS, None), (QUARANTINE, QUARANTINE_BYTES_MAX))
     )
-
-
-def lanes(one: Hop, portfolio: Portfolio) -> tuple[str, ...]:
-    """Every lane that a noun has in a portfolio."""
-    if "{universe}" in one.subject:
-        return tuple(_universe_lane(one, universe) for universe in portfolio.universes)
-    keys = {"portfolio": portfolio.name, "account": portfolio.account}
-    if "{model}" in one.subject:
-        return tuple(one.subject.format(model=name, **keys) for name in portfolio.model_names)
-    return (one.subject.format(**keys),)
-
-
-def _universe_lane(one: Hop, universe: Universe) -> str:
-    return one.subject.format(universe=universe.name, timeframe=universe.timeframe)
