@@ -30,6 +30,8 @@ from stratvector.trading.ledger_answers import (
     OrderRecord,
     PositionRecord,
 )
+from stratvector.trading.order_causes import deciding_stage, reason_of
+from stratvector.trading.reasons import Stage
 from tests.sessions.generated_sessions import Shape, generated_session
 from tests.sessions.recorded_ledger import answering, record
 from tests.sessions.simulated_flow import run_flow
@@ -101,10 +103,18 @@ def expected_orders(entries: list[LedgerEntry]) -> list[OrderRecord]:
             filled[order.order_id],
             newest[order.order_id].kind if order.order_id in newest else None,
             newest[order.order_id].text if order.order_id in newest else "",
+            *cause_of(entry, order.symbol),
         )
         for entry in entries
         for order in entry.decision.orders
     ]
+
+
+def cause_of(entry: LedgerEntry, symbol: str) -> tuple[str, Stage]:
+    """Reason and stage, from the decision itself."""
+    (decided,) = (one for one in entry.decision.symbols if one.symbol == symbol)
+    reason = reason_of(decided.weight_reasons, entry.decision.halted)
+    return reason, deciding_stage(decided.stages)
 
 
 def expected_fills(entries: list[LedgerEntry]) -> list[FillRecord]:

@@ -14,6 +14,7 @@ from stratvector.trading.fills import FillEvent, FillKind
 from stratvector.trading.instruments import Instrument
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.ledger_answers import FillRecord, OrderRecord
+from stratvector.trading.order_causes import deciding_stage, reason_of
 from stratvector.trading.orders import LATE, ApprovedOrder, SymbolDecision
 from stratvector.trading.portfolio import ModelAllocation, Portfolio
 from stratvector.trading.reasons import (
@@ -130,7 +131,7 @@ def explain(
             if model.universe == universe
         ),
         stages=tuple(_steps(decided, entry, portfolio, instrument)),
-        order=None if order is None else _record(order, names, entry.close_time, later),
+        order=None if order is None else _record(order, decided, entry, names, later),
         fills=() if order is None else tuple(_fills(order, names, later)),
     )
 
@@ -226,11 +227,15 @@ def _limit(stage: Stage, entry: LedgerEntry, portfolio: Portfolio, instrument: I
 
 
 def _record(
-    order: ApprovedOrder, models: Sequence[str], close_time: int, later: Sequence[LedgerEntry]
+    order: ApprovedOrder,
+    decided: SymbolDecision,
+    entry: LedgerEntry,
+    models: Sequence[str],
+    later: Sequence[LedgerEntry],
 ) -> OrderRecord:
     events = [event for _, event in _events(order, later)]
     return OrderRecord(
-        close_time=close_time,
+        close_time=entry.close_time,
         order_id=order.order_id,
         symbol=order.symbol,
         lots=order.lots,
@@ -240,6 +245,8 @@ def _record(
         filled_lots=sum(e.lots for e in events if e.kind is FillKind.FILLED),
         last_event=events[-1].kind if events else None,
         text=events[-1].text if events else "",
+        reason=reason_of(decided.weight_reasons, entry.decision.halted),
+        stage=deciding_stage(decided.stages),
     )
 
 

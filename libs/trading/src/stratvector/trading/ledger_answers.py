@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from stratvector.trading.fills import TERMINAL, FillKind
-from stratvector.trading.reasons import Outcome
+from stratvector.trading.reasons import Outcome, Stage
 
 FILLED, WORKING = "filled", "working"
 
@@ -38,7 +38,8 @@ class LedgerStatus:
 class OrderRecord:
     """An approved order, and what has become of it up to the newest close.
 
-    last_event : None is none yet. text : the broker's words with it.
+    last_event : None is none yet. text : the broker's words with it. reason, stage : why it was
+    approved, and what set its size: see `order_causes`.
     """
 
     close_time: int
@@ -51,6 +52,8 @@ class OrderRecord:
     filled_lots: int
     last_event: FillKind | None
     text: str
+    reason: str
+    stage: Stage
 
     @property
     def status(self) -> str:

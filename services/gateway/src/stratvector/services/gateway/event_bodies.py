@@ -5,7 +5,7 @@ not known is null.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +19,8 @@ from stratvector.trading.fills import FillEvent, FillKind
 from stratvector.trading.halts import Halt
 from stratvector.trading.instruments import Instrument
 from stratvector.trading.ledger import Positions, rounded_money
-from stratvector.trading.orders import Decision
+from stratvector.trading.order_causes import deciding_stage, reason_of
+from stratvector.trading.orders import ApprovedOrder, Decision, SymbolDecision
 from stratvector.trading.signals import Signals
 from stratvector.trading.timestamps import utc_text
 
@@ -95,21 +96,40 @@ def halt(one: Halt, begins: bool, portfolio: str) -> Event:
     return Event("halts", portfolio, one.since if begins else one.until or one.since, body)
 
 
-def orders(decision: Decision, instruments: Instruments) -> Event:
-    """A decision that approved or cancelled something."""
-    approved: list[dict[str, Any]] = [
-        {
-            "order_id": order.order_id,
-            "symbol": order.symbol,
-            "side": side(order.lots),
-            "quantity": decimal_text(abs(instruments[order.symbol].quantity(order.lots))),
-            "reference_price": decimal_text(order.reference_price),
-        }
-        for order in decision.orders
+def orders(decision: Decision, instruments: Instruments, models: Sequence[str]) -> Event:
+    """A decision that approved or cancelled something. models : in the configuration's order."""
+    decided = {one.symbol: one for one in decision.symbols}
+    approved = [
+        _order(one, decided.get(one.symbol), decision.halted, instruments[one.symbol], models)
+        for one in decision.orders
     ]
     cancels = [{"order_id": one.order_id, "symbol": one.symbol} for one in decision.cancels]
     body = {"orders": approved, "cancels": cancels}
     return Event("orders", decision.portfolio, decision.close_time, body)
+
+
+def _order(
+    order: ApprovedOrder,
+    decided: SymbolDecision | None,
+    halted: bool,
+    instrument: Instrument,
+    models: Sequence[str],
+) -> dict[str, Any]:
+    """An order with its models, its reason and the stage that set its size."""
+    return {
+        "order_id": order.order_id,
+        "symbol": order.symbol,
+        "side": side(order.lots),
+        "quantity": decimal_text(abs(instrument.quantity(order.lots))),
+        "reference_price": decimal_text(order.reference_price),
+        "models": {
+            model: decimal_text(instrument.quantity(lots))
+            for model, lots in zip(models, order.parts, strict=False)
+            if lots
+        },
+        "reason": reason_of(() if decided is None else decided.weight_reasons, halted),
+        "stage": deciding_stage(() if decided is None else decided.stages).name.lower(),
+    }
 
 
 def fill(event: FillEvent, close_time: int, instrument: Instrument) -> Event:

@@ -141,7 +141,9 @@ class LiveSession:
         self.version += 1
 
     def _tell_orders(self, decision: Decision) -> None:
-        self._hub.publish(event_bodies.orders(decision, self.instruments))
+        self._hub.publish(
+            event_bodies.orders(decision, self.instruments, self.portfolio.model_names)
+        )
         for order in decision.orders:
             text = order_text(order, self.instruments[order.symbol])
             self._note("orders", decision.close_time, order.symbol, text)

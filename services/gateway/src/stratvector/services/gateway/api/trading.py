@@ -19,7 +19,10 @@ Side = Literal["buy", "sell"]
 class OrderShape(Shape):
     """An approved order, and what has become of it. models : signed quantity of each.
 
-    status : filled, working, rejected, cancelled, expired or abandoned.
+    status : filled, working, rejected, cancelled, expired or abandoned. reason : why it was
+    approved: target (the models want something else than what is held), expired (a model said
+    nothing for so long that its target became 0) or halted. stage : the limit that set its size,
+    netted where none cut it. `/api/trading/explain` tells the whole way.
     """
 
     order_id: str
@@ -34,6 +37,8 @@ class OrderShape(Shape):
     status: str
     text: str
     models: dict[str, DecimalText]
+    reason: str
+    stage: str
 
 
 class OrdersPage(Shape):
@@ -103,6 +108,8 @@ def order_shape(one: OrderRecord, instrument: Instrument) -> OrderShape:
         status=one.status,
         text=one.text,
         models=_parts(one.parts, instrument),
+        reason=one.reason,
+        stage=one.stage.name.lower(),
     )
 
 

@@ -29,6 +29,7 @@ from stratvector.trading.ledger_answers import (
     OrderRecord,
     PositionRecord,
 )
+from stratvector.trading.order_causes import deciding_stage, reason_of
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 AnySelect: TypeAlias = Select[*tuple[Any, ...]]
@@ -94,7 +95,7 @@ class Ledger:
     def orders(self, closes: Closes, page: Page) -> Found[OrderRecord]:
         """Approved orders by decision, with what has become of them since."""
         table = schema.orders
-        rows, last = self._page(_with_symbol(table), table, closes, page)
+        rows, last = self._page(_with_cause(_with_symbol(table), table), table, closes, page)
         parts = self._parts(schema.order_parts, rows)
         filled, events = self._events(row.order_id for row in rows)
         return Found(
@@ -110,6 +111,8 @@ class Ledger:
                     filled_lots=filled[row.order_id],
                     last_event=events[row.order_id].kind if row.order_id in events else None,
                     text=events[row.order_id].text if row.order_id in events else "",
+                    reason=reason_of(row.weight_reasons, row.halted),
+                    stage=deciding_stage(row.stages),
                 )
                 for row in rows
             ),
@@ -295,6 +298,18 @@ def _with_symbol(table: Table) -> AnySelect:
     symbols = schema.symbols
     joined = symbols.c.symbol_id == table.c.symbol_id
     return select(table, symbols.c.name.label("symbol")).join(symbols, joined)
+
+
+def _with_cause(statement: AnySelect, table: Table) -> AnySelect:
+    """Orders with what their decision says of the symbol, and of the portfolio."""
+    decided, closed = schema.symbol_decisions, schema.closes
+    same = [decided.c[name] == table.c[name] for name in (*schema.CLOSE, "symbol_id")]
+    at = [closed.c[name] == table.c[name] for name in schema.CLOSE]
+    return (
+        statement.add_columns(decided.c.stages, decided.c.weight_reasons, closed.c.halted)
+        .join(decided, same[0] & same[1] & same[2])
+        .join(closed, at[0] & at[1])
+    )
 
 
 def _with_model(table: Table, *columns: Any) -> AnySelect:
