@@ -1,13 +1,16 @@
 """What REST answers is what the owners of the data say, and every failure is one sentence."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from stratvector.trading.fills import FillKind
 from stratvector.trading.timestamps import utc_text
+from tests.sessions.simulated_flow import Flow
 
 InHouse = Callable[..., None]
+TINY = Decimal("0.0000001")
 GATEWAY_ROUTES = (
     "/api/portfolio",
     "/api/portfolio/summary",
@@ -88,6 +91,54 @@ def test_positions_are_the_ledgers_lots_at_the_newest_marks(in_house: InHouse) -
             assert parts == Decimal(one["quantity"])
 
     in_house(ask)
+
+
+def test_a_positions_profit_is_its_value_less_what_it_cost(in_house: InHouse) -> None:
+    async def ask(house: Any) -> None:
+        held = (await got(house, "/api/portfolio/positions"))["positions"]
+        known = [one for one in held if one["entry_price"] is not None]
+        assert known
+        assert known == [one for one in held if Decimal(one["quantity"])]
+        for one in known:
+            cost = Decimal(one["quantity"]) * average_cost(house.flow, one["symbol"])
+            assert abs(Decimal(one["unrealised_pnl"]) - Decimal(one["value"]) + cost) < TINY
+            rest = Decimal(one["entry_price"]) - average_cost(house.flow, one["symbol"])
+            assert abs(rest) < TINY
+            assert set(one["unrealised_pnl"]) <= set("-.0123456789")
+
+    in_house(ask)
+
+
+def test_an_entry_price_of_other_lots_is_not_told(in_house: InHouse) -> None:
+    async def ask(house: Any) -> None:
+        held = (await got(house, "/api/portfolio/positions"))["positions"]
+        symbol = next(one["symbol"] for one in held if one["entry_price"] is not None)
+        holding = house.context.live.account.holdings[symbol]
+        later = replace(holding, lots=holding.lots + 1)
+        house.context.live.account.holdings[symbol] = later
+        held = (await got(house, "/api/portfolio/positions"))["positions"]
+        one = next(one for one in held if one["symbol"] == symbol)
+        assert (one["entry_price"], one["unrealised_pnl"]) == (None, None)
+        assert one["value"] is not None
+
+    in_house(ask)
+
+
+def average_cost(flow: Flow, symbol: str) -> Decimal:
+    """Of what is held after all executions, by their definition: each sale leaves it alone."""
+    lots, cost = 0, Decimal(0)
+    fills = [e for e in flow.events if e.kind is FillKind.FILLED and e.symbol == symbol]
+    for event in fills:
+        adds = lots == 0 or (lots > 0) == (event.lots > 0)
+        left = lots + event.lots
+        if adds:
+            cost += event.lots * event.price
+        elif left and (left > 0) != (lots > 0):
+            cost = left * event.price
+        else:
+            cost = cost * left / lots
+        lots = left
+    return cost / lots
 
 
 def test_pages_of_orders_fills_and_closes_are_the_whole_record_in_order(

@@ -23,6 +23,10 @@ class Holding:
     lots: int
     entry_price: Decimal
 
+    def unrealised_pnl(self, quantity: Decimal, mark: float) -> Decimal:
+        """Profit if all were sold at a mark, before commission. quantity : of the lots, units."""
+        return quantity * (Decimal(repr(mark)) - self.entry_price)
+
 
 def after_fill(before: Holding | None, lots: int, price: Decimal) -> Holding | None:
     """A holding after an execution of signed lots at average cost; None when nothing is left."""
@@ -54,6 +58,15 @@ class Account:
         self._flat = self._flat_at_decision = True
         self._tripped = (False, False)
         self._fills_read_to = 0
+
+    def holding(self, symbol: str, lots: int) -> Holding | None:
+        """What is held of a symbol, if it is that many lots.
+
+        Others are of another close: the lanes are read one after the other, and their entry price
+        belongs to a position that the asker does not have.
+        """
+        held = self.holdings.get(symbol)
+        return held if held is not None and held.lots == lots else None
 
     @property
     def halts(self) -> tuple[Halt, ...]:

@@ -1,5 +1,6 @@
 """portfolio: where the account stands, what it holds, and how it came there."""
 
+from decimal import Context as Precision
 from decimal import Decimal
 
 from fastapi import APIRouter
@@ -26,6 +27,7 @@ from stratvector.trading.ledger import rounded_money
 from stratvector.trading.ledger_answers import EquityRecord, PositionRecord
 
 router = APIRouter(prefix="/api/portfolio", tags=["portfolio"])
+ENTRY_DIGITS = Precision(prec=15)  # as many as a price has; an average of prices has no end
 
 
 @router.get("")
@@ -95,13 +97,17 @@ def _position(context: GatewayContext, one: PositionRecord, equity: Decimal | No
     quantity = instrument.quantity(one.lots)
     # The value is of the mark itself: values and cash add up to the ledger's equity.
     value = None if mark is None else rounded_money(quantity * Decimal(repr(mark.price)))
+    held = context.live.account.holding(one.symbol, one.lots)
+    pnl = None if held is None or mark is None else held.unrealised_pnl(quantity, mark.price)
     return HeldPosition(
         symbol=one.symbol,
         asset_class=instrument.asset_class,
         quantity=quantity,
+        entry_price=None if held is None else ENTRY_DIGITS.plus(held.entry_price),
         price=None if mark is None else instrument.price(mark.price),
         price_time=None if mark is None else time_of(mark.close_time),
         value=value,
+        unrealised_pnl=None if pnl is None else rounded_money(pnl),
         weight=float(value / equity) if value is not None and equity else None,
         models={model: instrument.quantity(lots) for model, lots in one.parts.items()},
     )

@@ -34,14 +34,20 @@ class PortfolioShape(Shape):
 
 
 class HeldPosition(Shape):
-    """One symbol. quantity : negative = short. weight : of equity. models : quantity of each."""
+    """One symbol. quantity : negative = short. weight : of equity. models : quantity of each.
+
+    entry_price : average cost of what is held, slippage included, to 15 digits. unrealised_pnl : at
+    the mark, before commission. Both null where fills and record are of different closes.
+    """
 
     symbol: str
     asset_class: str
     quantity: DecimalText
+    entry_price: DecimalText | None
     price: DecimalText | None
     price_time: Time | None
     value: DecimalText | None
+    unrealised_pnl: DecimalText | None
     weight: Figure
     models: dict[str, DecimalText]
 

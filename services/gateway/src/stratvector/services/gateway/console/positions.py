@@ -55,9 +55,7 @@ def positions(context: GatewayContext) -> str:
 def _row(live: LiveSession, symbol: str, lots: int, equity: float) -> str:
     instrument, mark = live.instruments[symbol], live.marks.of(symbol)
     quantity = instrument.quantity(lots)
-    # The two lanes are read one after the other: an entry price of other lots is not shown.
-    holding = live.account.holdings.get(symbol)
-    known = holding if holding is not None and holding.lots == lots else None
+    known = live.account.holding(symbol, lots)
     digits = max(instrument.decimals, 2)
     cells = [
         (f"<b>{escaped(symbol)}</b> <small>{escaped(instrument.asset_class)}</small>", False),
@@ -87,7 +85,7 @@ def _age(live: LiveSession, mark: Mark) -> str:
 def _profit(quantity: Decimal, holding: Holding | None, mark: Mark) -> str:
     if holding is None:
         return NOTHING
-    profit = float(quantity) * (mark.price - float(holding.entry_price))
+    profit = float(holding.unrealised_pnl(quantity, mark.price))
     return f'<span class="{tone(profit)}">{gain(profit)}</span>'
 
 
