@@ -88,3 +88,26 @@ def test_what_can_not_be_explained_is_one_sentence(
         assert said in answer["detail"]
 
     in_house(ask)
+
+
+def test_a_listed_order_names_models_reason_and_stage_as_its_explanation_does(
+    in_house: InHouse,
+) -> None:
+    async def ask(house: Any) -> None:
+        listed = (await got(house, "/api/trading/orders", limit=500))["orders"]
+        assert len(listed) == sum(len(entry.decision.orders) for entry in house.flow.entries) > 0
+        for order in listed:
+            told = await got(house, EXPLAIN, order=order["order_id"])
+            assert told["order"] == order
+            cut = [stage["stage"] for stage in told["stages"] if stage["cut"]]
+            assert order["stage"] == (cut[-1] if cut else "netted")
+            assert order["reason"] in ("target", "expired", "halted")
+            assert sum(map(Decimal, order["models"].values())) == signed(order)
+        assert len({order["stage"] for order in listed}) > 1, "no order met a limit"
+
+    in_house(ask)
+
+
+def signed(order: Any) -> Decimal:
+    quantity = Decimal(order["quantity"])
+    return quantity if order["side"] == "buy" else -quantity

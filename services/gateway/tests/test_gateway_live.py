@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from decimal import Decimal
 
 from stratvector.contracts.codecs import decode_closed_bars
 from stratvector.runtime.readers import account_lane
@@ -81,6 +82,12 @@ def test_a_state_is_told_once_per_page_and_each_order_and_fill_by_itself(
     assert len(by_type["orders"]) == len(decided)
     approved = sum(len(one["orders"]) for one in by_type["orders"])
     assert approved == live.counts["orders"] > 0
+    for one, decision in zip(by_type["orders"], decided, strict=True):
+        for told, order in zip(one["orders"], decision.orders, strict=True):
+            assert sum(map(Decimal, told["models"].values())) == live.instruments[
+                order.symbol
+            ].quantity(order.lots)
+            assert set(told) >= {"reason", "stage", "order_id"}
     executed = [one for one in by_type["fills"] if one["event"] == "filled"]
     assert len(executed) == live.counts["fills"] > 0
     assert by_type["equity"][0]["skipped"] == len(recorded_flow.decisions) - 1
