@@ -1,6 +1,7 @@
 """The cards' HTML: figures as people read them, empty states in words, and nothing unescaped."""
 
 import math
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,6 +21,7 @@ from stratvector.services.gateway.events import Hub
 from stratvector.services.gateway.health import Health
 from stratvector.services.gateway.live import Happening, LiveSession
 from stratvector.services.gateway.words import percent
+from stratvector.trading.flow import FLOW
 from tests.sessions.simulated_flow import Flow
 
 EVIL = "<script>alert(1)</script>"
@@ -54,6 +56,12 @@ def test_what_is_not_there_yet_is_said_in_words(context: Any) -> None:
     assert "No model yet" in models(context)
     assert tiles(context).count(">no close yet<") == 4
     assert "no model is scored yet" in tiles(context)
+
+
+def test_only_nouns_that_the_gateway_reads_are_counted(context: Any) -> None:
+    counted = re.findall(r'data-testid="count-(\w+)"', flow(context))
+    assert counted == [hop.noun for hop in FLOW if "gateway" in hop.readers]
+    assert "chapters" not in counted
 
 
 def test_a_service_is_told_in_colour_and_in_words(context: Any) -> None:

@@ -3,7 +3,7 @@
 from stratvector.services.gateway.console.markup import chip, empty, escaped, row, table
 from stratvector.services.gateway.context import GatewayContext
 from stratvector.services.gateway.words import minute
-from stratvector.trading.flow import FLOW
+from stratvector.trading.flow import read_by
 
 SHOWN_MAX = 40
 # At one close, execution tells fills before risk decides; a halt stands above its orders.
@@ -16,7 +16,7 @@ def flow(context: GatewayContext) -> str:
     counts = "".join(
         f'<span class="count">{chip(hop.noun)} <b data-testid="count-{hop.noun}">'
         f"{context.live.counts[hop.noun]:,}</b></span>"
-        for hop in FLOW
+        for hop in read_by("gateway")  # of what it does not read it would say none
     )
     return f'<div class="counts">{counts}</div><div data-testid="events">{_newest(context)}</div>'
 
