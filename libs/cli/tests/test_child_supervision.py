@@ -285,11 +285,12 @@ def test_nothing_is_left_when_all_have_stopped(tmp_path: Path) -> None:
 
     supervised(SLEEPER, tmp_path, scenario)
     assert psutil.Process().children() == []
-    # asyncio's waiter of a child tells its end before its own thread returns.
+    # asyncio's waiter of a child tells its end before its own thread returns: one of an earlier
+    # test may still be counted at the start, one of this test at its end.
     for thread in set(threading.enumerate()) - threads:
         thread.join(PATIENCE_SECONDS)
-    assert set(threading.enumerate()) == threads
-    assert psutil.Process().num_fds() == files
+    assert set(threading.enumerate()) <= threads
+    assert psutil.Process().num_fds() <= files
 
 
 SUPERVISOR = """

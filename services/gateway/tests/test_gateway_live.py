@@ -6,13 +6,15 @@ from decimal import Decimal
 
 from stratvector.contracts.codecs import decode_closed_bars
 from stratvector.runtime.readers import account_lane
+from stratvector.services.gateway.causes import UNKNOWN, WAITING_MAX, Causes
 from stratvector.services.gateway.events import Hub
-from stratvector.services.gateway.live import HAPPENINGS_MAX, LiveSession
+from stratvector.services.gateway.live import HAPPENINGS_MAX, TOLD, LiveSession
 from stratvector.services.gateway.marks import Marks
-from stratvector.trading.fills import FillKind
+from stratvector.trading.fills import FillEvent, FillKind
 from stratvector.trading.flow import subject
 from tests.sessions.simulated_flow import Flow
 
+CAUSE = ("models", "reason", "stage")
 Fill = Callable[[LiveSession, Flow], None]
 
 
@@ -90,7 +92,45 @@ def test_a_state_is_told_once_per_page_and_each_order_and_fill_by_itself(
             assert set(told) >= {"reason", "stage", "order_id"}
     executed = [one for one in by_type["fills"] if one["event"] == "filled"]
     assert len(executed) == live.counts["fills"] > 0
+    causes = {o["order_id"]: o for one in by_type["orders"] for o in one["orders"]}
+    for one in by_type["fills"]:
+        order = causes[one["order_id"]]
+        assert [one[key] for key in CAUSE] == [order[key] for key in CAUSE]
     assert by_type["equity"][0]["skipped"] == len(recorded_flow.decisions) - 1
+
+
+def test_a_fill_that_is_read_before_its_decision_is_told_after_it_with_its_cause(
+    recorded_flow: Flow,
+) -> None:
+    portfolio, bus, hub = recorded_flow.session.portfolio, recorded_flow.world.bus, Hub()
+    live = LiveSession(portfolio, 1, hub)
+    with hub.subscribed(queue_max=10_000) as client:
+        for universe in portfolio.universes:
+            lane = subject("bars", universe=universe.name, timeframe=universe.timeframe)
+            live.take_bars(bus.contents(lane))
+        live.take_fills(bus.contents(account_lane("fills", portfolio)))
+        before = [json.loads(event.text)["type"] for event in client._queue]
+        for stored in bus.contents(account_lane("orders", portfolio)):
+            live.take_decisions([stored])
+        fills = [json.loads(event.text) for event in client._queue]
+    fills = [one for one in fills if one["type"] == "fills"]
+    assert "fills" not in before
+    assert len(fills) == sum(event.kind in TOLD for event in recorded_flow.events) > 0
+    assert all(one["models"] and one["reason"] and one["stage"] for one in fills)
+    assert not live._causes._waiting
+    assert len(live._causes._causes) <= len(portfolio.symbols)
+
+
+def test_a_fill_of_an_order_that_no_decision_approved_is_told_without_a_cause() -> None:
+    causes = Causes({}, ())
+    stray = FillEvent(FillKind.FILLED, "o1", "A", lots=1, known_time=5)
+    causes.wait(stray, 5)
+    assert list(causes.told()) == []
+    causes._decided = 5
+    assert list(causes.told()) == [(stray, 5, UNKNOWN)]
+    for number in range(WAITING_MAX + 1):
+        causes.wait(stray, 6 + number)
+    assert [close_time for _, close_time, _ in causes.told()] == [6]
 
 
 def test_a_missing_bar_leaves_the_mark_before_it(recorded_flow: Flow) -> None:

@@ -122,6 +122,19 @@ def _order(
         "side": side(order.lots),
         "quantity": decimal_text(abs(instrument.quantity(order.lots))),
         "reference_price": decimal_text(order.reference_price),
+        **cause(order, decided, halted, instrument, models),
+    }
+
+
+def cause(
+    order: ApprovedOrder,
+    decided: SymbolDecision | None,
+    halted: bool,
+    instrument: Instrument,
+    models: Sequence[str],
+) -> dict[str, Any]:
+    """Why an order was sent: signed quantities of its models, its reason, the stage of its size."""
+    return {
         "models": {
             model: decimal_text(instrument.quantity(lots))
             for model, lots in zip(models, order.parts, strict=False)
@@ -132,13 +145,16 @@ def _order(
     }
 
 
-def fill(event: FillEvent, close_time: int, instrument: Instrument) -> Event:
-    """What the broker did; quantity, price and commission of executions only."""
+def fill(
+    event: FillEvent, close_time: int, instrument: Instrument, cause: Mapping[str, Any]
+) -> Event:
+    """What the broker did, with its order's cause; quantity, price and commission of executions."""
     body: dict[str, Any] = {
         "event": event.kind.name.lower(),
         "order_id": event.order_id,
         "symbol": event.symbol,
         "text": event.text,
+        **cause,
     }
     if event.kind is FillKind.FILLED:
         body |= {

@@ -18,6 +18,7 @@ from stratvector.contracts.codecs import (
 from stratvector.runtime.ports import Stored
 from stratvector.services.gateway import event_bodies
 from stratvector.services.gateway.account import Account
+from stratvector.services.gateway.causes import Causes
 from stratvector.services.gateway.curve import Curve
 from stratvector.services.gateway.events import Hub
 from stratvector.services.gateway.following import decoded
@@ -63,6 +64,7 @@ class LiveSession:
         self.curve = Curve(float(portfolio.initial_cash))
         self.account = Account(portfolio)
         self.marks = Marks(self.instruments)
+        self._causes = Causes(self.instruments, portfolio.model_names)
         self.counts: Counter[str] = Counter()
         self.decision: Decision | None = None
         self.positions: Positions | None = None
@@ -95,6 +97,8 @@ class LiveSession:
             self.decision = decision
             if decision.orders or decision.cancels:
                 self._tell_orders(decision)
+            self._causes.take(decision)
+        self._tell_fills()
         self._settle()
         self._tell_equity(len(batch) - 1)
 
@@ -107,8 +111,9 @@ class LiveSession:
                 if event.kind is FillKind.FILLED:
                     self.account.take_fill(event)
                 if event.kind in TOLD:
-                    self._tell_fill(event, report.closed or 0)
+                    self._causes.wait(event, event.known_time or report.closed or 0)
             self.account.fills_read(stored.sequence)
+        self._tell_fills()
         if self._settle():
             self._tell_equity(0)
 
@@ -150,11 +155,11 @@ class LiveSession:
         for cancel in decision.cancels:
             self._note("orders", decision.close_time, cancel.symbol, "cancel")
 
-    def _tell_fill(self, event: FillEvent, closed: int) -> None:
-        instrument = self.instruments[event.symbol]
-        close_time = event.known_time or closed
-        self._hub.publish(event_bodies.fill(event, close_time, instrument))
-        self._note("fills", close_time, event.symbol, fill_text(event, instrument))
+    def _tell_fills(self) -> None:
+        for event, close_time, cause in self._causes.told():
+            instrument = self.instruments[event.symbol]
+            self._hub.publish(event_bodies.fill(event, close_time, instrument, cause))
+            self._note("fills", close_time, event.symbol, fill_text(event, instrument))
 
     def _note(self, noun: str, close_time: int, symbol: str, text: str) -> None:
         self.happenings.append(Happening(noun, close_time, symbol, text))
