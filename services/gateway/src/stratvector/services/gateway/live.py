@@ -24,7 +24,7 @@ from stratvector.services.gateway.events import Hub
 from stratvector.services.gateway.following import decoded
 from stratvector.services.gateway.marks import Marks
 from stratvector.services.gateway.words import fill_text, halt_text, order_text
-from stratvector.trading.fills import FillEvent, FillKind
+from stratvector.trading.fills import FillKind
 from stratvector.trading.ledger import Positions
 from stratvector.trading.meaning.fills import check_report_of
 from stratvector.trading.meaning.orders import check_decision_of
