@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from stratvector.market.live import CandleFeed, ClosedCandles, FeedTerms, Venue, VenueState
@@ -43,6 +44,16 @@ def watch(
 ) -> Watched:
     """Follow `count` closes after `after`, in virtual time. pause : seconds before the next."""
 
+    async def taken(feed: CandleFeed, clock: VirtualClock) -> list[ClosedCandles]:
+        given = []
+        async with aclosing(feed.closes(after)) as closes:
+            async for closed in closes:
+                given.append(closed)
+                if len(given) == count:
+                    break
+                await clock.sleep(pause(closed))
+        return given
+
     async def follow() -> Watched:
         clock = VirtualClock(START)
         exchange = await LoopbackExchange(clock.now).start()
@@ -51,20 +62,12 @@ def watch(
 
         async def work() -> Watched:
             connected = await Venue.connect(venue, clock, 7, exchange.urls(venue), state)
-            listed = list(SHAPES[venue].symbols.values())[:2]
-            feed = CandleFeed(
-                connected, "crypto", symbols or listed, timeframe, terms or FeedTerms()
-            )
-            watched = Watched([], state, feed, exchange)
-            closes = feed.closes(after)
-            async for closed in closes:
-                watched.closes.append(closed)
-                if len(watched.closes) == count:
-                    break
-                await clock.sleep(pause(closed))
-            await closes.aclose()
-            await connected.close()
-            return watched
+            try:
+                listed = symbols or list(SHAPES[venue].symbols.values())[:2]
+                feed = CandleFeed(connected, "crypto", listed, timeframe, terms or FeedTerms())
+                return Watched(await taken(feed, clock), state, feed, exchange)
+            finally:
+                await connected.close()
 
         try:
             return await clock.run(work(), lambda: state.in_flight != exchange.hanging)

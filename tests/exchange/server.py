@@ -160,6 +160,7 @@ class LoopbackExchange:
 _FAULTY = {
     Kind.OUTAGE: (0, ""),
     Kind.HANG: (0, ""),
+    Kind.REFUSED: (400, '{"code":-1121,"msg":"Invalid symbol."}'),
     Kind.UNAVAILABLE: (503, "upstream is away"),
     Kind.THROTTLED: (429, '{"code":-1003,"msg":"Too many requests."}'),
     Kind.BANNED: (418, '{"code":-1003,"msg":"Way too many requests; IP banned."}'),

@@ -10,7 +10,7 @@ from tests.exchange.prices import NANOSECONDS_PER_SECOND
 Result = TypeVar("Result")
 
 # Turns of the loop after which whoever has something to do has begun it.
-_QUIET_TURNS = 25
+_QUIET_TURNS = 12
 
 
 class VirtualClock:
