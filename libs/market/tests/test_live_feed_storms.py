@@ -11,8 +11,8 @@ from tests.exchange.holdings import held
 from tests.exchange.prices import Row
 from tests.exchange.shapes import MINUTE, SHAPES
 
-CLOSES = 14
-SCRIPT_SECONDS = 600
+CLOSES = 10
+SCRIPT_SECONDS = 400
 # What the feed may still wait for after a fault's end: a request that hangs, a wait untold.
 AFTERMATH_SECONDS = {Kind.HANG: 10, Kind.RATE_ERROR: 120, Kind.THROTTLED: 1, Kind.BANNED: 1}
 
@@ -56,7 +56,7 @@ def spoiled(script: list[Fault], symbol: str, close_time: int, now: int) -> bool
     return damaged or held(script, symbol, close_time, MINUTE, now) is None
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(scripts())
 def test_each_close_comes_once_with_what_the_exchange_held_and_nothing_is_lost_after_healing(
     script: tuple[str, list[str], list[Fault]],

@@ -6,7 +6,7 @@ restart) are read from history, page by page, however long the venue takes to an
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,10 +78,11 @@ class CandleFeed:
         self._failed: dict[str, str] = {}
         self._sightings: Sightings
 
-    async def closes(self, after: int) -> AsyncIterator[ClosedCandles]:
+    async def closes(self, after: int) -> AsyncGenerator[ClosedCandles, None]:
         """Each close of the grid later than `after` (UTC ns), in order, for ever.
 
-        The next close is asked for when the one before is taken. Ask one iterator at a time.
+        The next close is asked for when the one before is taken. One iterator at a time; `aclose`
+        it to end what listens.
         """
         first = (after // self._step + 1) * self._step
         self._sightings = Sightings(
