@@ -2,7 +2,8 @@
 
 It prints its port. `PUT /control/clock` with {"now": UTC ns, "rate": 0} tells it the time; a rate
 above 0 lets it run on from there, in exchange seconds per second. `PUT /control/faults` takes the
-list of faults, `GET /control/requests` tells what came.
+list of faults, `POST /control/streams` sends the WebSockets a candle, and `GET /control/requests`
+tells what came.
 """
 
 import argparse
@@ -40,8 +41,12 @@ async def serve(port: int) -> None:
         return web.json_response({"now": clock.now()})
 
     async def put_faults(request: web.Request) -> web.Response:
-        exchange.faults = [Fault.from_json(each) for each in await request.json()]
+        exchange.faults[:] = [Fault.from_json(each) for each in await request.json()]
         return web.json_response({"faults": len(exchange.faults)})
+
+    async def tell_streams(request: web.Request) -> web.Response:
+        await exchange.streams.tell()
+        return web.json_response({"told": exchange.streams.told})
 
     async def get_requests(request: web.Request) -> web.Response:
         return web.json_response([asdict(each) for each in exchange.requests])
@@ -51,6 +56,7 @@ async def serve(port: int) -> None:
         [
             web.put("/control/clock", put_clock),
             web.put("/control/faults", put_faults),
+            web.post("/control/streams", tell_streams),
             web.get("/control/requests", get_requests),
         ],
     )

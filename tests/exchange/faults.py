@@ -14,6 +14,7 @@ class Kind(StrEnum):
     BANNED = "banned"  # 418 with Retry-After until the fault's end
     RATE_ERROR = "rate_error"  # Kraken's: 200, an error in the body, nothing about when
     GARBAGE = "garbage"  # 200, and a body that is no JSON
+    ODD = "odd"  # 200, and JSON of no known shape
     REFUSED = "refused"  # 400, the venue's word for a symbol that it does not know
     HANG = "hang"  # no answer, ever
     PARTIAL = "partial"  # the page is cut after `rows`
@@ -27,7 +28,7 @@ class Kind(StrEnum):
 
 REQUEST_KINDS = (
     Kind.OUTAGE, Kind.UNAVAILABLE, Kind.THROTTLED, Kind.BANNED, Kind.RATE_ERROR, Kind.GARBAGE,
-    Kind.REFUSED, Kind.HANG,
+    Kind.ODD, Kind.REFUSED, Kind.HANG,
 )  # fmt: skip
 PAGE_KINDS = (Kind.PARTIAL, Kind.REVERSED, Kind.TWICE)
 

@@ -6,6 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from stratvector.market.live import CandleFeed, ClosedCandles, FeedTerms, Venue, VenueState
+from stratvector.trading.bars import ClosedBars
 from tests.exchange.faults import Fault
 from tests.exchange.prices import NANOSECONDS_PER_SECOND
 from tests.exchange.server import LoopbackExchange
@@ -40,19 +41,20 @@ def watch(
     after: int = MIDNIGHT,
     symbols: Sequence[str] | None = None,
     terms: FeedTerms | None = None,
+    given: Sequence[ClosedBars] = (),
     pause: Callable[[ClosedCandles], float] = lambda closed: 0.0,
 ) -> Watched:
     """Follow `count` closes after `after`, in virtual time. pause : seconds before the next."""
 
     async def taken(feed: CandleFeed, clock: VirtualClock) -> list[ClosedCandles]:
-        given = []
-        async with aclosing(feed.closes(after)) as closes:
+        told = []
+        async with aclosing(feed.closes(after, given)) as closes:
             async for closed in closes:
-                given.append(closed)
-                if len(given) == count:
+                told.append(closed)
+                if len(told) == count:
                     break
                 await clock.sleep(pause(closed))
-        return given
+        return told
 
     async def follow() -> Watched:
         clock = VirtualClock(START)

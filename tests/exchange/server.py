@@ -17,6 +17,7 @@ from tests.exchange.faults import REQUEST_KINDS, Fault, Kind
 from tests.exchange.holdings import told
 from tests.exchange.prices import NANOSECONDS_PER_SECOND
 from tests.exchange.shapes import MINUTE, SHAPES, Shape
+from tests.exchange.streams import Streams
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class LoopbackExchange:
     def __init__(self, now: Callable[[], int]) -> None:
         self.now = now
         self.faults: list[Fault] = []
+        self.streams = Streams(lambda: self.now(), self.faults)
         self.requests: list[Request] = []
         self.hanging = 0
         self.port = 0
@@ -55,6 +57,7 @@ class LoopbackExchange:
                 web.get("/0/public/OHLC", self._handler("kraken")),
                 web.get(prices, self._handler("coinbase", markets=True)),
                 web.get(prices + "/{product_id}/candles", self._handler("coinbase")),
+                web.get("/ws/{connection}", self.streams.handle),
                 *(routes or []),
             ]
         )
@@ -70,11 +73,12 @@ class LoopbackExchange:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    def urls(self, venue: str) -> dict[str, str]:
+    def urls(self, venue: str) -> dict[str, Any]:
         """What stands in place of ccxt's `urls["api"]` of a venue."""
         root = f"http://127.0.0.1:{self.port}"
         if venue == "binance":
-            return {"public": f"{root}/api/v3"}
+            streams = {"spot": f"ws://127.0.0.1:{self.port}/ws"}
+            return {"public": f"{root}/api/v3", "ws": streams}
         return {"public": root} if venue == "kraken" else {"rest": root}
 
     @property
@@ -160,6 +164,7 @@ class LoopbackExchange:
 _FAULTY = {
     Kind.OUTAGE: (0, ""),
     Kind.HANG: (0, ""),
+    Kind.ODD: (200, '{"odd":{"candles":1}}'),
     Kind.REFUSED: (400, '{"code":-1121,"msg":"Invalid symbol."}'),
     Kind.UNAVAILABLE: (503, "upstream is away"),
     Kind.THROTTLED: (429, '{"code":-1003,"msg":"Too many requests."}'),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.exchange.prices import NANOSECONDS_PER_SECOND
+from tests.exchange.prices import NANOSECONDS_PER_SECOND, Row
 
 MINUTE = 60 * NANOSECONDS_PER_SECOND
 HOUR = 60 * MINUTE
@@ -88,6 +88,30 @@ def _binance_page(symbol: str, rows: Sequence[tuple[int, Values]]) -> Any:
         ]
         for time, v in rows
     ]  # fmt: skip
+
+
+def binance_stream(stream: str) -> tuple[str, int]:
+    """Our symbol and the candle's length of "btcusdt@kline_1m"."""
+    name, _, interval = stream.partition("@kline_")
+    return BINANCE.symbols[name.upper()], _BINANCE[interval] * MINUTE
+
+
+def binance_kline(stream: str, row: Row, length: int, now: int) -> Any:
+    """What Binance's WebSocket tells of a candle."""
+    name, _, interval = stream.partition("@kline_")
+    kline = {
+        "t": row.open_time // 1_000_000,
+        "T": (row.open_time + length) // 1_000_000 - 1,
+        "s": name.upper(),
+        "i": interval,
+        "o": str(row.open),
+        "c": str(row.close),
+        "h": str(row.high),
+        "l": str(row.low),
+        "v": str(row.volume),
+        "x": row.open_time + length <= now,
+    }
+    return {"e": "kline", "E": now // 1_000_000, "s": name.upper(), "k": kline}
 
 
 def _kraken_markets(query: Mapping[str, str]) -> Any:

@@ -283,3 +283,30 @@ def test_the_weight_that_binance_counts_stays_within_its_limit() -> None:
     watched = watch(30, [outage(100, 1_000)], after=MIDNIGHT - 5_000 * MINUTE, timeframe="1M")
     assert watched.exchange.weight_used < 6_000
     assert np.isfinite(watched.close_prices("BTC-USDT")[0])
+
+
+def test_what_the_venue_says_otherwise_of_closes_before_a_restart_is_reported() -> None:
+    lost = Fault(Kind.LATE, 0, MIDNIGHT + 180 * SECOND, "ETH-USDT", MIDNIGHT + MINUTE)
+    at = MIDNIGHT + 200 * SECOND
+    changed = Fault(Kind.CORRECTED, at, FOREVER, "BTC-USDT", MIDNIGHT + 2 * MINUTE, factor=0.99)
+    before = [closed.bars for closed in watch(2, [lost, changed]).closes]
+    watched = watch(3, [lost, changed], after=MIDNIGHT + 2 * MINUTE, given=before)
+    told = [c for closed in watched.closes for c in closed.corrections]
+    assert [(c.symbol, c.close_time, c.old is None) for c in told] == [
+        ("ETH-USDT", MIDNIGHT + MINUTE, True),
+        ("BTC-USDT", MIDNIGHT + 2 * MINUTE, False),
+    ]
+
+
+def test_history_that_the_venue_refuses_is_missing_by_its_word_and_asked_for_once() -> None:
+    watched = watch(12, [outage(0, 1e7, Kind.REFUSED, "BTC-USDT")], after=MIDNIGHT - 10 * MINUTE)
+    assert all("Invalid symbol" in closed.missing["BTC-USDT"] for closed in watched.closes)
+    assert all(list(closed.missing) == ["BTC-USDT"] for closed in watched.closes)
+    # Once for the history, and once for each close after it.
+    assert watched.venue.refused == 1 + 3
+
+
+def test_json_of_another_shape_is_no_answer() -> None:
+    watched = watch(2, [outage(60, 64, Kind.ODD)])
+    assert all(not closed.missing for closed in watched.closes)
+    assert watched.venue.unreachable >= 2

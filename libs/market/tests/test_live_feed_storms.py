@@ -56,7 +56,7 @@ def spoiled(script: list[Fault], symbol: str, close_time: int, now: int) -> bool
     return damaged or held(script, symbol, close_time, MINUTE, now) is None
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(scripts())
 def test_each_close_comes_once_with_what_the_exchange_held_and_nothing_is_lost_after_healing(
     script: tuple[str, list[str], list[Fault]],

@@ -6,7 +6,7 @@ restart) are read from history, page by page, however long the venue takes to an
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,9 +78,13 @@ class CandleFeed:
         self._failed: dict[str, str] = {}
         self._sightings: Sightings
 
-    async def closes(self, after: int) -> AsyncGenerator[ClosedCandles, None]:
+    async def closes(
+        self, after: int, given: Iterable[ClosedBars] = ()
+    ) -> AsyncGenerator[ClosedCandles, None]:
         """Each close of the grid later than `after` (UTC ns), in order, for ever.
 
+        given : closes up to `after` that were given before a restart, the newest few or a page of
+        them; what the venue now says otherwise of them is reported too.
         The next close is asked for when the one before is taken. One iterator at a time; `aclose`
         it to end what listens.
         """
@@ -93,6 +97,8 @@ class CandleFeed:
             self._venue.page_closes - 1,
             self.state,
         )
+        for bars in given:
+            self._sightings.recall(bars)
         watchers = [asyncio.ensure_future(self._listen(s)) for s in self._symbols if self._watch]
         try:
             while True:

@@ -1,5 +1,6 @@
 """What a venue told of each candle so far: to be given, given already, refused, corrected."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from stratvector.market.live.candles import Candle, Correction, Refusal, judged
@@ -7,6 +8,7 @@ from stratvector.market.live.state import FeedState
 from stratvector.market.live.venue import Page
 from stratvector.market.timeframes import Timeframe
 from stratvector.trading.bad_bars import BadBar
+from stratvector.trading.bars import FIELDS, ClosedBars
 
 
 class Sightings:
@@ -34,6 +36,15 @@ class Sightings:
         self._refused: dict[tuple[str, int], str] = {}
         self._refusals: list[Refusal] = []
         self._corrections: list[Correction] = []
+
+    def recall(self, bars: ClosedBars) -> None:
+        """A close that was given before a restart; what comes later on it is reported."""
+        columns = zip(*(getattr(bars, name) for name in FIELDS), strict=True)
+        for symbol, values in zip(bars.symbols, columns, strict=True):
+            numbers = [float(value) for value in values]
+            there = not math.isnan(numbers[0])
+            candle = Candle(bars.close_time, *numbers) if there else None
+            self._given[symbol][bars.close_time] = candle
 
     def take(self, symbol: str, page: Page, now: int) -> int | None:
         """Take in a page, in any order; the newest closed candle's time, None where there is none.

@@ -33,6 +33,8 @@ Told = TypeVar("Told")
 REQUEST_SECONDS = 10.0
 # ccxt's own limit counts on the machine's clock; it only ends what the given clock forgot.
 _CCXT_MILLISECONDS = 60_000
+# How many candles of a pair ccxt keeps of what the WebSocket told.
+_WATCHED_CANDLES = 10
 # A 429 without Retry-After, as Kraken's are: from five seconds to two minutes.
 _UNTOLD_WAIT_SECONDS = (5.0, 120.0)
 # What ccxt stumbles over when an answer has another shape than the venue's documents say.
@@ -93,7 +95,7 @@ class Venue:
         state : counters that somebody already shows while this waits for the venue.
         Raises UnknownVenue, and Refused where the venue does not serve this address.
         """
-        options = dict(venue_terms(name).options)
+        terms = venue_terms(name)
         # ccxt takes seconds to load: not while others wait for this thread.
         ccxt = await asyncio.to_thread(importlib.import_module, "ccxt.pro")
         errors = importlib.import_module("ccxt.base.errors")
@@ -102,7 +104,8 @@ class Venue:
                 "enableRateLimit": False,  # the budget is here, on the given clock
                 "timeout": _CCXT_MILLISECONDS,
                 "has": {"fetchCurrencies": False},  # one request more, of which nothing is read
-                "options": options,
+                "newUpdates": False,  # a watched answer is the newest candles, not the changed ones
+                "options": {**terms.options, "OHLCVLimit": _WATCHED_CANDLES},
             }
         )
         if urls is not None:
