@@ -13,8 +13,15 @@ from tests.exchange.shapes import MINUTE, SHAPES
 
 CLOSES = 10
 SCRIPT_SECONDS = 400
-# What the feed may still wait for after a fault's end: a request that hangs, a wait untold.
-AFTERMATH_SECONDS = {Kind.HANG: 10, Kind.RATE_ERROR: 120, Kind.THROTTLED: 1, Kind.BANNED: 1}
+# How long after its end a fault may still cost a candle: a request that hangs, a wait that the
+# venue told or did not tell, and a refusal, which ends the questions for its close.
+AFTERMATH_SECONDS = {
+    Kind.HANG: 10,
+    Kind.RATE_ERROR: 120,
+    Kind.THROTTLED: 1,
+    Kind.BANNED: 1,
+    Kind.REFUSED: 20,
+}
 
 
 @st.composite
@@ -56,7 +63,7 @@ def spoiled(script: list[Fault], symbol: str, close_time: int, now: int) -> bool
     return damaged or held(script, symbol, close_time, MINUTE, now) is None
 
 
-@settings(max_examples=15)
+@settings(max_examples=30)
 @given(scripts())
 def test_each_close_comes_once_with_what_the_exchange_held_and_nothing_is_lost_after_healing(
     script: tuple[str, list[str], list[Fault]],

@@ -103,6 +103,8 @@ class Venue:
             {
                 "enableRateLimit": False,  # the budget is here, on the given clock
                 "timeout": _CCXT_MILLISECONDS,
+                # A wait on the machine's clock at the end; aiohttp's own close waits for TLS now.
+                "timeout_on_exit": 0,
                 "has": {"fetchCurrencies": False},  # one request more, of which nothing is read
                 "newUpdates": False,  # a watched answer is the newest candles, not the changed ones
                 "options": {**terms.options, "OHLCVLimit": _WATCHED_CANDLES},
