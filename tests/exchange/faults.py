@@ -17,6 +17,7 @@ class Kind(StrEnum):
     ODD = "odd"  # 200, and JSON of no known shape
     REFUSED = "refused"  # 400, the venue's word for a symbol that it does not know
     HANG = "hang"  # no answer, ever
+    CROWDED = "crowded"  # others behind the address have used `rows` of Binance's weight
     PARTIAL = "partial"  # the page is cut after `rows`
     REVERSED = "reversed"  # newest first
     TWICE = "twice"  # each candle twice

@@ -141,7 +141,8 @@ class LoopbackExchange:
         if venue == "binance":
             self._weights = [(t, w) for t, w in self._weights if t > now - MINUTE]
             self._weights.append((now, weight))
-            headers["X-MBX-USED-WEIGHT-1M"] = str(sum(w for _, w in self._weights))
+            on = (f for f in self.faults if f.kind is Kind.CROWDED and f.befalls(f.symbol, now))
+            headers["X-MBX-USED-WEIGHT-1M"] = str(self.weight_used + sum(f.rows for f in on))
         if fault is not None and status in (418, 429):
             seconds = -(-(fault.end - now) // NANOSECONDS_PER_SECOND)
             headers["Retry-After"] = str(seconds)

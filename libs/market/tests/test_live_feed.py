@@ -114,6 +114,27 @@ def test_an_outage_gives_closes_by_their_deadline_without_candles_and_tells_them
     assert watched.venue.retries > 0
 
 
+def test_after_a_long_outage_every_candle_that_was_missing_is_told() -> None:
+    watched = watch(14, [outage(70, 630)])
+    missing = [closed.bars.close_time for closed in watched.closes if closed.missing]
+    assert missing == [MIDNIGHT + n * MINUTE for n in range(2, 11)]
+    late = {(c.symbol, c.close_time) for closed in watched.closes for c in closed.corrections}
+    assert late == {(symbol, t) for symbol in ("BTC-USDT", "ETH-USDT") for t in missing}
+
+
+def test_an_empty_page_of_history_is_asked_for_once_more_after_a_while() -> None:
+    empty = Fault(Kind.PARTIAL, START, START + SECOND, rows=0)
+    watched = watch(10, [empty], after=MIDNIGHT - 10 * MINUTE)
+    assert all(not closed.missing for closed in watched.closes)
+
+
+def test_what_others_behind_the_address_use_is_left_to_them() -> None:
+    watched = watch(1, [Fault(Kind.CROWDED, 0, FOREVER, rows=6_000)], after=MIDNIGHT - 10 * MINUTE)
+    first = next(r for r in watched.exchange.requests if r.path.endswith("klines"))
+    # The list of markets weighed 20, a page weighs 2; 50 come back a second.
+    assert first.time - START == 22 * SECOND // 50
+
+
 def test_closes_that_passed_while_nobody_asked_are_filled_from_history() -> None:
     watched = watch(
         12, pause=lambda closed: 300.0 if closed.bars.close_time == MIDNIGHT + 3 * MINUTE else 0.0

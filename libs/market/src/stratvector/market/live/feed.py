@@ -158,20 +158,27 @@ class CandleFeed:
         return max(oldest, self._sightings.recheck_from(symbol, close))
 
     async def _fill(self, symbol: str, first: int, last: int) -> None:
-        """Read first ≤ t ≤ last from history; a hole is asked for once more, from its start."""
+        """Read first ≤ t ≤ last from history; a hole is asked for once more, from its start.
+
+        A page that was cut short looks like one; the wait lets the venue get over it.
+        """
         try:
-            start = first
-            while start <= last:
-                newest = await self._answered(symbol, start, last)
-                if newest is None or newest < start:
-                    break
-                start = newest + self._step
+            await self._read(symbol, first, last)
             if (hole := self._sightings.missing(symbol, first, last)) is not None:
-                await self._answered(symbol, hole, last)
+                await self._clock.sleep(self._terms.poll_seconds)
+                await self._read(symbol, hole, last)
         except Refused:
             pass  # `_ask` keeps the sentence: each close names it
         closes = range(first, last + 1, self._step)
         self.state.gaps_filled += sum(self._sightings.holds(symbol, close) for close in closes)
+
+    async def _read(self, symbol: str, start: int, last: int) -> None:
+        """Page by page, until the venue tells no more."""
+        while start <= last:
+            newest = await self._answered(symbol, start, last)
+            if newest is None or newest < start:
+                return
+            start = newest + self._step
 
     async def _answered(self, symbol: str, start: int, last: int) -> int | None:
         """Ask until there is an answer: history does not run away. Raises Refused."""
