@@ -224,8 +224,11 @@ def test_a_planted_second_hop_of_a_noun_is_found() -> None:
 
 
 def test_subjects_are_built_and_nouns_found_through_the_table_alone() -> None:
-    assert subject("bars", universe="crypto", timeframe="4H") == "bars.crypto.4H"
+    assert (
+        subject("bars", run="replay.1", universe="crypto", timeframe="4H")
+        == "bars.replay.1.crypto.4H"
+    )
     with pytest.raises(KeyError, match="'ticks' is not a noun of the flow"):
         hop("ticks")
     with pytest.raises(KeyError):
-        subject("bars", universe="crypto")
+        subject("bars", run="replay.1", universe="crypto")

@@ -181,6 +181,7 @@ chapter_bars = st.builds(
 )
 chapters = st.builds(
     Chapter,
+    run=names,
     portfolio=names,
     number=st.integers(1, 2**64 - 1),
     engine_hash=names,

@@ -146,6 +146,7 @@ class RecordedSession:
 
         document = {key: value for key, value in self._document.values.items() if key != BARS}
         return Chapter(
+            run=self.portfolio.run,
             portfolio=self.portfolio.name,
             number=FIRST,
             engine_hash=engine_hash(),

@@ -33,10 +33,11 @@ class ChapterBars:
 class Chapter:
     """What a stretch of the log is a function of.
 
-    number : counted from 1. engine_hash : of the engine that decides. document : portfolio, start,
-    strategies, sources and caveats as JSON, in its one canonical form.
+    run : of the portfolio. number : counted from 1. engine_hash : of the engine that decides.
+    document : portfolio, start, strategies, sources and caveats as JSON, in its one canonical form.
     """
 
+    run: str
     portfolio: str
     number: int
     engine_hash: str
