@@ -108,7 +108,7 @@ FILLS = FillsReport(
 )
 POSITIONS = Positions("main", CLOSE, 4, {"ETH": -2, "BTC": 3}, Decimal("-0.5"), Decimal("1E-7"))
 CHAPTER_BARS = ChapterBars("crypto", (CLOSE, CLOSE + 1), "h1")
-CHAPTER = Chapter("replay.1", "main", 1, "e1", "{}", (CHAPTER_BARS,))
+CHAPTER = Chapter("main", 1, "e1", "{}", (CHAPTER_BARS,), "replay.1")
 OWNER = codecs.Owner("host-1", 3)
 
 GOLDEN: dict[str, tuple[Any, str]] = {

@@ -181,12 +181,12 @@ chapter_bars = st.builds(
 )
 chapters = st.builds(
     Chapter,
-    run=names,
     portfolio=names,
     number=st.integers(1, 2**64 - 1),
     engine_hash=names,
     document=names,
     bars=st.lists(chapter_bars, max_size=3, unique_by=lambda bars: bars.universe).map(tuple),
+    run=names,
 )
 
 

@@ -52,10 +52,8 @@ def _chapter_in_memory(session: "Session") -> Chapter:
         )
         for universe in session.portfolio.universes
     )
-    document = canonical(document_of(session))
-    return Chapter(
-        session.portfolio.run, session.portfolio.name, FIRST, engine_hash(), document, bars
-    )
+    document, portfolio = canonical(document_of(session)), session.portfolio
+    return Chapter(portfolio.name, FIRST, engine_hash(), document, bars, portfolio.run)
 
 
 def chapter_message(chapter: Chapter, epoch: int) -> Message:

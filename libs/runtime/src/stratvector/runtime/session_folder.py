@@ -146,7 +146,6 @@ class RecordedSession:
 
         document = {key: value for key, value in self._document.values.items() if key != BARS}
         return Chapter(
-            run=self.portfolio.run,
             portfolio=self.portfolio.name,
             number=FIRST,
             engine_hash=engine_hash(),
@@ -159,6 +158,7 @@ class RecordedSession:
                 )
                 for universe in self.portfolio.universes
             ),
+            run=self.portfolio.run,
         )
 
     def bars_file(self, universe: str) -> Path:

@@ -33,16 +33,16 @@ class ChapterBars:
 class Chapter:
     """What a stretch of the log is a function of.
 
-    run : of the portfolio. number : counted from 1. engine_hash : of the engine that decides.
-    document : portfolio, start, strategies, sources and caveats as JSON, in its one canonical form.
+    number : counted from 1. engine_hash : of the engine that decides. document : portfolio, start,
+    strategies, sources and caveats as JSON, in its one canonical form. run : of the portfolio.
     """
 
-    run: str
     portfolio: str
     number: int
     engine_hash: str
     document: str
     bars: tuple[ChapterBars, ...]
+    run: str
 
     def bars_of(self, universe: str) -> ChapterBars:
         """The bars of a universe. Raises KeyError for one that the chapter does not have."""
