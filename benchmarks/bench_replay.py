@@ -28,8 +28,8 @@ from stratvector.cli.platform.session_watch import until_started
 from stratvector.contracts.codecs import decode_closed_bars, decode_fills_report
 from stratvector.runtime.jetstream.server import NatsServer, free_port
 from stratvector.runtime.jetstream.server_config import ServerSettings
-from stratvector.runtime.readers import account_lane
-from stratvector.trading.flow import SERVICES, subject
+from stratvector.trading.flow import SERVICES
+from stratvector.trading.lanes import bars_lane, fills_lane, orders_lane, signals_lane
 from stratvector.trading.session import Session
 from tests.sessions.process_flow import Running, run_processes
 
@@ -80,10 +80,10 @@ async def _flow_run(run: Running, session: Session, cpu: dict[str, float], begun
     portfolio = session.portfolio
     universe, model = portfolio.universes[0], portfolio.models[0]
     lanes = {
-        "bars": subject("bars", universe=universe.name, timeframe=universe.timeframe),
-        "signals": subject("signals", portfolio=portfolio.name, model=model.name),
-        "orders": account_lane("orders", portfolio),
-        "fills": account_lane("fills", portfolio),
+        "bars": bars_lane(portfolio, universe),
+        "signals": signals_lane(portfolio, model.name),
+        "orders": orders_lane(portfolio),
+        "fills": fills_lane(portfolio),
     }
     read = {noun: await stored_messages(run.client, lane) for noun, lane in lanes.items()}
     bars = [m for m in read["bars"] if _close_of(m) >= session.start]

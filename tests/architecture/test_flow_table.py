@@ -180,7 +180,8 @@ def test_every_subject_in_use_has_the_form_that_the_table_gives_it(traffic: Traf
     used = set().union(*traffic.published.values(), *traffic.consumed.values())
     for name in used:
         one = hop(name.split(".", 1)[0])
-        assert re.fullmatch(re.sub(r"\\{\w+\\}", r"[\\w-]+", re.escape(one.subject)), name)
+        form = re.escape(one.subject).replace(r"\{run\}", r"replay\.[\w-]+")
+        assert re.fullmatch(re.sub(r"\\{\w+\\}", r"[\\w-]+", form), name)
         assert stream_of(name) == one.stream
 
 
@@ -224,8 +225,11 @@ def test_a_planted_second_hop_of_a_noun_is_found() -> None:
 
 
 def test_subjects_are_built_and_nouns_found_through_the_table_alone() -> None:
-    assert subject("bars", universe="crypto", timeframe="4H") == "bars.crypto.4H"
+    assert (
+        subject("bars", run="replay.1", universe="crypto", timeframe="4H")
+        == "bars.replay.1.crypto.4H"
+    )
     with pytest.raises(KeyError, match="'ticks' is not a noun of the flow"):
         hop("ticks")
     with pytest.raises(KeyError):
-        subject("bars", universe="crypto")
+        subject("bars", run="replay.1", universe="crypto")

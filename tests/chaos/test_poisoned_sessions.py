@@ -25,10 +25,16 @@ from stratvector.runtime.chapters import chapter_message
 from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.connection import connect
 from stratvector.runtime.ports import Kind, Message, WrongSequence
-from stratvector.runtime.readers import account_lane
 from stratvector.runtime.session_folder import RecordedSession, write_session
 from stratvector.trading.fills import FillEvent, FillKind, FillsReport
-from stratvector.trading.flow import SERVICES, hop, subject
+from stratvector.trading.flow import SERVICES, hop
+from stratvector.trading.lanes import (
+    bars_lane,
+    fills_lane,
+    orders_lane,
+    positions_lane,
+    signals_lane,
+)
 from stratvector.trading.ledger import Positions
 from stratvector.trading.orders import ApprovedOrder, Decision
 from stratvector.trading.reasons import SignalReason
@@ -64,7 +70,7 @@ def poison(session: RecordedSession, noun: str) -> tuple[str, bytes]:
             )
             first = int(session.schedule.closes_of(model.universe)[0])
             said = Signals(name, model.name, "1.0.0", first, rows, (), "bars")
-            lane = subject("signals", portfolio=name, model=model.name)
+            lane = signals_lane(portfolio, model.name)
             return lane, codecs.encode_signals(said)
         case "orders":
             lots = 10**7
@@ -74,15 +80,15 @@ def poison(session: RecordedSession, noun: str) -> tuple[str, bytes]:
             decision = Decision(
                 name, account, close, cash, 0.0, 1.0, False, False, (order,), (), (), ()
             )
-            return account_lane("orders", portfolio), codecs.encode_decision(decision)
+            return orders_lane(portfolio), codecs.encode_decision(decision)
         case "fills":
             fill = FillEvent(FillKind.FILLED, "o1", "ZZZ", execution_id="e1", lots=5)
             fill = replace(fill, price=Decimal(10), fill_time=close - 1, known_time=close)
             report = FillsReport(name, account, 0, (fill,), close)
-            return account_lane("fills", portfolio), codecs.encode_fills_report(report)
+            return fills_lane(portfolio), codecs.encode_fills_report(report)
         case _:
             held = Positions(name, close, 0, {"ZZZ": 5}, Decimal(50), Decimal(100))
-            return account_lane("positions", portfolio), codecs.encode_positions(held)
+            return positions_lane(portfolio), codecs.encode_positions(held)
 
 
 @asynccontextmanager
@@ -110,7 +116,7 @@ async def plant(platform: Platform, session: RecordedSession, noun: str) -> str:
 async def plant_next_bars(platform: Platform, session: RecordedSession) -> str:
     """Be quicker than market_data with the next close, at a price of -5; the lane."""
     universe = session.portfolio.universes[0]
-    lane = subject("bars", universe=universe.name, timeframe=universe.timeframe)
+    lane = bars_lane(session.portfolio, universe)
     async with thief(platform, "market_data") as bus:
         while True:
             last = await bus.last(lane)

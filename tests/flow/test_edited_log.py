@@ -11,7 +11,7 @@ from stratvector.runtime.chapters import OtherChapter, chapter_of, first_chapter
 from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.ports import Stored
 from stratvector.runtime.session_document import BadSession
-from stratvector.trading.flow import subject
+from stratvector.trading.lanes import chapters_lane
 from stratvector.trading.parity import Parity, check
 from tests.sessions.generated_sessions import Shape, generated_session
 from tests.sessions.rewritten_log import Change, as_stored, log_of, rewritten
@@ -29,7 +29,7 @@ def flow() -> Flow:
 def parity_of(flow: Flow, change: Change) -> Parity:
     """The check of a log after a change, from the log alone. Raises OtherChapter or BadSession."""
     bus = rewritten(flow.world.bus.journal, change)
-    (stored,) = bus.contents(subject("chapters", portfolio=flow.session.portfolio.name))
+    (stored,) = bus.contents(chapters_lane(flow.session.portfolio))
     session = LoggedSession(chapter_of(stored))
     log = log_of(bus, session)
     return check(log, session, session.whole(log), chapter=session.chapter)
@@ -48,7 +48,7 @@ def said(payload: bytes) -> bytes | None:
 
 
 def test_the_chapter_and_the_bars_of_a_log_are_its_sessions(flow: Flow) -> None:
-    (stored,) = flow.world.bus.contents(subject("chapters", portfolio=flow.session.portfolio.name))
+    (stored,) = flow.world.bus.contents(chapters_lane(flow.session.portfolio))
     assert chapter_of(stored) == first_chapter(flow.session)
     assert flow.world.bus.journal.index(stored) < min(
         n for n, one in enumerate(flow.world.bus.journal) if decoded_bars(one)

@@ -20,8 +20,8 @@ from stratvector.runtime.ports import ForeignMessage, LostOwnership, Ports
 from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.process.runner import run_service
 from stratvector.runtime.process.settings import ServiceSettings
-from stratvector.runtime.readers import UniverseReader, account_lane
-from stratvector.trading.flow import subject
+from stratvector.runtime.readers import UniverseReader
+from stratvector.trading.lanes import orders_lane, positions_lane
 from stratvector.trading.unfit import StrayExecution
 
 KEPT: list[Any] = []
@@ -70,7 +70,7 @@ class Planted:
 
     async def read(self) -> None:
         """Take bars, which must be bars."""
-        await UniverseReader(self.ports, self.portfolio.universes[0]).next()
+        await UniverseReader(self.ports, self.portfolio, self.portfolio.universes[0]).next()
 
     async def trip(self) -> None:
         """Take bars, then fail."""
@@ -129,9 +129,9 @@ class Planted:
 def build(settings: PlantedSettings, deployment: Deployment, ports: Ports) -> Tasks:
     """The planned part; beside one that loses its lane, one that works on another."""
     portfolio, plan = deployment.session.portfolio, os.environ["PLANTED_PLAN"]
-    parts = [Planted(plan, deployment, ports, subject("positions", portfolio=portfolio.name))]
+    parts = [Planted(plan, deployment, ports, positions_lane(portfolio))]
     if plan == "lose":
-        parts.append(Planted("work", deployment, ports, account_lane("orders", portfolio)))
+        parts.append(Planted("work", deployment, ports, orders_lane(portfolio)))
     return Tasks(main=[part.run() for part in parts], lanes=[part.lane for part in parts])
 
 

@@ -17,10 +17,10 @@ from stratvector.runtime.chapters import first_chapter
 from stratvector.runtime.host import ServiceFactory, Tasks
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Ports
-from stratvector.runtime.readers import account_lane
 from stratvector.runtime.simulation.world import World
+from stratvector.trading import lanes
 from stratvector.trading.fills import FillEvent, FillsReport
-from stratvector.trading.flow import stream_of, subject
+from stratvector.trading.flow import stream_of
 from stratvector.trading.identity import message_id, order_id
 from stratvector.trading.orders import ApprovedOrder, Cancel, Decision
 from stratvector.trading.portfolio import Universe
@@ -75,28 +75,27 @@ def payloads_of(world: World, lane: str) -> list[bytes]:
 
 def bars_lane(session: Session, universe: str) -> str:
     """The subject of a universe's bars."""
-    timeframe = session.portfolio.universe(universe).timeframe
-    return subject("bars", universe=universe, timeframe=timeframe)
+    return lanes.bars_lane(session.portfolio, session.portfolio.universe(universe))
 
 
 def signals_lane(session: Session, model: str) -> str:
     """The subject of a model's signals."""
-    return subject("signals", portfolio=session.portfolio.name, model=model)
+    return lanes.signals_lane(session.portfolio, model)
 
 
 def orders_lane(session: Session) -> str:
     """The subject of the account's decisions."""
-    return account_lane("orders", session.portfolio)
+    return lanes.orders_lane(session.portfolio)
 
 
 def fills_lane(session: Session) -> str:
     """The subject of the account's fills."""
-    return account_lane("fills", session.portfolio)
+    return lanes.fills_lane(session.portfolio)
 
 
 def feed_chapter(world: World, session: Session) -> None:
     """What risk opens a session's log with."""
-    lane = subject("chapters", portfolio=session.portfolio.name)
+    lane = lanes.chapters_lane(session.portfolio)
     feed(world, lane, [encode_chapter(first_chapter(session))])
 
 
@@ -152,7 +151,7 @@ def order(session: Session, symbol: str, lots: int, index: int) -> ApprovedOrder
     universe = next(u for u in portfolio.universes if symbol in u.symbols)
     instrument = universe.instruments[universe.symbols.index(symbol)]
     return ApprovedOrder(
-        order_id(portfolio.name, portfolio.account, symbol, decided_at),
+        order_id(portfolio.run, portfolio.name, portfolio.account, symbol, decided_at),
         symbol,
         lots,
         (lots,),

@@ -20,15 +20,16 @@ from stratvector.runtime.jetstream.connection import BusClient, connect
 from stratvector.runtime.jetstream.key_value import JetStreamKeyValue
 from stratvector.runtime.jetstream.server import free_port
 from stratvector.runtime.lease import holder
-from stratvector.runtime.readers import account_lane
 from stratvector.runtime.session_folder import RecordedSession, write_session
 from stratvector.trading.fills import FillEvent
-from stratvector.trading.flow import SERVICES, produced_by, subject
+from stratvector.trading.flow import SERVICES, produced_by
+from stratvector.trading.lanes import orders_lane
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.ledger_answers import LedgerStatus
 from stratvector.trading.logged import SessionLog
 from stratvector.trading.orders import Decision
 from stratvector.trading.session import Session
+from tests.bus.lanes import lanes
 
 LEASE_SECONDS = 2.0
 LOOK_SECONDS = 0.02
@@ -86,16 +87,7 @@ class Running:
 
     def lane(self, service: str) -> str:
         """The first lane that a service has a lease of; a chapter's is that of the orders."""
-        portfolio = self.session.portfolio
-        universe, model = portfolio.universes[0], portfolio.models[0]
-        keys = {
-            "universe": universe.name,
-            "timeframe": universe.timeframe,
-            "portfolio": portfolio.name,
-            "model": model.name,
-            "account": portfolio.account,
-        }
-        return subject(produced_by(service)[-1].noun, **keys)
+        return lanes(produced_by(service)[-1], self.session.portfolio)[0]
 
     async def owner(self, service: str) -> Owner:
         """The owner of a service's first lane."""
@@ -105,7 +97,7 @@ class Running:
 
     async def fraction(self) -> float:
         """How much of the session is decided."""
-        lane = account_lane("orders", self.session.portfolio)
+        lane = orders_lane(self.session.portfolio)
         last = await self.bus.last(lane)
         if last is None or last.message.kind.value == "owner":
             return 0.0

@@ -7,7 +7,6 @@ from functools import partial
 from stratvector.contracts.codecs import decode_decision, decode_fills_report
 from stratvector.runtime.deployment import Deployment, installed_services
 from stratvector.runtime.ports import Broker, Ports
-from stratvector.runtime.readers import account_lane
 from stratvector.runtime.simulation.broker_double import BrokerDouble, Identity
 from stratvector.runtime.simulation.fate import Plan
 from stratvector.runtime.simulation.faults import Faults
@@ -19,6 +18,7 @@ from stratvector.trading.engine.matching import match_market
 from stratvector.trading.engine_rules import rules_of
 from stratvector.trading.executions import filled
 from stratvector.trading.fills import TERMINAL, FillEvent, FillKind
+from stratvector.trading.lanes import fills_lane, orders_lane
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.orders import ApprovedOrder, Decision
 from stratvector.trading.session import Session
@@ -44,13 +44,13 @@ class Flow:
     @property
     def decisions(self) -> list[Decision]:
         """What the ORDERS lane says to its readers."""
-        lane = account_lane("orders", self.session.portfolio)
+        lane = orders_lane(self.session.portfolio)
         return [decode_decision(s.message.payload) for s in self.world.bus.contents(lane)]
 
     @property
     def events(self) -> list[FillEvent]:
         """What the FILLS lane says to its readers."""
-        lane = account_lane("fills", self.session.portfolio)
+        lane = fills_lane(self.session.portfolio)
         reports = [decode_fills_report(s.message.payload) for s in self.world.bus.contents(lane)]
         return [event for report in reports for event in report.events]
 

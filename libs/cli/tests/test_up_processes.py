@@ -31,6 +31,7 @@ from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.connection import connect
 from stratvector.runtime.ports import Message
 from stratvector.trading.flow import HOUSE, SERVICES
+from stratvector.trading.lanes import orders_lane
 from tests.processes.told import wait_for
 
 if TYPE_CHECKING:
@@ -131,10 +132,11 @@ def test_a_message_that_no_service_can_process_ends_the_run_with_its_sentence(
 ) -> None:
     configuration = read_configuration(place.config / "system.yaml")
     run = new_run(configuration, load_session(configuration.path), Path("results"))
-    poison(run, "orders.small.simulated")
+    lane = orders_lane(run.recorded.portfolio)
+    poison(run, lane)
     done = place.up_as_processes("--session", str(run.session_folder))
     assert done.exit_code == 1
-    assert "has halted: message 1 of orders.small.simulated can't be processed" in done.stderr
+    assert f"has halted: message 1 of {lane} can't be processed" in done.stderr
     assert psutil.Process().children(recursive=True) == []
     assert not (run.folder / "result.json").exists()
 

@@ -35,7 +35,7 @@ SIGNALS = Signals("main", "trend", "1.0.0", 1, (), (), "b1")
 DECISION = Decision("main", "paper", 1, 1.0, 0.0, 1.0, False, False, (), (), (), ())
 FILLS = FillsReport("main", "paper", 1, ())
 POSITIONS = Positions("main", 1, 1, {}, Decimal(1), Decimal(1))
-CHAPTER = Chapter("main", 1, "e1", "{}", (ChapterBars("crypto", (1, 2), "h1"),))
+CHAPTER = Chapter("main", 1, "e1", "{}", (ChapterBars("crypto", (1, 2), "h1"),), "replay.1")
 OWNER = codecs.Owner("host-1", 1)
 
 CODECS: dict[str, tuple[Any, Callable[[Any], bytes], Callable[[bytes], Any]]] = {

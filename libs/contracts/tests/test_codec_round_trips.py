@@ -186,6 +186,7 @@ chapters = st.builds(
     engine_hash=names,
     document=names,
     bars=st.lists(chapter_bars, max_size=3, unique_by=lambda bars: bars.universe).map(tuple),
+    run=names,
 )
 
 

@@ -30,12 +30,12 @@ from stratvector.runtime.ports import (
     WrongRevision,
     WrongSequence,
 )
-from stratvector.runtime.readers import account_lane
 from stratvector.runtime.simulation.world import World
+from stratvector.trading.lanes import orders_lane
 from stratvector.trading.portfolio import Portfolio
 
 PORTFOLIO = Portfolio("main", "paper", Decimal(1), (), ())
-SUBJECT = account_lane("orders", PORTFOLIO)
+SUBJECT = orders_lane(PORTFOLIO)
 OTHER = "orders.other.paper"
 
 Script = Callable[[Ports], Coroutine[Any, Any, None]]

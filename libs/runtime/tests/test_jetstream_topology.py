@@ -40,9 +40,9 @@ def test_the_buckets_hold_owners_and_what_could_not_be_processed() -> None:
 
 def test_lanes_are_named_by_the_pattern_of_their_hop(portfolio: Portfolio) -> None:
     crypto = portfolio.universes[0]
-    assert lanes(hop("bars"), portfolio)[0] == f"bars.{crypto.name}.{crypto.timeframe}"
+    assert lanes(hop("bars"), portfolio)[0] == f"bars.replay.1.{crypto.name}.{crypto.timeframe}"
     assert lanes(hop("signals"), portfolio) == tuple(
-        f"signals.{portfolio.name}.{model}" for model in portfolio.model_names
+        f"signals.replay.1.{portfolio.name}.{model}" for model in portfolio.model_names
     )
-    assert lanes(hop("orders"), portfolio) == (f"orders.{portfolio.name}.{portfolio.account}",)
-    assert lanes(hop("positions"), portfolio) == (f"positions.{portfolio.name}",)
+    assert lanes(hop("orders"), portfolio) == (f"orders.replay.1.{portfolio.name}",)
+    assert lanes(hop("positions"), portfolio) == (f"positions.replay.1.{portfolio.name}",)

@@ -18,7 +18,6 @@ from stratvector.runtime.process.quarantine import refused
 from stratvector.runtime.readers import (
     BarsReader,
     FillsReader,
-    account_lane,
     orders_reader,
     progress_reader,
     signals_reader,
@@ -26,6 +25,7 @@ from stratvector.runtime.readers import (
 from stratvector.runtime.simulation.world import World
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.fills import FillEvent, FillKind, FillsReport
+from stratvector.trading.lanes import bars_lane, fills_lane, orders_lane, signals_lane
 from stratvector.trading.ledger import Positions
 from stratvector.trading.meaning.own import Own
 from stratvector.trading.meaning.positions import check_positions_of
@@ -211,11 +211,12 @@ async def read(ports: Ports, noun: str) -> None:
 
 
 def lane_of(noun: str) -> str:
-    lanes = {
-        "bars": f"bars.{UNIVERSE.name}.{UNIVERSE.timeframe}",
-        "signals": f"signals.{NAME}.model",
-    }
-    return lanes.get(noun) or account_lane(noun, PORTFOLIO)
+    return {
+        "bars": bars_lane(PORTFOLIO, UNIVERSE),
+        "signals": signals_lane(PORTFOLIO, "model"),
+        "orders": orders_lane(PORTFOLIO),
+        "fills": fills_lane(PORTFOLIO),
+    }[noun]
 
 
 def what_reading_raises(play: Play, noun: str, payload: bytes) -> Exception | None:
@@ -259,7 +260,7 @@ def test_a_decision_of_a_close_that_nobody_scheduled_halts_who_counts_decisions(
     play: Play,
 ) -> None:
     async def script(ports: Ports) -> None:
-        lane = Lane(ports, account_lane("orders", PORTFOLIO))
+        lane = Lane(ports, orders_lane(PORTFOLIO))
         await lane.acquire()
         await lane.publish("thief", decision(close_time=CLOSE + 1))
         reader = progress_reader(ports, PORTFOLIO, {CLOSE})

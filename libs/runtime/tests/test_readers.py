@@ -20,7 +20,6 @@ from stratvector.runtime.readers import (
     OtherSymbols,
     OutOfStep,
     UniverseReader,
-    account_lane,
     orders_reader,
     progress_reader,
     signals_reader,
@@ -28,6 +27,7 @@ from stratvector.runtime.readers import (
 from stratvector.runtime.simulation.world import World
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.fills import FillsReport
+from stratvector.trading.lanes import fills_lane, orders_lane, signals_lane
 from stratvector.trading.orders import Decision
 from stratvector.trading.reasons import SignalReason
 from stratvector.trading.signals import Action, SignalRow, Signals
@@ -38,7 +38,7 @@ Play = Callable[..., World]
 PORTFOLIO = scripted_session(
     Script(closes={"A": [1.0, 1.0], "B": [1.0, 1.0]}, weights={"model": {"A": [0.0]}}, slow=("B",))
 ).portfolio
-FAST, SLOW = "bars.fast.1H", "bars.slow.2H"
+FAST, SLOW = "bars.replay.1.fast.1H", "bars.replay.1.slow.2H"
 
 
 async def store(ports: Ports, subject: str, *payloads: bytes) -> None:
@@ -95,7 +95,7 @@ def test_bars_of_a_close_come_from_the_universes_that_close(play: Play) -> None:
         assert [r.noun.universe for r in await reader.at(1, ("fast",))] == ["fast"]
         both = await reader.at(2, ("fast", "slow"))
         assert [(r.noun.universe, r.noun.close_time) for r in both] == [("fast", 2), ("slow", 2)]
-        assert (both[0].id, both[0].sequence) == ("bars.fast.1H 1", 3)
+        assert (both[0].id, both[0].sequence) == (f"{FAST} 1", 3)
 
     play(script)
 
@@ -156,7 +156,7 @@ def test_bars_that_lack_the_close_asked_for_are_out_of_step(play: Play) -> None:
 def test_a_close_that_the_message_before_did_not_tell_is_refused(play: Play, told: int) -> None:
     async def script(ports: Ports) -> None:
         await store(ports, FAST, bars(1, told), bars(3))
-        reader = UniverseReader(ports, PORTFOLIO.universes[0], 1)
+        reader = UniverseReader(ports, PORTFOLIO, PORTFOLIO.universes[0], 1)
         await reader.next()
         with pytest.raises(Absurd, match=f"close_time is 3 ns, .* the next close is {told}"):
             await reader.next()
@@ -178,7 +178,7 @@ def test_bars_of_other_symbols_are_refused(play: Play) -> None:
 
 def test_signals_of_a_close_must_be_the_next_of_their_lane(play: Play) -> None:
     async def script(ports: Ports) -> None:
-        await store(ports, "signals.scripted.model", signals(1), signals(3))
+        await store(ports, signals_lane(PORTFOLIO, "model"), signals(1), signals(3))
         reader = signals_reader(ports, PORTFOLIO, "model")
         assert (await reader.at(1)).noun.close_time == 1
         with pytest.raises(OutOfStep, match=r"signals\.scripted\.model"):
@@ -189,7 +189,7 @@ def test_signals_of_a_close_must_be_the_next_of_their_lane(play: Play) -> None:
 
 def test_a_decision_is_never_taken_for_that_of_another_close(play: Play) -> None:
     async def script(ports: Ports) -> None:
-        await store(ports, account_lane("orders", PORTFOLIO), decision(1), decision(2))
+        await store(ports, orders_lane(PORTFOLIO), decision(1), decision(2))
         reader = orders_reader(ports, PORTFOLIO)
         with pytest.raises(OutOfStep, match=r"orders\.scripted\.paper"):
             await reader.at(2)
@@ -199,7 +199,7 @@ def test_a_decision_is_never_taken_for_that_of_another_close(play: Play) -> None
 
 def test_whoever_follows_a_lane_takes_whatever_comes_next(play: Play) -> None:
     async def script(ports: Ports) -> None:
-        await store(ports, account_lane("orders", PORTFOLIO), decision(1), decision(5))
+        await store(ports, orders_lane(PORTFOLIO), decision(1), decision(5))
         reader = progress_reader(ports, PORTFOLIO, {1, 5})
         assert [(await reader.next()).noun for _ in range(2)] == [1, 5]
 
@@ -209,7 +209,7 @@ def test_whoever_follows_a_lane_takes_whatever_comes_next(play: Play) -> None:
 def test_fills_come_up_to_the_report_that_closes(play: Play) -> None:
     async def script(ports: Ports) -> None:
         reports = [report(0, 1), report(1), report(2), report(3, 2), report(4)]
-        await store(ports, account_lane("fills", PORTFOLIO), *reports)
+        await store(ports, fills_lane(PORTFOLIO), *reports)
         reader = FillsReader(ports, PORTFOLIO)
         assert [r.noun.number for r in await reader.until(1)] == [0]
         assert [r.noun.number for r in await reader.until(2)] == [1, 2, 3]
@@ -219,7 +219,7 @@ def test_fills_come_up_to_the_report_that_closes(play: Play) -> None:
 
 def test_fills_that_never_closed_the_close_asked_for_are_out_of_step(play: Play) -> None:
     async def script(ports: Ports) -> None:
-        await store(ports, account_lane("fills", PORTFOLIO), report(0, 1), report(1, 3))
+        await store(ports, fills_lane(PORTFOLIO), report(0, 1), report(1, 3))
         reader = FillsReader(ports, PORTFOLIO)
         await reader.until(1)
         with pytest.raises(OutOfStep, match=r"fills\.scripted\.paper"):

@@ -24,16 +24,16 @@ from stratvector.runtime.jetstream.server import NatsServer, free_port
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from stratvector.runtime.ports import Message
 from stratvector.runtime.session_folder import RecordedSession, write_session
-from stratvector.trading.flow import subject
+from stratvector.trading.lanes import bars_lane, orders_lane, positions_lane
 from stratvector.trading.session import Session
 from tests.processes.service_process import ServiceProcess
 from tests.sessions.generated_sessions import Shape, generated_session
 
 SESSION = generated_session(3, Shape(closes=10))
-POSITIONS = subject("positions", portfolio=SESSION.portfolio.name)
-ORDERS = subject("orders", portfolio=SESSION.portfolio.name, account=SESSION.portfolio.account)
+POSITIONS = positions_lane(SESSION.portfolio)
+ORDERS = orders_lane(SESSION.portfolio)
 UNIVERSE = SESSION.portfolio.universes[0]
-BARS = subject("bars", universe=UNIVERSE.name, timeframe=UNIVERSE.timeframe)
+BARS = bars_lane(SESSION.portfolio, UNIVERSE)
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 MODULE = "tests.processes.planted_service"

@@ -26,6 +26,7 @@ from stratvector.runtime.jetstream.accounts import (
     grants,
 )
 from stratvector.trading.flow import FLOW, hop, produced_by, read_by
+from stratvector.trading.lanes import fills_lane
 from stratvector.trading.portfolio import Portfolio
 from tests.bus.attacks import HEADERS, IGNORED, attacks, headers_towards, owner_of
 from tests.bus.guarded_bus import Accounts, GuardedBus, State, guarded_bus
@@ -283,7 +284,7 @@ def test_permissions_without_accounts_let_replies_through_and_the_check_sees_it(
     tmp_path: Path, portfolio: Portfolio
 ) -> None:
     async def script(bus: GuardedBus) -> None:
-        lane = f"fills.{portfolio.name}.{portfolio.account}"
+        lane = fills_lane(portfolio)
         assert await bus.attempt("risk", lane, b"word") == "permissions violation"
         changes = (await attacked(bus, "risk")).changes
         assert any(f"messages of {lane}" in change for change in changes), changes

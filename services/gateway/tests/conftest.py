@@ -27,14 +27,19 @@ from stratvector.contracts.v1 import (
     strategy_service_pb2,
     strategy_service_pb2_grpc,
 )
-from stratvector.runtime.readers import account_lane
 from stratvector.services.gateway.app import gateway_app
 from stratvector.services.gateway.context import GatewayContext
 from stratvector.services.gateway.live import LiveSession
 from stratvector.services.gateway.settings import GatewaySettings
 from stratvector.services.gateway.web_server import WebServer
 from stratvector.services.gateway.wiring import new_context, peers_of
-from stratvector.trading.flow import subject
+from stratvector.trading.lanes import (
+    bars_lane,
+    fills_lane,
+    orders_lane,
+    positions_lane,
+    signals_lane,
+)
 from tests.sessions.generated_sessions import Shape, generated_session
 from tests.sessions.recorded_ledger import answering, new_database, record
 from tests.sessions.simulated_flow import Flow, run_flow
@@ -194,15 +199,13 @@ def fill(live: LiveSession, flow: Flow) -> None:
     """Give every lane of a finished flow to the gateway."""
     portfolio, bus = flow.session.portfolio, flow.world.bus
     for universe in portfolio.universes:
-        lane = subject("bars", universe=universe.name, timeframe=universe.timeframe)
+        lane = bars_lane(portfolio, universe)
         live.take_bars(bus.contents(lane))
     for model in portfolio.models:
-        live.take_signals(
-            bus.contents(subject("signals", portfolio=portfolio.name, model=model.name))
-        )
-    live.take_decisions(bus.contents(account_lane("orders", portfolio)))
-    live.take_fills(bus.contents(account_lane("fills", portfolio)))
-    live.take_positions(bus.contents(subject("positions", portfolio=portfolio.name)))
+        live.take_signals(bus.contents(signals_lane(portfolio, model.name)))
+    live.take_decisions(bus.contents(orders_lane(portfolio)))
+    live.take_fills(bus.contents(fills_lane(portfolio)))
+    live.take_positions(bus.contents(positions_lane(portfolio)))
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from stratvector.runtime.readers import account_lane
 from stratvector.services.gateway.account import after_fill
 from stratvector.services.gateway.clients.drift import Score
 from stratvector.services.gateway.clients.risk import RiskState, ValueAtRisk
@@ -21,6 +20,7 @@ from stratvector.services.gateway.events import Hub
 from stratvector.services.gateway.live import LiveSession
 from stratvector.services.gateway.words import minute
 from stratvector.trading.halts import halts_of
+from stratvector.trading.lanes import fills_lane, orders_lane
 from stratvector.trading.portfolio import RiskLimits
 from stratvector.trading.timestamps import NANOSECONDS_PER_DAY, utc_text
 from tests.sessions.scripted_sessions import HOUR, START, Script, scripted_session
@@ -76,8 +76,8 @@ def test_halts_are_the_ledgers_however_the_two_lanes_are_read(
     for one in (halted, daily):
         live, portfolio, bus = live_of(one), one.session.portfolio, one.world.bus
         lanes = [
-            (bus.contents(account_lane("fills", portfolio)), live.take_fills),
-            (bus.contents(account_lane("orders", portfolio)), live.take_decisions),
+            (bus.contents(fills_lane(portfolio)), live.take_fills),
+            (bus.contents(orders_lane(portfolio)), live.take_decisions),
         ]
         for stored, take in lanes if fills_first else lanes[::-1]:
             for start in range(0, len(stored), page):

@@ -5,13 +5,12 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from stratvector.contracts.codecs import decode_closed_bars
-from stratvector.runtime.readers import account_lane
 from stratvector.services.gateway.causes import UNKNOWN, WAITING_MAX, Causes
 from stratvector.services.gateway.events import Hub
 from stratvector.services.gateway.live import HAPPENINGS_MAX, TOLD, LiveSession
 from stratvector.services.gateway.marks import Marks
 from stratvector.trading.fills import FillEvent, FillKind
-from stratvector.trading.flow import subject
+from stratvector.trading.lanes import bars_lane, fills_lane, orders_lane
 from tests.sessions.simulated_flow import Flow
 
 CAUSE = ("models", "reason", "stage")
@@ -36,7 +35,7 @@ def test_the_lanes_give_the_account_its_holdings_marks_and_counts(
     assert live.counts["fills"] == len(executed)
     assert live.counts["orders"] == sum(len(d.orders) for d in recorded_flow.decisions)
     for universe in recorded_flow.session.portfolio.universes:
-        lane = subject("bars", universe=universe.name, timeframe=universe.timeframe)
+        lane = bars_lane(recorded_flow.session.portfolio, universe)
         sections = [
             decode_closed_bars(s.message.payload) for s in recorded_flow.world.bus.contents(lane)
         ]
@@ -55,12 +54,12 @@ def test_one_message_at_a_time_comes_to_the_same_as_one_page(
     fill_live(whole, recorded_flow)
     portfolio, bus = recorded_flow.session.portfolio, recorded_flow.world.bus
     for universe in portfolio.universes:
-        lane = subject("bars", universe=universe.name, timeframe=universe.timeframe)
+        lane = bars_lane(portfolio, universe)
         for stored in bus.contents(lane):
             single.take_bars([stored])
-    for stored in bus.contents(account_lane("orders", portfolio)):
+    for stored in bus.contents(orders_lane(portfolio)):
         single.take_decisions([stored])
-    for stored in bus.contents(account_lane("fills", portfolio)):
+    for stored in bus.contents(fills_lane(portfolio)):
         single.take_fills([stored])
     assert single.curve.points() == whole.curve.points()
     assert list(single.happenings) == list(whole.happenings)
@@ -106,11 +105,11 @@ def test_a_fill_that_is_read_before_its_decision_is_told_after_it_with_its_cause
     live = LiveSession(portfolio, 1, hub)
     with hub.subscribed(queue_max=10_000) as client:
         for universe in portfolio.universes:
-            lane = subject("bars", universe=universe.name, timeframe=universe.timeframe)
+            lane = bars_lane(portfolio, universe)
             live.take_bars(bus.contents(lane))
-        live.take_fills(bus.contents(account_lane("fills", portfolio)))
+        live.take_fills(bus.contents(fills_lane(portfolio)))
         before = [json.loads(event.text)["type"] for event in client._queue]
-        for stored in bus.contents(account_lane("orders", portfolio)):
+        for stored in bus.contents(orders_lane(portfolio)):
             live.take_decisions([stored])
         fills = [json.loads(event.text) for event in client._queue]
     fills = [one for one in fills if one["type"] == "fills"]
@@ -135,7 +134,7 @@ def test_a_fill_of_an_order_that_no_decision_approved_is_told_without_a_cause() 
 
 def test_a_missing_bar_leaves_the_mark_before_it(recorded_flow: Flow) -> None:
     universe = recorded_flow.session.portfolio.universes[0]
-    lane = subject("bars", universe=universe.name, timeframe=universe.timeframe)
+    lane = bars_lane(recorded_flow.session.portfolio, universe)
     sections = [
         decode_closed_bars(s.message.payload) for s in recorded_flow.world.bus.contents(lane)
     ]

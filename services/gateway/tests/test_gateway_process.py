@@ -25,7 +25,9 @@ from stratvector.runtime.jetstream.provisioner import provision
 from stratvector.runtime.jetstream.server import NatsServer, free_port
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from stratvector.runtime.session_folder import write_session
+from stratvector.trading.flow import FLOW
 from stratvector.trading.ledger import rounded_money
+from tests.bus.lanes import lanes
 from tests.processes.service_process import ServiceProcess
 from tests.sessions.simulated_flow import Flow
 
@@ -57,23 +59,13 @@ class Stage:
         client = await connect(self.server.url, None, "feeder", 30.0)
         await provision(client)
         bus, world = JetStreamBus(client), self.flow.world.bus
-        for lane in lanes(self.flow):
+        portfolio = self.flow.session.portfolio
+        for lane in (lane for one in FLOW for lane in lanes(one, portfolio)):
             sequence = 0
             for stored in world.contents(lane):
                 published = await bus.publish(replace(stored.message, epoch=1), sequence)
                 sequence = published.sequence
         await client.close()
-
-
-def lanes(flow: Flow) -> Iterator[str]:
-    portfolio = flow.session.portfolio
-    for universe in portfolio.universes:
-        yield f"bars.{universe.name}.{universe.timeframe}"
-    for model in portfolio.models:
-        yield f"signals.{portfolio.name}.{model.name}"
-    for noun in ("orders", "fills"):
-        yield f"{noun}.{portfolio.name}.{portfolio.account}"
-    yield f"positions.{portfolio.name}"
 
 
 @pytest.fixture(scope="module")

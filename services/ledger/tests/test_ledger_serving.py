@@ -15,6 +15,7 @@ from stratvector.runtime.simulation.world import World
 from stratvector.services.ledger.adapters.migrating import VERSION_TABLE
 from stratvector.services.ledger.settings import LedgerSettings
 from stratvector.services.ledger.wiring import serve
+from stratvector.trading.lanes import positions_lane
 from tests.sessions.generated_sessions import Shape, generated_session
 from tests.sessions.recorded_ledger import new_database
 
@@ -37,7 +38,7 @@ def test_a_ledger_process_records_writes_and_answers(tmp_path: Path) -> None:
     tasks = served(tmp_path)
     assert (tmp_path / "ledger.db").is_file()
     assert len(tasks.main) == 2
-    assert [lane.subject for lane in tasks.lanes] == [f"positions.{SESSION.portfolio.name}"]
+    assert [lane.subject for lane in tasks.lanes] == [positions_lane(SESSION.portfolio)]
     assert [one.name for one in tasks.servicers] == ["stratvector.contracts.v1.LedgerService"]
 
 

@@ -22,7 +22,7 @@ from stratvector.runtime.simulation.store import MemoryLedgerStore
 from stratvector.runtime.simulation.world import ProcessFailed, World
 from stratvector.services.ledger.wiring import build
 from stratvector.trading.fills import FillKind
-from stratvector.trading.flow import subject
+from stratvector.trading.lanes import positions_lane
 from stratvector.trading.ledger import LedgerEntry, Positions
 from stratvector.trading.unfit import StrayExecution
 from tests.sessions.generated_sessions import Shape, generated_session
@@ -123,7 +123,7 @@ def finish(
 
 
 def positions_in(world: World) -> list[Positions]:
-    lane = subject("positions", portfolio=SESSION.portfolio.name)
+    lane = positions_lane(SESSION.portfolio)
     return [decode_positions(payload) for payload in payloads_of(world, lane)]
 
 

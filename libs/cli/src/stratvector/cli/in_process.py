@@ -9,7 +9,7 @@ from stratvector.contracts.codecs import decode_closed_bars
 from stratvector.runtime.deployment import Deployment, installed_services
 from stratvector.runtime.simulation.store import MemoryLedgerStore
 from stratvector.runtime.simulation.world import World
-from stratvector.trading.flow import subject
+from stratvector.trading.lanes import bars_lane, signals_lane
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.session import Session
 
@@ -52,9 +52,7 @@ def run_in_process(session: Session, watch: Watch) -> Result:
 
 def _bars(world: World, session: Session) -> int:
     """Messages of the bars lanes from the session's start on; earlier ones are warm-up."""
-    lanes = (
-        subject("bars", universe=u.name, timeframe=u.timeframe) for u in session.portfolio.universes
-    )
+    lanes = (bars_lane(session.portfolio, universe) for universe in session.portfolio.universes)
     return sum(
         decode_closed_bars(stored.message.payload).close_time >= session.start
         for lane in lanes
@@ -65,7 +63,5 @@ def _bars(world: World, session: Session) -> int:
 def _signals(world: World, session: Session) -> int:
     """Messages of the signals lanes."""
     portfolio = session.portfolio
-    lanes = (
-        subject("signals", portfolio=portfolio.name, model=name) for name in portfolio.model_names
-    )
+    lanes = (signals_lane(portfolio, name) for name in portfolio.model_names)
     return sum(len(world.bus.contents(lane)) for lane in lanes)

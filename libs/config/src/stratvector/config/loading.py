@@ -17,12 +17,15 @@ from stratvector.config.configuration import (
 )
 from stratvector.config.session_range import session_range
 from stratvector.config.universes import UniverseEntry
+from stratvector.trading.runs import REPLAY
 
 if TYPE_CHECKING:
     from stratvector.market import Scheduled
     from stratvector.trading.portfolio import Portfolio, Universe
     from stratvector.trading.session import Session
     from stratvector.trading.strategy import Strategy
+
+RUN_DIGITS = 8  # so many of a configuration's hash name its replay
 
 
 def load_session(
@@ -139,6 +142,7 @@ def _portfolio(configuration: Configuration) -> "Portfolio":
         ModelAllocation(m.entry.name, m.settings.universe, m.entry.budget_fraction)
         for m in configuration.traded
     )
+    digits = hash_of(configuration.effective())[:RUN_DIGITS]
     with _blaming(configuration.path):
         return Portfolio(
             system.system.portfolio,
@@ -148,6 +152,7 @@ def _portfolio(configuration: Configuration) -> "Portfolio":
             allocations,
             configuration.risk.limits({i.asset_class for u in universes for i in u.instruments}),
             system.costs.costs(),
+            f"{REPLAY}.{digits}",
         )
 
 

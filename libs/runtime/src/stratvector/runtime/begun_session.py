@@ -9,7 +9,8 @@ from stratvector.runtime.ports import Bus, Kind
 from stratvector.runtime.session_folder import RecordedSession
 from stratvector.runtime.session_log import contents
 from stratvector.trading.bars import ClosedBars
-from stratvector.trading.flow import FLOW, subject
+from stratvector.trading.flow import FLOW
+from stratvector.trading.lanes import bars_lane
 from stratvector.trading.portfolio import Universe
 from stratvector.trading.timestamps import utc_text
 
@@ -44,7 +45,7 @@ async def _refuse_other_bars(
     bus: Bus, session: RecordedSession, universe: Universe, logged: LoggedSession
 ) -> None:
     """Every published cross-section is the folder's, and so is the hash of all of them."""
-    lane = subject("bars", universe=universe.name, timeframe=universe.timeframe)
+    lane = bars_lane(session.portfolio, universe)
     own = session.sections(universe.name, -(2**63))
     for stored in await contents(bus, lane):
         section = next(own, None)

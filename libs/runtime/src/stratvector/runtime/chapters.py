@@ -20,6 +20,7 @@ from stratvector.runtime.session_folder import RecordedSession
 from stratvector.trading.chapters import FIRST, Chapter, ChapterBars
 from stratvector.trading.flow import hop, subject
 from stratvector.trading.identity import message_id, payload_hash
+from stratvector.trading.lanes import chapters_lane
 from stratvector.trading.meaning.chapters import check_chapter_of
 from stratvector.trading.portfolio import Portfolio
 
@@ -51,13 +52,13 @@ def _chapter_in_memory(session: "Session") -> Chapter:
         )
         for universe in session.portfolio.universes
     )
-    document = canonical(document_of(session))
-    return Chapter(session.portfolio.name, FIRST, engine_hash(), document, bars)
+    document, portfolio = canonical(document_of(session)), session.portfolio
+    return Chapter(portfolio.name, FIRST, engine_hash(), document, bars, portfolio.run)
 
 
 def chapter_message(chapter: Chapter, epoch: int) -> Message:
     """The message of a chapter; its id is of its bytes too, as other messages rest on it."""
-    lane, payload = subject("chapters", portfolio=chapter.portfolio), encode_chapter(chapter)
+    lane, payload = _lane(chapter), encode_chapter(chapter)
     return Message(lane, _identity(lane, payload), payload, epoch)
 
 
@@ -72,6 +73,10 @@ def chapter_of(stored: Stored) -> Chapter:
     return decode_chapter(message.payload)
 
 
+def _lane(chapter: Chapter) -> str:
+    return subject("chapters", run=chapter.run, portfolio=chapter.portfolio)
+
+
 def _identity(lane: str, payload: bytes) -> str:
     return message_id(hop("chapters").stream, lane, payload_hash(payload))
 
@@ -80,7 +85,7 @@ class ChapterWriter:
     """The `chapters` lane of a portfolio, for the owner of its orders lane."""
 
     def __init__(self, ports: Ports, chapter: Chapter) -> None:
-        self.subject = subject("chapters", portfolio=chapter.portfolio)
+        self.subject = _lane(chapter)
         self._bus, self._clock, self._chapter = ports.bus, ports.clock, chapter
 
     async def open(self, orders: Lane) -> None:
@@ -100,7 +105,7 @@ class ChapterWriter:
 
 def chapter_reader(ports: Ports, portfolio: Portfolio) -> Reader[Chapter]:
     """The portfolio's `chapters` lane, followed."""
-    lane = subject("chapters", portfolio=portfolio.name)
+    lane = chapters_lane(portfolio)
     check = partial(check_chapter_of, portfolio=portfolio)
     return Reader(ports, lane, decode_chapter, check, follows=True)
 
@@ -108,7 +113,7 @@ def chapter_reader(ports: Ports, portfolio: Portfolio) -> Reader[Chapter]:
 async def logged_chapters(bus: Bus) -> Sequence[Stored]:
     """The first chapter of every portfolio that a log tells of, as stored."""
     found: dict[str, Stored] = {}
-    for stored in await bus.read(subject("chapters", portfolio="*"), 0):
+    for stored in await bus.read(f"{hop('chapters').noun}.>", 0):
         found.setdefault(stored.message.subject, stored)
     return tuple(found.values())
 

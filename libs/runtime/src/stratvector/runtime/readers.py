@@ -26,7 +26,7 @@ from stratvector.runtime.inbox import Inbox
 from stratvector.runtime.ports import Ports, Stored
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.fills import FillsReport
-from stratvector.trading.flow import subject
+from stratvector.trading.lanes import bars_lane, fills_lane, orders_lane, signals_lane
 from stratvector.trading.logged import Logged
 from stratvector.trading.meaning.bars import check_bars_of
 from stratvector.trading.meaning.fills import check_next_report, check_report_of
@@ -144,15 +144,21 @@ class CloseReader(Reader[NounOfOneClose]):
 
 
 class UniverseReader(Reader[ClosedBars]):
-    """One universe's `bars` lane. Who reads it takes columns by place, so symbols are checked.
+    """The `bars` lane of one of a portfolio's universes. Who reads it takes columns by place, so
+    symbols are checked.
 
     start : the first close that may trade, ns UTC; `due` and `at` pass over what is before it.
     """
 
     def __init__(
-        self, ports: Ports, universe: Universe, start: int = 0, follows: bool = False
+        self,
+        ports: Ports,
+        portfolio: Portfolio,
+        universe: Universe,
+        start: int = 0,
+        follows: bool = False,
     ) -> None:
-        lane = subject("bars", universe=universe.name, timeframe=universe.timeframe)
+        lane = bars_lane(portfolio, universe)
         super().__init__(ports, lane, decode_closed_bars, self._refuse, follows)
         self._universe, self._symbols, self._newest = universe, universe.symbols, 0
         self._start = start
@@ -203,7 +209,7 @@ class BarsReader:
         self, ports: Ports, portfolio: Portfolio, start: int, follows: bool = False
     ) -> None:
         self._readers = {
-            universe.name: UniverseReader(ports, universe, start, follows)
+            universe.name: UniverseReader(ports, portfolio, universe, start, follows)
             for universe in portfolio.universes
         }
 
@@ -232,7 +238,7 @@ def signals_reader(
     ports: Ports, portfolio: Portfolio, model: str, follows: bool = False
 ) -> CloseReader[Signals]:
     """One model's `signals` lane."""
-    lane, own = subject("signals", portfolio=portfolio.name, model=model), Own.of(portfolio)
+    lane, own = signals_lane(portfolio, model), Own.of(portfolio)
 
     def check(signals: Signals) -> None:
         check_signals_of(signals, own, model)
@@ -244,7 +250,7 @@ def orders_reader(
     ports: Ports, portfolio: Portfolio, follows: bool = False
 ) -> CloseReader[Decision]:
     """The portfolio's `orders` lane."""
-    lane, own = account_lane("orders", portfolio), Own.of(portfolio)
+    lane, own = orders_lane(portfolio), Own.of(portfolio)
 
     def check(decision: Decision) -> None:
         check_decision_of(decision, own)
@@ -257,7 +263,7 @@ def progress_reader(ports: Ports, portfolio: Portfolio, closes: Container[int]) 
 
     closes : those that may be decided, ns UTC.
     """
-    lane = account_lane("orders", portfolio)
+    lane = orders_lane(portfolio)
 
     def check(close_time: int) -> None:
         if close_time not in closes:
@@ -270,7 +276,7 @@ class FillsReader:
     """The portfolio's `fills` lane, read up to each close."""
 
     def __init__(self, ports: Ports, portfolio: Portfolio, follows: bool = False) -> None:
-        lane = account_lane("fills", portfolio)
+        lane = fills_lane(portfolio)
         self._own, self._number = Own.of(portfolio), 0
         self._reader = Reader(ports, lane, decode_fills_report, self._refuse, follows)
 
@@ -289,8 +295,3 @@ class FillsReader:
         check_report_of(report, self._own)
         check_next_report(report, self._number)
         self._number += 1
-
-
-def account_lane(noun: str, portfolio: Portfolio) -> str:
-    """The subject of the portfolio's account, of orders or fills."""
-    return subject(noun, portfolio=portfolio.name, account=portfolio.account)

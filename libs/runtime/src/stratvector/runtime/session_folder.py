@@ -158,6 +158,7 @@ class RecordedSession:
                 )
                 for universe in self.portfolio.universes
             ),
+            run=self.portfolio.run,
         )
 
     def bars_file(self, universe: str) -> Path:

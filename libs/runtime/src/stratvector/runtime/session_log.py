@@ -24,11 +24,16 @@ from stratvector.runtime.readers import (
     OtherSymbols,
     OutOfStep,
     UnfitMessage,
-    account_lane,
 )
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.fills import FillsReport
-from stratvector.trading.flow import subject
+from stratvector.trading.lanes import (
+    bars_lane,
+    fills_lane,
+    orders_lane,
+    positions_lane,
+    signals_lane,
+)
 from stratvector.trading.ledger import LedgerEntry, Positions
 from stratvector.trading.ledger_fold import LedgerFold
 from stratvector.trading.logged import Halt, Logged, LoggedClose, SessionLog, UndecidedClose
@@ -114,7 +119,7 @@ class _Reading:
         self._warmup: dict[str, tuple[Logged[ClosedBars], ...]] = {}
         self._signals: dict[str, _Lane[Logged[Signals]]] = {}
         self._positions: list[Logged[Positions]] = []
-        decisions, reports = (account_lane(n, self._portfolio) for n in ("orders", "fills"))
+        decisions, reports = orders_lane(self._portfolio), fills_lane(self._portfolio)
         self._decisions = _Lane[Logged[Decision]]("orders", decisions, self._closes, self._halts)
         self._reports = _Lane[tuple[Logged[FillsReport], ...]](
             "fills", reports, self._closes, self._halts
@@ -125,7 +130,7 @@ class _Reading:
         for universe in self._portfolio.universes:
             await self._read_bars(universe)
         for model in self._portfolio.models:
-            name = subject("signals", portfolio=self._portfolio.name, model=model.name)
+            name = signals_lane(self._portfolio, model.name)
             closes = self._schedule.closes_of(model.universe).tolist()
             self._signals[model.name] = _Lane("signals", name, closes, self._halts)
             await self._read_lane(self._signals[model.name], decode_signals)
@@ -153,7 +158,7 @@ class _Reading:
 
     async def _read_bars(self, universe: Universe) -> None:
         """A universe's bars; those before the first close are its warm-up."""
-        name = subject("bars", universe=universe.name, timeframe=universe.timeframe)
+        name = bars_lane(self._portfolio, universe)
         closes, early = self._schedule.closes_of(universe.name).tolist(), list[Logged[ClosedBars]]()
         newest: ClosedBars | None = None
 
@@ -214,7 +219,7 @@ class _Reading:
 
     async def _read_positions(self) -> None:
         """What the ledger published: only closes with executions have a message."""
-        name = subject("positions", portfolio=self._portfolio.name)
+        name = positions_lane(self._portfolio)
         lane, last = _Lane[None]("positions", name, (), self._halts), 0
         for stored in await contents(self._bus, name):
             try:

@@ -34,7 +34,7 @@ class Chapter:
     """What a stretch of the log is a function of.
 
     number : counted from 1. engine_hash : of the engine that decides. document : portfolio, start,
-    strategies, sources and caveats as JSON, in its one canonical form.
+    strategies, sources and caveats as JSON, in its one canonical form. run : of the portfolio.
     """
 
     portfolio: str
@@ -42,6 +42,7 @@ class Chapter:
     engine_hash: str
     document: str
     bars: tuple[ChapterBars, ...]
+    run: str
 
     def bars_of(self, universe: str) -> ChapterBars:
         """The bars of a universe. Raises KeyError for one that the chapter does not have."""

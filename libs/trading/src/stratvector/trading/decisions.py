@@ -73,7 +73,7 @@ class DecisionReader:
     ) -> ApprovedOrder:
         symbol, portfolio = self._instruments[s].symbol, self._portfolio
         return ApprovedOrder(
-            order_id=order_id(portfolio.name, portfolio.account, symbol, close_time),
+            order_id=order_id(portfolio.run, portfolio.name, portfolio.account, symbol, close_time),
             symbol=symbol,
             lots=int(journal.order_lots[t, s]),
             parts=tuple(journal.order_parts[t, :, s].tolist()),

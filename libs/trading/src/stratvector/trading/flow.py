@@ -19,7 +19,8 @@ class Hop:
 
     noun : the word used by module, proto file, stream, subject and docs.
     message : the protobuf message in `stratvector.contracts.v1` that travels.
-    subject : pattern with the lane's keys in braces; one subject is one lane with one active owner.
+    subject : pattern with the lane's keys in braces, `run` being two tokens; one subject is one
+    lane with one active owner.
     producer : the only service that may publish the subject.
     consumers : the services that hear each message as it is stored, in the order of the flow.
     followers : the services that read the lane's log page by page, a moment later.
@@ -43,7 +44,7 @@ FLOW: tuple[Hop, ...] = (
     Hop(
         noun="chapters",
         stream="CHAPTERS",
-        subject="chapters.{portfolio}",
+        subject="chapters.{run}.{portfolio}",
         message="Chapter",
         producer="risk",
         consumers=(),
@@ -53,7 +54,7 @@ FLOW: tuple[Hop, ...] = (
     Hop(
         noun="bars",
         stream="BARS",
-        subject="bars.{universe}.{timeframe}",
+        subject="bars.{run}.{universe}.{timeframe}",
         message="ClosedBars",
         producer="market_data",
         consumers=("strategy", "risk", "execution"),
@@ -62,7 +63,7 @@ FLOW: tuple[Hop, ...] = (
     Hop(
         noun="signals",
         stream="SIGNALS",
-        subject="signals.{portfolio}.{model}",
+        subject="signals.{run}.{portfolio}.{model}",
         message="Signals",
         producer="strategy",
         consumers=("risk",),
@@ -71,7 +72,7 @@ FLOW: tuple[Hop, ...] = (
     Hop(
         noun="orders",
         stream="ORDERS",
-        subject="orders.{portfolio}.{account}",
+        subject="orders.{run}.{portfolio}",
         message="Decision",
         producer="risk",
         # market_data reads how far decisions have come, so that bars run at most 64 closes ahead
@@ -81,7 +82,7 @@ FLOW: tuple[Hop, ...] = (
     Hop(
         noun="fills",
         stream="FILLS",
-        subject="fills.{portfolio}.{account}",
+        subject="fills.{run}.{portfolio}.{account}",
         message="FillsReport",
         producer="execution",
         consumers=("risk",),
@@ -90,7 +91,7 @@ FLOW: tuple[Hop, ...] = (
     Hop(
         noun="positions",
         stream="POSITIONS",
-        subject="positions.{portfolio}",
+        subject="positions.{run}.{portfolio}",
         message="Positions",
         producer="ledger",
         consumers=(),
@@ -115,7 +116,9 @@ def hop(noun: str) -> Hop:
 
 
 def subject(noun: str, **keys: str) -> str:
-    """The subject of one lane, such as subject("bars", universe="crypto", timeframe="4H")."""
+    """The subject of one lane; of a portfolio's own, see `lanes`. Raises KeyError for a missing
+    key.
+    """
     return hop(noun).subject.format(**keys)
 
 

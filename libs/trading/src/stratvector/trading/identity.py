@@ -1,8 +1,8 @@
 """Deterministic ids: the same content gets the same id, however often and wherever it is computed.
 
 A message id hashes stream, subject and the content's key; an order id is the UUID of its leg
-(portfolio, account, symbol, close), so that it also serves as the client order id of every venue
-(36 characters, hyphenated).
+(run, portfolio, account, symbol, close), so that it also serves as the client order id of every
+venue (36 characters, hyphenated).
 """
 
 import hashlib
@@ -17,10 +17,12 @@ def message_id(stream: str, subject: str, *key: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def order_id(portfolio: str, account: str, symbol: str, close_time: int) -> str:
+def order_id(run: str, portfolio: str, account: str, symbol: str, close_time: int) -> str:
     """The id of the one order of a symbol that a portfolio's decision at a close may send."""
     return str(
-        uuid.uuid5(NAMESPACE, f"order\x1f{portfolio}\x1f{account}\x1f{symbol}\x1f{close_time}")
+        uuid.uuid5(
+            NAMESPACE, f"order\x1f{run}\x1f{portfolio}\x1f{account}\x1f{symbol}\x1f{close_time}"
+        )
     )
 
 

@@ -9,6 +9,7 @@ from numbers import Real
 
 from stratvector.trading.instruments import Instrument
 from stratvector.trading.nearest import suggestion
+from stratvector.trading.runs import FIRST_REPLAY, check_run
 
 CASH_RULES = ("margin", "strict")
 NO_TRADE_BAND = (
@@ -210,6 +211,8 @@ def check_classes(held: Iterable[str], caps: Iterable[str]) -> None:
 class Portfolio:
     """One portfolio on one broker account. Symbols are numbered over the universes in config
     order.
+
+    run : under which it lives in the log, see `runs`.
     """
 
     name: str
@@ -219,8 +222,10 @@ class Portfolio:
     models: tuple[ModelAllocation, ...]
     limits: RiskLimits = field(default_factory=RiskLimits)
     costs: Costs = field(default_factory=Costs)
+    run: str = FIRST_REPLAY
 
     def __post_init__(self) -> None:
+        check_run(self.run)
         names = [u.name for u in self.universes]
         for model in self.models:
             if model.universe not in names:

@@ -51,7 +51,7 @@ _BARS = Payload(
 _CHAPTERS = Payload(
     "chapters",
     derived(Chapter, chapters_pb2.Chapter),
-    ("portfolio", "engine_hash", "document"),
+    ("run", "portfolio", "engine_hash", "document"),
     received=_check_chapter,
     sent=_check_chapter,
 )

@@ -8,6 +8,7 @@ from stratvector.trading.unfit import Absurd
 
 def check_chapter_of(chapter: Chapter, portfolio: Portfolio) -> None:
     """The portfolio's own chapter, with bars of each of its universes. Raises Absurd."""
+    check_same("run", chapter.run, portfolio.run)
     check_same("portfolio", chapter.portfolio, portfolio.name)
     own = [universe.name for universe in portfolio.universes]
     found = [bars.universe for bars in chapter.bars]

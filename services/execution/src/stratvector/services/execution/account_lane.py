@@ -19,13 +19,14 @@ from typing import TypeVar
 from stratvector.contracts.codecs import decode_fills_report, encode_fills_report
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Acknowledgement, Broker, BrokerUnknown, Clock, Ports
-from stratvector.runtime.readers import BarsReader, account_lane, orders_reader
+from stratvector.runtime.readers import BarsReader, orders_reader
 from stratvector.services.execution.order_log import OrderLog, OrderState
 from stratvector.services.execution.order_meter import OrderMeter
 from stratvector.trading.executions import cancelled
 from stratvector.trading.fills import FillEvent, FillKind, FillsReport
 from stratvector.trading.flow import hop
 from stratvector.trading.identity import message_id
+from stratvector.trading.lanes import fills_lane
 from stratvector.trading.meaning.fills import check_next_report, check_report_of
 from stratvector.trading.meaning.means import AccountMeans
 from stratvector.trading.meaning.own import Own
@@ -55,7 +56,7 @@ class AccountLane:
         self._meter, self._approved_at = meter, 0
         self._portfolio, self._broker = portfolio, broker
         self._clock: Clock = ports.clock
-        self.lane = Lane(ports, account_lane("fills", portfolio))
+        self.lane = Lane(ports, fills_lane(portfolio))
         self._bars = BarsReader(ports, portfolio, start)
         self._decisions = orders_reader(ports, portfolio)
         self._log = OrderLog()

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from stratvector.runtime.deployment import Deployment
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.ports import Ports
-from stratvector.runtime.readers import account_lane
 from stratvector.services.gateway.app import gateway_app
 from stratvector.services.gateway.cached_answers import ASK_SECONDS as ANSWERS_SECONDS
 from stratvector.services.gateway.cached_answers import CachedAnswers
@@ -28,7 +27,13 @@ from stratvector.services.gateway.live import LiveSession
 from stratvector.services.gateway.metrics import GatewayMetrics
 from stratvector.services.gateway.settings import GatewaySettings
 from stratvector.services.gateway.web_server import WebServer
-from stratvector.trading.flow import subject
+from stratvector.trading.lanes import (
+    bars_lane,
+    fills_lane,
+    orders_lane,
+    positions_lane,
+    signals_lane,
+)
 from stratvector.trading.portfolio import Portfolio
 
 ASKED = ("ledger", "risk", "strategy", "drift", "monte_carlo", "research")
@@ -83,14 +88,14 @@ def new_context(
 def _followers(ports: Ports, portfolio: Portfolio, live: LiveSession) -> Iterator[Follower]:
     """One for each lane of the portfolio."""
     for universe in portfolio.universes:
-        lane = subject("bars", universe=universe.name, timeframe=universe.timeframe)
+        lane = bars_lane(portfolio, universe)
         yield Follower(ports, lane, live.take_bars)
     for model in portfolio.models:
-        lane = subject("signals", portfolio=portfolio.name, model=model.name)
+        lane = signals_lane(portfolio, model.name)
         yield Follower(ports, lane, live.take_signals)
-    yield Follower(ports, account_lane("orders", portfolio), live.take_decisions)
-    yield Follower(ports, account_lane("fills", portfolio), live.take_fills)
-    yield Follower(ports, subject("positions", portfolio=portfolio.name), live.take_positions)
+    yield Follower(ports, orders_lane(portfolio), live.take_decisions)
+    yield Follower(ports, fills_lane(portfolio), live.take_fills)
+    yield Follower(ports, positions_lane(portfolio), live.take_positions)
 
 
 async def _serve(server: WebServer, context: GatewayContext, peers: Sequence[Peer]) -> None:

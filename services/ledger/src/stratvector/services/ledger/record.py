@@ -16,8 +16,9 @@ from stratvector.runtime.readers import (
 )
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.fills import FillEvent, FillKind, FillsReport
-from stratvector.trading.flow import hop, subject
+from stratvector.trading.flow import hop
 from stratvector.trading.identity import message_id
+from stratvector.trading.lanes import positions_lane
 from stratvector.trading.ledger import LedgerEntry, positions_of
 from stratvector.trading.ledger_fold import LedgerFold
 from stratvector.trading.meaning.means import AccountMeans
@@ -35,7 +36,7 @@ class PortfolioRecord:
         self._portfolio, self._store = portfolio, store
         self._fold, self._own = LedgerFold(portfolio), Own.of(portfolio)
         self._means = AccountMeans(portfolio)
-        self.lane = Lane(ports, subject("positions", portfolio=portfolio.name))
+        self.lane = Lane(ports, positions_lane(portfolio))
         # Nobody waits for the record, so no message wakes it: it reads by the page.
         self._bars = BarsReader(ports, portfolio, start, follows=True)
         self._fills = FillsReader(ports, portfolio, follows=True)

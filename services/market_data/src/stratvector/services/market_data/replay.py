@@ -9,8 +9,9 @@ from stratvector.runtime.ports import Ports
 from stratvector.runtime.readers import OtherSymbols, progress_reader
 from stratvector.services.market_data.tempo import Tempo
 from stratvector.trading.bars import ClosedBars
-from stratvector.trading.flow import hop, subject
+from stratvector.trading.flow import hop
 from stratvector.trading.identity import message_id
+from stratvector.trading.lanes import bars_lane
 from stratvector.trading.meaning.bars import check_bars_of
 from stratvector.trading.portfolio import Portfolio, Universe
 from stratvector.trading.schedule import Schedule
@@ -43,7 +44,7 @@ class ReplayLane:
     ) -> None:
         self._universe, self._bars_hash = universe, bars_hash
         self._sections, self._schedule = sections, schedule
-        name = subject("bars", universe=universe.name, timeframe=universe.timeframe)
+        name = bars_lane(portfolio, universe)
         self.lane = Lane(ports, name)
         self._chapters = chapter_reader(ports, portfolio)
         closes = frozenset(schedule.close_times.tolist())

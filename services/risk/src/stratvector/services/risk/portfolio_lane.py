@@ -13,7 +13,6 @@ from stratvector.runtime.readers import (
     BarsReader,
     FillsReader,
     OutOfStep,
-    account_lane,
     signals_reader,
 )
 from stratvector.services.risk.portfolio_state import PortfolioState
@@ -24,6 +23,7 @@ from stratvector.trading.chapters import Chapter
 from stratvector.trading.fills import FillsReport
 from stratvector.trading.flow import hop
 from stratvector.trading.identity import message_id
+from stratvector.trading.lanes import orders_lane
 from stratvector.trading.logged import Logged
 from stratvector.trading.meaning.orders import check_decision_of
 from stratvector.trading.meaning.own import Own
@@ -50,7 +50,7 @@ class PortfolioLane:
         self._figure: ValueAtRisk | None = None
         self._recorded_at = 0
         self.account = PortfolioAccount(portfolio)
-        self.lane = Lane(ports, account_lane("orders", portfolio))
+        self.lane = Lane(ports, orders_lane(portfolio))
         self._chapter = ChapterWriter(ports, chapter)
         self._bars = BarsReader(ports, portfolio, start)
         self._fills = FillsReader(ports, portfolio)

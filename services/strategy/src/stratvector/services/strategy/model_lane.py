@@ -8,8 +8,9 @@ from stratvector.runtime.readers import UnfitMessage, UniverseReader
 from stratvector.services.strategy.model_state import ModelState
 from stratvector.trading.bad_strategy import BadStrategy
 from stratvector.trading.bars import ClosedBars
-from stratvector.trading.flow import hop, subject
+from stratvector.trading.flow import hop
 from stratvector.trading.identity import message_id
+from stratvector.trading.lanes import signals_lane
 from stratvector.trading.live_model import LiveModel
 from stratvector.trading.logged import Logged
 from stratvector.trading.meaning.own import Own
@@ -64,8 +65,8 @@ class ModelLane:
         self._allocation, self._strategy = model, strategy.name
         self._published = -1
         self._rows: tuple[SignalRow, ...] = ()
-        self.lane = Lane(ports, subject("signals", portfolio=portfolio.name, model=model.name))
-        self._bars = UniverseReader(ports, universe)
+        self.lane = Lane(ports, signals_lane(portfolio, model.name))
+        self._bars = UniverseReader(ports, portfolio, universe)
 
     def state(self) -> ModelState:
         """The model as of its newest signals."""

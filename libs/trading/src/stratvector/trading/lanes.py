@@ -1,0 +1,37 @@
+"""lanes: the subjects of one portfolio in its run."""
+
+from stratvector.trading.flow import subject
+from stratvector.trading.portfolio import Portfolio, Universe
+from stratvector.trading.runs import bars_run
+
+
+def chapters_lane(portfolio: Portfolio) -> str:
+    """What its log begins with."""
+    return subject("chapters", run=portfolio.run, portfolio=portfolio.name)
+
+
+def bars_lane(portfolio: Portfolio, universe: Universe) -> str:
+    """The bars that it reads of one of its universes."""
+    run = bars_run(portfolio.run)
+    return subject("bars", run=run, universe=universe.name, timeframe=universe.timeframe)
+
+
+def signals_lane(portfolio: Portfolio, model: str) -> str:
+    """The signals of one of its models."""
+    return subject("signals", run=portfolio.run, portfolio=portfolio.name, model=model)
+
+
+def orders_lane(portfolio: Portfolio) -> str:
+    """Its decisions."""
+    return subject("orders", run=portfolio.run, portfolio=portfolio.name)
+
+
+def fills_lane(portfolio: Portfolio) -> str:
+    """What happened to its orders at its account."""
+    keys = {"portfolio": portfolio.name, "account": portfolio.account}
+    return subject("fills", run=portfolio.run, **keys)
+
+
+def positions_lane(portfolio: Portfolio) -> str:
+    """Its holdings."""
+    return subject("positions", run=portfolio.run, portfolio=portfolio.name)
