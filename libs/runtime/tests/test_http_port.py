@@ -80,6 +80,7 @@ def test_readiness_tells_state_and_reason() -> None:
             "state": "starting",
             "ready": False,
             "reason": "waiting for NATS at nats://x",
+            "idle": "",
             "lanes": [],
         }
         status.started = True
