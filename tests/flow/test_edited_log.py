@@ -32,7 +32,8 @@ def parity_of(flow: Flow, change: Change) -> Parity:
     (stored,) = bus.contents(chapters_lane(flow.session.portfolio))
     session = LoggedSession(chapter_of(stored))
     log = log_of(bus, session)
-    return check(log, session, session.whole(log), chapter=session.chapter)
+    whole = session.whole(log) if log.closes else None
+    return check(log, session, whole, chapter=session.chapter)
 
 
 def is_equal(parity: Parity) -> bool:

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from stratvector.runtime.deployment import SessionParts
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.ports import Bus, Message, Ports, Stored
-from stratvector.runtime.session_log import Lanes, read_session
+from stratvector.runtime.session_log import read_session
 from stratvector.runtime.simulation.bus import SimulatedBus
 from stratvector.runtime.simulation.world import World
 from stratvector.trading.logged import SessionLog
@@ -13,7 +14,7 @@ from stratvector.trading.logged import SessionLog
 Change = Callable[[Stored], bytes | None]
 
 
-def log_of(bus: Bus, session: Lanes) -> SessionLog:
+def log_of(bus: Bus, session: SessionParts) -> SessionLog:
     """The session log, read in a calm world of its own."""
     found: list[SessionLog] = []
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from stratvector.cli.parity import verdict
 from stratvector.cli.platform.run_folder import RunFolder
 from stratvector.contracts.codecs import (
     decode_chapter,
@@ -30,6 +31,7 @@ from stratvector.runtime.ports import Kind, Message, Stored
 from stratvector.runtime.simulation.faults import Faults
 from stratvector.trading.engine.compiling import engine_hash
 from stratvector.trading.orders import Decision
+from stratvector.trading.parity import Parity
 from stratvector.trading.timestamps import utc_text
 from tests.sessions.begun import session_in
 from tests.sessions.generated_sessions import Shape, generated_session
@@ -264,6 +266,25 @@ def test_a_log_without_streams_is_one_sentence(
         "stratvector: session: its log has no stream CHAPTERS; "
         "the session has not begun to run, or a part of its log is lost\n"
     )
+
+
+def test_how_far_a_session_without_a_known_end_is_equal_is_told_without_a_whole() -> None:
+    begun = Parity(
+        scheduled=None,
+        closes=1_234,
+        whole=False,
+        last_close=1_577_836_800 * 10**9,
+        orders=5,
+        fills=4,
+        first=None,
+        others=0,
+        positions_behind=0,
+        notes=(),
+    )
+    told = verdict(begun)
+    assert told.startswith("equal up to 2020-01-01T00:00:00Z: 1,234 closes so far, 5 orders, ")
+    nothing = replace(begun, closes=0, last_close=None)
+    assert verdict(nothing) == "nothing to compare yet: no close is complete"
 
 
 def test_a_session_that_has_not_begun_is_one_sentence(place: Place, flow: Flow) -> None:

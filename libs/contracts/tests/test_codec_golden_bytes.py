@@ -107,15 +107,14 @@ FILLS = FillsReport(
     closed=1,
 )
 POSITIONS = Positions("main", CLOSE, 4, {"ETH": -2, "BTC": 3}, Decimal("-0.5"), Decimal("1E-7"))
-CHAPTER_BARS = ChapterBars("crypto", (CLOSE, CLOSE + 1), "h1")
+CHAPTER_BARS = ChapterBars("crypto", "h1", 2)
 CHAPTER = Chapter("main", 1, "e1", "{}", (CHAPTER_BARS,), "replay.1")
 OWNER = codecs.Owner("host-1", 3)
 
 GOLDEN: dict[str, tuple[Any, str]] = {
     "chapter": (
         CHAPTER,
-        "0a046d61696e10011a02653122027b7d2a1e0a0663727970746f121000002a36fe9c971701002a36"
-        "fe9c97171a02683132087265706c61792e31",
+        "0a046d61696e10011a02653122027b7d2a0e0a0663727970746f1a026831200232087265706c61792e31",
     ),
     "closed_bars": (
         BARS,

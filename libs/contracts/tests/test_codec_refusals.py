@@ -35,7 +35,7 @@ SIGNALS = Signals("main", "trend", "1.0.0", 1, (), (), "b1")
 DECISION = Decision("main", "paper", 1, 1.0, 0.0, 1.0, False, False, (), (), (), ())
 FILLS = FillsReport("main", "paper", 1, ())
 POSITIONS = Positions("main", 1, 1, {}, Decimal(1), Decimal(1))
-CHAPTER = Chapter("main", 1, "e1", "{}", (ChapterBars("crypto", (1, 2), "h1"),), "replay.1")
+CHAPTER = Chapter("main", 1, "e1", "{}", (ChapterBars("crypto", "h1", 2),), "replay.1")
 OWNER = codecs.Owner("host-1", 1)
 
 CODECS: dict[str, tuple[Any, Callable[[Any], bytes], Callable[[bytes], Any]]] = {
@@ -203,9 +203,9 @@ def test_a_payload_that_breaks_a_rule_is_refused_with_that_rule(case: str) -> No
     ("noun", "change", "rule"),
     [
         ("chapters", {"number": 0}, "number is 0; chapters are counted from 1"),
-        ("chapters", {"bars": (ChapterBars("us", (), ""),)}, "hash is missing"),
-        ("chapters", {"bars": (ChapterBars("us", (), "h"),) * 2}, "2 entries for 1 names"),
-        ("chapters", {"bars": (ChapterBars("us", (2, 2), "h"),)}, "'us' must increase"),
+        ("chapters", {"bars": (ChapterBars("us", "", 1),)}, "hash is missing"),
+        ("chapters", {"bars": (ChapterBars("us", "h", 1),) * 2}, "2 entries for 1 names"),
+        ("chapters", {"bars": (ChapterBars("us", "h", -1),)}, "out of range: -1"),
         ("owner", {"epoch": -1}, "out of range: -1"),
         ("owner", {"epoch": 2**64}, "out of range: 18446744073709551616"),
         ("owner", {"instance": "\ud800"}, "surrogates not allowed"),

@@ -68,8 +68,8 @@ def examine(path: Path) -> Examination:
     """
     folder = session_folder(path)
     session, log = stored_log(folder)
-    whole = session.whole(log)
-    closes = whole.schedule.close_times.tolist()
+    whole = session.whole(log) if log.closes else None
+    closes = [close.close_time for close in log.closes]
     with session_progress(len(closes), "parity", closes) as progress:
         parity = check(log, session, whole, progress=progress, chapter=session.chapter)
     remarks = (*_engines(session), *parity.notes)
@@ -100,8 +100,10 @@ def verdict(parity: Parity) -> str:
     if parity.is_complete:
         return f"equal: {parity.closes:,} closes, {counts}"
     if parity.last_close is None:
-        return f"nothing to compare yet: none of {parity.scheduled:,} closes is complete"
-    place = f"{utc_text(parity.last_close)}: {parity.closes:,} of {parity.scheduled:,} closes"
+        whole = "no close" if parity.scheduled is None else f"none of {parity.scheduled:,} closes"
+        return f"nothing to compare yet: {whole} is complete"
+    of = "closes so far" if parity.scheduled is None else f"of {parity.scheduled:,} closes"
+    place = f"{utc_text(parity.last_close)}: {parity.closes:,} {of}"
     behind = f"; positions are {parity.positions_behind:,} closes with fills behind"
     return f"equal up to {place}, {counts}{behind if parity.positions_behind else ''}"
 

@@ -46,8 +46,8 @@ def _chapter_in_memory(session: "Session") -> Chapter:
     bars = tuple(
         ChapterBars(
             universe.name,
-            tuple(session.histories[universe.name].bars.close_times.tolist()),
             session.bars_hash(universe.name),
+            len(session.histories[universe.name].bars),
         )
         for universe in session.portfolio.universes
     )

@@ -1,6 +1,8 @@
 """Which messages of a lane count: content in the name of the highest epoch so far."""
 
-from stratvector.runtime.ports import Kind, Message
+from stratvector.runtime.ports import Bus, Kind, Message, Stored
+
+PAGE = 256
 
 
 class EpochFilter:
@@ -19,3 +21,15 @@ class EpochFilter:
             return False
         self.highest = message.epoch
         return message.kind is Kind.CONTENT
+
+
+async def contents(bus: Bus, lane: str) -> list[Stored]:
+    """The content of a lane that every reader takes: stale epochs dropped, each id once."""
+    epochs, seen, taken, position = EpochFilter(), set[str](), list[Stored](), 0
+    while page := await bus.read(lane, position, PAGE):
+        position = page[-1].sequence
+        for stored in page:
+            if epochs.admits(stored.message) and stored.message.id not in seen:
+                seen.add(stored.message.id)
+                taken.append(stored)
+    return taken

@@ -1,9 +1,9 @@
-"""logged_session: a session as its log alone tells it: document, closes and bars.
+"""logged_session: a session as its log alone tells it: document and bars.
 
 Nothing beside the log is asked, so that nothing beside it can change what is found.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,6 @@ from stratvector.trading.caveats import Caveat
 from stratvector.trading.chapters import Chapter
 from stratvector.trading.logged import SessionLog
 from stratvector.trading.portfolio import Portfolio
-from stratvector.trading.schedule import Schedule, merge
 
 if TYPE_CHECKING:
     from stratvector.trading.session import History, Session
@@ -70,12 +69,6 @@ class LoggedSession:
         """Per model of the portfolio, as they are installed here."""
         return self._document.strategies
 
-    @cached_property
-    def schedule(self) -> Schedule:
-        """The merged close times from `start` on."""
-        closes = {one.universe: np.array(one.close_times, np.int64) for one in self.chapter.bars}
-        return merge({name: times[times >= self.start] for name, times in closes.items()})
-
     def source(self, universe: str) -> Mapping[str, Any]:
         """Where a universe's bars came from: source, total_return, and how to load them again."""
         return self._document.source(universe)
@@ -85,13 +78,14 @@ class LoggedSession:
         return self._document.other_sources()
 
     def whole(self, log: SessionLog) -> "Session":
-        """The session with the bars of its log; those that the log does not hold yet are missing
-        bars, so that every close up to there is what it is in the whole session.
+        """The session as far as its log goes. Of a close that its bars promise or that is not
+        complete, the bars are missing ones, so that every close before it is what it is in the
+        whole session. Raises BadSession where a universe has no close from the start on.
         """
         from stratvector.trading.session import Session
 
         histories = {
-            universe.name: self._history(universe.name, _sections(log, universe.name))
+            universe.name: self._history(universe.name, log)
             for universe in self.portfolio.universes
         }
         document = self._document
@@ -101,7 +95,8 @@ class LoggedSession:
             histories,
             self.strategies,
             self.caveats,
-            document.benchmark,
+            # It may begin after what there is so far, and only results are compared with it.
+            document.benchmark if log.is_complete else None,
             document.risk_free_rate,
         )
 
@@ -118,20 +113,22 @@ class LoggedSession:
             raise BadSession(f"{place}: its document is of run {document.portfolio.run}")
         return document
 
-    def _history(self, universe: str, sections: Iterable[ClosedBars]) -> "History":
+    def _history(self, universe: str, log: SessionLog) -> "History":
         from stratvector.trading.session import History
 
         symbols = self.portfolio.universe(universe).symbols
-        times = np.array(self.chapter.bars_of(universe).close_times, np.int64)
-        rows = {close_time: row for row, close_time in enumerate(times.tolist())}
+        closes = log.schedule.closes_of(universe)
+        if not len(closes):
+            raise BadSession(f"the log has no close of universe {universe} from the start on")
+        warmup = [logged.noun.close_time for logged in log.warmup[universe]]
+        times = np.array([*warmup, *closes.tolist()], np.int64)
         values = np.full((len(FIELDS), len(times), len(symbols)), np.nan)
         opened = times.copy()
-        for section in sections:
-            # A close that the chapter does not have is told by the hash of the bars.
-            if (row := rows.get(section.close_time)) is not None and section.symbols == symbols:
-                opened[row] = section.open_time
-                for n, field in enumerate(FIELDS):
-                    values[n, row] = getattr(section, field)
+        # Complete closes are the first ones of the schedule, so sections and rows go together.
+        for row, section in enumerate(_sections(log, universe)):
+            opened[row] = section.open_time
+            for n, field in enumerate(FIELDS):
+                values[n, row] = getattr(section, field)
         bars = Bars(symbols, times, **dict(zip(FIELDS, values, strict=True)))
         of = self._document.source(universe)
         return History(bars, opened, of["total_return"], of["source"], of["load"])

@@ -1,37 +1,31 @@
 """session_log: a whole session read from the log, as its readers read it.
 
-    lanes of the portfolio ─▶ content that counts, once ─▶ closes of the schedule ─▶ ledger entries
+    lanes of the portfolio ─▶ content that counts, once ─▶ closes that bars tell ─▶ ledger entries
 
 It stands on a bus and on nothing else: a finished session gives all its closes, one that is still
 running gives those that are complete.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from stratvector.contracts.codecs import (
     BadMessage,
-    decode_closed_bars,
     decode_decision,
     decode_fills_report,
     decode_positions,
     decode_signals,
 )
 from stratvector.runtime.chapters import OtherChapter, chapter_of, logged_chapters
-from stratvector.runtime.epochs import EpochFilter
+from stratvector.runtime.deployment import SessionParts
+from stratvector.runtime.epochs import contents
+from stratvector.runtime.logged_bars import UniverseBars, certain, read_bars
 from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.ports import Bus, Stored
-from stratvector.runtime.readers import (
-    OfOneClose,
-    OtherSymbols,
-    OutOfStep,
-    UnfitMessage,
-)
+from stratvector.runtime.readers import OfOneClose, OutOfStep, UnfitMessage
 from stratvector.runtime.session_document import BadSession
-from stratvector.trading.bars import ClosedBars
 from stratvector.trading.fills import FillsReport
 from stratvector.trading.lanes import (
-    bars_lane,
     fills_lane,
     orders_lane,
     positions_lane,
@@ -40,38 +34,14 @@ from stratvector.trading.lanes import (
 from stratvector.trading.ledger import LedgerEntry, Positions
 from stratvector.trading.ledger_fold import LedgerFold
 from stratvector.trading.logged import Halt, Logged, LoggedClose, SessionLog, UndecidedClose
-from stratvector.trading.meaning.bars import check_bars_of
 from stratvector.trading.orders import Decision
-from stratvector.trading.portfolio import Portfolio, Universe
-from stratvector.trading.schedule import Schedule
+from stratvector.trading.schedule import merge
 from stratvector.trading.signals import Signals
 from stratvector.trading.unfit import UnfitNoun
-
-PAGE = 256
 
 Noun = TypeVar("Noun")
 NounOfOneClose = TypeVar("NounOfOneClose", bound=OfOneClose)
 Content = TypeVar("Content")
-
-
-class Lanes(Protocol):
-    """What tells which lanes a session has, and what must stand in them."""
-
-    @property
-    def portfolio(self) -> Portfolio: ...
-
-    @property
-    def schedule(self) -> Schedule: ...
-
-
-class EndlessBars(UnfitMessage):
-    """Bars that announce a close after the session's last one."""
-
-    def __init__(self, lane: str, close_time: int, told: int) -> None:
-        super().__init__(
-            f"{lane} says at the session's last close, {close_time}, that the next one is {told}"
-        )
-        self.lane, self.close_time, self.told = lane, close_time, told
 
 
 class _Lane(Generic[Content]):
@@ -92,46 +62,34 @@ class _Lane(Generic[Content]):
         self._halts.append(Halt(self.noun, self.subject, close_time, stored.message.id, str(error)))
 
 
-async def read_session(bus: Bus, session: Lanes) -> SessionLog:
+async def read_session(bus: Bus, session: SessionParts) -> SessionLog:
     """Every lane of a session's portfolio, from its beginning to what is stored now."""
-    reading = _Reading(bus, session)
+    reading = _Reading(bus, session, await read_bars(bus, session))
     await reading.read()
     return reading.result()
 
 
-async def contents(bus: Bus, lane: str) -> list[Stored]:
-    """The content of a lane that every reader takes: stale epochs dropped, each id once."""
-    epochs, seen, taken, position = EpochFilter(), set[str](), list[Stored](), 0
-    while page := await bus.read(lane, position, PAGE):
-        position = page[-1].sequence
-        for stored in page:
-            if epochs.admits(stored.message) and stored.message.id not in seen:
-                seen.add(stored.message.id)
-                taken.append(stored)
-    return taken
-
-
 class _Reading:
-    """The lanes of one session, read one after the other."""
+    """The lanes of one session, read one after the other, by the closes that its bars tell."""
 
-    def __init__(self, bus: Bus, session: Lanes) -> None:
-        self._bus, self._portfolio, self._schedule = bus, session.portfolio, session.schedule
-        self._closes: list[int] = session.schedule.close_times.tolist()
-        self._halts: list[Halt] = []
-        self._sections: dict[str, _Lane[Logged[ClosedBars]]] = {}
-        self._warmup: dict[str, tuple[Logged[ClosedBars], ...]] = {}
+    def __init__(self, bus: Bus, session: SessionParts, bars: Mapping[str, UniverseBars]) -> None:
+        self._bus, self._portfolio, self._scheduled = bus, session.portfolio, session.closes
+        self._bars = bars
+        self._halts = [one.halt for one in bars.values() if one.halt is not None]
+        self._schedule = merge({name: one.closes for name, one in bars.items()})
+        # Other lanes may have grown since; which close comes next is known only up to here.
+        self._certain = certain(self._schedule, session.start, bars.values())
         self._signals: dict[str, _Lane[Logged[Signals]]] = {}
         self._positions: list[Logged[Positions]] = []
+        closes: list[int] = self._certain.close_times.tolist()
         decisions, reports = orders_lane(self._portfolio), fills_lane(self._portfolio)
-        self._decisions = _Lane[Logged[Decision]]("orders", decisions, self._closes, self._halts)
+        self._decisions = _Lane[Logged[Decision]]("orders", decisions, closes, self._halts)
         self._reports = _Lane[tuple[Logged[FillsReport], ...]](
-            "fills", reports, self._closes, self._halts
+            "fills", reports, closes, self._halts
         )
 
     async def read(self) -> None:
         """Each lane in the order of the flow."""
-        for universe in self._portfolio.universes:
-            await self._read_bars(universe)
         for model in self._portfolio.models:
             name = signals_lane(self._portfolio, model.name)
             closes = self._schedule.closes_of(model.universe).tolist()
@@ -148,54 +106,30 @@ class _Reading:
             complete.append(close)
         entries = self._entries(complete)
         return SessionLog(
-            scheduled=len(self._closes),
+            scheduled=self._scheduled,
+            schedule=self._schedule,
+            ended=all(bars.ended for bars in self._bars.values()),
             closes=tuple(complete),
             undecided=close,
             entries=entries,
-            warmup=self._warmup,
+            warmup={name: tuple(bars.warmup) for name, bars in self._bars.items()},
             positions=tuple(self._positions),
-            bars=sum(len(lane.at) for lane in self._sections.values()),
+            bars=sum(len(bars.at) for bars in self._bars.values()),
             signals=sum(len(lane.at) for lane in self._signals.values()),
             halts=tuple(self._halts),
         )
-
-    async def _read_bars(self, universe: Universe) -> None:
-        """A universe's bars; those before the first close are its warm-up."""
-        name = bars_lane(self._portfolio, universe)
-        closes, early = self._schedule.closes_of(universe.name).tolist(), list[Logged[ClosedBars]]()
-        newest: ClosedBars | None = None
-
-        def decode(payload: bytes) -> ClosedBars:
-            nonlocal newest
-            section = decode_closed_bars(payload)
-            before, promised = (newest.close_time, newest.next_close) if newest else (0, None)
-            check_bars_of(section, universe, before, promised)
-            if section.symbols != universe.symbols:
-                raise OtherSymbols(name, universe.symbols, section.symbols)
-            if section.next_close and section.close_time == closes[-1]:
-                raise EndlessBars(name, section.close_time, section.next_close)
-            newest = section
-            return section
-
-        self._sections[universe.name] = _Lane("bars", name, closes, self._halts)
-        await self._read_lane(self._sections[universe.name], decode, early)
-        self._warmup[universe.name] = tuple(early)
 
     async def _read_lane(
         self,
         lane: _Lane[Logged[NounOfOneClose]],
         decode: Callable[[bytes], NounOfOneClose],
-        early: list[Logged[NounOfOneClose]] | None = None,
     ) -> None:
-        """One message per close, in order; with `early`, others may come before the first."""
+        """One message per close, in order."""
         for stored in await contents(self._bus, lane.subject):
             if (asked := lane.asked) is None:
                 return
             try:
                 noun = decode(stored.message.payload)
-                if early is not None and not lane.at and noun.close_time < asked:
-                    early.append(_logged(stored, noun))
-                    continue
                 if noun.close_time != asked:
                     raise OutOfStep(lane.subject, asked, noun.close_time)
             except (BadMessage, UnfitMessage, UnfitNoun) as error:
@@ -235,12 +169,13 @@ class _Reading:
 
     def _close(self, index: int) -> UndecidedClose | None:
         """One close, with its decision if it is there; None while another message is missing."""
-        if index == len(self._closes):
+        if index == len(self._certain):
             return None
-        close_time, universes = self._closes[index], self._schedule.universes_at(index)
+        close_time = int(self._certain.close_times[index])
+        universes = self._certain.universes_at(index)
         models = [m.name for m in self._portfolio.models if m.universe in universes]
-        bars = _all_at(close_time, {name: self._sections[name] for name in universes})
-        signals = _all_at(close_time, {name: self._signals[name] for name in models})
+        bars = _all_at(close_time, {name: self._bars[name].at for name in universes})
+        signals = _all_at(close_time, {name: self._signals[name].at for name in models})
         reports = self._reports.at.get(close_time)
         if bars is None or signals is None or reports is None:
             return None
@@ -270,11 +205,13 @@ def _logged(stored: Stored, noun: Noun) -> Logged[Noun]:
     return Logged(noun, stored.message.id, stored.sequence)
 
 
-def _all_at(close_time: int, lanes: Mapping[str, _Lane[Content]]) -> dict[str, Content] | None:
+def _all_at(
+    close_time: int, lanes: Mapping[str, Mapping[int, Content]]
+) -> dict[str, Content] | None:
     """What each lane has of a close, by name; None while one has nothing."""
-    if any(close_time not in lane.at for lane in lanes.values()):
+    if any(close_time not in at for at in lanes.values()):
         return None
-    return {name: lane.at[close_time] for name, lane in lanes.items()}
+    return {name: at[close_time] for name, at in lanes.items()}
 
 
 async def logged_session(bus: Bus) -> LoggedSession | None:

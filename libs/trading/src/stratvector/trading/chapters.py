@@ -1,7 +1,8 @@
 """chapters: a stretch of a portfolio's life under one document, as the log keeps it.
 
-Whoever reads a log starts here: which portfolio and models, from when on, on which closes, over
-which bars, by which engine. Nothing beside the log is needed to compute its result again.
+Whoever reads a log starts here: which portfolio and models, from when on, over which bars, by which
+engine. When these bars close they say themselves, each of them when the next one does. Nothing
+beside the log is needed to compute its result again.
 """
 
 import hashlib
@@ -21,12 +22,13 @@ FIRST = 1
 class ChapterBars:
     """The bars of one universe, warm-up first.
 
-    close_times : ns UTC, strictly increasing. hash : of all of them, see `hash_of_bars`.
+    hash : of all of them and their times, see `hash_of_bars`. closes : how many there are; 0 =
+    without end, a live feed.
     """
 
     universe: str
-    close_times: tuple[int, ...]
     hash: str
+    closes: int
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from stratvector.trading.bars import ClosedBars
 from stratvector.trading.fills import FillEvent, FillsReport
 from stratvector.trading.ledger import LedgerEntry, Positions
 from stratvector.trading.orders import Decision
+from stratvector.trading.schedule import Schedule
 from stratvector.trading.signals import Signals
 
 Noun = TypeVar("Noun")
@@ -69,15 +70,20 @@ class Halt:
 class SessionLog:
     """A session as its lanes tell it, as far as it is complete.
 
-    scheduled : closes of the whole session. closes : the first of them, each with all its
-    messages. undecided : the close after these, if only its decision is missing.
+    scheduled : closes of the whole session, as its document says; None where nobody knows an end.
+    schedule : the closes that its bars tell, those without a bar yet included that the newest ones
+    promise. ended : every universe said that it never closes again.
+    closes : the first of the schedule, each with all its messages. undecided : the close after
+    these, if only its decision is missing.
     entries : the ledger's fold of the closes; shorter only if a halt of fills says why.
     warmup : bars before the session's start, per universe. positions : what the ledger published.
     bars, signals : messages from the session's start on, complete closes or not.
     halts : lanes that hold what no reader takes; an unfinished session has none.
     """
 
-    scheduled: int
+    scheduled: int | None
+    schedule: Schedule
+    ended: bool
     closes: tuple[LoggedClose, ...]
     undecided: UndecidedClose | None
     entries: tuple[LedgerEntry, ...]
@@ -89,5 +95,5 @@ class SessionLog:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every scheduled close is there with all its messages."""
-        return len(self.closes) == self.scheduled
+        """Whether every close is there with all its messages, and none will come."""
+        return self.ended and 0 < len(self.closes) == len(self.schedule)

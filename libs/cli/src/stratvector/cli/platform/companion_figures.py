@@ -15,9 +15,9 @@ from stratvector.cli.platform.ledger_client import OPTIONS
 from stratvector.cli.platform.ports import PortPlan
 from stratvector.contracts.v1.drift_service_pb2 import ModelDrift, RunCheckRequest
 from stratvector.contracts.v1.drift_service_pb2_grpc import DriftServiceStub
+from stratvector.runtime.deployment import SessionParts
 from stratvector.runtime.monte_carlo import monte_carlo_client
 from stratvector.runtime.ports import NoAnswer
-from stratvector.runtime.session_log import Lanes
 from stratvector.trading.logged import SessionLog
 from stratvector.trading.orders import ValueAtRisk
 from stratvector.trading.timestamps import utc_text
@@ -59,16 +59,18 @@ class CompanionFigures:
         return {"monte_carlo": risk, "drift": scores}
 
 
-async def companion_figures(ports: PortPlan, session: Lanes, log: SessionLog) -> CompanionFigures:
+async def companion_figures(
+    ports: PortPlan, session: SessionParts, log: SessionLog
+) -> CompanionFigures:
     """Ask both services, again while one is away. What is not answered in time has the reason in
     its place: the session is done and its results are written, whoever is missing.
     """
     figure, reason = await _value_at_risk(ports, session, log)
-    return CompanionFigures(figure, reason, await _drift(ports, session))
+    return CompanionFigures(figure, reason, await _drift(ports, session, log))
 
 
 async def _value_at_risk(
-    ports: PortPlan, session: Lanes, log: SessionLog
+    ports: PortPlan, session: SessionParts, log: SessionLog
 ) -> tuple[ValueAtRisk | None, str]:
     daily, last = DailyMarks(session.portfolio), log.entries[-1]
     for close in log.closes:
@@ -101,13 +103,13 @@ async def _answered(address: str, asked: Question) -> ValueAtRisk:
             await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _drift(ports: PortPlan, session: Lanes) -> tuple[DriftScore, ...]:
+async def _drift(ports: PortPlan, session: SessionParts, log: SessionLog) -> tuple[DriftScore, ...]:
     """The scores once drift has read every model's last close."""
     address = ports.address("drift")
     if address is None:
         return ()
     ends = {
-        model.name: int(session.schedule.closes_of(model.universe)[-1])
+        model.name: int(log.schedule.closes_of(model.universe)[-1])
         for model in session.portfolio.models
     }
     deadline = time.monotonic() + PATIENCE_SECONDS

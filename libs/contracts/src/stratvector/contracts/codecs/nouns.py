@@ -1,7 +1,6 @@
 """The nouns of the flow beside orders, one payload each: content, its message, its rules."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 from stratvector.contracts.codecs.derived import derived, unique
 from stratvector.contracts.codecs.payload import Payload, refuse_nameless
@@ -41,8 +40,6 @@ def _check_chapter(chapter: Chapter) -> None:
     unique("bars", [(bars.universe, bars.hash) for bars in chapter.bars])
     for bars in chapter.bars:
         refuse_nameless(bars, ("universe", "hash"))
-        if any(later <= one for one, later in pairwise(bars.close_times)):
-            raise ValueError(f"close times of universe {bars.universe!r} must increase")
 
 
 _BARS = Payload(

@@ -14,8 +14,3 @@ def check_chapter_of(chapter: Chapter, portfolio: Portfolio) -> None:
     found = [bars.universe for bars in chapter.bars]
     if found != own:
         raise Absurd(f"bars are of universes {found}; the portfolio has {own}")
-    for bars in chapter.bars:
-        if bars.close_times and bars.close_times[0] <= 0:
-            raise Absurd(
-                f"universe {bars.universe} begins at {bars.close_times[0]} ns; it must be above 0"
-            )

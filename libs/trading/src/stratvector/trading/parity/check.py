@@ -26,7 +26,6 @@ from stratvector.trading.parity.recording import (
 )
 from stratvector.trading.parity.signals import SignalsReplay
 from stratvector.trading.portfolio import Portfolio
-from stratvector.trading.schedule import Schedule
 from stratvector.trading.session import Session
 from stratvector.trading.strategy import Strategy
 
@@ -40,9 +39,6 @@ class Parts(Protocol):
 
     @property
     def portfolio(self) -> Portfolio: ...
-
-    @property
-    def schedule(self) -> Schedule: ...
 
     @property
     def strategies(self) -> Mapping[str, Strategy]: ...
@@ -59,14 +55,16 @@ class Replay(Protocol):
 class Parity:
     """What a check found.
 
-    scheduled, closes : of the session, and compared. last_close : of these, ns UTC. orders, fills :
+    scheduled, closes : of the session (None where nobody knows an end), and compared. whole : the
+    log has every close of the session. last_close : of those compared, ns UTC. orders, fills :
     approved orders and executions compared. first : the first difference in the order of the
     closes and of the flow. others : how many came after it. positions_behind : closes with
     executions that the published positions don't show yet. notes : what was not compared, and why.
     """
 
-    scheduled: int
+    scheduled: int | None
     closes: int
+    whole: bool
     last_close: int | None
     orders: int
     fills: int
@@ -83,7 +81,7 @@ class Parity:
     @property
     def is_complete(self) -> bool:
         """The log goes as far as the session."""
-        return self.closes == self.scheduled and self.positions_behind == 0
+        return self.whole and self.positions_behind == 0
 
 
 def check(
@@ -98,7 +96,7 @@ def check(
 
     recorded : the session with its bars, to compare with those and with a backtest.
     simulated_broker : whether the fills are the simulated broker's, so that they can be computed.
-    progress : called with (closes done, closes in all).
+    progress : called with (closes done, closes that the log has).
     chapter : what the log begins with; once all bars are there they must have its hashes, and what
     follows from other bars is not compared.
     """
@@ -120,7 +118,7 @@ def check(
         for replay in replays:
             found.extend(replay.at(index, close))
         if progress is not None:
-            progress(index + 1, log.scheduled)
+            progress(index + 1, len(log.closes))
     found += _after(log, decisions)
     return _found(log, found, record.behind, tuple(notes))
 
@@ -131,6 +129,7 @@ def _found(
     return Parity(
         scheduled=log.scheduled,
         closes=len(log.closes),
+        whole=log.is_complete,
         last_close=log.closes[-1].close_time if log.closes else None,
         orders=sum(len(close.decision.noun.orders) for close in log.closes),
         fills=sum(e.kind is FillKind.FILLED for close in log.closes for e in close.events),
@@ -145,6 +144,8 @@ def _backtest(
     log: SessionLog, recorded: Session | None, simulated_broker: bool, notes: list[str]
 ) -> list[Replay]:
     """The comparison with a backtest, or a note that says why there is none."""
+    if not log.closes:
+        return []
     if recorded is None:
         notes.append("not compared with a backtest: the session's bars are not at hand")
         return []

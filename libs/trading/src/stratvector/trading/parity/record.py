@@ -44,7 +44,7 @@ class RecordReplay:
             else:
                 yield _surplus(logged)
             self._published += 1
-        if index == self._log.scheduled - 1:
+        if self._log.is_complete and index == len(self._log.closes) - 1:
             yield from map(_surplus, self._log.positions[self._published :])
 
     def _until(self, close_time: int) -> list[Logged[Positions]]:

@@ -50,18 +50,23 @@ def unpromised_bars(chapter: Chapter | None, log: SessionLog) -> Iterator[Differ
     """How the bars of a complete log, as a whole, are not those that its chapter names."""
     if chapter is None or not log.is_complete:
         return
+    last = log.closes[-1].close_time
     for promised in chapter.bars:
         universe = promised.universe
         closes = (close.bars for close in log.closes if universe in close.bars)
         logged = (*log.warmup[universe], *(bars[universe] for bars in closes))
         sections = [one.noun for one in logged]
         pairs = [
+            *([("closes", len(sections), promised.closes)] if promised.closes else []),
             ("hash", hash_of_sections(sections), promised.hash),
             ("late", any(one.late for one in sections), False),
         ]
         for what, ours, theirs in pairs:
             for gap in gaps(ours, theirs, what, universe):
-                yield _told("bars", log.closes[-1].close_time, gap, "chapter", {})
+                yield _told("bars", last, gap, "chapter", {})
+    if log.scheduled is not None:
+        for gap in gaps(len(log.closes), log.scheduled, "closes", ""):
+            yield _told("bars", last, gap, "chapter", {})
 
 
 class BacktestReplay:
