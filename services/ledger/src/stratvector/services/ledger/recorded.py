@@ -17,7 +17,7 @@ import grpc.aio
 from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.session_document import BadSession
 from stratvector.runtime.session_folder import RecordedSession
-from stratvector.services.ledger.adapters.database import LedgerDatabase
+from stratvector.services.ledger.adapters.resting import RestingDatabase
 from stratvector.services.ledger.servicer import ledger_servicer
 
 REFUSED = 78
@@ -29,9 +29,7 @@ async def serve(session: Path, database: str | None) -> None:
     Raises BadSession, BadDatabase.
     """
     portfolio = RecordedSession(session).portfolio
-    opened = LedgerDatabase(
-        database or f"sqlite:///{(session / 'ledger.db').absolute()}", at_rest=True
-    )
+    opened = RestingDatabase(database or f"sqlite:///{(session / 'ledger.db').absolute()}")
     opened.refuse_unreadable()
     server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
     ledger_servicer(opened, portfolio).register(server)
