@@ -1,13 +1,16 @@
 """The tables that are asked are derived: late, in batches, and anew to the same digits."""
 
 import asyncio
+import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select, text
 
+from stratvector.contracts.codecs import encode_ledger_entry
 from stratvector.services.ledger.adapters.database import LedgerDatabase, Unusable
 from stratvector.services.ledger.adapters.deriving import (
     BATCH_CLOSES,
@@ -21,8 +24,15 @@ from stratvector.services.ledger.adapters.queries import Closes, Ledger, Page
 from stratvector.services.ledger.adapters.resting import RestingDatabase
 from stratvector.services.ledger.adapters.schema import KEY, Key, metadata, payloads, watermarks
 from stratvector.services.ledger.adapters.sql_store import SqlLedgerStore
-from stratvector.services.ledger.adapters.tables import DERIVED, closes
+from stratvector.services.ledger.adapters.tables import (
+    DERIVED,
+    Close,
+    closes,
+    rows_of,
+    value_at_risk,
+)
 from stratvector.services.ledger.adapters.writer import write
+from stratvector.trading.orders import ValueAtRisk
 from tests.sessions.generated_sessions import Shape, generated_session
 from tests.sessions.recorded_ledger import new_database, record
 from tests.sessions.simulated_flow import run_flow
@@ -199,6 +209,18 @@ def test_a_question_to_a_damaged_payload_is_refused_in_one_sentence(
         connection.execute(text("UPDATE payloads SET payload = x'00'"))
     with pytest.raises(Unusable, match="a payload can't be read: it does not inflate"):
         closes_told(database)
+
+
+def test_a_field_that_an_earlier_version_did_not_write_has_its_default(
+    database: LedgerDatabase,
+) -> None:
+    figure = ValueAtRisk(5, 1.0, 0.02, 0.03, 1_000, 7)
+    decision = replace(ENTRIES[0].decision, value_at_risk=figure)
+    document = json.loads(encode_ledger_entry(replace(ENTRIES[0], decision=decision)))
+    rows = dict(rows_of(Close(document, None)))
+    del document["decision"]["value_at_risk"]["factor"]
+    assert dict(rows_of(Close(document, None))) == rows
+    assert rows[value_at_risk][0][-1] == "1.0"
 
 
 def test_every_tables_key_begins_with_the_records() -> None:

@@ -1,7 +1,7 @@
 """The tables that are asked, filled from payloads: in batches, up to a watermark.
 
-    payloads after the watermark ─▶ entries ─▶ rows ─┐
-                                          watermark ─┴─▶ one transaction
+    payloads after the watermark ─▶ texts ─▶ rows ─┐
+                                        watermark ─┴─▶ one transaction
 
 Nothing else writes these tables, so they can be thrown away and derived anew.
 """
@@ -13,8 +13,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Dialect, Table, delete, insert, select
 
-from stratvector.contracts.codecs import decode_ledger_entry
-from stratvector.services.ledger.adapters.payloads import inflated, last_close, stored_entry
+from stratvector.services.ledger.adapters.payloads import (
+    document_of,
+    inflated,
+    last_close,
+    stored_text,
+)
 from stratvector.services.ledger.adapters.schema import Key, metadata, own, payloads, watermarks
 from stratvector.services.ledger.adapters.tables import DERIVED, Close, Row, rows_of
 
@@ -36,7 +40,7 @@ def is_behind(connection: Connection, key: Key) -> bool:
 def derive(connection: Connection, key: Key) -> int:
     """Derive the next closes of a record, at most a batch, in one transaction; how many they were.
 
-    Raises BadPayload, BadMessage.
+    Raises BadPayload.
     """
     with connection.begin():
         if connection.dialect.name != "sqlite":
@@ -46,10 +50,11 @@ def derive(connection: Connection, key: Key) -> int:
         waiting = _payloads_after(connection, key, after)
         if not waiting:
             return 0
-        before = None if after is None else stored_entry(connection, key, after)
+        text = None if after is None else stored_text(connection, key, after)
+        before = None if text is None else document_of(text)
         rows: defaultdict[Table, list[Row]] = defaultdict(list)
         for payload in waiting:
-            entry = decode_ledger_entry(inflated(payload))
+            entry = document_of(inflated(payload))
             for table, found in rows_of(Close(entry, before)):
                 rows[table] += found
             before = entry
@@ -57,7 +62,7 @@ def derive(connection: Connection, key: Key) -> int:
             insert_rows(connection, table, found)
         connection.execute(delete(watermarks).where(own(watermarks, key)))
         assert before is not None
-        insert_rows(connection, watermarks, [(*key, before.close_time)])
+        insert_rows(connection, watermarks, [(*key, before["close_time"])])
         return len(waiting)
 
 

@@ -21,14 +21,21 @@ PLAIN: Mapping[Any, type[TypeEngine[Any]]] = {
 
 
 class ExactText(TypeDecorator[Any]):
-    """A value as text. write, read : from a value to its text and back."""
+    """A value as text. write, read : from a value to its text and back. copied : to its text from
+    what a payload's JSON has of it, None where that is the text.
+    """
 
     impl = Text
     cache_ok = True
 
-    def __init__(self, write: Callable[[Any], str], read: Callable[[str], Any]) -> None:
+    def __init__(
+        self,
+        write: Callable[[Any], str],
+        read: Callable[[str], Any],
+        copied: Callable[[Any], str] | None,
+    ) -> None:
         super().__init__()
-        self.write, self.read = write, read
+        self.write, self.read, self.copied = write, read, copied
 
     def process_bind_param(self, value: Any, dialect: Any) -> str | None:
         """To the database."""
@@ -52,17 +59,19 @@ def _column_type(hint: Any) -> TypeEngine[Any]:
         return PLAIN[hint]()
     if get_origin(hint) is not tuple:
         return ExactText(*_ways(hint))
-    write, read = _ways(get_args(hint)[0])
+    write, read, copied = _ways(get_args(hint)[0])
     return ExactText(
-        lambda values: " ".join(map(write, values)), lambda text: tuple(map(read, text.split()))
+        lambda values: " ".join(map(write, values)),
+        lambda text: tuple(map(read, text.split())),
+        " ".join if copied is None else lambda values: " ".join(map(copied, values)),
     )
 
 
-def _ways(hint: Any) -> tuple[Callable[[Any], str], Callable[[str], Any]]:
+def _ways(hint: Any) -> tuple[Callable[[Any], str], Callable[[str], Any], type[str] | None]:
     if hint is Decimal:
-        return str, Decimal
+        return str, Decimal, None
     if hint is float:
-        return float.__repr__, float
+        return float.__repr__, float, str  # JSON has no number for NaN, whose text is there
     if isinstance(hint, type) and issubclass(hint, Enum):
-        return {member: member.name for member in hint}.__getitem__, hint.__getitem__
+        return {member: member.name for member in hint}.__getitem__, hint.__getitem__, None
     raise TypeError(f"no column holds {hint}")

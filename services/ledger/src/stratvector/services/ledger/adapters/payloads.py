@@ -1,6 +1,9 @@
 """The record: each close's canonical text, deflated, with its hash and the chain's."""
 
+import json
 import zlib
+from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import Connection, func, select
 
@@ -35,6 +38,15 @@ def inflated(payload: bytes) -> bytes:
     if not stream.eof or stream.unused_data:
         raise BadPayload("it does not inflate: it is cut short, or something follows it")
     return text
+
+
+def document_of(text: bytes) -> Mapping[str, Any]:
+    """What is in a canonical text. Raises BadPayload."""
+    try:
+        document: Mapping[str, Any] = json.loads(text)
+    except ValueError as error:
+        raise BadPayload(f"it is no JSON: {error}") from error
+    return document
 
 
 def last_close(connection: Connection, key: Key) -> int | None:

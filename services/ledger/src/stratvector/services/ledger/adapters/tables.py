@@ -1,5 +1,5 @@
 """The tables that are asked. Each is defined once: its columns by the fields that they hold, its
-rows by where these lie in an entry.
+rows by where these lie in a payload. Money, doubles and codes are copied as they are spelled there.
 
 A row belongs to one close of one record; `key` tells the rows of a close apart. place : the row's
 place within its close, in the order of the message that brought it. model_place : a model's place
@@ -7,19 +7,22 @@ in the portfolio's configuration.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from operator import attrgetter
+from dataclasses import MISSING, fields
+from decimal import Decimal
+from operator import itemgetter
 from typing import Any, NamedTuple, get_type_hints
 
 from sqlalchemy import Index, PrimaryKeyConstraint, Table, UniqueConstraint
 
 from stratvector.services.ledger.adapters.exact_types import ExactText, columns_of
-from stratvector.services.ledger.adapters.schema import CLOSE, KEY, Key, metadata
+from stratvector.services.ledger.adapters.schema import CLOSE, KEY, metadata
 from stratvector.trading.fills import FillEvent, FillKind
 from stratvector.trading.ledger import LedgerEntry, ModelAccount
 from stratvector.trading.orders import ApprovedOrder, Cancel, Cross, SymbolDecision, ValueAtRisk
 from stratvector.trading.signals import SignalRow, Signals
 
 Row = tuple[Any, ...]
+Document = Mapping[str, Any]  # of a canonical text, or of an object in it
 Rows = Callable[["Close"], Iterable[Row]]
 PLACE: Mapping[str, Any] = {"place": int}
 PART: Mapping[str, Any] = {**PLACE, "model_place": int}
@@ -28,16 +31,17 @@ PART: Mapping[str, Any] = {**PLACE, "model_place": int}
 class Close(NamedTuple):
     """An entry, and the one of the record's close before: a change of position is between two."""
 
-    entry: LedgerEntry
-    before: LedgerEntry | None
+    entry: Document
+    before: Document | None
 
 
 ROWS: dict[Table, Rows] = {}
+_PREFIX = itemgetter(*CLOSE)
 
 
 def rows_of(close: Close) -> Iterator[tuple[Table, list[Row]]]:
     """The rows of one close as the driver takes them, in the order of the tables' columns."""
-    prefix = (*Key.of(close.entry), close.entry.close_time)
+    prefix = _PREFIX(close.entry)
     for table, rows in ROWS.items():
         if found := [(*prefix, *row) for row in rows(close)]:
             yield table, found
@@ -60,49 +64,76 @@ def _table(
         parts.append(Index(f"{name}_{index}", *KEY, index))
     # Rows then lie in the order of closes, and the key is not kept twice.
     table = Table(name, metadata, *columns, *parts, sqlite_with_rowid=False)
-    ROWS[table] = _written(columns[len(CLOSE) :], rows)
+    ROWS[table] = _copied(columns[len(CLOSE) :], rows)
     return table
 
 
-def _written(columns: Sequence[Any], rows: Rows) -> Rows:
+def _copied(columns: Sequence[Any], rows: Rows) -> Rows:
     """Rows with each exact value as its text."""
-    writes = [(n, c.type.write) for n, c in enumerate(columns) if isinstance(c.type, ExactText)]
-    if not writes:
+    exact = [(n, c.type.copied) for n, c in enumerate(columns) if isinstance(c.type, ExactText)]
+    copies = [(place, copied) for place, copied in exact if copied is not None]
+    if not copies:
         return rows
 
-    def written(close: Close) -> Iterator[Row]:
+    def copied_rows(close: Close) -> Iterator[Row]:
         for row in rows(close):
             values = list(row)
-            for place, write in writes:
-                values[place] = write(values[place])
+            for place, copied in copies:
+                values[place] = copied(values[place])
             yield tuple(values)
 
-    return written
+    return copied_rows
 
 
 def _nouns(
     name: str,
     noun: type,
     names: str,
-    found: Callable[[LedgerEntry], Iterable[Any]],
+    found: Callable[[Document], Iterable[Any]],
     key: Mapping[str, Any] = PLACE,
     **more: str,
 ) -> Table:
     """A row per object of the entry, by its place. names : its fields; `name=path` for another."""
-    fields, values = _fields(noun, names)
+    columns, values = _fields(noun, names)
 
     def rows(close: Close) -> Iterator[Row]:
         for place, one in enumerate(found(close.entry)):
             if one is not None:
                 yield (place, *values(one)) if key else values(one)
 
-    return _table(name, key, fields, rows, **more)
+    return _table(name, key, columns, rows, **more)
 
 
 def _fields(noun: type, names: str) -> tuple[dict[str, Any], Callable[[Any], Row]]:
     """Columns with their types, and their values of one object."""
     paths = {name: path or name for name, _, path in (one.partition("=") for one in names.split())}
-    return {name: _hint(noun, path) for name, path in paths.items()}, attrgetter(*paths.values())
+    columns = {name: _hint(noun, path) for name, path in paths.items()}
+    if any("." in path for path in paths.values()):
+        return columns, lambda one: tuple([_at(one, path) for path in paths.values()])
+    values, defaults = itemgetter(*paths.values()), _defaults(noun)
+
+    def values_of(one: Document) -> Row:
+        try:
+            row: Row = values(one)
+        except KeyError:  # a field that the version which wrote the payload did not know
+            row = values({**defaults, **one})
+        return row
+
+    return columns, values_of
+
+
+def _at(one: Document, path: str) -> Any:
+    name, _, rest = path.partition(".")
+    return _at(one[name], rest) if rest else one[name]
+
+
+def _defaults(noun: Any) -> Document:
+    """As a payload spells them."""
+    return {
+        one.name: str(one.default) if isinstance(one.default, Decimal) else one.default
+        for one in fields(noun)
+        if one.default is not MISSING
+    }
 
 
 def _hint(noun: type, path: str) -> Any:
@@ -111,54 +142,62 @@ def _hint(noun: type, path: str) -> Any:
     return _hint(hint, rest) if rest else hint
 
 
-def _parts(name: str, found: Callable[[LedgerEntry], Iterable[tuple[int, Sequence[int]]]]) -> Table:
+def _parts(name: str, found: Callable[[Document], Iterable[tuple[int, Sequence[int]]]]) -> Table:
     """Lots per model of what has a place; models without any are left out."""
 
     def rows(close: Close) -> Iterator[Row]:
         for place, parts in found(close.entry):
             for model_place, lots in enumerate(parts):
                 if lots:
-                    yield place, model_place, close.entry.models[model_place].model, lots
+                    yield place, model_place, close.entry["models"][model_place]["model"], lots
 
     return _table(name, PART, {"model": str, "lots": int}, rows)
 
 
-def _executions(entry: LedgerEntry) -> Iterator[FillEvent | None]:
+def _executions(entry: Document) -> Iterator[Document | None]:
     """By the place of the event; None is no execution."""
-    return (event if event.kind is FillKind.FILLED else None for event in entry.events)
+    return (event if event["kind"] == FillKind.FILLED.name else None for event in entry["events"])
 
 
-def _attributed(entry: LedgerEntry) -> Iterator[tuple[int, Sequence[int]]]:
-    parts = dict(entry.attributed)
-    for place, event in enumerate(entry.events):
-        if event.kind is FillKind.FILLED:
-            yield place, parts[event.execution_id]
+def _attributed(entry: Document) -> Iterator[tuple[int, Sequence[int]]]:
+    parts = dict(entry["attributed"])
+    for place, event in enumerate(_executions(entry)):
+        if event is not None:
+            yield place, parts[event["execution_id"]]
+
+
+def _of_decision(name: str) -> Callable[[Document], Sequence[Document]]:
+    return lambda entry: entry["decision"][name]
+
+
+def _parts_of(name: str) -> Callable[[Document], Iterable[tuple[int, Sequence[int]]]]:
+    return lambda entry: enumerate(one["parts"] for one in entry["decision"][name])
 
 
 def _signal_rows(close: Close) -> Iterator[Row]:
-    for place, signals in enumerate(close.entry.signals):
-        for number, row in enumerate(signals.rows):
+    for place, signals in enumerate(close.entry["signals"]):
+        for number, row in enumerate(signals["rows"]):
             yield (place, number, *_SIGNAL_ROW[1](row))
 
 
 def _inputs(close: Close) -> Iterator[Row]:
-    cut = close.entry.decision.cut
-    for noun, used in (("bars", cut.bars), ("signals", cut.signals)):
-        for name, message in used.items():
+    cut = close.entry["decision"]["cut"]
+    for noun in ("bars", "signals"):
+        for name, message in cut[noun].items():
             yield noun, name, message
 
 
 def _changes(close: Close) -> Iterator[Row]:
     before = close.before
-    return _changed({} if before is None else before.positions, close.entry.positions)
+    return _changed({} if before is None else before["positions"], close.entry["positions"])
 
 
 def _model_changes(close: Close) -> Iterator[Row]:
-    before = () if close.before is None else close.before.models
-    held = {one.model: one.positions for one in before}
-    for one in close.entry.models:
-        for change in _changed(held.get(one.model, {}), one.positions):
-            yield (one.model, *change)
+    before = () if close.before is None else close.before["models"]
+    held = {one["model"]: one["positions"] for one in before}
+    for one in close.entry["models"]:
+        for change in _changed(held.get(one["model"], {}), one["positions"]):
+            yield (one["model"], *change)
 
 
 def _changed(before: Mapping[str, int], after: Mapping[str, int]) -> Iterator[Row]:
@@ -184,21 +223,21 @@ value_at_risk = _nouns(
     "value_at_risk",
     ValueAtRisk,
     "as_of horizon_days var_95 cvar_95 simulations seed factor",
-    lambda entry: [entry.decision.value_at_risk],
+    lambda entry: [entry["decision"]["value_at_risk"]],
     key={},
 )
 model_accounts = _nouns(
     "model_accounts",
     ModelAccount,
     "model cash commission equity",
-    attrgetter("models"),
+    itemgetter("models"),
     key={"model_place": int},
 )
 position_changes = _table("position_changes", {"symbol": str}, {"lots": int}, _changes)
 model_position_changes = _table(
     "model_position_changes", {"model": str, "symbol": str}, {"lots": int}, _model_changes
 )
-signals = _nouns("signals", Signals, "model version bars_id state", attrgetter("signals"))
+signals = _nouns("signals", Signals, "model version bars_id state", itemgetter("signals"))
 _SIGNAL_ROW = _fields(SignalRow, "symbol weight confidence action reason")
 signal_rows = _table("signal_rows", {**PLACE, "row": int}, _SIGNAL_ROW[0], _signal_rows)
 decision_inputs = _table(
@@ -208,28 +247,24 @@ symbol_decisions = _nouns(
     "symbol_decisions",
     SymbolDecision,
     "symbol outcome target_lots stages weight_reasons",
-    attrgetter("decision.symbols"),
+    _of_decision("symbols"),
 )
 orders = _nouns(
     "orders",
     ApprovedOrder,
     "order_id symbol lots reference_price decided_at expires_at",
-    attrgetter("decision.orders"),
+    _of_decision("orders"),
     unique="order_id",
 )
-order_parts = _parts(
-    "order_parts", lambda entry: enumerate(one.parts for one in entry.decision.orders)
-)
-cancels = _nouns("cancels", Cancel, "order_id symbol", attrgetter("decision.cancels"))
-crosses = _nouns("crosses", Cross, "symbol price", attrgetter("decision.crosses"))
-cross_parts = _parts(
-    "cross_parts", lambda entry: enumerate(one.parts for one in entry.decision.crosses)
-)
+order_parts = _parts("order_parts", _parts_of("orders"))
+cancels = _nouns("cancels", Cancel, "order_id symbol", _of_decision("cancels"))
+crosses = _nouns("crosses", Cross, "symbol price", _of_decision("crosses"))
+cross_parts = _parts("cross_parts", _parts_of("crosses"))
 order_events = _nouns(
     "order_events",
     FillEvent,
     "kind order_id symbol epoch known_time text",
-    attrgetter("events"),
+    itemgetter("events"),
     index="order_id",
 )
 fills = _nouns(

@@ -30,7 +30,7 @@ from stratvector.contracts.bad_message import BadMessage
 from stratvector.contracts.codecs import decode_ledger_entry
 from stratvector.services.ledger.adapters.deriving import FIRST
 from stratvector.services.ledger.adapters.migrating import VERSION_TABLE
-from stratvector.services.ledger.adapters.payloads import BadPayload, inflated
+from stratvector.services.ledger.adapters.payloads import BadPayload, document_of, inflated
 from stratvector.services.ledger.adapters.schema import (
     CLOSE,
     KEY,
@@ -43,13 +43,13 @@ from stratvector.services.ledger.adapters.schema import (
 from stratvector.services.ledger.adapters.tables import (
     DERIVED,
     Close,
+    Document,
     model_position_changes,
     position_changes,
     rows_of,
 )
 from stratvector.services.ledger.adapters.tables import Row as Stored
 from stratvector.trading.identity import chained_hash, payload_hash
-from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.ledger_verification import (
     FILE,
     Finding,
@@ -160,7 +160,7 @@ class _RecordCheck:
         self._key, self._found = key, found
         self._name = str(key.portfolio)
         self._chain, self._closes, self._rows, self._last = "", 0, 0, None
-        self._before: LedgerEntry | None = None
+        self._before: Document | None = None
         self._is_before_known = True
         self._watermark = self._read_watermark()
         self._is_at_watermark = self._watermark is None
@@ -184,7 +184,7 @@ class _RecordCheck:
         expected: defaultdict[Table, list[Stored]] = defaultdict(list)
         unknown, changes_unknown = set[int](), set[int]()
         for row in block:
-            entry, close = self._entry(row), row.close_time
+            entry, close = self._document(row), row.close_time
             self._is_at_watermark |= close == self._watermark
             if entry is None:
                 unknown.add(close)
@@ -198,7 +198,7 @@ class _RecordCheck:
             skipped = unknown | changes_unknown if table in CHANGES else unknown
             self._compare(table, expected[table], self._read(table, after, until), skipped)
 
-    def _entry(self, row: Row[Any]) -> LedgerEntry | None:
+    def _document(self, row: Row[Any]) -> Document | None:
         """What a payload says; its hashes are checked on the way."""
         close = row.close_time
         self._closes, self._last = self._closes + 1, close
@@ -216,7 +216,7 @@ class _RecordCheck:
         if (Key.of(entry), entry.close_time) != (self._key, close):
             self._add(payloads, close, "the payload is of another close")
             return None
-        return entry
+        return document_of(words)
 
     def _compare(
         self, table: Table, derived: Sequence[Stored], rows: Sequence[Any], skipped: set[int]
