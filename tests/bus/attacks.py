@@ -54,6 +54,8 @@ def owner_of(subject: str) -> str | None:
         return None
     if subject.startswith("$KV.quarantine."):
         return tokens[2]
+    if subject.startswith("$KV.documents."):
+        return "apply"
     noun = tokens[3] if subject.startswith("$KV.owners.owner.") else tokens[0]
     return next((one.producer for one in FLOW if one.noun == noun), None)
 
@@ -90,9 +92,12 @@ def foreign(user: str, portfolio: Portfolio) -> tuple[list[str], list[str], list
     kept = [lane for one in FLOW for lane in lanes(one, portfolio)]
     keys = [f"$KV.owners.owner.{lane}" for lane in kept]
     marks = [f"$KV.quarantine.{service}.BARS.7" for service in ON_FLOW]
+    wishes = [f"$KV.documents.{portfolio.run}.{portfolio.name}"]
     others = ["bars.new.1D", "$KV.owners.owner", "$KV.owners.new", "$KV.quarantine.new.BARS.1"]
     said = [stored_subject(lane) for lane in kept]
-    writes = [one for one in (*kept, *keys, *marks, *said, *others) if owner_of(one) != user]
+    writes = [
+        one for one in (*kept, *keys, *marks, *wishes, *said, *others) if owner_of(one) != user
+    ]
     readers = [
         (one.stream, service, lane)
         for one in FLOW
@@ -140,6 +145,8 @@ def concrete(pattern: str, portfolio: Portfolio) -> str:
     stem = pattern.removesuffix(".>")
     if "$KV.quarantine" in stem:
         return f"{stem}.BARS.7" if not stem.endswith("quarantine") else f"{stem}.risk.BARS.7"
+    if stem.endswith("$KV.documents"):
+        return f"{stem}.{portfolio.run}.{portfolio.name}"
     if stem.endswith("$KV.owners"):
         return f"{stem}.owner.{lanes(FLOW[0], portfolio)[0]}"
     noun = stem.rsplit(".", 1)[-1]

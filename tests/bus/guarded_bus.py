@@ -135,6 +135,8 @@ async def _fill(provisioner: Client, portfolio: Portfolio) -> None:
             for payload in (b"content", b'{"seq":1}', b""):
                 await provisioner.request(lane, payload, ANSWER_SECONDS)
             await provisioner.request(f"$KV.owners.owner.{lane}", b"one 1", ANSWER_SECONDS)
+    wish = f"$KV.documents.{portfolio.run}.{portfolio.name}"
+    await provisioner.request(wish, b"wanted", ANSWER_SECONDS)
     for service in ON_FLOW:
         await provisioner.request(f"$KV.quarantine.{service}.BARS.7", b"why", ANSWER_SECONDS)
 

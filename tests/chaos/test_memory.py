@@ -99,5 +99,5 @@ def test_a_session_ten_times_as_long_grows_no_process(
     assert {name: by for name, by in growth.items() if by > GROWTH_MAX} == {}
 
 
-def _nobody(done: int, closes: int) -> None:
+def _nobody(done: int, closes: int, close_time: int) -> None:
     """Nobody watches."""

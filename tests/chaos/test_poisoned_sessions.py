@@ -19,13 +19,13 @@ from stratvector.cli.platform.local import Platform
 from stratvector.cli.platform.ports import plan_ports
 from stratvector.cli.platform.readiness import HALTED, Readiness
 from stratvector.cli.platform.replicas import seat_names
+from stratvector.cli.platform.run_folder import RunFolder
 from stratvector.cli.platform.session_watch import SessionHalted, refuse_halts
 from stratvector.contracts import codecs
-from stratvector.runtime.chapters import chapter_message
+from stratvector.runtime.chapters import chapter_message, first_chapter
 from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.connection import connect
 from stratvector.runtime.ports import Kind, Message, WrongSequence
-from stratvector.runtime.session_folder import RecordedSession, write_session
 from stratvector.trading.fills import FillEvent, FillKind, FillsReport
 from stratvector.trading.flow import SERVICES, hop
 from stratvector.trading.lanes import (
@@ -38,7 +38,9 @@ from stratvector.trading.lanes import (
 from stratvector.trading.ledger import Positions
 from stratvector.trading.orders import ApprovedOrder, Decision
 from stratvector.trading.reasons import SignalReason
+from stratvector.trading.session import Session
 from stratvector.trading.signals import Action, SignalRow, Signals
+from tests.sessions.begun import session_in
 from tests.sessions.generated_sessions import Shape, generated_session
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +57,7 @@ HALTS = {
 IN_EVERY_RUN = ("bars", "orders")  # `make chaos` has all
 
 
-def poison(session: RecordedSession, noun: str) -> tuple[str, bytes]:
+def poison(session: Session, noun: str) -> tuple[str, bytes]:
     """A lane, and what is wrong in one figure alone."""
     portfolio = session.portfolio
     model = portfolio.models[0]
@@ -103,17 +105,17 @@ async def thief(platform: Platform, service: str) -> AsyncIterator[JetStreamBus]
         await client.close()
 
 
-async def plant(platform: Platform, session: RecordedSession, noun: str) -> str:
+async def plant(platform: Platform, session: Session, noun: str) -> str:
     """Begin the log, and store the poison where the owner will begin; the lane."""
     lane, payload = poison(session, noun)
     async with thief(platform, "risk") as bus:
-        await bus.publish(chapter_message(session.chapter, 1), 0)
+        await bus.publish(chapter_message(first_chapter(session), 1), 0)
     async with thief(platform, hop(noun).producer) as bus:
         await bus.publish(Message(lane, "poison", payload, 1), 0)
     return lane
 
 
-async def plant_next_bars(platform: Platform, session: RecordedSession) -> str:
+async def plant_next_bars(platform: Platform, session: Session) -> str:
     """Be quicker than market_data with the next close, at a price of -5; the lane."""
     universe = session.portfolio.universes[0]
     lane = bars_lane(session.portfolio, universe)
@@ -155,12 +157,12 @@ def test_a_poisoned_lane_halts_kills_no_process_and_is_named(
     monkeypatch.setenv("PYTHONPATH", os.fspath(ROOT))  # where the session's strategies stand
     monkeypatch.setenv("STRATVECTOR_MARKET_DATA_BARS_AHEAD_MAX", "2")
     folder = tmp_path / "session"
-    write_session(folder, generated_session(3, Shape(1, 2, 2, closes=2_000)))
-    session, told = RecordedSession(folder), list[str]()
+    session, told = generated_session(3, Shape(1, 2, 2, closes=2_000)), list[str]()
+    session_in(folder, session)
 
     def platform_of(seats: list[tuple[str, str]]) -> Platform:
         plan = plan_ports(seats, base_port=0)
-        return Platform(folder, session.portfolio, seats, plan, told.append, logs=tmp_path)
+        return Platform(folder, RunFolder(folder).wish, seats, plan, told.append, logs=tmp_path)
 
     async def run() -> None:
         lane = ""

@@ -15,28 +15,21 @@ import pytest
 
 from stratvector.cli.platform.commands import command_of
 from stratvector.runtime.jetstream.server import free_port
-from stratvector.runtime.session_folder import write_session
 from stratvector.trading.flow import HOUSE
-from tests.sessions.generated_sessions import Shape, generated_session
 
 NEEDS_NOBODY = ("research",)
 
 
-@pytest.fixture(scope="module")
-def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("session")
-    write_session(folder, generated_session(3, Shape(closes=8)))
-    return folder
-
-
-def settings_of(service: str, session: Path, place: Path) -> tuple[Path, int, str]:
+def settings_of(service: str, place: Path) -> tuple[Path, int, str]:
     """A settings file, the HTTP port in it, and where NATS would be."""
     http, nats = free_port(), f"nats://127.0.0.1:{free_port()}"
     lines = [f"http_port: {http}"]
     if service not in NEEDS_NOBODY:
         lines.append(f"nats_url: {nats}")
-    if service not in (*NEEDS_NOBODY, "monte_carlo"):
-        lines.append(f"session: {session}")
+    if service == "market_data":
+        lines.append(f"store: {place / 'store'}")
+    if service == "ledger":
+        lines.append(f"database_url: sqlite:///{place / 'ledger.db'}")
     if service == "gateway":
         lines.append(f"console_port: {free_port()}")
     file = place / f"{service}.yaml"
@@ -72,9 +65,9 @@ def readiness(http: int, process: subprocess.Popen[bytes]) -> tuple[int, dict[st
 
 @pytest.mark.parametrize("service", HOUSE)
 def test_a_service_alone_says_why_it_is_not_ready_and_stops_when_asked(
-    service: str, session_folder: Path, tmp_path: Path
+    service: str, tmp_path: Path
 ) -> None:
-    file, http, nats = settings_of(service, session_folder, tmp_path)
+    file, http, nats = settings_of(service, tmp_path)
     with running(command_of(service, file), tmp_path) as process:
         while True:
             code, document = readiness(http, process)

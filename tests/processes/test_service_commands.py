@@ -19,7 +19,7 @@ def test_help_tells_what_a_service_does_and_its_settings(service: str) -> None:
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     described = run.stdout.split("\n\n")[1]
     assert re.fullmatch(r"[A-Z][^\n]+\.", described)
-    assert f"STRATVECTOR_{service.upper()}_SESSION" in run.stdout
+    assert f"STRATVECTOR_{service.upper()}_NATS_URL" in run.stdout
     assert run.stderr == ""
 
 

@@ -16,15 +16,14 @@ from stratvector.contracts.v1.drift_service_pb2_grpc import DriftServiceStub
 from stratvector.drift import DriftRules, ModelDrift, ModelWatch
 from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.connection import connect
-from stratvector.runtime.jetstream.provisioner import provision
 from stratvector.runtime.jetstream.server import NatsServer, free_port
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from stratvector.runtime.ports import Message
-from stratvector.runtime.session_folder import write_session
 from stratvector.trading.flow import stream_of
 from stratvector.trading.identity import message_id
 from stratvector.trading.session import Session
 from tests.processes.service_process import PATIENCE_SECONDS, ServiceProcess
+from tests.sessions.begun import begin_at
 from tests.sessions.generated_sessions import Shape, generated_session
 from tests.sessions.hand_fed import bars_lane, bars_of, signals_lane, signals_of
 
@@ -40,7 +39,6 @@ class DriftStage:
 
     def __init__(self, folder: Path, session: Session) -> None:
         self.folder, self.session = folder, session
-        write_session(folder / "session", session)
         self.rules_file = folder / "drift.yaml"
         self.rules_file.write_text(
             yaml.safe_dump({"reference_closes": 120, "window_closes": 100, "every_hours": 6})
@@ -52,7 +50,6 @@ class DriftStage:
     def process(self, name: str, **other: Any) -> ServiceProcess:
         """A drift process on ports of its own."""
         told: dict[str, Any] = {
-            "session": self.folder / "session",
             "nats_url": self.server.url,
             "http_port": 0,
             "drift_config": self.rules_file,
@@ -63,16 +60,11 @@ class DriftStage:
     def raise_server(self) -> None:
         """Start it with its streams."""
         self.server.start()
-        asyncio.run(self._provision())
+        begin_at(self.server.url, self.session)
 
     def publish(self, after: int, until: int) -> None:
         """Everything of the closes after < t <= until (ns UTC), lane by lane."""
         asyncio.run(self._publish(after, until))
-
-    async def _provision(self) -> None:
-        client = await connect(self.server.url, None, "provisioner", 30.0)
-        await provision(client)
-        await client.close()
 
     async def _publish(self, after: int, until: int) -> None:
         client = await connect(self.server.url, None, "feeder", 30.0)

@@ -14,13 +14,13 @@ from stratvector.cli.platform.replicas import seat_names
 from stratvector.cli.platform.session_run import refuse_differences
 from stratvector.cli.platform.session_watch import until_committed
 from stratvector.contracts.codecs import decode_decision
+from stratvector.runtime.documents import wish_of
 from stratvector.runtime.jetstream.accounts import OPERATOR
 from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.connection import BusClient, connect
 from stratvector.runtime.jetstream.key_value import JetStreamKeyValue
 from stratvector.runtime.jetstream.server import free_port
 from stratvector.runtime.lease import holder
-from stratvector.runtime.session_folder import RecordedSession, write_session
 from stratvector.trading.fills import FillEvent
 from stratvector.trading.flow import SERVICES, produced_by
 from stratvector.trading.lanes import orders_lane
@@ -30,6 +30,7 @@ from stratvector.trading.logged import SessionLog
 from stratvector.trading.orders import Decision
 from stratvector.trading.session import Session
 from tests.bus.lanes import lanes
+from tests.sessions.begun import fill_store
 
 LEASE_SECONDS = 2.0
 LOOK_SECONDS = 0.02
@@ -77,7 +78,7 @@ class Running:
 
     def __init__(
         self,
-        session: RecordedSession,
+        session: Session,
         platform: Platform,
         client: BusClient,
     ) -> None:
@@ -141,7 +142,8 @@ def run_processes(
     replicas : processes of a service, 1 where nothing is said. settings : environment variables of
     the services.
     """
-    write_session(folder / "session", session)
+    (folder / "session").mkdir(parents=True)
+    fill_store(folder / "session" / "store", session)
     counts = dict.fromkeys(SERVICES, 1) | dict(replicas or {})
     plan = plan_ports(seat_names(counts), base_port=0)
     # Of the free ports the plan has some already.
@@ -167,10 +169,10 @@ async def _run(
     plan: PortPlan,
     disturb: Disturb | None,
 ) -> ProcessFlow:
-    recorded, told = RecordedSession(folder / "session"), list[str]()
+    wish, told = wish_of(session, "tests", 0), list[str]()
     platform = Platform(
         folder / "session",
-        recorded.portfolio,
+        wish,
         seat_names(counts),
         plan,
         told.append,
@@ -178,7 +180,7 @@ async def _run(
     )
     try:
         await platform.start()
-        status = await _or_failure(platform, _watched(platform, recorded, disturb))
+        status = await _or_failure(platform, _watched(platform, session, disturb))
         _, log = await platform.bus.read()
     finally:
         killed = await platform.drain()
@@ -202,9 +204,7 @@ async def _or_failure(platform: Platform, work: Coroutine[Any, Any, LedgerStatus
         await asyncio.gather(failed, working, return_exceptions=True)
 
 
-async def _watched(
-    platform: Platform, session: RecordedSession, disturb: Disturb | None
-) -> LedgerStatus:
+async def _watched(platform: Platform, session: Session, disturb: Disturb | None) -> LedgerStatus:
     """Wait for the end of the session and of what disturbs it."""
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_disturb(session, platform, disturb))
@@ -212,7 +212,7 @@ async def _watched(
     return committed.result()
 
 
-async def _disturb(session: RecordedSession, platform: Platform, disturb: Disturb | None) -> None:
+async def _disturb(session: Session, platform: Platform, disturb: Disturb | None) -> None:
     if disturb is None:
         return
     client = await connect(platform.bus.url, platform.bus.seed_file(OPERATOR), "disturber")
@@ -222,7 +222,7 @@ async def _disturb(session: RecordedSession, platform: Platform, disturb: Distur
         await client.close()
 
 
-def _nobody(done: int, closes: int) -> None:
+def _nobody(done: int, closes: int, close_time: int) -> None:
     """Nobody watches."""
 
 

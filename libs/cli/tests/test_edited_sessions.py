@@ -14,22 +14,23 @@ from typing import Any
 import pytest
 
 from libs.cli.tests.test_parity_command import messages_of, stored_in
+from stratvector.cli.failures import CommandFailed
 from stratvector.cli.parity import examine
-from stratvector.cli.platform.run_folder import RunFolder
-from stratvector.contracts.codecs import encode_closed_bars
-from stratvector.runtime.begun_session import refuse_edited_session
+from stratvector.cli.platform.run_folder import DOCUMENT, RunFolder
+from stratvector.runtime.applying import apply
 from stratvector.runtime.chapters import OtherChapter
-from stratvector.runtime.jetstream.accounts import OPERATOR
+from stratvector.runtime.documents import DOCUMENTS, Documents, Wish
+from stratvector.runtime.jetstream.accounts import APPLY
 from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.connection import connect
+from stratvector.runtime.jetstream.key_value import JetStreamKeyValue
 from stratvector.runtime.jetstream.keys import KeyFolder
 from stratvector.runtime.session_document import BadSession
-from stratvector.runtime.session_folder import DOCUMENT, RecordedSession
 from tests.sessions.generated_sessions import Shape, generated_session
 from tests.sessions.simulated_flow import Flow, run_flow
 
 EDITS = 200
-REFUSALS = (BadSession, OtherChapter)
+REFUSALS = (BadSession, OtherChapter, CommandFailed)
 Run = Callable[[Any], Any]
 
 
@@ -39,14 +40,15 @@ class Begun:
 
     folder: Path
     written: dict[Path, bytes]
-    session: RecordedSession
+    wish: Wish
     bus: JetStreamBus
+    documents: Documents
     run: Run
 
     def refusal(self) -> str:
         """What continuing the session is refused with; empty when it would go on."""
         try:
-            self.run(refuse_edited_session(self.bus, RecordedSession(self.folder)))
+            self.run(apply(self.bus, self.documents, RunFolder(self.folder).wish))
         except REFUSALS as error:
             return str(error)
         return ""
@@ -69,15 +71,15 @@ def begun(flow: Flow, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Begu
     place = tmp_path_factory.mktemp("edited")
     folder = place / "session"
     server = stored_in(folder, flow, messages_of(flow))
-    files = [folder / DOCUMENT, *sorted((folder / "bars").iterdir())]
+    files = [folder / DOCUMENT]
     written = {file: file.read_bytes() for file in files}
     with asyncio.Runner() as runner, RunFolder(folder).held(), pytest.MonkeyPatch.context() as to:
         to.chdir(place)
-        seed = KeyFolder(folder / "keys").seed_file(OPERATOR)
+        seed = KeyFolder(folder / "keys").seed_file(APPLY)
         client = runner.run(connect(server.url, seed, "test", 30.0))
-        original = RecordedSession(folder)
-        _ = original.chapter, original.histories
-        yield Begun(folder, written, original, JetStreamBus(client), runner.run)
+        documents = Documents(JetStreamKeyValue(client, DOCUMENTS))
+        wish = RunFolder(folder).wish
+        yield Begun(folder, written, wish, JetStreamBus(client), documents, runner.run)
         runner.run(client.close())
     server.stop()
 
@@ -138,18 +140,11 @@ def change_a_leaf(random_: random.Random, document: Any) -> None:
 
 
 def is_as_written(begun: Begun) -> bool:
-    """Whether the folder still says the same, value by value."""
-    read = RecordedSession(begun.folder)
-    if read.chapter != begun.session.chapter:
-        return False
-    return all(
-        [encode_closed_bars(one) for one in read.sections(universe.name, -1)]
-        == [encode_closed_bars(one) for one in begun.session.sections(universe.name, -1)]
-        for universe in begun.session.portfolio.universes
-    )
+    """Whether the folder still wants the same, value by value."""
+    return RunFolder(begun.folder).wish.says_the_same(begun.wish)
 
 
-def test_no_edit_of_a_recorded_bar_or_document_deceives_parity_or_is_continued(
+def test_no_edit_of_a_document_deceives_parity_or_is_continued(
     begun: Begun, say: Callable[[str], None]
 ) -> None:
     expected = examine(begun.folder).document()
@@ -175,37 +170,18 @@ def test_no_edit_of_a_recorded_bar_or_document_deceives_parity_or_is_continued(
 def test_without_its_files_a_log_is_proven_all_the_same(begun: Begun) -> None:
     expected = examine(begun.folder).document()
     try:
-        shutil.rmtree(begun.folder / "bars")
+        shutil.rmtree(begun.folder / "store")
         (begun.folder / DOCUMENT).unlink()
         assert examine(begun.folder).document() == expected
     finally:
-        (begun.folder / "bars").mkdir()
         begun.restore()
-
-
-def test_an_edited_bar_is_refused_with_its_file_and_the_first_close_that_differs(
-    begun: Begun,
-) -> None:
-    universe = begun.session.portfolio.universes[0].name
-    place = begun.session.bars_file(universe)
-    content = bytearray(place.read_bytes())
-    content[-1] ^= 1
-    place.write_bytes(bytes(content))
-    try:
-        refusal = begun.refusal()
-    finally:
-        begun.restore()
-    assert refusal.startswith(
-        f"{place}: the bars of universe {universe} are not those that the log"
-    )
-    assert "first at 2" in refusal
 
 
 def test_another_engine_does_not_continue_a_session(
     begun: Begun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    ran = begun.wish.chapter().engine_hash
     monkeypatch.setattr("stratvector.trading.engine.compiling.engine_hash", lambda: "f" * 16)
-    ran = begun.session.chapter.engine_hash
     assert begun.refusal().startswith(
         f"the session began with engine {ran} and this is {'f' * 16}: continue it with the version"
     )

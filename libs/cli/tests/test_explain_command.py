@@ -10,9 +10,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from stratvector.cli.main import app
-from stratvector.runtime.session_folder import write_session
 from stratvector.trading.reasons import REJECTED, Outcome
 from stratvector.trading.timestamps import utc_text
+from tests.sessions.begun import session_in
 from tests.sessions.generated_sessions import Shape, generated_session
 from tests.sessions.recorded_ledger import new_database, record
 from tests.sessions.simulated_flow import run_flow
@@ -27,7 +27,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder: Path = tmp_path_factory.mktemp("run")
     session = folder / "session"
     session.mkdir()
-    write_session(session, FLOW.session)
+    session_in(session, FLOW.session)
     database = new_database(session)
     record(database, ENTRIES)
     database.close()
@@ -124,7 +124,7 @@ def test_what_can_not_be_explained_is_one_sentence(arguments: list[str], said: s
 
 
 def test_a_session_without_a_ledger_is_told_and_gets_none(tmp_path: Path) -> None:
-    write_session(tmp_path, FLOW.session)
+    session_in(tmp_path, FLOW.session)
     answer = told("ledger", "verify", "--session", tmp_path)
     assert answer.exit_code == 1
     assert "unable to open database file" in answer.stderr

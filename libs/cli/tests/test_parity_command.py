@@ -27,11 +27,11 @@ from stratvector.runtime.jetstream.provisioner import provision
 from stratvector.runtime.jetstream.server import NatsServer, free_port
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from stratvector.runtime.ports import Kind, Message, Stored
-from stratvector.runtime.session_folder import write_session
 from stratvector.runtime.simulation.faults import Faults
 from stratvector.trading.engine.compiling import engine_hash
 from stratvector.trading.orders import Decision
 from stratvector.trading.timestamps import utc_text
+from tests.sessions.begun import session_in
 from tests.sessions.generated_sessions import Shape, generated_session
 from tests.sessions.simulated_flow import Flow, run_flow
 
@@ -79,7 +79,7 @@ async def there(bus: JetStreamBus, messages: Sequence[Message]) -> int:
 
 def stored_in(folder: Path, flow: Flow, messages: Sequence[Message]) -> NatsServer:
     """A session's folder whose log holds messages; its server runs."""
-    write_session(folder, flow.session)
+    session_in(folder, flow.session)
     server = server_of(folder, flow)
     server.start()
     asyncio.run(fill(server, folder, flow, messages))
@@ -238,11 +238,13 @@ def test_a_folder_that_is_not_there_is_one_sentence(place: Place) -> None:
 def test_a_folder_without_a_session_is_one_sentence(place: Place) -> None:
     run = place.run("parity", "config")
     assert run.exit_code == 1
-    assert run.stderr.startswith("stratvector: config: no session lies there, neither session.json")
+    assert run.stderr.startswith(
+        "stratvector: config: no session lies there, neither document.json"
+    )
 
 
 def test_a_session_without_a_log_is_one_sentence(place: Place, flow: Flow) -> None:
-    write_session(place.folder / "session", flow.session)
+    session_in(place.folder / "session", flow.session)
     run = place.run("parity", "session")
     assert run.exit_code == 1
     assert run.stderr == ("stratvector: session: there is no log, session/nats/store is missing\n")
@@ -252,7 +254,7 @@ def test_a_log_without_streams_is_one_sentence(
     place: Place, flow: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("stratvector.cli.stored_log.STREAMS_SECONDS", 0.5)
-    write_session(place.folder / "session", flow.session)
+    session_in(place.folder / "session", flow.session)
     server = server_of(place.folder / "session", flow)
     server.start()
     server.stop()

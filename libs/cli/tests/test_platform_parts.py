@@ -21,7 +21,7 @@ import yaml
 
 from stratvector.cli.failures import CommandFailed
 from stratvector.cli.platform.interrupts import first_and_second
-from stratvector.cli.platform.ports import PortPlan, SeatPorts
+from stratvector.cli.platform.ports import PortPlan, SeatPorts, plan_ports
 from stratvector.cli.platform.readiness import Readiness, readiness
 from stratvector.cli.platform.run_folder import RunFolder, earlier_run, new_run
 from stratvector.cli.platform.session_run import _remark
@@ -32,6 +32,7 @@ from stratvector.cli.platform.settings_files import (
     write_settings,
 )
 from stratvector.config import load_session, read_configuration
+from stratvector.trading.flow import HOUSE
 
 if TYPE_CHECKING:
     from libs.cli.tests.conftest import Place
@@ -50,7 +51,7 @@ def test_a_run_has_its_name_and_its_session_from_the_start(place: Place, run: Ru
     assert folder.name.startswith("small-")
     assert folder.name.endswith("-1")
     assert [path.name for path in folder.iterdir()] == ["session"]
-    assert earlier_run(run.session_folder).recorded.portfolio == run.recorded.portfolio
+    assert earlier_run(run.session_folder).session.portfolio == run.session.portfolio
 
 
 def test_a_run_that_was_reserved_takes_the_next_name_from_a_backtest(
@@ -111,7 +112,7 @@ def test_a_session_has_one_supervisor(run: RunFolder) -> None:
 
 
 def test_a_folder_without_a_session_is_named(place: Place, run: RunFolder) -> None:
-    with pytest.raises(CommandFailed, match=r"^nowhere/session.json: no such file"):
+    with pytest.raises(CommandFailed, match=r"^nowhere/document.json: no such file"):
         earlier_run(Path("nowhere"))
     (run.session_folder / "provenance.json").unlink()
     with pytest.raises(CommandFailed, match=r"provenance.json: it can't be read"):
@@ -140,7 +141,6 @@ def told(tmp_path: Path, name: str, service: str, seed: Path | None) -> dict[str
 def test_a_process_is_told_its_place_in_a_file(tmp_path: Path) -> None:
     seed = tmp_path / "keys" / "risk.seed"
     assert told(tmp_path, "risk-2", "risk", seed) == {
-        "session": str(tmp_path),
         "nats_url": "nats://127.0.0.1:4222",
         "nats_seed_file": str(seed),
         "host": "127.0.0.1",
@@ -158,7 +158,31 @@ def test_a_service_beside_the_flow_is_told_only_what_it_knows(tmp_path: Path) ->
         "http_port": 9_108,
         "verbose_logging": False,
     }
-    assert "session" not in told(tmp_path, "monte_carlo", "monte_carlo", tmp_path / "seed")
+    assert "store" not in told(tmp_path, "monte_carlo", "monte_carlo", tmp_path / "seed")
+
+
+def test_only_market_data_is_told_a_folder_and_only_the_ledger_a_database(tmp_path: Path) -> None:
+    plan = plan_ports([(one, one) for one in HOUSE], base_port=0)
+    settings = {
+        one: yaml.safe_load(
+            write_settings(
+                tmp_path, one, one, plan, "nats://localhost:4222", None, False
+            ).read_text()
+        )
+        for one in HOUSE
+    }
+    places = {
+        one: {key for key, value in told.items() if str(tmp_path) in str(value)}
+        for one, told in settings.items()
+    }
+    assert {one: keys for one, keys in places.items() if keys} == {
+        "market_data": {"store"},
+        "ledger": {"database_url"},
+    }
+
+
+def _settings(folder: Path, service: str, plan: PortPlan) -> Path:
+    return write_settings(folder, service, service, plan, "nats://localhost:4222", None, False)
 
 
 def test_the_gateway_is_told_where_the_others_are(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def started_and_drained(run: RunFolder) -> PortPlan:
     ports = plan_ports([], base_port=0)
 
     async def scenario() -> None:
-        platform = Platform(run.session_folder, run.recorded.portfolio, [], ports, print)
+        platform = Platform(run.session_folder, run.wish, [], ports, print)
         try:
             await platform.start()
             with pytest.raises(BadSession, match="the session has not begun to run"):
@@ -117,16 +117,18 @@ def test_a_broken_seed_is_one_sentence(place: Place, run: RunFolder) -> None:
     assert "defect" not in done.stderr
 
 
-def test_bars_that_were_cut_short_are_refused_before_any_service_starts(
+@pytest.mark.slow
+def test_bars_that_changed_since_are_refused_by_the_service_that_publishes_them(
     place: Place, run: RunFolder
 ) -> None:
-    bars = next((run.session_folder / "bars").glob("*.values.npy"))
-    bars.write_bytes(bars.read_bytes()[:-8])
+    head, *rows = (place.folder / "prices.csv").read_text().splitlines()
+    others = [",".join([*row.split(",")[:-1], "1"]) for row in rows]
+    (place.folder / "prices.csv").write_text("\n".join([head, *others]) + "\n")
     done = place.up_as_processes("--session", str(run.session_folder))
     assert done.exit_code == 78
-    assert f"{bars.name}: the recorded bars can't be read: " in done.stderr
-    assert "starts again" not in done.stderr
-    assert {log.name for log in Path("logs").glob("*.log")} <= {"nats-server.log", "up.log"}
+    assert "market_data can't run (exit code 78): " in done.stderr
+    assert "prices.csv are not those that the log began with: their hash is " in done.stderr
+    assert not (run.folder / "result.json").exists()
 
 
 @pytest.mark.parametrize(
@@ -140,7 +142,7 @@ def test_bars_that_were_cut_short_are_refused_before_any_service_starts(
         (["--session", "x", "--start", "2020-02-03"], "--session and --start exclude each other"),
         (["--session", "x", "--out", "y"], "--session and --out exclude each other"),
         (["--session", "x", "--config", "y"], "--session and --config exclude each other"),
-        (["--session", "nowhere"], "nowhere/session.json: no such file"),
+        (["--session", "nowhere"], "nowhere/document.json: no such file"),
     ],
 )
 def test_options_that_contradict_are_refused(
@@ -160,7 +162,7 @@ def test_a_companion_that_ran_well_is_missed_and_a_service_of_the_flow_ends_the_
     async def ended(name: str, ran_well: bool) -> bool:
         """Whether the platform gives up when this child does."""
         ports = plan_ports(seats, base_port=0)
-        platform = Platform(run.session_folder, run.recorded.portfolio, seats, ports, said.append)
+        platform = Platform(run.session_folder, run.wish, seats, ports, said.append)
         child = platform.children[name]
         child._command = ("false",)
         child._restarts.quick_failures = 100

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from libs.cli.tests.conftest import Place
 
 LOADING = "import", "polars"
-WRITING = "open", "coins.values.npy"
+WRITING = "open", "document.json"
 REMOVING = "shutil.rmtree", ""
 PATIENCE_SECONDS = 120.0
 STOPPING = """

@@ -132,7 +132,7 @@ def test_a_message_that_no_service_can_process_ends_the_run_with_its_sentence(
 ) -> None:
     configuration = read_configuration(place.config / "system.yaml")
     run = new_run(configuration, load_session(configuration.path), Path("results"))
-    lane = orders_lane(run.recorded.portfolio)
+    lane = orders_lane(run.session.portfolio)
     poison(run, lane)
     done = place.up_as_processes("--session", str(run.session_folder))
     assert done.exit_code == 1
@@ -213,14 +213,14 @@ def poison(run: RunFolder, lane: str) -> None:
 
     async def scenario() -> None:
         ports = plan_ports([], base_port=0)
-        platform = Platform(run.session_folder, run.recorded.portfolio, [], ports, print)
+        platform = Platform(run.session_folder, run.wish, [], ports, print)
         try:
             await platform.start()
             seed = platform.bus.seed_file("provisioner")
             client = await connect(platform.bus.url, seed, "poisoner", PATIENCE_SECONDS)
             try:
                 bus = JetStreamBus(client)
-                await bus.publish(chapter_message(run.recorded.chapter, 1), 0)
+                await bus.publish(chapter_message(run.session.chapter, 1), 0)
                 await bus.publish(Message(lane, "poison", b"\xff", 1), 0)
             finally:
                 await client.close()

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from stratvector.config import BadConfig, load_session, provenance, read_configuration
-from stratvector.runtime.session_folder import RecordedSession, write_session
+from stratvector.runtime.documents import decode_wish, encode_wish, wish_of
 from stratvector.trading.benchmark import benchmark_document
 from tests.sessions.small_configuration import ConfigFolder
 
@@ -66,7 +66,7 @@ def test_a_symbol_of_a_universe_that_nobody_trades_and_a_file_give_the_same_pric
     assert last[0] == last[1] == last[2]
 
 
-def test_the_benchmark_is_in_the_hashes_and_crosses_the_sessions_folder(
+def test_the_benchmark_is_in_the_hashes_and_is_in_the_document(
     place: ConfigFolder,
 ) -> None:
     plain = load_session("config/system.yaml")
@@ -76,8 +76,7 @@ def test_the_benchmark_is_in_the_hashes_and_crosses_the_sessions_folder(
     assert facts["config"]["system"]["benchmark"] == "BBB"
     for name in ("config_hash", "data_hash"):
         assert facts[name] != without[name]
-    write_session(place.folder / "session", session)
-    read = RecordedSession(place.folder / "session").whole()
+    read = decode_wish("document", encode_wish(wish_of(session, "ada", 1))).session()
     assert benchmark_document(read.benchmark) == benchmark_document(session.benchmark)
     assert read.risk_free_rate == 0.02
 

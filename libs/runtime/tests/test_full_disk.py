@@ -1,6 +1,5 @@
 """A server that can't write any more goes on answering reads; whoever waits for it must say so."""
 
-import asyncio
 import resource
 import sys
 from collections.abc import Iterator
@@ -8,12 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from stratvector.runtime.jetstream.connection import connect
-from stratvector.runtime.jetstream.provisioner import provision
 from stratvector.runtime.jetstream.server import NatsServer, free_port
 from stratvector.runtime.jetstream.server_config import ServerSettings
-from stratvector.runtime.session_folder import write_session
 from tests.processes.service_process import ServiceProcess
+from tests.sessions.begun import begin_at
 from tests.sessions.generated_sessions import Shape, generated_session
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits another process's files")
@@ -24,27 +21,19 @@ SESSION = generated_session(3, Shape(closes=10))
 def server(tmp_path: Path) -> Iterator[NatsServer]:
     made = NatsServer(ServerSettings(tmp_path / "store", free_port()), tmp_path, tmp_path / "log")
     made.start()
-    asyncio.run(provisioned(made))
+    begin_at(made.url, SESSION)
     yield made
     made.kill()
-
-
-async def provisioned(server: NatsServer) -> None:
-    client = await connect(server.url, None, "provisioner", 30.0)
-    await provision(client)
-    await client.close()
 
 
 def test_an_owner_whose_bus_stores_nothing_is_not_ready_and_says_why(
     server: NatsServer, tmp_path: Path
 ) -> None:
-    write_session(tmp_path / "session", SESSION)
     planted = ServiceProcess(
         "tests.processes.planted_service",
         tmp_path,
         "planted",
         {"PLANTED_PLAN": "work"},
-        session=tmp_path / "session",
         nats_url=server.url,
         lease_seconds=60.0,
         drain_seconds=3.0,

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from stratvector.runtime.jetstream.accounts import (
+    APPLY,
     ON_FLOW,
     OPERATOR,
     PROVISIONER,
@@ -81,7 +82,8 @@ def test_a_service_reads_the_streams_that_it_produces_or_consumes(service: str) 
         for subject in subjects_of(service)
         if subject.startswith("$JS.API.DIRECT.GET.") and subject.count(".") == 4
     }
-    assert read == {one.stream for one in (*produced_by(service), *read_by(service))}
+    wanted = {"KV_documents"} if service == "risk" else set()
+    assert read == {one.stream for one in (*produced_by(service), *read_by(service))} | wanted
 
 
 @pytest.mark.parametrize("service", ON_FLOW)
@@ -111,6 +113,13 @@ def test_the_operator_reads_everything_and_writes_nothing() -> None:
             f"$JS.API.DIRECT.GET.{stream.name}.{stream.subjects}",
         )
     }
+
+
+def test_only_who_applies_may_write_what_is_wanted_and_of_the_services_only_risk_reads_it() -> None:
+    documents = {(one.user, one.subject) for one in grants() if "documents" in one.subject}
+    assert {user for user, subject in documents if subject == "$KV.documents.>"} == {APPLY}
+    assert {user for user, _ in documents} == {"risk", OPERATOR, APPLY}
+    assert subjects_of(APPLY) == subjects_of(OPERATOR) | {"$KV.documents.>"}
 
 
 def test_the_provisioner_is_the_only_user_of_the_account_that_owns_the_streams() -> None:

@@ -26,7 +26,7 @@ def test_every_hop_has_one_stream_of_its_noun() -> None:
     assert not any(stream.newest_only for stream in streams())
 
 
-def test_the_buckets_hold_owners_and_what_could_not_be_processed() -> None:
+def test_the_buckets_hold_owners_what_could_not_be_processed_and_what_is_wanted() -> None:
     assert buckets() == (
         Stream("KV_owners", "$KV.owners.>", newest_only=True),
         Stream(
@@ -35,6 +35,7 @@ def test_the_buckets_hold_owners_and_what_could_not_be_processed() -> None:
             newest_only=True,
             bytes_max=QUARANTINE_BYTES_MAX,
         ),
+        Stream("KV_documents", "$KV.documents.>", newest_only=True),
     )
 
 

@@ -25,7 +25,13 @@ from stratvector.runtime.readers import (
 from stratvector.runtime.simulation.world import World
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.fills import FillEvent, FillKind, FillsReport
-from stratvector.trading.lanes import bars_lane, fills_lane, orders_lane, signals_lane
+from stratvector.trading.lanes import (
+    bars_lane,
+    fills_lane,
+    orders_lane,
+    positions_lane,
+    signals_lane,
+)
 from stratvector.trading.ledger import Positions
 from stratvector.trading.meaning.own import Own
 from stratvector.trading.meaning.positions import check_positions_of
@@ -216,6 +222,7 @@ def lane_of(noun: str) -> str:
         "signals": signals_lane(PORTFOLIO, "model"),
         "orders": orders_lane(PORTFOLIO),
         "fills": fills_lane(PORTFOLIO),
+        "positions": positions_lane(PORTFOLIO),
     }[noun]
 
 

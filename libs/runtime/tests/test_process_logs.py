@@ -11,7 +11,7 @@ import structlog
 from stratvector.runtime.process.logs import configure_logs, log_loop_errors, logger
 from stratvector.runtime.process.settings import ServiceSettings
 
-configure_logs("risk", "risk-1", ServiceSettings(session="/s", **{settings}))
+configure_logs("risk", "risk-1", ServiceSettings(**{settings}))
 {body}
 """
 

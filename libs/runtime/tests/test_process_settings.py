@@ -16,6 +16,8 @@ SECRET = "s3cr3t-canary"
 class VaultSettings(ServiceSettings):
     """Keeps a vault."""
 
+    session: Path
+    """where the vault is"""
     vault_key: SecretStr | None = None
     """opens the vault"""
 

@@ -43,6 +43,7 @@ def test_one_halted_lane_halts_the_process_and_says_why(play) -> None:  # type: 
             "state": "halted",
             "ready": False,
             "reason": "message 7 can't be processed",
+            "idle": "",
             "lanes": [
                 {"subject": BARS[0], "state": "owner", "epoch": 1, "sequence": 1},
                 {"subject": BARS[1], "state": "halted", "epoch": 1, "sequence": 2},
@@ -52,6 +53,17 @@ def test_one_halted_lane_halts_the_process_and_says_why(play) -> None:  # type: 
         assert (status.state(), status.is_ready()) == (State.DRAINING, False)
 
     play(script)
+
+
+def test_a_process_that_nobody_gives_work_stands_by_and_is_ready() -> None:
+    gone = [""]
+    status = Status(idle="no portfolio has begun yet", trouble=lambda: gone[0])
+    assert (status.state(), status.is_ready(), status.reason()) == (State.STANDBY, True, "")
+    assert status.document()["idle"] == "no portfolio has begun yet"
+    gone[0] = "waiting for NATS at nats://x"
+    assert (status.is_ready(), status.reason()) == (False, gone[0])
+    gone[0] = status.idle = ""
+    assert status.state() == State.STARTING
 
 
 def test_a_process_without_its_bus_is_not_ready_whatever_it_owns() -> None:

@@ -145,7 +145,9 @@ def test_bars_that_lack_the_close_asked_for_are_out_of_step(play: Play) -> None:
         await store(ports, FAST, bars(1, 3), bars(3))
         reader = BarsReader(ports, PORTFOLIO, 1)
         await reader.at(1, ("fast",))
-        with pytest.raises(OutOfStep, match=r"bars\.fast\.1H .* close 2, .* close 3") as raised:
+        with pytest.raises(
+            OutOfStep, match=r"bars\.replay\.1\.fast\.1H .* close 2, .* close 3"
+        ) as raised:
             await reader.at(2, ("fast",))
         assert (raised.value.asked, raised.value.found) == (2, 3)
 
@@ -170,7 +172,7 @@ def test_bars_of_other_symbols_are_refused(play: Play) -> None:
     async def script(ports: Ports) -> None:
         await store(ports, FAST, bars(1, symbols=("Z",)))
         reader = BarsReader(ports, PORTFOLIO, 1)
-        with pytest.raises(OtherSymbols, match=r"bars\.fast\.1H .* A; .* Z"):
+        with pytest.raises(OtherSymbols, match=r"bars\.replay\.1\.fast\.1H .* A; .* Z"):
             await reader.at(1, ("fast",))
 
     play(script)
@@ -181,7 +183,7 @@ def test_signals_of_a_close_must_be_the_next_of_their_lane(play: Play) -> None:
         await store(ports, signals_lane(PORTFOLIO, "model"), signals(1), signals(3))
         reader = signals_reader(ports, PORTFOLIO, "model")
         assert (await reader.at(1)).noun.close_time == 1
-        with pytest.raises(OutOfStep, match=r"signals\.scripted\.model"):
+        with pytest.raises(OutOfStep, match=r"signals\.replay\.1\.scripted\.model"):
             await reader.at(2)
 
     play(script)
@@ -191,7 +193,7 @@ def test_a_decision_is_never_taken_for_that_of_another_close(play: Play) -> None
     async def script(ports: Ports) -> None:
         await store(ports, orders_lane(PORTFOLIO), decision(1), decision(2))
         reader = orders_reader(ports, PORTFOLIO)
-        with pytest.raises(OutOfStep, match=r"orders\.scripted\.paper"):
+        with pytest.raises(OutOfStep, match=r"orders\.replay\.1\.scripted"):
             await reader.at(2)
 
     play(script)
@@ -222,7 +224,7 @@ def test_fills_that_never_closed_the_close_asked_for_are_out_of_step(play: Play)
         await store(ports, fills_lane(PORTFOLIO), report(0, 1), report(1, 3))
         reader = FillsReader(ports, PORTFOLIO)
         await reader.until(1)
-        with pytest.raises(OutOfStep, match=r"fills\.scripted\.paper"):
+        with pytest.raises(OutOfStep, match=r"fills\.replay\.1\.scripted\.paper"):
             await reader.until(2)
 
     play(script)

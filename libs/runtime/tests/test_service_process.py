@@ -19,14 +19,13 @@ from stratvector.contracts.codecs import encode_closed_bars
 from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.connection import connect
 from stratvector.runtime.jetstream.key_value import JetStreamKeyValue
-from stratvector.runtime.jetstream.provisioner import provision
 from stratvector.runtime.jetstream.server import NatsServer, free_port
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from stratvector.runtime.ports import Message
-from stratvector.runtime.session_folder import RecordedSession, write_session
 from stratvector.trading.lanes import bars_lane, orders_lane, positions_lane
 from stratvector.trading.session import Session
 from tests.processes.service_process import ServiceProcess
+from tests.sessions.begun import begin_at
 from tests.sessions.generated_sessions import Shape, generated_session
 
 SESSION = generated_session(3, Shape(closes=10))
@@ -43,25 +42,19 @@ class Stage:
     """A provisioned server and a recorded session, for any number of planted processes."""
 
     def __init__(self, folder: Path, session: Session) -> None:
-        self.folder, self.session = folder / "session", session
-        write_session(self.session_folder, session)
+        self.session = session
         self.server = NatsServer(
             ServerSettings(folder / "store", free_port()), folder, folder / "nats.log"
         )
 
-    @property
-    def session_folder(self) -> Path:
-        return self.folder
-
     def raise_server(self) -> None:
         self.server.start()
-        asyncio.run(self._provision())
+        begin_at(self.server.url, self.session)
 
     def planted(
         self, plan: str, folder: Path, name: str = "planted", **other: Any
     ) -> ServiceProcess:
         settings = {
-            "session": self.session_folder,
             "nats_url": self.server.url,
             "lease_seconds": 1.0,
             "drain_seconds": 3.0,
@@ -86,11 +79,6 @@ class Stage:
             return "" if entry is None else entry.value.decode()
 
         return asyncio.run(ask())
-
-    async def _provision(self) -> None:
-        client = await connect(self.server.url, None, "provisioner", 30.0)
-        await provision(client)
-        await client.close()
 
 
 @pytest.fixture(scope="module")
@@ -304,7 +292,7 @@ def test_an_execution_that_no_account_can_take_halts_at_the_message_at_hand(
 ) -> None:
     dark_stage.raise_server()
     lane = BARS
-    section = next(iter(RecordedSession(dark_stage.session_folder).sections(UNIVERSE.name, 0)))
+    section = next(SESSION.sections(UNIVERSE.name, 0))
     sequence = dark_stage.publish(lane, encode_closed_bars(section))
     with dark_stage.planted("refuse_execution", tmp_path) as planted:
         told = planted.until_state("halted")
@@ -321,7 +309,7 @@ def test_the_third_failure_at_one_message_halts_its_lane_instead_of_the_process(
     dark_stage: Stage, tmp_path: Path
 ) -> None:
     dark_stage.raise_server()
-    section = next(iter(RecordedSession(dark_stage.session_folder).sections(UNIVERSE.name, 0)))
+    section = next(SESSION.sections(UNIVERSE.name, 0))
     sequence = dark_stage.publish(BARS, encode_closed_bars(section))
     for count in (1, 2):
         with dark_stage.planted("trip", tmp_path, f"attempt-{count}") as planted:
@@ -376,7 +364,6 @@ def test_a_start_that_cant_work_is_one_sentence_and_78_or_1_when_it_may_heal(
         port = taken.getsockname()[1]
         (tmp_path / "bad.seed").write_text("SUNOSEED")
         refusals = {
-            "session": (tmp_path / "none", f"session: {tmp_path}/none/session.json: no such file;"),
             "http_port": (port, f"http_port: can't listen on 127.0.0.1:{port}: "),
             "grpc_port": (port, f"grpc_port: can't listen on 127.0.0.1:{port}: "),
             "nats_seed_file": (tmp_path / "bad.seed", f"seed file {tmp_path}/bad.seed holds no"),

@@ -17,6 +17,7 @@ import structlog
 from nats.aio.msg import Msg
 
 from stratvector.runtime.jetstream.accounts import (
+    APPLY,
     INBOXES,
     MONTE_CARLO,
     ON_FLOW,
@@ -26,14 +27,14 @@ from stratvector.runtime.jetstream.accounts import (
     grants,
 )
 from stratvector.trading.flow import FLOW, hop, produced_by, read_by
-from stratvector.trading.lanes import fills_lane
+from stratvector.trading.lanes import fills_lane, orders_lane
 from stratvector.trading.portfolio import Portfolio
 from tests.bus.attacks import HEADERS, IGNORED, attacks, headers_towards, owner_of
 from tests.bus.guarded_bus import Accounts, GuardedBus, State, guarded_bus
 from tests.bus.lanes import lanes
 from tests.sessions.generated_sessions import Shape, generated_session
 
-ASKERS = (*ON_FLOW, MONTE_CARLO, OPERATOR)
+ASKERS = (*ON_FLOW, MONTE_CARLO, OPERATOR, APPLY)
 Say = Callable[[str], None]
 
 
@@ -132,16 +133,17 @@ def test_a_service_reads_only_the_streams_of_its_hops(
                     read.add(one)
             say(f"  {user:<12} " + " ".join("yes" if one in read else " no" for one in FLOW))
             own = {*produced_by(user), *read_by(user)}
-            assert read == (set(FLOW) if user == OPERATOR else own)
+            assert read == (set(FLOW) if user in (OPERATOR, APPLY) else own)
 
     on_bus(tmp_path, portfolio, script)
 
 
-def test_a_service_writes_its_own_owner_keys_and_quarantine_marks_only(
+def test_each_writes_its_own_owner_keys_quarantine_marks_and_documents_only(
     tmp_path: Path, portfolio: Portfolio
 ) -> None:
     keys = [f"$KV.owners.owner.{lane}" for one in FLOW for lane in lanes(one, portfolio)]
     keys += [f"$KV.quarantine.{service}.BARS.9" for service in ON_FLOW]
+    keys += [f"$KV.documents.{portfolio.run}.new"]
 
     async def script(bus: GuardedBus) -> None:
         for user in ASKERS:
@@ -297,7 +299,7 @@ def test_one_grant_too_many_is_seen_by_the_check(tmp_path: Path, portfolio: Port
     async def script(bus: GuardedBus) -> None:
         changes = (await attacked(bus, "ledger")).changes
         assert [change.split(":")[0] for change in changes] == [
-            f"ledger changed messages of orders.{portfolio.name}.{portfolio.account}"
+            f"ledger changed messages of {orders_lane(portfolio)}"
         ]
 
     on_bus(tmp_path, portfolio, script, with_one_grant_too_many)

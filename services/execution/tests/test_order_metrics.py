@@ -131,7 +131,7 @@ def test_a_process_is_measured(tmp_path) -> None:  # type: ignore[no-untyped-def
 
     def build(ports: Ports) -> Tasks:
         deployment = Deployment(SESSION, MemoryLedgerStore())
-        made.append(serve(ExecutionSettings(session=tmp_path), deployment, ports))
+        made.append(serve(ExecutionSettings(), deployment, ports))
         return made[-1]
 
     world.add("execution", build)

@@ -228,9 +228,7 @@ async def _run(ask: Ask, folder: Path, flow: Flow, services: bool, probes: dict[
                 f"{peer}_grpc": one
                 for peer in ("risk", "strategy", "drift", "monte_carlo", "research")
             }
-        settings = GatewaySettings.model_validate(
-            {"session": folder, "probes": probes, **addresses}
-        )
+        settings = GatewaySettings.model_validate({"probes": probes, **addresses})
         peers = peers_of(settings)
         context = new_context(settings, flow.session.portfolio, len(flow.session.schedule), peers)
         fill(context.live, flow)

@@ -24,7 +24,6 @@ from stratvector.runtime.jetstream.connection import connect
 from stratvector.runtime.jetstream.provisioner import provision
 from stratvector.runtime.jetstream.server import NatsServer, free_port
 from stratvector.runtime.jetstream.server_config import ServerSettings
-from stratvector.runtime.session_folder import write_session
 from stratvector.trading.flow import FLOW
 from stratvector.trading.ledger import rounded_money
 from tests.bus.lanes import lanes
@@ -41,14 +40,12 @@ class Stage:
 
     def __init__(self, folder: Path, flow: Flow) -> None:
         self.folder, self.flow = folder, flow
-        write_session(folder / "session", flow.session)
         settings = ServerSettings(folder / "store", free_port())
         self.server = NatsServer(settings, folder, folder / "nats.log")
 
     def process(self, name: str, **other: Any) -> ServiceProcess:
         """A gateway on ports of its own."""
         told: dict[str, Any] = {
-            "session": self.folder / "session",
             "nats_url": self.server.url,
             "console_port": 0,
         }

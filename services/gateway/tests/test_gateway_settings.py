@@ -12,7 +12,7 @@ from stratvector.services.gateway.settings import GatewaySettings
 
 def loaded(folder: Path, **values: object) -> GatewaySettings:
     file = folder / "gateway.yaml"
-    file.write_text(yaml.safe_dump({"session": "s"} | values))
+    file.write_text(yaml.safe_dump(values))
     return load_settings("gateway", GatewaySettings, file)
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import text
 
 from stratvector.runtime.deployment import Deployment
@@ -27,7 +28,7 @@ def served(folder: Path) -> Tasks:
     world = World()
     clock = SimulatedClock(world.scheduler, 0.0)
     ports = Ports(world.bus, world.key_value, clock, "ledger-1")
-    settings = LedgerSettings(session=folder)
+    settings = LedgerSettings(database_url=SecretStr(f"sqlite:///{folder / 'ledger.db'}"))
     tasks = serve(settings, Deployment(SESSION, MemoryLedgerStore()), ports)
     for coroutine in tasks.main:
         coroutine.close()

@@ -14,14 +14,18 @@ from stratvector.cli.failures import CommandFailed
 
 READER = (sys.executable, "-P", "-m", "stratvector.services.ledger.recorded")
 END_SECONDS_MAX = 10.0
+LEDGER = "ledger.db"
 
 
 @contextmanager
 def finished_ledger(session: Path) -> Iterator[str]:
     """The address of a reader on a session's or a run's folder. Raises CommandFailed."""
+    from stratvector.cli.platform.run_folder import DOCUMENT
     from stratvector.cli.stored_log import session_folder
 
-    command = [*READER, "--session", str(session_folder(session))]
+    folder = session_folder(session).absolute()
+    told = ["--document", str(folder / DOCUMENT), "--database", f"sqlite:///{folder / LEDGER}"]
+    command = [*READER, *told]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, text=True, **pipes) as reader:  # type: ignore[call-overload]
         address = reader.stdout.readline().strip()

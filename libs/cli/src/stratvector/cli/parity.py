@@ -69,7 +69,8 @@ def examine(path: Path) -> Examination:
     folder = session_folder(path)
     session, log = stored_log(folder)
     whole = session.whole(log)
-    with session_progress(session.schedule, "parity") as progress:
+    closes = whole.schedule.close_times.tolist()
+    with session_progress(len(closes), "parity", closes) as progress:
         parity = check(log, session, whole, progress=progress, chapter=session.chapter)
     remarks = (*_engines(session), *parity.notes)
     return Examination(folder, parity, session.chapter.engine_hash, remarks)

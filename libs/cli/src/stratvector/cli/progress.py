@@ -1,9 +1,8 @@
 """The progress of a session: closes done, the market's date, closes per second."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from rich.progress import (
     BarColumn,
@@ -18,9 +17,6 @@ from rich.text import Text
 
 from stratvector.cli.console import aside
 from stratvector.cli.progress_lines import utc_date
-
-if TYPE_CHECKING:
-    from stratvector.trading.schedule import Schedule
 
 REFRESH_SECONDS = 0.1
 
@@ -37,18 +33,19 @@ class RateColumn(ProgressColumn):
 class SessionProgress:
     """Told how many closes are done, shows it a few times a second."""
 
-    def __init__(self, progress: Progress, schedule: "Schedule", title: str) -> None:
-        self._progress = progress
-        self._close_times = schedule.close_times
-        self._task = progress.add_task(title, total=len(schedule), date="")
+    def __init__(
+        self, progress: Progress, total: int | None, title: str, close_times: Sequence[int]
+    ) -> None:
+        self._progress, self._close_times = progress, close_times
+        self._task = progress.add_task(title, total=total, date="")
         self._shown_at = 0.0
 
-    def __call__(self, done: int, closes: int) -> None:
-        """So many closes of all are done."""
+    def __call__(self, done: int, closes: int, close_time: int | None = None) -> None:
+        """So many closes of all are done. close_time : of the newest, where no list tells it."""
         now = time.monotonic()
         if done == closes or now - self._shown_at >= REFRESH_SECONDS:
             self._shown_at = now
-            date = utc_date(int(self._close_times[done - 1]))
+            date = utc_date(int(self._close_times[done - 1]) if close_time is None else close_time)
             self._progress.update(self._task, completed=done, date=date)
 
     def wait_for(self, what: str) -> None:
@@ -62,8 +59,14 @@ class SessionProgress:
 
 
 @contextmanager
-def session_progress(schedule: "Schedule", title: str) -> Iterator[SessionProgress]:
-    """A progress bar on standard error for the time of a block."""
+def session_progress(
+    total: int | None, title: str, close_times: Sequence[int] = ()
+) -> Iterator[SessionProgress]:
+    """A progress bar on standard error for the time of a block.
+
+    total : closes of the whole, None where nobody knows. close_times : ns UTC, for whoever tells
+    only how many are done.
+    """
     columns = (
         TextColumn("[bold]{task.description}"),
         BarColumn(),
@@ -73,4 +76,4 @@ def session_progress(schedule: "Schedule", title: str) -> Iterator[SessionProgre
         TimeRemainingColumn(compact=True),
     )
     with Progress(*columns, console=aside(), speed_estimate_period=5.0) as progress:
-        yield SessionProgress(progress, schedule, title)
+        yield SessionProgress(progress, total, title, close_times)

@@ -158,7 +158,8 @@ def compiled(session: "Session", verbose: bool, form: ProgressForm = ProgressFor
     from stratvector.cli.progress import session_progress
 
     if form is ProgressForm.BAR:
-        with session_progress(session.schedule, "backtest") as progress:
+        closes = session.schedule.close_times.tolist()
+        with session_progress(len(closes), "backtest", closes) as progress:
             return _replayed(session, verbose, progress)
     lines = ProgressLines(session.schedule)
     lines(0, len(session.schedule))
@@ -190,10 +191,10 @@ def in_services(session: "Session", verbose: bool) -> "Result":
     from stratvector.trading.ledger import LedgerEntry
 
     closes = len(session.schedule)
-    with session_progress(session.schedule, "session") as progress:
+    with session_progress(closes, "session") as progress:
 
         def watch(entry: LedgerEntry, done: int) -> None:
-            progress(done, closes)
+            progress(done, closes, entry.close_time)
             for line in told(entry, session.portfolio) if verbose else ():
                 progress.say(line)
 

@@ -13,15 +13,15 @@ from tempfile import TemporaryDirectory
 
 from stratvector.cli.failures import CommandFailed
 from stratvector.cli.platform.bus import client_logs
-from stratvector.cli.platform.run_folder import SESSION, HeldByAnother, RunFolder
+from stratvector.cli.platform.run_folder import DOCUMENT, SESSION, HeldByAnother, RunFolder
 from stratvector.runtime.jetstream.accounts import OPERATOR, PROVISIONER, reading_config
 from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.connection import connect
 from stratvector.runtime.jetstream.keys import KeyFolder
 from stratvector.runtime.jetstream.server import NatsServer, free_port, name_of_server
 from stratvector.runtime.jetstream.server_config import ServerSettings
-from stratvector.runtime.logged_session import LoggedSession, read_logged_session
-from stratvector.runtime.session_folder import DOCUMENT
+from stratvector.runtime.logged_session import LoggedSession
+from stratvector.runtime.session_log import read_logged_session
 from stratvector.trading.flow import FLOW
 from stratvector.trading.logged import SessionLog
 

@@ -21,6 +21,7 @@ from stratvector.trading.runs import REPLAY
 
 if TYPE_CHECKING:
     from stratvector.market import Scheduled
+    from stratvector.market.bars_source import BarsSource
     from stratvector.trading.portfolio import Portfolio, Universe
     from stratvector.trading.session import Session
     from stratvector.trading.strategy import Strategy
@@ -67,10 +68,15 @@ def session_of(
             for m in configuration.traded
             if m.settings.universe == universe.name
         )
-        loaded = _bars(configuration, universe, data, (first, last), warmup)
+        asked = _source(configuration, universe, data, (first, last), warmup)
+        loaded = _loaded(configuration, asked)
         provenance = loaded.provenance
         histories[universe.name] = History(
-            loaded.bars, loaded.open_times, provenance.adjusted, provenance.source
+            loaded.bars,
+            loaded.open_times,
+            provenance.adjusted,
+            provenance.source,
+            asked.document(),
         )
         with _blaming(configuration.universes_path, f"universes.{universe.name}"):
             instruments, coarse = price_grids(universe.instruments, loaded.bars)
@@ -186,33 +192,45 @@ def _strategy(configuration: Configuration, model: TradedModel) -> "Strategy":
     return strategy
 
 
-def _bars(
+def _source(
     configuration: Configuration,
     universe: "Universe",
     data: str | None,
     ends: tuple[int, int],
     warmup: int,
-) -> "Scheduled":
-    from stratvector.market import load_universe
-    from stratvector.market.sources.sample import SampleUnavailable
+) -> "BarsSource":
+    from stratvector.market.bars_source import BarsSource
 
     session, entry = configuration.system.session, configuration.traded_universes[universe.name]
-    source = data or entry.source
-    try:
-        return load_universe(
+    with _unusable(configuration, universe.name, data or entry.source):
+        return BarsSource(
             universe.name,
             universe.symbols,
             universe.timeframe,
             universe.calendar,
-            source,
+            data or entry.source,
             *ends,
-            warmup_closes=warmup,
-            reading=None if data else entry.reading(universe.timeframe),
-            strict=session is not None and session.data_quality == "strict",
+            warmup,
+            session is not None and session.data_quality == "strict",
+            None if data else entry.reading(universe.timeframe),
         )
+
+
+def _loaded(configuration: Configuration, asked: "BarsSource") -> "Scheduled":
+    with _unusable(configuration, asked.universe, asked.source):
+        return asked.load()
+
+
+@contextmanager
+def _unusable(configuration: Configuration, universe: str, source: str) -> Iterator[None]:
+    """Say which universe it is whose bars can't be loaded. Raises UnusableData."""
+    from stratvector.market.sources.sample import SampleUnavailable
+
+    try:
+        yield
     except (ValueError, SampleUnavailable) as error:
         path = configuration.universes_path
-        raise UnusableData(path, universe.name, source, str(error)) from error
+        raise UnusableData(path, universe, source, str(error)) from error
 
 
 @contextmanager

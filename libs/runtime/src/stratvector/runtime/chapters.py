@@ -16,7 +16,6 @@ from stratvector.runtime.ports import Bus, Message, Ports, PublishUnknown, Store
 from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.readers import Reader
 from stratvector.runtime.session_document import canonical, document_of
-from stratvector.runtime.session_folder import RecordedSession
 from stratvector.trading.chapters import FIRST, Chapter, ChapterBars
 from stratvector.trading.flow import hop, subject
 from stratvector.trading.identity import message_id, payload_hash
@@ -34,8 +33,8 @@ class OtherChapter(CannotStart):
 
 def first_chapter(session: SessionParts) -> Chapter:
     """The chapter that a session's log begins with. Raises BadSession."""
-    if isinstance(session, RecordedSession):
-        return session.chapter
+    if (chapter := getattr(session, "chapter", None)) is not None:
+        return cast("Chapter", chapter)
     return _chapter_in_memory(cast("Session", session))
 
 

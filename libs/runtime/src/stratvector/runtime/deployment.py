@@ -5,17 +5,15 @@ services (the local platform, the simulation) finds them there, so that no libra
 service.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Protocol
 
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.ports import Broker, LedgerStore, Ports
-from stratvector.trading.bars import ClosedBars
 from stratvector.trading.flow import BARS_AHEAD_MAX, SERVICES
 from stratvector.trading.portfolio import Portfolio
-from stratvector.trading.schedule import Schedule
 
 if TYPE_CHECKING:
     from stratvector.trading.strategy import Strategy
@@ -25,10 +23,9 @@ BrokerFactory = Callable[[Ports], Broker]
 
 
 class SessionParts(Protocol):
-    """What services ask of a session: a `Session` in memory, or a `RecordedSession` on disk.
+    """What every service asks of a session: a `Session` in memory, or a `LoggedSession`.
 
-    Only strategy asks for strategies and only market_data for bars, so that no other process loads
-    them.
+    Only strategy asks for strategies, so that no other process loads them.
     """
 
     @property
@@ -38,16 +35,11 @@ class SessionParts(Protocol):
     def start(self) -> int: ...
 
     @property
-    def schedule(self) -> Schedule: ...
+    def closes(self) -> int | None:
+        """How many closes trade; None where nobody knows an end."""
 
     @property
     def strategies(self) -> Mapping[str, "Strategy"]: ...
-
-    def sections(self, universe: str, after: int) -> Iterator[ClosedBars]:
-        """A universe's cross-sections later than a close, warm-up included, in order."""
-
-    def bars_hash(self, universe: str) -> str:
-        """The hash of a universe's bars as they are at hand now, warm-up included."""
 
 
 @dataclass(frozen=True)

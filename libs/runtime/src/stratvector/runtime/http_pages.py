@@ -21,7 +21,9 @@ class Page(NamedTuple):
 async def pages(urls: Sequence[str], seconds_max: float) -> list[Page | None]:
     """The page at each URL, None where no whole answer comes in time."""
     limit = aiohttp.ClientTimeout(total=seconds_max)
-    connector = aiohttp.TCPConnector(force_close=True, limit=0)
+    # Where aiodns is installed for somebody else, the default resolver leaves a thread behind.
+    resolver = aiohttp.ThreadedResolver()
+    connector = aiohttp.TCPConnector(force_close=True, limit=0, resolver=resolver)
     async with aiohttp.ClientSession(connector=connector, timeout=limit) as session:
         return list(await asyncio.gather(*(_page(session, url) for url in urls)))
 

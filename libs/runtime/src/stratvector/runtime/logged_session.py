@@ -6,16 +6,13 @@ Nothing beside the log is asked, so that nothing beside it can change what is fo
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stratvector.contracts.codecs import BadMessage
-from stratvector.runtime.chapters import OtherChapter, chapter_of, logged_chapters
-from stratvector.runtime.ports import Bus
 from stratvector.runtime.session_document import BadSession, SessionDocument
-from stratvector.runtime.session_log import read_session
 from stratvector.trading.bars import FIELDS, Bars, ClosedBars
+from stratvector.trading.benchmark import Benchmark
 from stratvector.trading.caveats import Caveat
 from stratvector.trading.chapters import Chapter
 from stratvector.trading.logged import SessionLog
@@ -44,9 +41,29 @@ class LoggedSession:
         return self._document.start
 
     @property
+    def closes(self) -> int | None:
+        """How many closes trade; None where nobody knows an end."""
+        return self._document.closes
+
+    @property
+    def last_close(self) -> int | None:
+        """The last close, ns UTC; None where nobody knows an end."""
+        return self._document.last_close
+
+    @property
     def caveats(self) -> tuple[Caveat, ...]:
         """What every report of the session says about its data."""
         return self._document.caveats
+
+    @property
+    def benchmark(self) -> Benchmark | None:
+        """What results are compared with, None for buy and hold of all symbols."""
+        return self._document.benchmark
+
+    @property
+    def risk_free_rate(self) -> float:
+        """Effective, fraction per year."""
+        return self._document.risk_free_rate
 
     @property
     def strategies(self) -> Mapping[str, "Strategy"]:
@@ -58,6 +75,10 @@ class LoggedSession:
         """The merged close times from `start` on."""
         closes = {one.universe: np.array(one.close_times, np.int64) for one in self.chapter.bars}
         return merge({name: times[times >= self.start] for name, times in closes.items()})
+
+    def source(self, universe: str) -> Mapping[str, Any]:
+        """Where a universe's bars came from: source, total_return, and how to load them again."""
+        return self._document.source(universe)
 
     def other_sources(self) -> Iterator[str]:
         """A sentence for each strategy whose code is another one here."""
@@ -93,6 +114,8 @@ class LoggedSession:
             raise BadSession(f"{place}: its bars are not those of the universes {', '.join(named)}")
         if document.portfolio.name != self.chapter.portfolio:
             raise BadSession(f"{place}: its document is of portfolio {document.portfolio.name}")
+        if document.portfolio.run != self.chapter.run:
+            raise BadSession(f"{place}: its document is of run {document.portfolio.run}")
         return document
 
     def _history(self, universe: str, sections: Iterable[ClosedBars]) -> "History":
@@ -110,31 +133,11 @@ class LoggedSession:
                 for n, field in enumerate(FIELDS):
                     values[n, row] = getattr(section, field)
         bars = Bars(symbols, times, **dict(zip(FIELDS, values, strict=True)))
-        source, total_return = self._document.source(universe)
-        return History(bars, opened, total_return, source)
+        of = self._document.source(universe)
+        return History(bars, opened, of["total_return"], of["source"], of["load"])
 
 
 def _sections(log: SessionLog, universe: str) -> Iterator[ClosedBars]:
     yield from (logged.noun for logged in log.warmup[universe])
     closes = (*log.closes, *([log.undecided] if log.undecided else []))
     yield from (close.bars[universe].noun for close in closes if universe in close.bars)
-
-
-async def logged_session(bus: Bus) -> LoggedSession | None:
-    """The session that a log tells; None while it has not begun. Raises BadSession."""
-    chapters = await logged_chapters(bus)
-    if not chapters:
-        return None
-    if len(chapters) > 1:
-        lanes = ", ".join(stored.message.subject for stored in chapters)
-        raise BadSession(f"the log holds more than one session: {lanes}")
-    try:
-        return LoggedSession(chapter_of(chapters[0]))
-    except (BadMessage, OtherChapter) as error:
-        raise BadSession(f"{chapters[0].message.subject}: {error}") from None
-
-
-async def read_logged_session(bus: Bus) -> tuple[LoggedSession, SessionLog] | None:
-    """The same with all its lanes. Raises BadSession."""
-    session = await logged_session(bus)
-    return None if session is None else (session, await read_session(bus, session))

@@ -11,7 +11,7 @@ RuntimePortError
 └── LostOwnership      this instance does not own its lane, or no longer: exit, never retry
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -152,7 +152,10 @@ class Bus(Protocol):
         """The newest message of a subject."""
 
     async def read(self, subject: str, after: int, limit: int = 256) -> Sequence[Stored]:
-        """Up to `limit` messages of a subject with a sequence above `after`, in order."""
+        """Up to `limit` messages of a subject with a sequence above `after`, in order.
+
+        A subject that ends with `>` is every one below.
+        """
 
     async def arrivals(self, subject: str) -> Arrivals:
         """Listen to a subject: what is stored after a later read's answer is heard, or lost."""
@@ -167,10 +170,13 @@ class Entry:
 
 
 class KeyValue(Protocol):
-    """Compare-and-swap store for ownership."""
+    """A bucket of keys with compare-and-swap: who owns a lane, or what is wanted."""
 
     async def get(self, key: str) -> Entry | None:
         """The current entry, or None."""
+
+    async def all(self) -> Mapping[str, Entry]:
+        """Every key with its current entry."""
 
     async def put(self, key: str, value: bytes, revision: int) -> int:
         """Write if the key has the given revision (0 = there is no key); the new revision.
@@ -261,7 +267,8 @@ class Ports:
     """What a service instance gets to stand on.
 
     instance : unique for each start of a process. lease_seconds : how long a lane stays with an
-    owner that is not heard of. spans : None where nobody traces, which costs nothing.
+    owner that is not heard of. spans : None where nobody traces, which costs nothing. documents :
+    what is wanted of each portfolio, for risk alone.
     """
 
     bus: Bus
@@ -270,3 +277,4 @@ class Ports:
     instance: str
     lease_seconds: float = LEASE_SECONDS
     spans: Spans | None = None
+    documents: KeyValue | None = None

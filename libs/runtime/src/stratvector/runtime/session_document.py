@@ -1,7 +1,7 @@
 """session_document: what a session is, beside its bars, as JSON values; in a folder and in the log.
 
-    portfolio, start, strategies by class, version, parameters and source, caveats, benchmark and
-    risk-free rate, sources of bars
+    portfolio, start and how long, strategies by class, version, parameters and source, caveats,
+    benchmark and risk-free rate, sources of bars
 
 Defaults are worked in, so that no two processes can read them differently.
 """
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from stratvector.trading.session import Session
     from stratvector.trading.strategy import Strategy
 
-FORMAT = 3
+FORMAT = 4
+SOURCE = ("source", "total_return", "load")
 PORTFOLIO = TypeAdapter(Portfolio)
 CAVEATS = TypeAdapter(tuple[Caveat, ...])
 
@@ -43,12 +44,14 @@ def document_of(session: "Session") -> dict[str, Any]:
         "format": FORMAT,
         "portfolio": PORTFOLIO.dump_python(session.portfolio, mode="json"),
         "start": session.start,
+        "closes": session.closes,
+        "last_close": session.last_close,
         "strategies": {name: _described(s) for name, s in session.strategies.items()},
         "caveats": CAVEATS.dump_python(session.caveats, mode="json"),
         "benchmark": benchmark_document(session.benchmark),
         "risk_free_rate": session.risk_free_rate,
         "sources": {
-            name: {"source": h.source, "total_return": h.total_return}
+            name: {"source": h.source, "total_return": h.total_return, "load": h.load}
             for name, h in session.histories.items()
         },
     }
@@ -106,6 +109,16 @@ class SessionDocument:
         return self._part("start", _whole)
 
     @cached_property
+    def closes(self) -> int | None:
+        """How many closes trade; None where nobody knows an end."""
+        return self._part("closes", _whole_or_none)
+
+    @cached_property
+    def last_close(self) -> int | None:
+        """The last close, ns UTC; None where nobody knows an end."""
+        return self._part("last_close", _whole_or_none)
+
+    @cached_property
     def caveats(self) -> tuple[Caveat, ...]:
         """What every report of the session says about its data."""
         return self._part("caveats", CAVEATS.validate_python)
@@ -127,11 +140,9 @@ class SessionDocument:
             "strategies", lambda all_: {name: self._strategy(name, d) for name, d in all_.items()}
         )
 
-    def source(self, universe: str) -> tuple[str, bool]:
-        """Where a universe's bars came from, and whether they are total returns."""
-        return self._part(
-            "sources", lambda s: (str(s[universe]["source"]), bool(s[universe]["total_return"]))
-        )
+    def source(self, universe: str) -> Mapping[str, Any]:
+        """Where a universe's bars came from: source, total_return, and how to load them again."""
+        return self._part("sources", lambda s: {key: s[universe][key] for key in SOURCE})
 
     def other_sources(self) -> Iterator[str]:
         """A sentence for each strategy whose code is another one here, though its version is not.
@@ -171,6 +182,10 @@ class SessionDocument:
             rule = f"the session was made with {described['version']}"
             raise BadSession(f"{place}: the installed version is {kind.version}; {rule}")
         return kind(**described["parameters"])
+
+
+def _whole_or_none(value: Any) -> int | None:
+    return None if value is None else _whole(value)
 
 
 def _whole(value: Any) -> int:

@@ -17,7 +17,9 @@ from stratvector.contracts.codecs import (
     decode_positions,
     decode_signals,
 )
+from stratvector.runtime.chapters import OtherChapter, chapter_of, logged_chapters
 from stratvector.runtime.epochs import EpochFilter
+from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.ports import Bus, Stored
 from stratvector.runtime.readers import (
     OfOneClose,
@@ -25,6 +27,7 @@ from stratvector.runtime.readers import (
     OutOfStep,
     UnfitMessage,
 )
+from stratvector.runtime.session_document import BadSession
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.fills import FillsReport
 from stratvector.trading.lanes import (
@@ -272,3 +275,23 @@ def _all_at(close_time: int, lanes: Mapping[str, _Lane[Content]]) -> dict[str, C
     if any(close_time not in lane.at for lane in lanes.values()):
         return None
     return {name: lane.at[close_time] for name, lane in lanes.items()}
+
+
+async def logged_session(bus: Bus) -> LoggedSession | None:
+    """The session that a log tells; None while it has not begun. Raises BadSession."""
+    chapters = await logged_chapters(bus)
+    if not chapters:
+        return None
+    if len(chapters) > 1:
+        lanes = ", ".join(stored.message.subject for stored in chapters)
+        raise BadSession(f"the log holds more than one session: {lanes}")
+    try:
+        return LoggedSession(chapter_of(chapters[0]))
+    except (BadMessage, OtherChapter) as error:
+        raise BadSession(f"{chapters[0].message.subject}: {error}") from None
+
+
+async def read_logged_session(bus: Bus) -> tuple[LoggedSession, SessionLog] | None:
+    """The same with all its lanes. Raises BadSession."""
+    session = await logged_session(bus)
+    return None if session is None else (session, await read_session(bus, session))

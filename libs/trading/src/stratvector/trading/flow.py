@@ -3,7 +3,7 @@
 Learn this file and you know the system. `tests/architecture/test_flow_table.py` holds it against
 the protos, the services and what they subscribe to, so it can't lie.
 
-    risk ─chapters─▶ market_data
+    risk ─chapters─▶ every other service
     market_data ─bars─▶ strategy ─signals─▶ risk ─orders─▶ execution ─▶ broker
          └──────bars──────────────────────▶ risk ◀─fills── execution
     ledger ◀─ bars, signals, orders, fills ─▶ positions
@@ -48,8 +48,8 @@ FLOW: tuple[Hop, ...] = (
         message="Chapter",
         producer="risk",
         consumers=(),
-        # no bar is published before the log says which bars they are
-        followers=("market_data",),
+        # a service works for the portfolios whose chapters it finds
+        followers=("market_data", "strategy", "execution", "ledger", "drift", "gateway"),
     ),
     Hop(
         noun="bars",

@@ -5,6 +5,7 @@ starts from.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -35,12 +36,14 @@ class History:
 
     open_times : int64[T], when each bar opened (fills at the open are stamped with it).
     total_return : the prices are adjusted for splits and dividends; every report of them says so.
+    load : JSON values with which they can be loaded again, None where nothing can.
     """
 
     bars: Bars
     open_times: Nanoseconds = field(repr=False)
     total_return: bool = False
     source: str = ""
+    load: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +93,16 @@ class Session:
         closes = f"{len(self.schedule):,} closes from {utc_text(self.start)}"
         symbols, models = len(self.portfolio.symbols), ", ".join(self.portfolio.model_names)
         return f"Session({self.portfolio.name!r}, {closes}, {symbols:,} symbols, models {models})"
+
+    @property
+    def closes(self) -> int:
+        """How many closes trade."""
+        return len(self.schedule)
+
+    @property
+    def last_close(self) -> int:
+        """The last of them, ns UTC."""
+        return int(self.schedule.close_times[-1])
 
     @property
     def compared_with(self) -> Benchmark | None:

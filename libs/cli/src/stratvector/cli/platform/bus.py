@@ -11,17 +11,25 @@ import structlog
 
 from stratvector.cli.logs import FOLDER
 from stratvector.cli.platform.ports import HOST, PortPlan
-from stratvector.runtime.begun_session import refuse_edited_session
-from stratvector.runtime.jetstream.accounts import OPERATOR, PROVISIONER, USERS, accounts_config
+from stratvector.runtime.applying import apply
+from stratvector.runtime.documents import DOCUMENTS, Documents, Wish
+from stratvector.runtime.jetstream.accounts import (
+    APPLY,
+    OPERATOR,
+    PROVISIONER,
+    USERS,
+    accounts_config,
+)
 from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.connection import BusClient, connect
+from stratvector.runtime.jetstream.key_value import JetStreamKeyValue
 from stratvector.runtime.jetstream.keys import KeyFolder
 from stratvector.runtime.jetstream.provisioner import provision
 from stratvector.runtime.jetstream.server import find_binary
 from stratvector.runtime.jetstream.server_config import ServerSettings, server_config
-from stratvector.runtime.logged_session import LoggedSession, read_logged_session
+from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.session_document import BadSession
-from stratvector.runtime.session_folder import RecordedSession
+from stratvector.runtime.session_log import read_logged_session
 from stratvector.trading.logged import SessionLog
 
 SERVER_SECONDS = 60.0
@@ -64,10 +72,11 @@ class LocalBus:
             await provision(client, begun=self._made.exists())
         self._made.touch()
 
-    async def refuse_edited(self, session: RecordedSession) -> None:
-        """Hold a session's folder against the log. Raises BadSession or OtherChapter."""
-        async with self._client(OPERATOR) as client:
-            await refuse_edited_session(JetStreamBus(client), session)
+    async def apply(self, wish: Wish) -> None:
+        """Want this, unless the log says otherwise. Raises BadSession, OtherChapter."""
+        async with self._client(APPLY) as client:
+            documents = Documents(JetStreamKeyValue(client, DOCUMENTS))
+            await apply(JetStreamBus(client), documents, wish)
 
     async def read(self) -> tuple[LoggedSession, SessionLog]:
         """The session as the log tells it. Raises BusConnectionError, BadSession."""

@@ -1,6 +1,6 @@
 """local: the bus and the services of one session as children of this process.
 
-start   keys, accounts, nats-server, streams ─▶ every service at once: each waits for what it reads
+start   keys, accounts, nats-server, streams, document ─▶ every service at once
 drain   services, asked in the order of the flow ─▶ nats-server ─▶ nothing is left
 """
 
@@ -17,11 +17,10 @@ from stratvector.cli.platform.commands import command_of
 from stratvector.cli.platform.ports import PortPlan
 from stratvector.cli.platform.readiness import Readiness, readiness
 from stratvector.cli.platform.settings_files import write_settings
+from stratvector.runtime.documents import Wish
 from stratvector.runtime.jetstream.accounts import USERS
 from stratvector.runtime.jetstream.server import memory_settings
-from stratvector.runtime.session_folder import RecordedSession
 from stratvector.trading.flow import COMPANIONS
-from stratvector.trading.portfolio import Portfolio
 
 # A service takes up to ten seconds to hand its lanes over; the bus then closes its files.
 SERVICE_GRACE_SECONDS = 12.0
@@ -34,14 +33,15 @@ NICENESS = {"ledger": 5, "gateway": 5, "drift": 10, "monte_carlo": 10, "research
 class Platform:
     """Made, started and drained in one event loop of the main thread.
 
-    seats : (name, service) of each process. told : takes a sentence about a child that ended.
+    session_folder : where it works. wish : what is applied at the start. seats : (name, service) of
+    each process. told : takes a sentence about a child that ended.
     wished : settings of a service that the user asked for.
     """
 
     def __init__(
         self,
         session_folder: Path,
-        portfolio: Portfolio,
+        wish: Wish,
         seats: Sequence[tuple[str, str]],
         ports: PortPlan,
         told: Callable[[str], None],
@@ -50,7 +50,7 @@ class Platform:
         wished: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self.ports = ports
-        self._session = RecordedSession(session_folder)
+        self._wish = wish
         self.bus = LocalBus(session_folder, ports)
         self._nats = Child(
             "nats-server", self.bus.command, told, memory_settings(os.environ), logs=logs
@@ -91,12 +91,13 @@ class Platform:
         """Start all; returns when every service was told to start.
 
         Raises NatsServerError, BusConnectionError, ProvisioningError, and BadSession or
-        OtherChapter for a folder that is not what its log began with: no service was started then.
+        OtherChapter for a document that is not what its log began with: no service was started
+        then.
         A child that can't run ends `failed`.
         """
         self._keep(self._nats)
         await self.bus.provision()
-        await self.bus.refuse_edited(self._session)
+        await self.bus.apply(self._wish)
         for child in self._services.values():
             self._keep(child)
 

@@ -3,9 +3,10 @@
     results/<portfolio>-<hash>-<n>/
         result.json, orders, fills and equity     at the end, whole
         session/
-            session.json, bars/                   what every process reads
+            document.json                         what is applied at each start
             provenance.json                       what the result says about its inputs
-            nats/, keys/, settings/, ledger.db    the platform's own
+            nats/, keys/, settings/               the platform's own
+            store/, ledger.db                     market_data's bars, the ledger's database
 
 A run that was interrupted is continued in its session folder: the log knows how far it came.
 """
@@ -13,9 +14,12 @@ A run that was interrupted is continued in its session folder: the log knows how
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
+from getpass import getuser
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +27,12 @@ from stratvector.backtest import Result, new_folder, write_result_into
 from stratvector.cli.failures import CommandFailed
 from stratvector.cli.runs import run_name
 from stratvector.config import Configuration, provenance
-from stratvector.runtime.session_folder import DOCUMENT, RecordedSession, write_session
+from stratvector.runtime.documents import Wish, decode_wish, encode_wish, wish_of
+from stratvector.runtime.logged_session import LoggedSession
 from stratvector.trading.session import Session
 
 SESSION = "session"
+DOCUMENT = "document.json"
 PROVENANCE = "provenance.json"
 LOCK = "supervisor.lock"
 
@@ -37,7 +43,7 @@ class HeldByAnother(CommandFailed):
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A run's place. session_folder : the part that processes read; results go beside it."""
+    """A run's place. session_folder : where its platform works; results go beside it."""
 
     session_folder: Path
 
@@ -46,10 +52,21 @@ class RunFolder:
         """Where the results go."""
         return self.session_folder.parent
 
-    @property
-    def recorded(self) -> RecordedSession:
-        """The session as it lies there."""
-        return RecordedSession(self.session_folder)
+    @cached_property
+    def wish(self) -> Wish:
+        """What is applied. Raises BadSession, CommandFailed."""
+        place = self.session_folder / DOCUMENT
+        try:
+            return decode_wish(str(place), place.read_bytes())
+        except FileNotFoundError:
+            raise CommandFailed(f"{place}: no such file; a session's folder holds it") from None
+        except OSError as error:
+            raise CommandFailed(f"{place}: it can't be read: {error.strerror}") from None
+
+    @cached_property
+    def session(self) -> LoggedSession:
+        """The session that the document describes. Raises BadSession, CommandFailed."""
+        return self.wish.session()
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -82,7 +99,7 @@ class RunFolder:
 
 
 def new_run(configuration: Configuration, session: Session, out: Path) -> RunFolder:
-    """Make out/<portfolio>-<hash>-<n> with the session in it; it appears whole or not at all.
+    """Make out/<portfolio>-<hash>-<n> with the document in it; it appears whole or not at all.
 
     Raises BadSession or OSError, and leaves nothing then.
     """
@@ -93,16 +110,20 @@ def new_run(configuration: Configuration, session: Session, out: Path) -> RunFol
         folder.mkdir()
         text = json.dumps(facts, indent=1) + "\n"
         (folder / PROVENANCE).write_text(text, encoding="utf-8")
-        write_session(folder, session)
+        write_document(folder, wish_of(session, getuser(), time.time_ns()))
 
     return RunFolder(new_folder(out, run_name(session, facts), fill) / SESSION)
+
+
+def write_document(folder: Path, wish: Wish) -> None:
+    """Put what is to be applied into a session's folder. Raises OSError."""
+    text = json.dumps(json.loads(encode_wish(wish)), indent=1) + "\n"
+    (folder / DOCUMENT).write_text(text, encoding="utf-8")
 
 
 def earlier_run(session_folder: Path) -> RunFolder:
     """The run whose session lies in a folder. Raises BadSession, CommandFailed."""
     run = RunFolder(session_folder)
-    if not (place := session_folder / DOCUMENT).is_file():
-        raise CommandFailed(f"{place}: no such file; a session's folder holds it")
-    _ = run.recorded.portfolio
+    _ = run.session.portfolio
     run.facts()
     return run

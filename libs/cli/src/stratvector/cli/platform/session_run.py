@@ -106,11 +106,11 @@ def run_session(run: RunFolder, wishes: Wishes, show: Callable[[Run], None]) -> 
 
 
 async def _run(run: RunFolder, wishes: Wishes, show: Callable[[Run], None]) -> None:
-    session, logs = run.recorded, logs_of(run.folder.parent)
+    logs = logs_of(run.folder.parent)
     seats = seat_names(wishes.replicas)
     platform = Platform(
         run.session_folder,
-        session.portfolio,
+        run.wish,
         seats,
         wishes.ports,
         _remark,
@@ -170,10 +170,10 @@ async def _unless_asked(
 
 
 async def _work(platform: Platform, run: RunFolder, wishes: Wishes) -> Run:
-    session = run.recorded
+    session = run.session
     began_at = time.perf_counter()
     ready = asyncio.create_task(_tell_ready(platform, began_at))
-    with session_progress(session.schedule, "session") as progress:
+    with session_progress(session.closes, "session") as progress:
         starting = asyncio.create_task(until_started(platform, progress.wait_for))
         try:
             await platform.start()

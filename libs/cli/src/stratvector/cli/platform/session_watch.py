@@ -12,14 +12,31 @@ from stratvector.cli.platform.ledger_client import ledger_client
 from stratvector.cli.platform.local import Platform
 from stratvector.cli.platform.readiness import HALTED, Readiness
 from stratvector.runtime.process.status import UNSTORED
-from stratvector.runtime.session_folder import RecordedSession
 from stratvector.trading.ledger_answers import LedgerStatus
+from stratvector.trading.portfolio import Portfolio
 
 LOOK_SECONDS = 0.1
 LOOK_SECONDS_MAX = 1.0  # the ledger counts its rows for each answer
 HALT_LOOK_SECONDS = 1.0
 START_LOOK_SECONDS = 0.2
 MEBI = 1 << 20
+
+
+# How many closes are done, of how many, and the newest one's time, ns UTC.
+Progress = Callable[[int, int, int], None]
+
+
+class Finite(Protocol):
+    """A session whose end is known, or None of it where it is not."""
+
+    @property
+    def portfolio(self) -> Portfolio: ...
+
+    @property
+    def closes(self) -> int | None: ...
+
+    @property
+    def last_close(self) -> int | None: ...
 
 
 class TellsReadiness(Protocol):
@@ -64,21 +81,21 @@ class SessionHalted(CommandFailed):
         super().__init__("; ".join(told))
 
 
-async def until_committed(
-    platform: Platform, session: RecordedSession, progress: Callable[[int, int], None]
-) -> LedgerStatus:
-    """Wait until the ledger has the last close; its status then. Raises SessionHalted.
+async def until_committed(platform: Platform, session: Finite, progress: Progress) -> LedgerStatus:
+    """Wait until the ledger has a finite session's last close; its status then.
 
-    A bus that stores nothing is told.
+    Raises SessionHalted. A bus that stores nothing is told.
     """
-    closes, last_close = len(session.schedule), int(session.schedule.close_times[-1])
+    closes, last_close = session.closes, session.last_close
+    assert closes is not None, "a session without an end is never committed whole"
+    assert last_close is not None
     looked_at = time.monotonic()
     pace, store = Pace(closes, looked_at), StoreWatch(platform.bus.store, platform.told)
     async with ledger_client(platform.ports) as ledger:
         while True:
             status = await ledger.status(session.portfolio.name)
             if status is not None and status.last_close is not None:
-                progress(min(status.closes, closes), closes)
+                progress(min(status.closes, closes), closes, status.last_close)
                 if status.last_close >= last_close:
                     return status
             if time.monotonic() - looked_at >= HALT_LOOK_SECONDS:

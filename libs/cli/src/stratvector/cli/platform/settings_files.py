@@ -8,7 +8,6 @@ import yaml
 
 from stratvector.cli.failures import CommandFailed
 from stratvector.cli.platform.ports import HOST, PortPlan
-from stratvector.trading.flow import COMPANIONS, SERVICES, read_by
 
 ASKED_BY_GATEWAY = ("ledger", "risk", "strategy", "monte_carlo", "drift", "research")
 OWN = ("host", "grpc_port", "http_port")
@@ -17,12 +16,13 @@ ON_BUS = ("nats_url", "nats_seed_file")
 
 def given_keys(service: str) -> tuple[str, ...]:
     """The settings of a service that `up` decides."""
-    followers = [one for one in COMPANIONS if read_by(one)]
     keys = [*OWN]
     if service != "research":
         keys += ON_BUS
-    if service in (*SERVICES, *followers):
-        keys.append("session")
+    if service == "market_data":
+        keys.append("store")
+    if service == "ledger":
+        keys.append("database_url")
     if service == "risk":
         keys.append("monte_carlo_grpc")
     if service == "gateway":
@@ -46,7 +46,8 @@ def write_settings(
     file = folder / f"{name}.yaml"
     seat = ports.seats[name]
     known: dict[str, Any] = {
-        "session": str(session_folder.absolute()),
+        "store": str(session_folder.absolute() / "store"),
+        "database_url": f"sqlite:///{session_folder.absolute() / 'ledger.db'}",
         "nats_url": nats_url,
         "nats_seed_file": None if seed_file is None else str(seed_file.absolute()),
         "host": HOST,

@@ -4,6 +4,7 @@
     <service>     one account per service, which imports what the flow gives it and nothing else
     monte_carlo   shards of its runs, among its own processes; nothing of the flow
     operator      reads all logs, writes none; for the command line
+    apply         reads all logs and writes documents: what is wanted of each portfolio
     SYS           the server's own; it has no user
 
 Nothing here depends on a portfolio, so adding one changes no file of the server. A reader's account
@@ -18,16 +19,19 @@ answer only ever goes back to the account that asked.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from stratvector.runtime.documents import DOCUMENTS
 from stratvector.runtime.jetstream.server_config import quoted
 from stratvector.runtime.jetstream.topology import OWNERS, QUARANTINE, buckets, streams
 from stratvector.trading.flow import COMPANIONS, SERVICES, produced_by, read_by, stored_subject
 
 PROVISIONER = "provisioner"
 OPERATOR = "operator"
+APPLY = "apply"
 MONTE_CARLO = "monte_carlo"
 SHARDS = "montecarlo.shards"
 ON_FLOW = (*SERVICES, *(one for one in COMPANIONS if read_by(one)))
-USERS = (PROVISIONER, *ON_FLOW, MONTE_CARLO, OPERATOR)
+USERS = (PROVISIONER, *ON_FLOW, MONTE_CARLO, OPERATOR, APPLY)
+READS_DOCUMENTS = "risk"
 INBOXES = "_INBOX.>"
 
 
@@ -45,9 +49,10 @@ class Grant:
 
 
 def grants() -> tuple[Grant, ...]:
-    """Everything that services and operator may do; whatever is not here is denied."""
+    """Everything that services and people may do; whatever is not here is denied."""
     of_services = (one for service in ON_FLOW for one in _of_service(service))
-    return (*of_services, *_of_operator())
+    wishes = Grant(APPLY, f"$KV.{DOCUMENTS}.>")
+    return (*of_services, *_of_reader(OPERATOR), *_of_reader(APPLY), wishes)
 
 
 def accounts_config(public_keys: Mapping[str, str]) -> str:
@@ -57,7 +62,7 @@ def accounts_config(public_keys: Mapping[str, str]) -> str:
     """
     granted = grants()
     accounts = [_flow_account(granted, public_keys[PROVISIONER])]
-    for user in (*ON_FLOW, OPERATOR):
+    for user in (*ON_FLOW, OPERATOR, APPLY):
         own = [one for one in granted if one.user == user]
         accounts.append(_user_account(user, own, public_keys[user]))
     accounts.append(_shards_account(public_keys[MONTE_CARLO]))
@@ -66,7 +71,7 @@ def accounts_config(public_keys: Mapping[str, str]) -> str:
 
 def reading_config(provisioner_key: str, operator_key: str) -> str:
     """The same for a server that is started on a store only to have its log read."""
-    granted = tuple(_of_operator())
+    granted = tuple(_of_reader(OPERATOR))
     accounts = [
         _flow_account(granted, provisioner_key),
         _user_account(OPERATOR, granted, operator_key),
@@ -85,11 +90,13 @@ def _of_service(service: str) -> Iterator[Grant]:
         if service in one.consumers:
             yield Grant(service, stored_subject(f"{one.noun}.>"), heard=True)
     yield from _bucket(service, QUARANTINE, service)
+    if service == READS_DOCUMENTS:
+        yield from _log(service, f"KV_{DOCUMENTS}", f"$KV.{DOCUMENTS}.>")
 
 
-def _of_operator() -> Iterator[Grant]:
+def _of_reader(user: str) -> Iterator[Grant]:
     for stream in (*streams(), *buckets()):
-        yield from _log(OPERATOR, stream.name, stream.subjects)
+        yield from _log(user, stream.name, stream.subjects)
 
 
 def _log(user: str, stream: str, subjects: str) -> Iterator[Grant]:

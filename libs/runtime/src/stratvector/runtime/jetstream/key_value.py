@@ -6,13 +6,20 @@ replaces, and the server refuses it when another one came first.
 
 import asyncio
 import json
+from collections.abc import Iterable, Iterator, Mapping
 
 import structlog
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 
-from stratvector.runtime.jetstream.bus import NOT_FOUND, REST_SECONDS, WRONG_SEQUENCE
+from stratvector.runtime.jetstream.bus import (
+    END_OF_BATCH,
+    NOT_FOUND,
+    REST_SECONDS,
+    WRONG_SEQUENCE,
+)
 from stratvector.runtime.jetstream.mailbox import Mailbox, NoAnswer, status
-from stratvector.runtime.jetstream.wire import EXPECTED, SEQUENCE
+from stratvector.runtime.jetstream.wire import EXPECTED, SEQUENCE, SUBJECT
 from stratvector.runtime.ports import Entry, WrongRevision
 
 ANSWER_SECONDS_MAX = 2.0
@@ -45,6 +52,20 @@ class JetStreamKeyValue:
                 return Entry(answer.data, int(headers[SEQUENCE]))
             await self._wait(f"{place}: status {code}")
 
+    async def all(self) -> Mapping[str, Entry]:
+        """Every key with its current entry; a thousand keys at most."""
+        place, prefix = f"$JS.API.DIRECT.GET.KV_{self._bucket}", f"$KV.{self._bucket}."
+        request = json.dumps({"multi_last": [f"{prefix}>"]}).encode()
+        while True:
+            try:
+                answers = await self._mailbox.collect(place, request, ANSWER_SECONDS_MAX)
+            except NoAnswer as error:
+                await self._wait(str(error))
+                continue
+            if (code := status(answers[-1])) in (NOT_FOUND, END_OF_BATCH):
+                return dict(_entries(answers[:-1], len(prefix)))
+            await self._wait(f"{place}: status {code}")
+
     async def put(self, key: str, value: bytes, revision: int) -> int:
         """Write if the key has the given revision (0 = there is no key); the new revision."""
         place = f"$KV.{self._bucket}.{key}"
@@ -68,3 +89,12 @@ class JetStreamKeyValue:
     async def _wait(self, why: str) -> None:
         self._log.warning("asking again", why=why)
         await asyncio.sleep(REST_SECONDS)
+
+
+def _entries(answers: Iterable[Msg], prefix_length: int) -> Iterator[tuple[str, Entry]]:
+    """What stands there; a key that was removed is none."""
+    for answer in answers:
+        headers = answer.headers or {}
+        if OPERATION not in headers:
+            entry = Entry(answer.data, int(headers[SEQUENCE]))
+            yield headers[SUBJECT][prefix_length:], entry

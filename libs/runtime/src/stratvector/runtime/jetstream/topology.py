@@ -6,6 +6,7 @@ else on the server.
 
 from dataclasses import dataclass
 
+from stratvector.runtime.documents import DOCUMENTS
 from stratvector.trading.flow import FLOW, stored_subject
 
 OWNERS = "owners"
@@ -37,8 +38,14 @@ def streams() -> tuple[Stream, ...]:
 
 
 def buckets() -> tuple[Stream, ...]:
-    """The key-value buckets: who owns a lane, and what could not be processed."""
+    """The key-value buckets: who owns a lane, what could not be processed, and what is wanted of
+    each portfolio.
+    """
     return tuple(
         Stream(f"KV_{name}", f"$KV.{name}.>", True, bytes_max)
-        for name, bytes_max in ((OWNERS, None), (QUARANTINE, QUARANTINE_BYTES_MAX))
+        for name, bytes_max in (
+            (OWNERS, None),
+            (QUARANTINE, QUARANTINE_BYTES_MAX),
+            (DOCUMENTS, None),
+        )
     )

@@ -1,13 +1,17 @@
-"""foundation: what a service process stands on: a session and one bus connection, or nothing."""
+"""foundation: what a service process stands on: one bus connection and the portfolio that it finds
+there, or nothing.
+"""
 
 import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
 from typing import Generic, Protocol
 
 from stratvector.runtime.deployment import Deployment
+from stratvector.runtime.documents import DOCUMENTS
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.clock import AsyncClock
@@ -16,17 +20,18 @@ from stratvector.runtime.jetstream.key_value import JetStreamKeyValue
 from stratvector.runtime.jetstream.keys import BadSeedFile
 from stratvector.runtime.ports import Bus, Ports
 from stratvector.runtime.process.cannot_start import CannotStart
+from stratvector.runtime.process.finding import Find
 from stratvector.runtime.process.metered_bus import MeteredBus
 from stratvector.runtime.process.metrics import ProcessMetrics
-from stratvector.runtime.process.settings import ServiceSettings, SessionSettings, Settings
+from stratvector.runtime.process.settings import BusSettings, ServiceSettings, Settings
 from stratvector.runtime.process.status import UNSTORED
 from stratvector.runtime.process.telemetry import current_telemetry
 from stratvector.runtime.session_document import BadSession
-from stratvector.runtime.session_folder import RecordedSession
 from stratvector.trading.ledger import LedgerEntry
 
-BuildService = Callable[[SessionSettings, Deployment, Ports], Tasks]
+BuildService = Callable[[BusSettings, Deployment, Ports], Tasks | Awaitable[Tasks]]
 BuildPlainService = Callable[[Settings], Tasks]
+Tell = Callable[[str], None]
 
 
 class Foundation(Protocol):
@@ -38,22 +43,26 @@ class Foundation(Protocol):
     client: BusClient | None
     sent_away: asyncio.Future[str]
 
-    async def build(self, tell: Callable[[str], None]) -> Tasks:
-        """The service on its foundation; `tell` takes what it waits for. Raises CannotStart."""
+    async def build(self, tell: Tell, idle: Tell) -> Tasks:
+        """The service on its foundation. Raises CannotStart.
+
+        tell : takes what it waits for before it can be asked anything. idle : takes why it has
+        nothing to do yet.
+        """
 
     def trouble(self) -> str:
         """Why the process is not ready although it runs; empty when all is well."""
 
 
 class PlainFoundation(Generic[Settings]):
-    """For a service without session and bus: nothing to wait for."""
+    """For a service without a bus: nothing to wait for."""
 
     def __init__(self, settings: Settings, build: BuildPlainService[Settings]) -> None:
         self._settings, self._build = settings, build
         self.client: BusClient | None = None
         self.sent_away: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-    async def build(self, tell: Callable[[str], None]) -> Tasks:
+    async def build(self, tell: Tell, idle: Tell) -> Tasks:
         """The service."""
         return self._build(self._settings)
 
@@ -62,25 +71,28 @@ class PlainFoundation(Generic[Settings]):
         return ""
 
 
-class BusFoundation(Generic[SessionSettings]):
-    """A recorded session, and ports on one bus connection."""
+class BusFoundation(Generic[BusSettings]):
+    """Ports on one bus connection, and the portfolio that is found there."""
 
     def __init__(
         self,
-        settings: SessionSettings,
+        settings: BusSettings,
         instance: str,
         metrics: ProcessMetrics,
-        build: BuildService[SessionSettings],
+        build: BuildService[BusSettings],
+        find: Find,
     ) -> None:
         self._settings, self._instance, self._metrics = settings, instance, metrics
-        self._build = build
+        self._build, self._find = build, find
         self.client: BusClient | None = None
         self.sent_away: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-    async def build(self, tell: Callable[[str], None]) -> Tasks:
-        """The service on its ports, as soon as the bus answers. Raises CannotStart."""
+    async def build(self, tell: Tell, idle: Tell) -> Tasks:
+        """The service on its ports, as soon as the bus answers and has a portfolio for it.
+
+        Raises CannotStart.
+        """
         settings = self._settings
-        deployment = deployment_of(settings)
         waiting = f"waiting for NATS at {settings.nats_url}"
         tell(waiting)
         self.client = client = await connect_bus(
@@ -89,7 +101,11 @@ class BusFoundation(Generic[SessionSettings]):
         tell("")
         ports = ports_of(client, settings, self._instance, self._metrics)
         try:
-            return self._build(settings, deployment, ports)
+            session = await self._find(ports, idle)
+            _ = session.portfolio, session.start
+            deployment = Deployment(session=session, ledger_store=NoLedgerStore())
+            built = self._build(settings, deployment, ports)
+            return await built if isawaitable(built) else built
         except BadSession as error:
             raise CannotStart(f"session: {error}") from None
 
@@ -126,16 +142,6 @@ def new_instance(service: str) -> str:
     return f"{service}-{host}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
-def deployment_of(settings: ServiceSettings) -> Deployment:
-    """The recorded session. Raises CannotStart when the folder holds none."""
-    session = RecordedSession(settings.session)
-    try:
-        _ = session.portfolio, session.schedule
-    except (BadSession, OSError) as error:
-        raise CannotStart(f"session: {error}") from None
-    return Deployment(session=session, ledger_store=NoLedgerStore())
-
-
 async def connect_bus(
     settings: ServiceSettings,
     instance: str,
@@ -161,8 +167,9 @@ def ports_of(
     """The ports of a process on its connection."""
     bus: Bus = MeteredBus(JetStreamBus(client), metrics)
     owners, clock = JetStreamKeyValue(client), AsyncClock()
-    telemetry = current_telemetry()
+    documents = JetStreamKeyValue(client, DOCUMENTS)
+    telemetry, lease_seconds = current_telemetry(), settings.lease_seconds
     if telemetry is None:
-        return Ports(bus, owners, clock, instance, settings.lease_seconds)
+        return Ports(bus, owners, clock, instance, lease_seconds, documents=documents)
     traced = telemetry.traced(bus)
-    return Ports(traced, owners, clock, instance, settings.lease_seconds, telemetry.spans)
+    return Ports(traced, owners, clock, instance, lease_seconds, telemetry.spans, documents)

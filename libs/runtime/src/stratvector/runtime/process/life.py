@@ -109,7 +109,7 @@ class Life:
     async def _start(self) -> Work:
         """Everything up to running coroutines. Raises CannotStart."""
         settings, status = self._settings, self._status
-        tasks = await self._foundation.build(self._waits_for)
+        tasks = await self._foundation.build(self._waits_for, self._idles)
         self._close, self._own_trouble = tasks.close, tasks.trouble
         self._work = work = Work(tasks)
         self._grpc = GrpcPort(settings.host, settings.grpc_port, tasks.servicers)
@@ -278,6 +278,9 @@ class Life:
 
     def _waits_for(self, what: str) -> None:
         self._status.waiting_for = what
+
+    def _idles(self, why: str) -> None:
+        self._status.idle = why
 
     def _asked_to_stop(self, number: signal.Signals) -> None:
         self._log.info("asked_to_stop", signal=signal.Signals(number).name)

@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, disable_created_metrics
 from stratvector.runtime.process.arguments import settings_file_of
 from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.process.file_modes import keep_files_private
+from stratvector.runtime.process.finding import Find, begun_session
 from stratvector.runtime.process.foundation import (
     BuildPlainService,
     BuildService,
@@ -28,7 +29,7 @@ from stratvector.runtime.process.leftovers import left_in_process, left_tasks, o
 from stratvector.runtime.process.life import FAILED, LOST, REFUSED, Life
 from stratvector.runtime.process.logs import configure_logs, logger
 from stratvector.runtime.process.metrics import ProcessMetrics
-from stratvector.runtime.process.settings import SessionSettings, Settings, load_settings
+from stratvector.runtime.process.settings import BusSettings, Settings, load_settings
 from stratvector.runtime.process.settings_file import BadSettings
 from stratvector.runtime.process.telemetry import start_telemetry
 
@@ -41,17 +42,22 @@ MakeFoundation = Callable[[Settings, str, ProcessMetrics], Foundation]
 
 
 def run_service(
-    service: str, settings_type: type[SessionSettings], build: BuildService[SessionSettings]
+    service: str,
+    settings_type: type[BusSettings],
+    build: BuildService[BusSettings],
+    find: Find = begun_session,
 ) -> int:
-    """Run a service of a session as this process until it is told to stop; its exit code.
+    """Run a service on the bus as this process until it is told to stop; its exit code.
+
+    find : how it comes to its portfolio.
 
     0 stopped cleanly, 1 failed or left something behind, 2 wrong settings, 75 lost a lane, 78 can't
     work until a person puts something right. When something is left that would keep the process
     from ending, it is ended here.
     """
 
-    def on_bus(settings: SessionSettings, instance: str, metrics: ProcessMetrics) -> Foundation:
-        return BusFoundation(settings, instance, metrics, build)
+    def on_bus(settings: BusSettings, instance: str, metrics: ProcessMetrics) -> Foundation:
+        return BusFoundation(settings, instance, metrics, build, find)
 
     return _run(service, settings_type, on_bus)
 
@@ -59,7 +65,7 @@ def run_service(
 def run_plain_service(
     service: str, settings_type: type[Settings], build: BuildPlainService[Settings]
 ) -> int:
-    """The same for a service without session and bus."""
+    """The same for a service without a bus."""
 
     def plain(settings: Settings, instance: str, metrics: ProcessMetrics) -> Foundation:
         return PlainFoundation(settings, build)

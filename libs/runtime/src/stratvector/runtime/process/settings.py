@@ -101,10 +101,8 @@ class ProcessSettings(BaseSettings):
 
 
 class ServiceSettings(ProcessSettings):
-    """What a service of a session is told: its session and its bus too."""
+    """What a service on the bus is told; which portfolio it works for, it finds there."""
 
-    session: Path
-    """folder of the recorded session"""
     nats_url: str = "nats://127.0.0.1:4222"
     """the NATS server"""
     nats_seed_file: Path | None = None
@@ -122,7 +120,7 @@ class ServiceSettings(ProcessSettings):
 
 
 Settings = TypeVar("Settings", bound=ProcessSettings)
-SessionSettings = TypeVar("SessionSettings", bound=ServiceSettings)
+BusSettings = TypeVar("BusSettings", bound=ServiceSettings)
 
 
 def load_settings(service: str, settings_type: type[Settings], file: Path | None) -> Settings:

@@ -1,6 +1,6 @@
 """status: how far a process is, as `/readyz`, gRPC health and the log tell it.
 
-    starting ─▶ standby ─▶ owner ─▶ finished
+    starting ─▶ standby ─▶ owner ─▶ finished        standby: also while no portfolio is there yet
         └──────────┴─────────┴──▶ halted | draining
 
 Lanes are looked at when somebody asks: the work itself reports nothing.
@@ -65,12 +65,14 @@ class Heartbeat:
 class Status:
     """What the runner knows about its process; read by other threads, so each field is set at once.
 
-    waiting_for : why the service can't start yet. mains : how many main coroutines it has; lanes :
+    waiting_for : why the service can't start yet. idle : why it has nothing to do, although it is
+    there with its bus: nobody wants a portfolio. mains : how many main coroutines it has; lanes :
     what they write to, in their order. finished : numbers of those that came to their end. halted :
     why, by number. trouble : asked at each look; why the process is not ready although it runs.
     """
 
     waiting_for: str = ""
+    idle: str = ""
     mains: int = 0
     lanes: Sequence[Lane] = ()
     started: bool = False
@@ -84,7 +86,7 @@ class Status:
         if self.draining:
             return State.DRAINING
         if not self.started:
-            return State.STARTING
+            return State.STANDBY if self.idle else State.STARTING
         if self.halted:
             return State.HALTED
         states = {lane.state for lane in self.lane_statuses()}
@@ -120,6 +122,7 @@ class Status:
             "state": self.state(),
             "ready": self.is_ready(),
             "reason": self.reason(),
+            "idle": self.idle,
             "lanes": [asdict(lane) for lane in self.lane_statuses()],
         }
 

@@ -79,8 +79,8 @@ class SimulatedBus:
         return await Call("bus last", subject, Channel.READ, lambda: log.last)
 
     async def read(self, subject: str, after: int, limit: int = 256) -> Sequence[Stored]:
-        """Up to `limit` messages of a subject with a sequence above `after`."""
-        perform = partial(self._log(subject).above, after, limit)
+        """Up to `limit` messages of a subject, or of all below one, above a sequence."""
+        perform = partial(self._above, subject, after, limit)
         return await Call("bus read", subject, Channel.READ, perform)
 
     async def arrivals(self, subject: str) -> SimulatedArrivals:
@@ -91,6 +91,14 @@ class SimulatedBus:
         """The content of a subject that every reader admits, for a look from outside."""
         epochs = EpochFilter()
         return [s for s in self._log(subject).messages if epochs.admits(s.message)]
+
+    def _above(self, subject: str, after: int, limit: int) -> Sequence[Stored]:
+        if not subject.endswith(">"):
+            return self._log(subject).above(after, limit)
+        of_stream = self._streams.get(stream_of(subject))
+        logs = [log for log in self._logs.values() if log.stream is of_stream]
+        below = [s for log in logs if log.subject.startswith(subject[:-1]) for s in log.messages]
+        return sorted((s for s in below if s.sequence > after), key=_sequence)[:limit]
 
     def _log(self, subject: str) -> SubjectLog:
         log = self._logs.get(subject)

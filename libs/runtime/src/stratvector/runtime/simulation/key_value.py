@@ -1,6 +1,7 @@
 """key_value: a compare-and-swap store in memory; one revision counter, as a JetStream bucket
 has."""
 
+from collections.abc import Mapping
 from functools import partial
 
 from stratvector.runtime.ports import Entry, WrongRevision
@@ -17,6 +18,10 @@ class SimulatedKeyValue:
     async def get(self, key: str) -> Entry | None:
         """The current entry, or None."""
         return await Call("kv get", key, Channel.READ, partial(self.entries.get, key))
+
+    async def all(self) -> Mapping[str, Entry]:
+        """Every key with its current entry."""
+        return await Call("kv all", "", Channel.READ, partial(dict, self.entries))
 
     async def put(self, key: str, value: bytes, revision: int) -> int:
         """Swap; when the answer gets lost, the client's own retry is refused with WrongRevision."""

@@ -52,12 +52,12 @@ class Happening:
 class LiveSession:
     """What the gateway knows from the lanes.
 
-    closes : of the whole session. counts : messages per noun; of orders and fills, orders and
-    executions. decision : the newest. positions : the newest that were published. account : entry
-    prices and halts. version : another one after each change.
+    closes : of the whole session, None where nobody knows an end. counts : messages per noun; of
+    orders and fills, orders and executions. decision : the newest. positions : the newest that were
+    published. account : entry prices and halts. version : another one after each change.
     """
 
-    def __init__(self, portfolio: Portfolio, closes: int, hub: Hub) -> None:
+    def __init__(self, portfolio: Portfolio, closes: int | None, hub: Hub) -> None:
         self.portfolio, self.closes, self._hub = portfolio, closes, hub
         self.instruments = {i.symbol: i for i in portfolio.instruments}
         self._own = Own.of(portfolio)

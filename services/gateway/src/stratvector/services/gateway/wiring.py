@@ -41,7 +41,7 @@ ASKED = ("ledger", "risk", "strategy", "drift", "monte_carlo", "research")
 
 def build(settings: GatewaySettings, deployment: Deployment, ports: Ports) -> Tasks:
     """The web server, what it shows and whom it asks. Raises PortTaken."""
-    portfolio, closes = deployment.session.portfolio, len(deployment.session.schedule)
+    portfolio, closes = deployment.session.portfolio, deployment.session.closes
     peers = peers_of(settings)
     context = new_context(settings, portfolio, closes, peers)
     server = WebServer(settings.host, settings.console_port)
@@ -63,9 +63,10 @@ def peers_of(settings: GatewaySettings) -> dict[str, Peer]:
 
 
 def new_context(
-    settings: GatewaySettings, portfolio: Portfolio, closes: int, peers: dict[str, Peer]
+    settings: GatewaySettings, portfolio: Portfolio, closes: int | None, peers: dict[str, Peer]
 ) -> GatewayContext:
-    """The context of a portfolio. closes : of the whole session. peers : by service."""
+    """The context of a portfolio. closes : of the whole session, None where
+    nobody knows an end. peers : by service."""
     hub = Hub()
     strategy = StrategyClient(peers["strategy"])
     drift = DriftClient(peers["drift"])

@@ -1,7 +1,8 @@
-"""`python -m stratvector.services.ledger.recorded --session FOLDER`: answers from a database that
-no ledger has open, such as a finished session's, until its standard input ends.
+"""`python -m stratvector.services.ledger.recorded`: answers from a database that no ledger has
+open, such as a finished session's, until its standard input ends.
 
-    --database URL    another database than the session's own ledger.db
+    --document FILE   what was applied: the portfolio whose record it is
+    --database URL    where the record is
 
 It makes, migrates and changes nothing. The first line of its output is the address that it answers
 at, or one sentence on the error output and exit code 78 say why there is none.
@@ -14,22 +15,22 @@ from pathlib import Path
 
 import grpc.aio
 
+from stratvector.runtime.documents import decode_wish
 from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.session_document import BadSession
-from stratvector.runtime.session_folder import RecordedSession
 from stratvector.services.ledger.adapters.resting import RestingDatabase
 from stratvector.services.ledger.servicer import ledger_servicer
 
 REFUSED = 78
 
 
-async def serve(session: Path, database: str | None) -> None:
+async def serve(document: Path, database: str) -> None:
     """Answer on a free port of this machine until standard input ends.
 
     Raises BadSession, BadDatabase.
     """
-    portfolio = RecordedSession(session).portfolio
-    opened = RestingDatabase(database or f"sqlite:///{(session / 'ledger.db').absolute()}")
+    portfolio = decode_wish(str(document), document.read_bytes()).session().portfolio
+    opened = RestingDatabase(database)
     opened.refuse_unreadable()
     server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
     ledger_servicer(opened, portfolio).register(server)
@@ -47,12 +48,12 @@ async def serve(session: Path, database: str | None) -> None:
 def main() -> int:
     """The exit code."""
     parser = ArgumentParser(description=__doc__)
-    parser.add_argument("--session", type=Path, required=True)
-    parser.add_argument("--database")
+    parser.add_argument("--document", type=Path, required=True)
+    parser.add_argument("--database", required=True)
     told = parser.parse_args()
     try:
-        asyncio.run(serve(told.session, told.database))
-    except (CannotStart, BadSession) as error:
+        asyncio.run(serve(told.document, told.database))
+    except (CannotStart, BadSession, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return REFUSED
     return 0

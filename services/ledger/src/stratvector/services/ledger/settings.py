@@ -8,12 +8,10 @@ from stratvector.runtime.process.settings import ServiceSettings
 class LedgerSettings(ServiceSettings):
     """Keeps the permanent record of the flow in its database and answers questions about it."""
 
-    database_url: SecretStr | None = None
-    """the ledger's database, such as sqlite:////data/ledger.db; none is ledger.db in the session's
-    folder. It may hold a password and is never shown"""
+    database_url: SecretStr
+    """the ledger's database, such as sqlite:////data/ledger.db; it may hold a password and is never
+    shown"""
 
     def database(self) -> str:
         """The address to connect to, password included: not for logs."""
-        if self.database_url is None:
-            return f"sqlite:///{(self.session / 'ledger.db').absolute()}"
         return self.database_url.get_secret_value()

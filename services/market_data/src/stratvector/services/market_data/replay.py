@@ -1,12 +1,11 @@
 """Replay of recorded bars: one lane per universe, not far ahead of the portfolio's decisions."""
 
-from collections.abc import Callable, Iterator
-
 from stratvector.contracts.codecs import decode_closed_bars, encode_closed_bars
 from stratvector.runtime.chapters import OtherChapter, chapter_reader
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.readers import OtherSymbols, progress_reader
+from stratvector.services.market_data.replay_store import Recording
 from stratvector.services.market_data.tempo import Tempo
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.flow import hop
@@ -21,14 +20,12 @@ from stratvector.trading.unfit import Absurd
 # a fraction of these, and many decisions cost one wake-up.
 REST_SECONDS_PER_CLOSE = 0.0005
 
-Sections = Callable[[int], Iterator[ClosedBars]]
-
 
 class ReplayLane:
     """Publishes one universe's history, warm-up first, close by close.
 
-    sections : the recorded cross-sections later than a close, in order. bars_hash : of all of them.
-    bars_ahead_max : closes that bars may run ahead of decisions. closes_per_s_max : see `Tempo`.
+    recording : its bars. schedule : the closes of all universes that trade. bars_ahead_max : closes
+    that bars may run ahead of decisions. closes_per_s_max : see `Tempo`.
     """
 
     def __init__(
@@ -36,14 +33,12 @@ class ReplayLane:
         ports: Ports,
         portfolio: Portfolio,
         universe: Universe,
-        sections: Sections,
-        bars_hash: str,
+        recording: Recording,
         schedule: Schedule,
         bars_ahead_max: int,
         closes_per_s_max: float | None = None,
     ) -> None:
-        self._universe, self._bars_hash = universe, bars_hash
-        self._sections, self._schedule = sections, schedule
+        self._universe, self._recording, self._schedule = universe, recording, schedule
         name = bars_lane(portfolio, universe)
         self.lane = Lane(ports, name)
         self._chapters = chapter_reader(ports, portfolio)
@@ -65,13 +60,13 @@ class ReplayLane:
         published = -1
         async for stored in self.lane.history():
             published = self._adopted(decode_closed_bars(stored.message.payload), published)
-        for section in self._sections(published):
+        for section in self._recording.sections(published):
             await self._wait_for_decisions(section.close_time)
             await self._publish(section)
 
     async def _wait_for_chapter(self) -> None:
         chapter = (await self._chapters.next()).noun
-        if chapter.bars_of(self._universe.name).hash != self._bars_hash:
+        if chapter.bars_of(self._universe.name).hash != self._recording.hash:
             raise OtherChapter(
                 f"the bars of universe {self._universe.name} are not those that the log began with"
             )

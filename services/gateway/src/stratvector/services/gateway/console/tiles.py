@@ -41,9 +41,13 @@ def _account(context: GatewayContext) -> tuple[str, ...]:
             "Last close",
             "last-close",
             minute(decision.close_time),
-            f"UTC, {curve.closes:,} of {live.closes:,} closes, {state}",
+            f"UTC, {_closes(curve.closes, live.closes)}, {state}",
         ),
     )
+
+
+def _closes(done: int, whole: int | None) -> str:
+    return f"{done:,} closes" if whole is None else f"{done:,} of {whole:,} closes"
 
 
 def _state(halted: bool, reduce_only: bool) -> str:

@@ -1,0 +1,153 @@
+"""`stratvector apply`: what a configuration says becomes what is wanted of a portfolio in a run.
+
+    configuration, bars ─▶ document ─▶ held against the log ─▶ wanted ─▶ begun: in the log
+
+Services find it on their bus: nobody tells them of files.
+"""
+
+import asyncio
+import time
+from getpass import getuser
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stratvector.cli.bus_access import DEFAULT_URL, Connect, SeedFile, Url, reached
+from stratvector.cli.failures import CommandFailed, guarded
+from stratvector.cli.outputs import AsJson, check_outputs, emit
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from stratvector.runtime.documents import Wish
+
+LOOK_SECONDS = 0.2
+NOT_TAKEN_UP = 75  # try again later; the wish stays
+
+File = Annotated[
+    Path,
+    typer.Option("--file", "-f", metavar="FILE", help="system.yaml; others lie beside it."),
+]
+RunName = Annotated[
+    str | None,
+    typer.Option(
+        "--run", metavar="ID", help="The replay's name, instead of its configuration's hash."
+    ),
+]
+
+
+@guarded
+def apply(
+    file: File = Path("config/system.yaml"),
+    run: RunName = None,
+    start: Annotated[str | None, typer.Option(metavar="D", help="First close that trades.")] = None,
+    end: Annotated[str | None, typer.Option(metavar="D", help="Last close.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, and change nothing.")
+    ] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Show what would differ, and change nothing.")
+    ] = False,
+    nats_url: Url = DEFAULT_URL,
+    seed_file: SeedFile = None,
+    connect: Connect = 10.0,
+    wait: Annotated[
+        float,
+        typer.Option(metavar="S", min=0, help="How long to wait until it has begun, in seconds."),
+    ] = 30.0,
+    json: AsJson = None,
+) -> None:
+    """Want a portfolio to run as a configuration says; applied again, nothing changes."""
+    from stratvector.cli.runs import load, runnable
+    from stratvector.runtime.documents import wish_of
+
+    check_outputs(json)
+    session = load(runnable(file, "apply"), start, end)
+    if run is not None:
+        session = _named(session, run)
+    wish = wish_of(session, getuser(), time.time_ns())
+    looks = dry_run or diff
+    document = asyncio.run(_applied(wish, looks, nats_url, seed_file, connect, wait))
+    emit(json, document, _tell_diff if diff else _tell, document)
+    if document["state"] == "wanted":
+        raise typer.Exit(NOT_TAKEN_UP)
+
+
+def _named(session: Any, run: str) -> Any:
+    from dataclasses import replace
+
+    from stratvector.trading.runs import REPLAY
+
+    try:
+        return replace(session, portfolio=replace(session.portfolio, run=f"{REPLAY}.{run}"))
+    except ValueError as error:
+        raise CommandFailed(f"--run {run!r}: {error}") from None
+
+
+async def _applied(
+    wish: "Wish",
+    looks: bool,
+    url: str,
+    seed_file: Path | None,
+    connect_seconds: float,
+    wait_seconds: float,
+) -> dict[str, Any]:
+    """What came of it. Raises BusConnectionError, OtherChapter, BadSession, StaleDocument."""
+    from stratvector.runtime.applying import apply as applied
+    from stratvector.runtime.applying import first_chapter_of, refuse_unmeetable
+
+    async with reached(url, seed_file, connect_seconds) as at:
+        before = await at.documents.of(wish.key)
+        told: dict[str, Any] = {
+            "run": wish.run,
+            "portfolio": wish.portfolio,
+            "version": before.version if before else 0,
+            "changes": [] if before is None else _changes(before.wish, wish),
+            "new": before is None,
+        }
+        begun = await refuse_unmeetable(at.bus, wish)
+        if looks:
+            return told | {"state": "unchanged", "begun": begun is not None}
+        wanted = await applied(at.bus, at.documents, wish)
+        deadline = time.monotonic() + wait_seconds
+        while begun is None and time.monotonic() < deadline:
+            await asyncio.sleep(LOOK_SECONDS)
+            begun = await first_chapter_of(at.bus, wish.run, wish.portfolio)
+        state = "wanted" if begun is None else "begun"
+        return told | {"state": state, "begun": begun is not None, "version": wanted.version}
+
+
+def _changes(before: "Wish", after: "Wish") -> list[dict[str, Any]]:
+    """Each value that differs: its place, what it was and what it is."""
+    import json
+
+    from stratvector.cli.document_changes import changes
+
+    return list(changes(json.loads(before.document), json.loads(after.document)))
+
+
+def _tell(console: "Console", told: dict[str, Any]) -> None:
+    name = f"{told['portfolio']} in {told['run']}"
+    if told["state"] == "begun":
+        console.out(f"{name}: it has begun.", highlight=False)
+    elif told["state"] == "wanted":
+        console.out(
+            f"{name}: wanted, but not taken up yet: no risk service answers. It stays wanted.",
+            highlight=False,
+        )
+    else:
+        news = "new" if told["new"] else f"{len(told['changes'])} values would change"
+        begun = "it has begun" if told["begun"] else "it has not begun"
+        console.out(f"{name}: it can be applied; {news}, {begun}.", highlight=False)
+
+
+def _tell_diff(console: "Console", told: dict[str, Any]) -> None:
+    if told["new"]:
+        key = f"{told['run']}.{told['portfolio']}"
+        console.out(f"{key}: there is no document yet.", highlight=False)
+    for change in told["changes"]:
+        line = f"{change['place']}: {change['before']} → {change['after']}"
+        console.out(line, highlight=False)
+    if not told["new"] and not told["changes"]:
+        console.out("nothing differs.", highlight=False)

@@ -1,0 +1,193 @@
+"""`stratvector portfolios`: what is wanted of each portfolio in each run, and what holds."""
+
+import asyncio
+import json as json_text
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stratvector.cli.bus_access import DEFAULT_URL, Connect, Reached, SeedFile, Url, reached
+from stratvector.cli.failures import CommandFailed, guarded
+from stratvector.cli.outputs import AsJson, Commands, check_outputs, emit
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from stratvector.runtime.documents import Wished
+
+portfolios = Commands(
+    no_args_is_help=True, help="See what is wanted of portfolios, and what holds."
+)
+Key = Annotated[str, typer.Argument(metavar="RUN.PORTFOLIO", help="As `portfolios list` shows it.")]
+
+
+@portfolios.command("list", epilog="Example: stratvector portfolios list")
+@guarded
+def list_(
+    nats_url: Url = DEFAULT_URL,
+    seed_file: SeedFile = None,
+    connect: Connect = 10.0,
+    json: AsJson = None,
+) -> None:
+    """Every portfolio that is wanted: its run, who asked for it, and how far it is."""
+    check_outputs(json)
+    found = _asked(nats_url, seed_file, connect, _all)
+    document = {"portfolios": found}
+    emit(json, document, _print_all, document)
+
+
+@portfolios.command("show", epilog="Example: stratvector portfolios show replay.4f27e6dc.main")
+@guarded
+def show(
+    key: Key,
+    nats_url: Url = DEFAULT_URL,
+    seed_file: SeedFile = None,
+    connect: Connect = 10.0,
+    json: AsJson = None,
+) -> None:
+    """What is wanted of one portfolio, whole."""
+    check_outputs(json)
+
+    async def look(at: Reached) -> dict[str, Any]:
+        wanted = await _wanted(at, key)
+        return await _row(at, wanted) | {"document": json_text.loads(wanted.wish.document)}
+
+    document = _asked(nats_url, seed_file, connect, look)
+    emit(json, document, _print_document, document)
+
+
+@portfolios.command("history", epilog="Example: stratvector portfolios history replay.1.main")
+@guarded
+def history(
+    key: Key,
+    nats_url: Url = DEFAULT_URL,
+    seed_file: SeedFile = None,
+    connect: Connect = 10.0,
+    json: AsJson = None,
+) -> None:
+    """Every chapter of one portfolio: from which close, by which engine, what changed."""
+    check_outputs(json)
+    document = _asked(nats_url, seed_file, connect, lambda at: _history(at, key))
+    emit(json, document, _print_history, document)
+
+
+def _asked(
+    url: str,
+    seed_file: Path | None,
+    connect_seconds: float,
+    look: Callable[[Reached], Awaitable[Any]],
+) -> Any:
+    async def ask() -> Any:
+        async with reached(url, seed_file, connect_seconds) as at:
+            return await look(at)
+
+    return asyncio.run(ask())
+
+
+async def _all(at: Reached) -> list[dict[str, Any]]:
+    return [await _row(at, one) for one in await at.documents.all()]
+
+
+async def _wanted(at: Reached, key: str) -> "Wished":
+    """What is wanted under a key. Raises CommandFailed."""
+    from stratvector.trading.nearest import suggestion
+
+    known = {one.wish.key: one for one in await at.documents.all()}
+    if key not in known:
+        near = suggestion(key, list(known)) if known else "none is wanted"
+        raise CommandFailed(f"there is no portfolio {key!r}; {near}")
+    return known[key]
+
+
+async def _row(at: Reached, wanted: "Wished") -> dict[str, Any]:
+    """One portfolio, and how far the log is."""
+    from stratvector.runtime.applying import first_chapter_of
+    from stratvector.trading.timestamps import utc_text
+
+    wish = wanted.wish
+    begun = await first_chapter_of(at.bus, wish.run, wish.portfolio)
+    session, newest = wish.session(), None
+    if begun is not None:
+        newest = await _newest_close(at, session.portfolio)
+    ended = newest is not None and newest == session.last_close
+    state = "ended" if ended else "running" if begun else "wanted"
+    return {
+        "key": wish.key,
+        "run": wish.run,
+        "portfolio": wish.portfolio,
+        "state": state,
+        "version": wanted.version,
+        "by": wish.by,
+        "at": utc_text(wish.at),
+        "last_close": None if newest is None else utc_text(newest),
+    }
+
+
+async def _newest_close(at: Reached, portfolio: Any) -> int | None:
+    """The newest close that was decided."""
+    from stratvector.contracts.codecs import decode_decision
+    from stratvector.runtime.ports import Kind
+    from stratvector.trading.lanes import orders_lane
+
+    stored = await at.bus.last(orders_lane(portfolio))
+    if stored is None or stored.message.kind is not Kind.CONTENT:
+        return None
+    return decode_decision(stored.message.payload).close_time
+
+
+async def _history(at: Reached, key: str) -> dict[str, Any]:
+    from stratvector.cli.document_changes import changes
+    from stratvector.runtime.applying import chapter_in
+    from stratvector.runtime.logged_session import LoggedSession
+    from stratvector.trading.lanes import chapters_lane
+    from stratvector.trading.timestamps import utc_text
+
+    wish = (await _wanted(at, key)).wish
+    rows: list[dict[str, Any]] = []
+    before: dict[str, Any] = {}
+    for stored in await at.bus.read(chapters_lane(wish.session().portfolio), 0):
+        chapter = chapter_in(stored)
+        document = json_text.loads(chapter.document)
+        rows.append(
+            {
+                "chapter": chapter.number,
+                "from": utc_text(LoggedSession(chapter).start),
+                "engine_hash": chapter.engine_hash,
+                "by": wish.by,
+                "changes": list(changes(before, document)) if rows else [],
+            }
+        )
+        before = document
+    return {"key": key, "chapters": rows}
+
+
+def _print_all(console: "Console", document: dict[str, Any]) -> None:
+    from stratvector.cli.fitted_table import Column, Fitted, print_tables
+
+    heads = ("portfolio", "run", "state", "last close", "wanted by", "at")
+    columns = tuple(Column(head, words=True) for head in heads)
+    rows = tuple(
+        (one["portfolio"], one["run"], one["state"], one["last_close"] or "–", one["by"], one["at"])
+        for one in document["portfolios"]
+    )
+    if not rows:
+        console.out("No portfolio is wanted; `stratvector apply` wants one.", highlight=False)
+        return
+    print_tables(console, Fitted("Portfolios", columns, rows))
+
+
+def _print_document(console: "Console", document: dict[str, Any]) -> None:
+    console.out(json_text.dumps(document, indent=2, ensure_ascii=False), highlight=False)
+
+
+def _print_history(console: "Console", document: dict[str, Any]) -> None:
+    if not document["chapters"]:
+        console.out(f"{document['key']} has not begun.", highlight=False)
+    for one in document["chapters"]:
+        told = f"engine {one['engine_hash']}, by {one['by']}"
+        console.out(f"chapter {one['chapter']} from {one['from']}, {told}", highlight=False)
+        for change in one["changes"]:
+            text = f"  {change['place']}: {change['before']} → {change['after']}"
+            console.out(text, highlight=False)

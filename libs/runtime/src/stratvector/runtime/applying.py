@@ -1,0 +1,76 @@
+"""applying: a wish becomes a document, unless the log says that it can't be met.
+
+Asked again with the same wish, nothing changes: who was interrupted applies again.
+"""
+
+from stratvector.contracts.codecs import BadMessage
+from stratvector.runtime.chapters import OtherChapter, chapter_of, refuse_other
+from stratvector.runtime.documents import Documents, Wish, Wished
+from stratvector.runtime.ports import Bus, Kind, Stored
+from stratvector.runtime.session_document import BadSession
+from stratvector.trading.chapters import Chapter
+from stratvector.trading.flow import FLOW, subject
+from stratvector.trading.runs import bars_run
+
+
+async def refuse_unmeetable(bus: Bus, wish: Wish) -> Chapter | None:
+    """Hold a wish against the log: the chapter that its run has begun with, None before the start.
+
+    Raises OtherChapter where the log began with something else, BadSession for a document that
+    can't be run here.
+    """
+    session = wish.session()
+    _ = session.portfolio, session.closes, session.last_close
+    begun = await first_chapter_of(bus, wish.run, wish.portfolio)
+    for sentence in session.other_sources():
+        raise BadSession(f"document {wish.key}: {sentence}")
+    if begun is None:
+        await _refuse_headless(bus, wish)
+        return None
+    refuse_other(begun, session.chapter)
+    return begun
+
+
+async def first_chapter_of(bus: Bus, run: str, portfolio: str) -> Chapter | None:
+    """What the log of a portfolio's run begins with. Raises BadSession."""
+    lane = subject("chapters", run=run, portfolio=portfolio)
+    page = await bus.read(lane, 0, 1)
+    return chapter_in(page[0]) if page else None
+
+
+def chapter_in(stored: Stored) -> Chapter:
+    """The chapter in a message of the log. Raises BadSession."""
+    try:
+        return chapter_of(stored)
+    except (BadMessage, OtherChapter) as error:
+        raise BadSession(f"{stored.message.subject}: {error}") from None
+
+
+async def apply(bus: Bus, documents: Documents, wish: Wish, version: int | None = None) -> Wished:
+    """Want this; the document as it is stored then.
+
+    version : the one that the wish is a change of, None takes whichever is there. Raises
+    StaleDocument, and what `refuse_unmeetable` raises.
+    """
+    await refuse_unmeetable(bus, wish)
+    there = await documents.of(wish.key)
+    if there is not None and there.wish.says_the_same(wish):
+        return there
+    seen = (there.version if there else 0) if version is None else version
+    return Wished(wish, await documents.put(wish, seen))
+
+
+async def _refuse_headless(bus: Bus, wish: Wish) -> None:
+    """A run that holds anything began with a chapter; a feed that others read is none of its own.
+
+    Raises OtherChapter.
+    """
+    for hop in FLOW:
+        if hop.noun == "bars" and bars_run(wish.run) != wish.run:
+            continue
+        for stored in await bus.read(f"{hop.noun}.{wish.run}.>", 0):
+            if stored.message.kind is Kind.CONTENT:
+                raise OtherChapter(
+                    f"the log of {wish.run} holds {hop.noun} but not the chapter that it began "
+                    "with; a part of the log is lost"
+                )
