@@ -19,7 +19,7 @@ def committed(place: Path) -> int:
     """Closes in the ledger's database."""
     address = f"file:{place / 'ledger.db'}?mode=ro"
     with closing(sqlite3.connect(address, uri=True)) as connection:
-        return int(connection.execute("SELECT count(*) FROM closes").fetchone()[0])
+        return int(connection.execute("SELECT count(*) FROM payloads").fetchone()[0])
 
 
 def committed_so_far(place: Path) -> int:

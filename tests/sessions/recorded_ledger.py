@@ -9,8 +9,9 @@ from typing import Any
 import grpc
 
 from stratvector.services.ledger.adapters.database import LedgerDatabase
+from stratvector.services.ledger.adapters.payloads import stored_entry
+from stratvector.services.ledger.adapters.schema import Key
 from stratvector.services.ledger.adapters.sql_store import SqlLedgerStore
-from stratvector.services.ledger.adapters.stored_entry import stored_entry
 from stratvector.services.ledger.servicer import ledger_servicer
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.portfolio import Portfolio
@@ -41,7 +42,7 @@ async def _record(store: SqlLedgerStore, entries: Iterable[LedgerEntry]) -> None
 def stored(database: LedgerDatabase, portfolio: str, close_time: int) -> LedgerEntry | None:
     """The entry of a close as the database has it."""
     with database.reader.begin() as connection:
-        return stored_entry(connection, portfolio, close_time)
+        return stored_entry(connection, Key(portfolio), close_time)
 
 
 @asynccontextmanager

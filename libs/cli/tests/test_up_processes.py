@@ -192,7 +192,7 @@ def committed(database: Path) -> int:
         return 0
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
         try:
-            return int(connection.execute("SELECT count(*) FROM closes").fetchone()[0])
+            return int(connection.execute("SELECT count(*) FROM payloads").fetchone()[0])
         except sqlite3.OperationalError:
             return 0
 

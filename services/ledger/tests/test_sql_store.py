@@ -51,7 +51,7 @@ def test_a_close_that_is_committed_again_changes_nothing(database: LedgerDatabas
     before = rows(database)
     record(database, ENTRIES)
     assert rows(database) == before
-    assert before["closes"] == len(ENTRIES)
+    assert before["payloads"] == before["closes"] == len(ENTRIES)
     assert last_close(database) == ENTRIES[-1].close_time
 
 
@@ -181,9 +181,9 @@ def test_a_writer_that_is_cancelled_leaves_whole_closes(database: LedgerDatabase
             await writing
 
     asyncio.run(run())
-    written = rows(database)["closes"]
+    written = rows(database)["payloads"]
     record(database, ENTRIES[max(written - 1, 0) :])
-    assert rows(database)["closes"] == len(ENTRIES)
+    assert rows(database)["payloads"] == len(ENTRIES)
 
 
 def test_an_owner_and_the_one_that_it_replaced_write_the_same_record(

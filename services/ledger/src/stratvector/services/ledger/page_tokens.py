@@ -1,7 +1,7 @@
 """Page tokens: the key of the row that a page ended with, as text that a client hands back."""
 
 from stratvector.contracts.v1 import ledger_service_pb2 as pb
-from stratvector.services.ledger.adapters.queries import Closes, Key, Page
+from stratvector.services.ledger.adapters.queries import Closes, Page, RowKey
 
 PAGE_SIZE, PAGE_SIZE_MAX = 500, 1_000
 
@@ -27,12 +27,12 @@ def closes_of(request: pb.CloseRange) -> Closes:
     return Closes(start, end)
 
 
-def token_of(last: Key) -> str:
+def token_of(last: RowKey) -> str:
     """The token that continues after a key; empty for none."""
     return ".".join(map(str, last))
 
 
-def _key(token: str, length: int) -> Key:
+def _key(token: str, length: int) -> RowKey:
     if not token:
         return ()
     try:

@@ -18,7 +18,7 @@ import grpc.aio
 from stratvector.runtime.documents import decode_wish
 from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.session_document import BadSession
-from stratvector.services.ledger.adapters.database import LedgerDatabase
+from stratvector.services.ledger.adapters.resting import RestingDatabase
 from stratvector.services.ledger.servicer import ledger_servicer
 
 REFUSED = 78
@@ -30,7 +30,7 @@ async def serve(document: Path, database: str) -> None:
     Raises BadSession, BadDatabase.
     """
     portfolio = decode_wish(str(document), document.read_bytes()).session().portfolio
-    opened = LedgerDatabase(database, at_rest=True)
+    opened = RestingDatabase(database)
     opened.refuse_unreadable()
     server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
     ledger_servicer(opened, portfolio).register(server)

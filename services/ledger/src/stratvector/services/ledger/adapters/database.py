@@ -18,7 +18,9 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, m
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
+from stratvector.contracts.bad_message import BadMessage
 from stratvector.runtime.process.cannot_start import CannotStart
+from stratvector.services.ledger.adapters.deriving import BATCH_CLOSES, derive, is_behind
 from stratvector.services.ledger.adapters.migrating import (
     BEFORE_PAYLOADS,
     NEWEST_REVISION,
@@ -26,6 +28,8 @@ from stratvector.services.ledger.adapters.migrating import (
     known_revisions,
     upgrade,
 )
+from stratvector.services.ledger.adapters.payloads import BadPayload
+from stratvector.services.ledger.adapters.schema import Key
 from stratvector.services.ledger.adapters.seal import FileSeal
 from stratvector.services.ledger.adapters.verification import verify
 from stratvector.trading.ledger_verification import FILE, Finding, Verification
@@ -89,7 +93,7 @@ class LedgerDatabase:
     """Connections to one database. writer : for the one that writes. reader : for queries, which
     can't write and hold nothing between them.
 
-    at_rest : only to be read; nothing is made or changed, not even beside the file.
+    at_rest : only to be read, see `resting`; nothing is made or changed, not even beside the file.
     """
 
     def __init__(self, url: str, at_rest: bool = False) -> None:
@@ -112,7 +116,7 @@ class LedgerDatabase:
             if VERSION_TABLE not in tables and tables:
                 found = ", ".join(sorted(tables)[:3])
                 raise Unusable(self.shown, f"it is no ledger's, it holds tables {found}")
-            revision = _revision(connection) if tables else None
+            revision = revision_of(connection) if tables else None
             if revision == NEWEST_REVISION:
                 return
             if revision is not None and revision not in known_revisions():
@@ -129,19 +133,42 @@ class LedgerDatabase:
         broken = "" if self._seal is None else self._seal.broken()
         sealed = self._seal is not None and self._seal.exists()
         try:
-            with self.errors_told(), self._snapshot() as connection:
+            with self.errors_told(), self.snapshot() as connection:
                 tables = set(inspect(connection).get_table_names())
                 if VERSION_TABLE not in tables and not sealed:
                     raise Unusable(self.shown, "it is no ledger's")
-                if VERSION_TABLE in tables and _revision(connection) in BEFORE_PAYLOADS:
+                if VERSION_TABLE in tables and revision_of(connection) in BEFORE_PAYLOADS:
                     raise WithoutHashes(self.shown)
-                return verify(connection, broken, sealed and not broken)
+                return self._verified(connection, broken, sealed and not broken)
         except Unusable as error:
             if not sealed:
                 raise
             # It was a ledger's when it was sealed: that it can't be read now is a finding.
             finding = Finding(FILE, "", None, broken or error.reason)
             return Verification((), 0, False, (finding,), 1)
+
+    def derive(self, key: Key) -> None:
+        """Bring the tables that are asked up to a record's newest close. Raises BadDatabase."""
+        with self.errors_told(), self.writer.connect() as connection:
+            self.unseal()
+            while derive(connection, key) == BATCH_CLOSES:
+                pass
+
+    @contextmanager
+    def asked(self, key: Key) -> Iterator[Connection]:
+        """One state of the database, whose tables tell every close that was committed before.
+
+        Raises BadDatabase.
+        """
+        with self.errors_told():
+            with self.reader.begin() as connection:
+                behind = is_behind(connection, key)
+                if not behind:
+                    yield connection
+            if behind:
+                self.derive(key)
+                with self.reader.begin() as connection:
+                    yield connection
 
     def refuse_unreadable(self) -> None:
         """Somebody else's file, or none, is told before anything is asked. Raises BadDatabase."""
@@ -170,6 +197,8 @@ class LedgerDatabase:
             yield
         except DBAPIError as error:
             raise Unusable(self.shown, str(error.orig).splitlines()[0]) from error
+        except (BadPayload, BadMessage) as error:
+            raise Unusable(self.shown, f"a payload can't be read: {error}") from error
         except UnicodeDecodeError as error:
             # SQLite's own message quotes what it could not read.
             raise Unusable(self.shown, "it holds text that is none") from error
@@ -200,8 +229,11 @@ class LedgerDatabase:
                 return
             time.sleep(REST_SECONDS)
 
+    def _verified(self, connection: Connection, broken: str, sealed: bool) -> Verification:
+        return verify(connection, broken, sealed)
+
     @contextmanager
-    def _snapshot(self) -> Iterator[Connection]:
+    def snapshot(self) -> Iterator[Connection]:
         """One state of the database, whatever is committed meanwhile."""
         reader = self.reader
         if self._url.get_backend_name() != "sqlite":
@@ -299,7 +331,8 @@ def _into_wal_mode(cursor: sqlite3.Cursor) -> None:
             time.sleep(REST_SECONDS)
 
 
-def _revision(connection: Any) -> str | None:
+def revision_of(connection: Connection) -> str | None:
+    """The revision of a database's schema."""
     revision: str | None = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))
     return revision
 

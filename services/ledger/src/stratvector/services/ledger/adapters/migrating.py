@@ -8,8 +8,9 @@ from sqlalchemy import Connection
 if TYPE_CHECKING:
     from alembic.config import Config
 
-NEWEST_REVISION = "0003"
+NEWEST_REVISION = "0004"
 BEFORE_PAYLOADS = frozenset({"0001", "0002"})
+BEFORE_DERIVING = "0003"  # payloads are there, under the number of their portfolio
 VERSION_TABLE = "ledger_revision"
 SCRIPTS = Path(__file__).parent / "migrations"
 

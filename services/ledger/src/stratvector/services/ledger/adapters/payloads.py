@@ -1,8 +1,14 @@
-"""What is kept of each close: its canonical text, deflated, with its hash and the chain's."""
+"""The record: each close's canonical text, deflated, with its hash and the chain's."""
 
+import json
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import Connection, func, select
+
+from stratvector.contracts.codecs import decode_ledger_entry, encode_ledger_entry
+from stratvector.services.ledger.adapters.schema import Key, own, payloads
 from stratvector.trading.identity import chained_hash, payload_hash
 from stratvector.trading.ledger import LedgerEntry
 
@@ -14,14 +20,12 @@ class BadPayload(ValueError):
     """Bytes that are no payload; the message says why."""
 
 
-def payload_row(text: bytes, entry: LedgerEntry, previous: str) -> dict[str, Any]:
-    """A row's own columns. text : the entry's canonical text. previous : the chain so far."""
+def payload_row(entry: LedgerEntry, previous: str) -> tuple[object, ...]:
+    """The row of an entry, the chain's hash last. previous : the chain so far."""
+    text = encode_ledger_entry(entry)
     payload = zlib.compress(text, LEVEL)
-    return {
-        "payload": payload,
-        "payload_hash": payload_hash(payload),
-        "chain_hash": chained_hash(previous, entry.portfolio, entry.close_time, text),
-    }
+    chain = chained_hash(previous, entry.portfolio, entry.close_time, text)
+    return (*Key.of(entry), entry.close_time, payload, payload_hash(payload), chain)
 
 
 def inflated(payload: bytes) -> bytes:
@@ -34,3 +38,45 @@ def inflated(payload: bytes) -> bytes:
     if not stream.eof or stream.unused_data:
         raise BadPayload("it does not inflate: it is cut short, or something follows it")
     return text
+
+
+def document_of(text: bytes) -> Mapping[str, Any]:
+    """What is in a canonical text. Raises BadPayload."""
+    try:
+        document: Mapping[str, Any] = json.loads(text)
+    except ValueError as error:
+        raise BadPayload(f"it is no JSON: {error}") from error
+    return document
+
+
+def last_close(connection: Connection, key: Key) -> int | None:
+    """The newest close of a record, or None."""
+    newest: int | None = connection.scalar(
+        select(func.max(payloads.c.close_time)).where(own(payloads, key))
+    )
+    return newest
+
+
+def stored_text(connection: Connection, key: Key, close_time: int) -> bytes | None:
+    """The canonical text of a close's entry, or None when there is none of this close.
+
+    Raises BadPayload.
+    """
+    payload = connection.scalar(
+        select(payloads.c.payload).where(own(payloads, key), payloads.c.close_time == close_time)
+    )
+    return None if payload is None else inflated(payload)
+
+
+def stored_entry(connection: Connection, key: Key, close_time: int) -> LedgerEntry | None:
+    """The entry of a close as it was committed. Raises BadPayload, BadMessage."""
+    text = stored_text(connection, key, close_time)
+    return None if text is None else decode_ledger_entry(text)
+
+
+def chain_hash_at(connection: Connection, key: Key, close_time: int | None) -> str:
+    """The chain's hash after a close, empty before the first."""
+    found: str | None = connection.scalar(
+        select(payloads.c.chain_hash).where(own(payloads, key), payloads.c.close_time == close_time)
+    )
+    return found or ""

@@ -1,24 +1,30 @@
-"""The questions: reads of one portfolio's committed closes, newest state included.
+"""The questions: reads of one record's committed closes, newest state included.
 
 Pages go by key, never by offset: a page is what follows the row that the page before ended with,
 so that closes which are committed meanwhile move nothing.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from sqlalchemy import Connection, Row, Select, Table, func, select, tuple_
-
-from stratvector.services.ledger.adapters import schema
-from stratvector.services.ledger.adapters.stored_entry import (
-    chain_head,
-    held_at,
-    portfolio_number,
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Table,
+    and_,
+    func,
+    select,
+    tuple_,
 )
-from stratvector.trading.fills import FillKind
+
+from stratvector.services.ledger.adapters import tables
+from stratvector.services.ledger.adapters.payloads import chain_hash_at, stored_entry
+from stratvector.services.ledger.adapters.schema import CLOSE, KEY, Key, own
 from stratvector.trading.ledger_answers import (
     EquityRecord,
     FillRecord,
@@ -34,7 +40,7 @@ from stratvector.trading.order_causes import deciding_stage, reason_of
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 AnySelect: TypeAlias = Select[*tuple[Any, ...]]
 Record = TypeVar("Record")
-Key = tuple[int, ...]
+RowKey = tuple[int, ...]
 Place = tuple[int, int]
 
 
@@ -54,7 +60,7 @@ class Page:
     """
 
     size: int
-    after: Key = ()
+    after: RowKey = ()
     newest_first: bool = False
 
 
@@ -63,41 +69,39 @@ class Found(Generic[Record]):
     """A page of records; `last` is the key of its last row, empty when no more follow."""
 
     records: tuple[Record, ...]
-    last: Key = ()
+    last: RowKey = ()
 
 
 class Ledger:
-    """Reads one portfolio over one connection."""
+    """Reads one record over one connection."""
 
-    def __init__(self, connection: Connection, portfolio: str) -> None:
+    def __init__(self, connection: Connection, key: Key) -> None:
         self.connection = self._connection = connection
-        self._portfolio = portfolio
-        number = connection.scalar(select(portfolio_number(portfolio)))
-        self._number = -1 if number is None else number  # no row has it
+        self._key = key
 
     def status(self) -> LedgerStatus:
         """How far the record has come."""
-        closes = schema.closes
+        closes = tables.closes
         times = closes.c.close_time
         count, first, last = self._one(
             select(func.count(), func.min(times), func.max(times)), closes
         )
         money = select(closes.c.cash, closes.c.equity).where(times == last)
         newest = self._rows(money, closes)
-        counted = (schema.signals, schema.orders, schema.fills)
+        counted = (tables.signals, tables.orders, tables.fills)
         signals, orders, fills = [self._one(select(func.count()), t)[0] for t in counted]
         cash, equity = newest[0] if newest else (None, None)
-        head = chain_head(self._connection, self._portfolio)
+        head = chain_hash_at(self._connection, self._key, last)
         return LedgerStatus(
-            self._portfolio, count, first, last, cash, equity, signals, orders, fills, head
+            self._key.portfolio, count, first, last, cash, equity, signals, orders, fills, head
         )
 
     def orders(self, closes: Closes, page: Page) -> Found[OrderRecord]:
         """Approved orders by decision, with what has become of them since."""
-        table = schema.orders
-        rows, last = self._page(_with_cause(_with_symbol(table), table), table, closes, page)
-        parts = self._parts(schema.order_parts, rows)
-        filled, events = self._events(row.order_id for row in rows)
+        table = tables.orders
+        rows, last = self._page(_with_cause(table), table, closes, page)
+        parts = self._parts(tables.order_parts, rows)
+        filled, events = self._events([row.order_id for row in rows])
         return Found(
             tuple(
                 OrderRecord(
@@ -121,29 +125,15 @@ class Ledger:
 
     def fills(self, closes: Closes, page: Page) -> Found[FillRecord]:
         """Executions in the order in which they became known."""
-        table, event = schema.fills, schema.order_events
-        same = [table.c[name] == event.c[name] for name in (*schema.CLOSE, "place")]
-        statement = (
-            select(table, event.c.order_id, event.c.known_time, schema.symbols.c.name)
-            .join(event, same[0] & same[1] & same[2])
-            .join(schema.symbols, schema.symbols.c.symbol_id == event.c.symbol_id)
-        )
-        rows, last = self._page(statement, table, closes, page)
-        parts = self._parts(schema.fill_parts, rows)
+        table = tables.fills
+        rows, last = self._page(select(table), table, closes, page)
+        parts = self._parts(tables.fill_parts, rows)
+        names = [one.name for one in fields(FillRecord) if one.name != "parts"]
         return Found(
             tuple(
                 FillRecord(
-                    close_time=row.close_time,
-                    execution_id=row.execution_id,
-                    order_id=row.order_id,
-                    symbol=row.name,
-                    lots=row.lots,
+                    **{name: getattr(row, name) for name in names},
                     parts=parts[row.close_time, row.place],
-                    price=row.price,
-                    commission=row.commission,
-                    slippage=row.slippage,
-                    fill_time=row.fill_time,
-                    known_time=row.known_time,
                 )
                 for row in rows
             ),
@@ -152,24 +142,18 @@ class Ledger:
 
     def equity(self, closes: Closes, page: Page) -> Found[EquityRecord]:
         """The account after each close."""
-        table = schema.closes
+        table = tables.closes
         rows, last = self._page(select(table), table, closes, page)
         models: defaultdict[int, list[ModelEquity]] = defaultdict(list)
         for share in self._accounts(_span(rows)):
             models[share.close_time].append(
                 ModelEquity(share.model, share.cash, share.commission, share.equity)
             )
+        names = [one.name for one in fields(EquityRecord) if one.name != "models"]
         return Found(
             tuple(
                 EquityRecord(
-                    close_time=row.close_time,
-                    cash=row.cash,
-                    equity=row.equity,
-                    engine_equity=row.engine_equity,
-                    gross_exposure=row.gross_exposure,
-                    drawdown_factor=row.drawdown_factor,
-                    halted=row.halted,
-                    reduce_only=row.reduce_only,
+                    **{name: getattr(row, name) for name in names},
                     models=tuple(models[row.close_time]),
                 )
                 for row in rows
@@ -182,18 +166,18 @@ class Ledger:
         close_time = self._newest(Closes(end=at))
         if close_time is None:
             return HeldPositions(None, ())
-        held = held_at(self._connection, self._portfolio, close_time)
-        symbols = sorted({*held.whole, *(s for lots in held.models.values() for s in lots)})
-        order = [share.model for share in self._accounts(Closes(close_time, close_time))]
+        entry = stored_entry(self._connection, self._key, close_time)
+        assert entry is not None  # its rows are derived from it
+        symbols = {*entry.positions, *(s for model in entry.models for s in model.positions)}
         return HeldPositions(
             close_time,
             tuple(
                 PositionRecord(
                     symbol,
-                    held.whole.get(symbol, 0),
-                    {m: held.models[m][symbol] for m in order if symbol in held.models.get(m, {})},
+                    entry.positions.get(symbol, 0),
+                    {m.model: m.positions[symbol] for m in entry.models if symbol in m.positions},
                 )
-                for symbol in symbols
+                for symbol in sorted(symbols)
             ),
         )
 
@@ -220,9 +204,9 @@ class Ledger:
 
     def _page(
         self, statement: AnySelect, table: Table, closes: Closes, page: Page
-    ) -> tuple[Sequence[AnyRow], Key]:
+    ) -> tuple[Sequence[AnyRow], RowKey]:
         """Rows of a range after a key, and the key of the last if more follow."""
-        key = [column for column in table.primary_key.columns if column.name != "portfolio_id"]
+        key = [column for column in table.primary_key.columns if column.name not in KEY]
         if page.after:
             here, there = tuple_(*key), tuple_(*page.after)
             statement = statement.where(here < there if page.newest_first else here > there)
@@ -234,51 +218,39 @@ class Ledger:
         last = rows[page.size - 1]
         return rows[: page.size], tuple(getattr(last, column.name) for column in key)
 
-    def _events(self, orders: Iterable[str]) -> tuple[Counter[str], dict[str, AnyRow]]:
+    def _events(self, orders: Sequence[str]) -> tuple[Counter[str], dict[str, AnyRow]]:
         """Lots filled, and the newest event, by order."""
-        event, fill = schema.order_events, schema.fills
-        same = [fill.c[name] == event.c[name] for name in (*schema.CLOSE, "place")]
-        statement = (
-            select(event.c.order_id, event.c.kind, event.c.text, fill.c.lots)
-            .outerjoin(fill, same[0] & same[1] & same[2])
-            .where(event.c.order_id.in_(list(orders)))
-            .order_by(event.c.close_time, event.c.place)
-        )
+        event, fill = tables.order_events, tables.fills
         filled: Counter[str] = Counter()
-        newest: dict[str, AnyRow] = {}
-        for row in self._rows(statement, event):
-            if row.kind is FillKind.FILLED:
-                filled[row.order_id] += row.lots
-            newest[row.order_id] = row
-        return filled, newest
+        for row in self._rows(select(fill).where(fill.c.order_id.in_(orders)), fill):
+            filled[row.order_id] += row.lots
+        statement = select(event).where(event.c.order_id.in_(orders))
+        told = self._rows(statement.order_by(*event.primary_key.columns), event)
+        return filled, {row.order_id: row for row in told}
 
     def _parts(self, table: Table, rows: Sequence[AnyRow]) -> Mapping[Place, dict[str, int]]:
         """Lots per model in config order, by close and place, of the closes of some rows."""
-        statement = _with_model(table, table.c.close_time, table.c.place, table.c.lots)
-        statement = within(statement, table, _span(rows))
+        statement = within(select(table), table, _span(rows))
         parts: defaultdict[Place, dict[str, int]] = defaultdict(dict)
         for row in self._rows(statement.order_by(*table.primary_key.columns), table):
             parts[row.close_time, row.place][row.model] = row.lots
         return parts
 
     def _fills_by_model(self, closes: Closes) -> Counter[str]:
-        parts = schema.fill_parts
-        statement = within(_with_model(parts, func.count().label("fills")), parts, closes)
-        rows = self._rows(statement.group_by(schema.models.c.name), parts)
+        parts = tables.fill_parts
+        statement = within(select(parts.c.model, func.count().label("fills")), parts, closes)
+        rows = self._rows(statement.group_by(parts.c.model), parts)
         return Counter({row.model: row.fills for row in rows})
 
     def _accounts(self, closes: Closes) -> Sequence[AnyRow]:
         """The models' accounts in config order, close by close."""
-        table = schema.model_accounts
-        statement = select(table, schema.models.c.name.label("model")).join(
-            schema.models, schema.models.c.model_id == table.c.model_id
-        )
+        table = tables.model_accounts
         key = table.primary_key.columns
-        return self._rows(within(statement, table, closes).order_by(*key), table)
+        return self._rows(within(select(table), table, closes).order_by(*key), table)
 
     def _newest(self, closes: Closes) -> int | None:
         """The newest close of a range."""
-        table = schema.closes
+        table = tables.closes
         newest: int | None = self._one(
             within(select(func.max(table.c.close_time)), table, closes), table
         )[0]
@@ -291,38 +263,21 @@ class Ledger:
         return self._connection.execute(self._own(statement, table)).all()
 
     def _own(self, statement: AnySelect, table: Table) -> AnySelect:
-        return statement.where(table.c.portfolio_id == self._number)
+        return statement.where(own(table, self._key))
 
 
-def _with_symbol(table: Table) -> AnySelect:
-    symbols = schema.symbols
-    joined = symbols.c.symbol_id == table.c.symbol_id
-    return select(table, symbols.c.name.label("symbol")).join(symbols, joined)
-
-
-def _with_cause(statement: AnySelect, table: Table) -> AnySelect:
+def _with_cause(orders: Table) -> AnySelect:
     """Orders with what their decision says of the symbol, and of the portfolio."""
-    decided, closed = schema.symbol_decisions, schema.closes
-    same = [decided.c[name] == table.c[name] for name in (*schema.CLOSE, "symbol_id")]
-    at = [closed.c[name] == table.c[name] for name in schema.CLOSE]
+    decided, closed = tables.symbol_decisions, tables.closes
     return (
-        statement.add_columns(decided.c.stages, decided.c.weight_reasons, closed.c.halted)
-        .join(decided, same[0] & same[1] & same[2])
-        .join(closed, at[0] & at[1])
+        select(orders, decided.c.stages, decided.c.weight_reasons, closed.c.halted)
+        .join(decided, _same(decided, orders, *CLOSE, "symbol"))
+        .join(closed, _same(closed, orders, *CLOSE))
     )
 
 
-def _with_model(table: Table, *columns: Any) -> AnySelect:
-    """Columns of parts with the name of the model that has their place at their close."""
-    accounts, models = schema.model_accounts, schema.models
-    key = (*schema.CLOSE, "model_place")
-    same = [accounts.c[name] == table.c[name] for name in key]
-    return (
-        select(*columns, models.c.name.label("model"))
-        .select_from(table)
-        .join(accounts, same[0] & same[1] & same[2])
-        .join(models, models.c.model_id == accounts.c.model_id)
-    )
+def _same(one: Table, other: Table, *names: str) -> ColumnElement[bool]:
+    return and_(*[one.c[name] == other.c[name] for name in names])
 
 
 def within(statement: AnySelect, table: Table, closes: Closes) -> AnySelect:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, Table, func, select
 
-from stratvector.services.ledger.adapters import schema
+from stratvector.services.ledger.adapters import tables
+from stratvector.services.ledger.adapters.payloads import stored_entry
 from stratvector.services.ledger.adapters.queries import AnySelect, Closes, within
-from stratvector.services.ledger.adapters.stored_entry import portfolio_number, stored_entry
+from stratvector.services.ledger.adapters.schema import Key, own
 from stratvector.trading.explanation import Explanation, explain
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.ledger_answers import RejectionRecord, Rejections
@@ -28,32 +29,29 @@ class Reasons:
 
     def __init__(self, connection: Connection, portfolio: Portfolio) -> None:
         self._connection, self._portfolio = connection, portfolio
-        self._number = portfolio_number(portfolio.name)
+        self._key = Key(portfolio.name)
 
     def of_order(self, order_id: str) -> Explanation:
         """Why an order was sent. order_id : whole, or its beginning. Raises NotRecorded."""
-        table = schema.orders
+        table = tables.orders
         whole = table.c.order_id == order_id
         if len(order_id) >= ORDER_PREFIX_MIN:
             whole = whole | table.c.order_id.startswith(order_id, autoescape=True)
         found = self._connection.execute(
-            select(table.c.close_time, schema.symbols.c.name, table.c.order_id)
-            .join(schema.symbols, schema.symbols.c.symbol_id == table.c.symbol_id)
-            .where(table.c.portfolio_id == self._number, whole)
-            .limit(2)
+            select(table).where(own(table, self._key), whole).limit(2)
         ).all()
         if not found:
             raise NotRecorded(f"there is no order {order_id!r}")
         if len(found) > 1:
             raise NotRecorded(f"more than one order begins with {order_id!r}")
-        return self._explained(found[0].close_time, found[0].name, found[0].order_id)
+        return self._explained(found[0].close_time, found[0].symbol, found[0].order_id)
 
     def of_symbol(self, symbol: str, at: int | None) -> Explanation:
         """Why the newest decision up to a time (ns UTC) was what it was. Raises NotRecorded."""
         if symbol not in self._portfolio.symbols:
             hint = suggestion(symbol, self._portfolio.symbols)
             raise NotRecorded(f"the portfolio has no symbol {symbol!r}: {hint}")
-        table = schema.symbol_decisions
+        table = tables.symbol_decisions
         statement = self._of_symbol(select(func.max(table.c.close_time)), symbol).where(
             table.c.outcome != Outcome.NOT_PLANNED
         )
@@ -62,28 +60,26 @@ class Reasons:
             until = "" if at is None else f" up to {utc_text(at)}"
             raise NotRecorded(f"nothing was decided about {symbol}{until}")
         order = self._connection.scalar(
-            self._of_symbol(select(schema.orders.c.order_id), symbol, schema.orders).where(
-                schema.orders.c.close_time == close_time
+            self._of_symbol(select(tables.orders.c.order_id), symbol, tables.orders).where(
+                tables.orders.c.close_time == close_time
             )
         )
         return self._explained(close_time, symbol, order)
 
     def rejections(self, closes: Closes, reason: Outcome | None, symbol: str) -> Rejections:
         """Decisions without an order: by reason and symbol, or each close of one symbol."""
-        table, names = schema.symbol_decisions, schema.symbols
+        table = tables.symbol_decisions
         reasons = REJECTED if reason is None else (reason,)
         times = table.c.close_time
         columns = [func.count().label("count"), func.min(times).label("first")]
         statement = (
-            select(table.c.outcome, names.c.name, *columns, func.max(times).label("last"))
-            .select_from(table)
-            .join(names, names.c.symbol_id == table.c.symbol_id)
-            .where(table.c.portfolio_id == self._number, table.c.outcome.in_(reasons))
-            .group_by(table.c.outcome, names.c.name)
-            .order_by(func.count().desc(), names.c.name, table.c.outcome)
+            select(table.c.outcome, table.c.symbol, *columns, func.max(times).label("last"))
+            .where(own(table, self._key), table.c.outcome.in_(reasons))
+            .group_by(table.c.outcome, table.c.symbol)
+            .order_by(func.count().desc(), table.c.symbol, table.c.outcome)
         )
         if symbol:
-            statement = statement.where(names.c.name == symbol)
+            statement = statement.where(table.c.symbol == symbol)
         statement = within(statement, table, closes)
         total = sum(row.count for row in self._records(statement))
         if symbol:
@@ -96,11 +92,9 @@ class Reasons:
         return [RejectionRecord(*row) for row in self._connection.execute(statement)]
 
     def _of_symbol(
-        self, statement: AnySelect, symbol: str, table: Table = schema.symbol_decisions
+        self, statement: AnySelect, symbol: str, table: Table = tables.symbol_decisions
     ) -> AnySelect:
-        names = schema.symbols
-        number = select(names.c.symbol_id).where(names.c.name == symbol).scalar_subquery()
-        return statement.where(table.c.portfolio_id == self._number, table.c.symbol_id == number)
+        return statement.where(own(table, self._key), table.c.symbol == symbol)
 
     def _explained(self, close_time: int, symbol: str, order_id: str | None) -> Explanation:
         later = [] if order_id is None else [self._entry(at) for at in self._events(order_id)]
@@ -108,16 +102,16 @@ class Reasons:
 
     def _events(self, order_id: str) -> Sequence[int]:
         """The closes at which something is recorded of an order."""
-        table = schema.order_events
+        table = tables.order_events
         return self._connection.scalars(
             select(table.c.close_time)
-            .where(table.c.portfolio_id == self._number, table.c.order_id == order_id)
+            .where(own(table, self._key), table.c.order_id == order_id)
             .distinct()
             .order_by(table.c.close_time)
         ).all()
 
     def _entry(self, close_time: int) -> LedgerEntry:
-        entry = stored_entry(self._connection, self._portfolio.name, close_time)
+        entry = stored_entry(self._connection, self._key, close_time)
         if entry is None:
             raise NotRecorded(f"the close of {utc_text(close_time)} has no payload")
         return entry

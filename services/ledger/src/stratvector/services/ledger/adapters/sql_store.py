@@ -1,22 +1,33 @@
 """The ledger's store on SQL: closes are committed in groups, by a thread beside the event loop.
 
     commit, commit, … ─▶ pending ─▶ write: one transaction for all that is pending ─▶ last_close
+                                      └─▶ nothing comes: tables that are asked, derived
 
 A group is what arrived while the group before it was on its way to the disk, so its size follows
 the load. A close is in the database whole or not at all, and never without those before it.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any
 
+from sqlalchemy import Connection
+
 from stratvector.services.ledger.adapters.database import LedgerDatabase
-from stratvector.services.ledger.adapters.stored_entry import last_close
-from stratvector.services.ledger.adapters.writer import LedgerWriter
+from stratvector.services.ledger.adapters.deriving import BATCH_CLOSES, derive
+from stratvector.services.ledger.adapters.payloads import last_close
+from stratvector.services.ledger.adapters.schema import Key
+from stratvector.services.ledger.adapters.writer import write
 from stratvector.trading.ledger import LedgerEntry
 
 GROUP_CLOSES_MAX = 256
 LINGER_SECONDS = 0.1
+IDLE_SECONDS = 0.5
+# So many closes are derived within two seconds, which a stop takes at most.
+BEHIND_CLOSES_MAX = 4_096
+LAST_DERIVING_SECONDS = 2.0
 
 
 class SqlLedgerStore:
@@ -24,7 +35,8 @@ class SqlLedgerStore:
 
     linger_seconds : how long a group waits for more closes. group_closes_max : how many closes may
     wait; the next commit waits until there is room. on_written : told on a thread of each group
-    that is in the database.
+    that is in the database. behind_closes_max : how many closes the tables that are asked may be
+    behind while closes keep coming.
     """
 
     def __init__(
@@ -33,11 +45,14 @@ class SqlLedgerStore:
         linger_seconds: float = LINGER_SECONDS,
         group_closes_max: int = GROUP_CLOSES_MAX,
         on_written: Callable[[Sequence[LedgerEntry]], None] | None = None,
+        behind_closes_max: int = BEHIND_CLOSES_MAX,
     ) -> None:
         self._database = database
         self._linger_seconds = linger_seconds
         self._group_closes_max = group_closes_max
         self._on_written = on_written
+        self._behind_closes_max = behind_closes_max
+        self._behind: dict[Key, int] = {}  # closes that may not be derived yet
         self._pending: list[LedgerEntry] = []
         self._changed = asyncio.Condition()
         self._closed = False
@@ -48,7 +63,9 @@ class SqlLedgerStore:
         """The newest close of a portfolio that is in the database, or None; all that is there is
         verified first. Raises BadDatabase.
         """
-        return await asyncio.to_thread(self._read_last_close, portfolio)
+        newest = await asyncio.to_thread(self._read_last_close, portfolio)
+        self._behind.setdefault(Key(portfolio), 0)  # who wrote before may have been killed
+        return newest
 
     async def commit(self, entry: LedgerEntry) -> None:
         """Take one close; `write` makes it durable, after all that were committed before it.
@@ -75,7 +92,7 @@ class SqlLedgerStore:
         """
         try:
             with self._database.errors_told(), self._database.writer.connect() as connection:
-                await self._write(LedgerWriter(connection))
+                await self._write(connection)
         except Exception as error:
             self._failure = error
             raise
@@ -84,28 +101,59 @@ class SqlLedgerStore:
             async with self._changed:
                 self._changed.notify_all()
 
-    async def _write(self, writer: LedgerWriter) -> None:
+    async def _write(self, connection: Connection) -> None:
         try:
-            while group := await self._next_group():
-                await _whole(asyncio.to_thread(self._write_group, writer, group))
-                async with self._changed:
-                    self._changed.notify_all()
+            while self._pending or not self._closed:
+                await self._wait()
+                if self._pending:
+                    group = await self._next_group()
+                    await _whole(asyncio.to_thread(self._write_group, connection, group))
+                    async with self._changed:
+                        self._changed.notify_all()
+                elif self._behind:
+                    await _whole(asyncio.to_thread(self._derive_batch, connection))
+            await _whole(asyncio.to_thread(self._derive_rest, connection))
         except asyncio.CancelledError:
-            await _whole(asyncio.to_thread(self._write_group, writer, list(self._pending)))
+            await _whole(asyncio.to_thread(self._write_group, connection, list(self._pending)))
+            await _whole(asyncio.to_thread(self._derive_rest, connection, LAST_DERIVING_SECONDS))
             raise
 
-    def _write_group(self, writer: LedgerWriter, group: list[LedgerEntry]) -> None:
+    def _write_group(self, connection: Connection, group: list[LedgerEntry]) -> None:
         """On a thread; meanwhile others are only added behind the group."""
         self._database.unseal()
-        writer.write(group)
+        write(connection, group)
         del self._pending[: len(group)]
+        for entry in group:
+            self._behind[Key.of(entry)] = self._behind.get(Key.of(entry), 0) + 1
         if self._on_written is not None:
             self._on_written(group)
+        while sum(self._behind.values()) > self._behind_closes_max:
+            self._derive_batch(connection)
+
+    def _derive_batch(self, connection: Connection) -> None:
+        """Some closes of one record, on a thread."""
+        key, closes = next(iter(self._behind.items()))
+        if derive(connection, key) < BATCH_CLOSES:
+            del self._behind[key]
+        else:
+            self._behind[key] = max(closes - BATCH_CLOSES, 0)
+
+    def _derive_rest(self, connection: Connection, seconds: float = float("inf")) -> None:
+        """All that is left, or as much as the time allows: what is not derived now is when somebody
+        asks.
+        """
+        ends_at = time.monotonic() + seconds
+        while self._behind and time.monotonic() < ends_at:
+            self._derive_batch(connection)
+
+    async def _wait(self) -> None:
+        """Until closes wait to be written, nothing follows, or there is time to derive."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(IDLE_SECONDS if self._behind else None), self._changed:
+                await self._changed.wait_for(lambda: self._pending or self._closed)
 
     async def _next_group(self) -> list[LedgerEntry]:
-        """All that is pending, once there is anything; empty at the end."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._pending or self._closed)
+        """All that is pending, after a while."""
         if not self._closed and len(self._pending) < self._group_closes_max:
             await asyncio.sleep(self._linger_seconds)
         return list(self._pending)
@@ -116,7 +164,7 @@ class SqlLedgerStore:
     def _read_last_close(self, portfolio: str) -> int | None:
         self._database.refuse_damage()
         with self._database.errors_told(), self._database.reader.connect() as connection:
-            return last_close(connection, portfolio)
+            return last_close(connection, Key(portfolio))
 
 
 async def _whole(work: Coroutine[Any, Any, None]) -> None:

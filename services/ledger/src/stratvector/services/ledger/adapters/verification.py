@@ -1,29 +1,55 @@
 """Is everything in the database as it was recorded?
 
-    payload ── its hash, the chain's ──▶ entry ── rows of every table ──▶ equal, row by row
+    payload ── its hash, the chain's ──▶ entry ── rows, derived again ──▶ equal, row by row
 
 Read in one transaction and in blocks of closes, so memory does not grow with the record. A finding
 names table, close and row; what can't be read is a finding too.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, Row, Table, inspect, select, text, type_coerce
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Row,
+    Table,
+    and_,
+    inspect,
+    or_,
+    select,
+    text,
+    type_coerce,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import NullType
 
 from stratvector.contracts.bad_message import BadMessage
 from stratvector.contracts.codecs import decode_ledger_entry
-from stratvector.services.ledger.adapters import schema
+from stratvector.services.ledger.adapters.deriving import FIRST
 from stratvector.services.ledger.adapters.migrating import VERSION_TABLE
-from stratvector.services.ledger.adapters.names import Names
-from stratvector.services.ledger.adapters.payloads import BadPayload, inflated
-from stratvector.services.ledger.adapters.rows import Held, RowsOfCloses
-from stratvector.services.ledger.adapters.stored_form import Stored, stored_rows
+from stratvector.services.ledger.adapters.payloads import BadPayload, document_of, inflated
+from stratvector.services.ledger.adapters.schema import (
+    CLOSE,
+    KEY,
+    Key,
+    metadata,
+    own,
+    payloads,
+    watermarks,
+)
+from stratvector.services.ledger.adapters.tables import (
+    DERIVED,
+    Close,
+    Document,
+    model_position_changes,
+    position_changes,
+    rows_of,
+)
+from stratvector.services.ledger.adapters.tables import Row as Stored
 from stratvector.trading.identity import chained_hash, payload_hash
-from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.ledger_verification import (
     FILE,
     Finding,
@@ -37,38 +63,40 @@ INTEGRITY_FINDINGS_MAX = 5
 REASON_MAX = 160
 # SQLite's messages quote damaged text, which Python can't read then.
 UNREADABLE = (DBAPIError, UnicodeDecodeError)
-FIRST, LAST = -(2**63), 2**63 - 1
-POSITIONS = frozenset({schema.position_changes, schema.model_position_changes})
+LAST = 2**63 - 1
+CHANGES = frozenset({position_changes, model_position_changes})
 
 
-def verify(connection: Connection, broken_seal: str = "", sealed: bool = False) -> Verification:
+def verify(
+    connection: Connection,
+    broken_seal: str = "",
+    sealed: bool = False,
+    file: Connection | None = None,
+) -> Verification:
     """Verify everything that there is, over one transaction.
 
-    broken_seal : what is wrong with the file's seal, empty for nothing.
+    broken_seal : what is wrong with the file's seal, empty for nothing. file : whose pages are
+    looked at, where that is another database than the one whose tables are.
     """
-    found = _Findings()
+    found = _Findings(connection)
     if broken_seal:
         found.add(FILE, broken_seal)
-    if connection.dialect.name == "sqlite":
-        _check_pages(connection, found)
+    file = file or connection
+    if file.dialect.name == "sqlite":
+        _check_pages(file, found)
     records: tuple[VerifiedRecord, ...] = ()
-    rows = 0
     if _has_tables(connection, found):
-        names = _KnownNames(connection, found)
-        records = tuple(
-            _RecordCheck(connection, number, name, names, found).run()
-            for number, name in names.portfolios()
-        )
-        _find_strays(connection, names, found)
-        names.find_unused()
-        rows = found.rows
-    return Verification(records, rows, sealed, tuple(found.kept), found.count)
+        keys = [Key(*row) for row in found.read(select(*_raw(payloads, KEY)).distinct(), payloads)]
+        records = tuple(_RecordCheck(key, found).run() for key in sorted(keys, key=str))
+        _find_strays(keys, found)
+    return Verification(records, found.rows, sealed, tuple(found.kept), found.count)
 
 
 @dataclass
 class _Findings:
-    """The first findings, and each table's first one."""
+    """The first findings, and each table's first one; and what is read on the way to them."""
 
+    connection: Connection
     kept: list[Finding] = field(default_factory=list)
     count: int = 0
     rows: int = 0
@@ -78,6 +106,18 @@ class _Findings:
         self.count += 1
         if len(self.kept) < FINDINGS_KEPT or table not in {one.table for one in self.kept}:
             self.kept.append(Finding(table, portfolio, close, what))
+
+    def read(self, statement: Any, table: Table) -> Sequence[Row[Any]]:
+        """Rows of a table; nothing once it could not be read."""
+        if table.name in self.unreadable:
+            return ()
+        try:
+            rows: Sequence[Row[Any]] = self.connection.execute(statement).all()
+        except UNREADABLE as error:
+            self.unreadable.add(table.name)
+            self.add(table.name, f"it can't be read: {_reason(error)}")
+            return ()
+        return rows
 
 
 def _check_pages(connection: Connection, found: _Findings) -> None:
@@ -102,7 +142,7 @@ def _has_tables(connection: Connection, found: _Findings) -> bool:
         return False
     if len(revisions) != 1:
         found.add(VERSION_TABLE, f"it has {len(revisions)} rows instead of one")
-    expected = {VERSION_TABLE, *schema.metadata.tables}
+    expected = {VERSION_TABLE, *metadata.tables}
     # A server's database may hold somebody else's tables too.
     strangers = there - expected if connection.dialect.name == "sqlite" else ()
     for name in sorted(strangers):
@@ -110,165 +150,105 @@ def _has_tables(connection: Connection, found: _Findings) -> bool:
     for name in sorted(expected - there):
         found.add(name, "the table is missing")
         found.unreadable.add(name)
-    return schema.payloads.name not in found.unreadable
-
-
-def _read(connection: Connection, table: Table, found: _Findings, *where: Any) -> Sequence[Any]:
-    """A table's rows as the driver gives them, by key; nothing once it could not be read."""
-    if table.name in found.unreadable:
-        return ()
-    columns = [type_coerce(column, NullType()).label(column.name) for column in table.c]
-    statement = select(*columns).where(*where).order_by(*table.primary_key.columns)
-    try:
-        return connection.execute(statement).all()
-    except UNREADABLE as error:
-        found.unreadable.add(table.name)
-        found.add(table.name, f"it can't be read: {_reason(error)}")
-        return ()
-
-
-class _KnownNames(Names):
-    """The numbers as the database has them; a name that it has not is a finding, not a new one."""
-
-    def __init__(self, connection: Connection, found: _Findings) -> None:
-        super().__init__(connection)
-        self._found = found
-        self._used: dict[Table, set[str]] = {table: set() for table in schema.NAMES}
-        for table in schema.NAMES:
-            rows = _read(connection, table, found)
-            self._known[table] = {str(row[1]): row[0] for row in rows}
-
-    def portfolios(self) -> list[tuple[int, str]]:
-        """Those that there are, by number."""
-        return sorted((number, name) for name, number in self._known[schema.portfolios].items())
-
-    def numbers(self) -> list[int]:
-        """Of all portfolios."""
-        return [number for number, _ in self.portfolios()]
-
-    def find_unused(self) -> None:
-        """A name that no close says was not written by the ledger."""
-        for table, used in self._used.items():
-            for name in sorted(self._known[table].keys() - used):
-                self._found.add(table.name, f"the row {name!r} belongs to no payload")
-
-    def _number(self, table: Table, name: str) -> int:
-        self._used[table].add(name)
-        if name not in self._known[table]:
-            self._found.add(table.name, f"there is no row {name!r}, which payloads name")
-            self._known[table][name] = -len(self._known[table]) - 1
-        return self._known[table][name]
+    return payloads.name not in found.unreadable
 
 
 class _RecordCheck:
-    """One portfolio's closes in their order."""
+    """One record's closes in their order."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        number: int,
-        name: str,
-        names: _KnownNames,
-        found: _Findings,
-    ) -> None:
-        self._connection, self._number, self._name = connection, number, name
-        self._names, self._found = names, found
-        self._chain, self._closes, self._last = "", 0, None
-        self._held: Held | None = Held()
+    def __init__(self, key: Key, found: _Findings) -> None:
+        self._key, self._found = key, found
+        self._name = str(key.portfolio)
+        self._chain, self._closes, self._rows, self._last = "", 0, 0, None
+        self._before: Document | None = None
+        self._is_before_known = True
+        self._watermark = self._read_watermark()
+        self._is_at_watermark = self._watermark is None
 
     def run(self) -> VerifiedRecord:
-        after = FIRST
-        while True:
-            payloads = self._payloads(after)
-            until = payloads[-1].close_time if len(payloads) == BLOCK_CLOSES else LAST
-            self._block(payloads, after, until)
-            if until == LAST:
-                break
+        after, until = FIRST, FIRST
+        while until < LAST:
+            block = self._read(payloads, after, LAST, BLOCK_CLOSES)
+            until = block[-1].close_time if len(block) == BLOCK_CLOSES else LAST
+            self._check(block, after, until)
             after = until
+        if self._watermark is None and self._rows:
+            self._add(watermarks, None, "the row is missing")
+        if not self._is_at_watermark:
+            self._add(watermarks, self._watermark, "the row is of a close that has no payload")
+        self._found.rows += self._rows
         return VerifiedRecord(self._name, self._closes, self._last, self._chain)
 
-    def _payloads(self, after: int) -> Sequence[Any]:
-        table = schema.payloads
-        columns = [type_coerce(column, NullType()).label(column.name) for column in table.c]
-        statement = (
-            select(*columns)
-            .where(table.c.portfolio_id == self._number, table.c.close_time > after)
-            .order_by(table.c.close_time)
-            .limit(BLOCK_CLOSES)
-        )
-        if table.name in self._found.unreadable:
-            return ()
-        try:
-            return self._connection.execute(statement).all()
-        except UNREADABLE as error:
-            self._found.unreadable.add(table.name)
-            self._add(table, None, f"it can't be read: {_reason(error)}")
-            return ()
-
-    def _block(self, payloads: Sequence[Any], after: int, until: int) -> None:
+    def _check(self, block: Sequence[Any], after: int, until: int) -> None:
         """Closes later than `after`, up to `until`: rows as they should be, and as they are."""
-        expected = RowsOfCloses(self._names)
-        unknown: set[int] = set()
-        positions_unknown: set[int] = set()
-        for row in payloads:
-            entry = self._entry(row)
+        expected: defaultdict[Table, list[Stored]] = defaultdict(list)
+        unknown, changes_unknown = set[int](), set[int]()
+        for row in block:
+            entry, close = self._document(row), row.close_time
+            self._is_at_watermark |= close == self._watermark
             if entry is None:
-                unknown.add(row.close_time)
-                self._held = None
-                continue
-            if self._held is None:
-                positions_unknown.add(row.close_time)
-            expected.add(entry, self._held or Held())
-            self._held = Held.after(entry)
-        for table in schema.DERIVED:
-            skipped = unknown | positions_unknown if table in POSITIONS else unknown
-            self._compare(table, expected.rows.get(table, []), after, until, skipped)
+                unknown.add(close)
+            elif self._watermark is not None and close <= self._watermark:
+                if not self._is_before_known:
+                    changes_unknown.add(close)
+                for table, rows in rows_of(Close(entry, self._before)):
+                    expected[table] += rows
+            self._before, self._is_before_known = entry, entry is not None
+        for table in DERIVED:
+            skipped = unknown | changes_unknown if table in CHANGES else unknown
+            self._compare(table, expected[table], self._read(table, after, until), skipped)
 
-    def _entry(self, row: Row[Any]) -> LedgerEntry | None:
+    def _document(self, row: Row[Any]) -> Document | None:
         """What a payload says; its hashes are checked on the way."""
-        table, close = schema.payloads, row.close_time
+        close = row.close_time
         self._closes, self._last = self._closes + 1, close
         previous, self._chain = self._chain, row.chain_hash
         try:
             if payload_hash(row.payload) != row.payload_hash:
-                self._add(table, close, "the payload does not have its payload_hash")
+                self._add(payloads, close, "the payload does not have its payload_hash")
             words = inflated(row.payload)
-            chain = chained_hash(previous, self._name, close, words)
-            if chain != row.chain_hash:
-                self._add(table, close, "chain_hash does not follow from the close before")
+            if chained_hash(previous, self._key.portfolio, close, words) != row.chain_hash:
+                self._add(payloads, close, "chain_hash does not follow from the close before")
             entry = decode_ledger_entry(words)
         except (BadPayload, BadMessage, TypeError, AttributeError) as error:
-            self._add(table, close, f"the payload can't be read: {error}")
+            self._add(payloads, close, f"the payload can't be read: {error}")
             return None
-        if (entry.portfolio, entry.close_time) != (self._name, close):
-            self._add(table, close, "the payload is of another close")
+        if (Key.of(entry), entry.close_time) != (self._key, close):
+            self._add(payloads, close, "the payload is of another close")
             return None
-        return entry
+        return document_of(words)
 
     def _compare(
-        self,
-        table: Table,
-        derived: Sequence[Mapping[str, Any]],
-        after: int,
-        until: int,
-        skipped: set[int],
+        self, table: Table, derived: Sequence[Stored], rows: Sequence[Any], skipped: set[int]
     ) -> None:
-        where = (
-            table.c.portfolio_id == self._number,
-            table.c.close_time > after,
-            table.c.close_time <= until,
-        )
-        rows = _read(self._connection, table, self._found, *where)
         if table.name in self._found.unreadable:
             return
-        self._found.rows += len(rows)
-        expected = _plain(table, stored_rows(table, derived))
-        actual = _plain(table, [tuple(row) for row in rows])
+        self._rows += len(rows)
+        expected, actual = _plain(table, derived), _plain(table, rows)
         if not skipped and _same(sorted(expected), actual):
             return
         for close, what in _differences(table, expected, actual):
             if close not in skipped:
                 self._add(table, close, what)
+
+    def _read(
+        self, table: Table, after: int, until: int, rows_max: int | None = None
+    ) -> Sequence[Any]:
+        """Rows as the driver gives them, by key, of closes later than `after`, up to `until`."""
+        times = table.c.close_time
+        statement = (
+            select(*_raw(table, table.c.keys()))
+            .where(own(table, self._key), times > after, times <= until)
+            .order_by(*table.primary_key.columns)
+            .limit(rows_max)
+        )
+        return self._found.read(statement, table)
+
+    def _read_watermark(self) -> Any:
+        rows = self._found.read(
+            select(*_raw(watermarks, ["close_time"])).where(own(watermarks, self._key)), watermarks
+        )
+        return rows[0].close_time if rows else None
 
     def _add(self, table: Table, close: int | None, what: str) -> None:
         self._found.add(table.name, what, self._name, close)
@@ -302,25 +282,34 @@ def _differences(
             yield row[at], f"the row {_key(table, key)} belongs to no payload"
 
 
-def _find_strays(connection: Connection, names: _KnownNames, found: _Findings) -> None:
-    """Rows of a portfolio that has no name."""
-    for table in (schema.payloads, *schema.DERIVED):
-        for row in _read(connection, table, found, table.c.portfolio_id.not_in(names.numbers())):
-            what = f"the row of portfolio number {row.portfolio_id}, which has no name"
-            found.add(table.name, what, close=row.close_time)
+def _find_strays(keys: Sequence[Key], found: _Findings) -> None:
+    """Rows that are of no record that there is."""
+    for table in (payloads, watermarks, *DERIVED):
+        times = table.c.close_time
+        known = or_(False, *[own(table, key) for key in keys])
+        # Text is beyond every number: SQLite keeps it in a column of numbers.
+        asked = and_(known, times > FIRST, times <= LAST)
+        for row in found.read(select(*_raw(table, CLOSE)).where(~asked), table):
+            named = ", ".join(f"{name} {value!r}" for name, value in zip(CLOSE, row, strict=True))
+            found.add(table.name, f"a row of {named}, of which there is no payload")
+
+
+def _raw(table: Table, names: Any) -> list[Any]:
+    """Columns as the driver gives them."""
+    return [type_coerce(table.c[name], NullType()).label(name) for name in names]
 
 
 def _key(table: Table, key: Stored) -> str:
     """The part of a key that tells a close's rows from each other."""
     named = zip([column.name for column in table.primary_key.columns], key, strict=True)
-    shown = [f"{name} {value}" for name, value in named if name not in schema.CLOSE]
+    shown = [f"{name} {value}" for name, value in named if name not in CLOSE]
     return f"({', '.join(shown)})" if shown else "of the close"
 
 
-def _plain(table: Table, rows: Sequence[Stored]) -> Sequence[Stored]:
+def _plain(table: Table, rows: Sequence[Any]) -> list[Stored]:
     """Booleans as the numbers that some databases keep."""
     if not any(isinstance(column.type, Boolean) for column in table.c):
-        return rows
+        return [tuple(row) for row in rows]
     return [tuple([int(v) if type(v) is bool else v for v in row]) for row in rows]
 
 
