@@ -68,8 +68,8 @@ def test_a_portfolio_is_wanted_then_begun_and_applied_again_it_stays_as_it_is(
     key = f"{load_session(CONFIG).portfolio.run}.small"
     assert code == 75
     assert said == (
-        f"small in {key.removesuffix('.small')}: wanted, but not taken up yet: no risk service "
-        "answers. It stays wanted.\n"
+        f"small in {key.removesuffix('.small')}: wanted, but no risk service has begun it yet. "
+        "It stays wanted.\n"
     )
     (row,) = document(server, "portfolios", "list")["portfolios"]
     assert (row["key"], row["state"], row["version"]) == (key, "wanted", 1)
@@ -124,6 +124,9 @@ def test_what_has_begun_otherwise_is_refused_and_stays(place: Place, server: Nat
     code, said, errors = told(server, "apply", "-f", CONFIG, "--run", name)
     assert (code, said) == (78, "")
     assert "document is not the one that its log began with" in errors
+    assert told(server, "apply", "-f", CONFIG, "--run", name, "--dry-run")[0] == 78
+    changes = document(server, "apply", "-f", CONFIG, "--run", name, "--diff")["changes"]
+    assert [one["place"] for one in changes] == ["portfolio.limits.asset"]
     assert document(server, "portfolios", "list")["portfolios"][0]["version"] == 1
 
 

@@ -123,6 +123,15 @@ def test_what_is_no_document_is_refused_in_one_sentence(value: bytes, sentence: 
     assert "\n" not in str(refused.value)
 
 
+def test_a_number_of_bars_or_closes_below_zero_is_refused() -> None:
+    values = json.loads(encode_wish(WISH))
+    values["bars"][0]["closes"] = -1
+    with pytest.raises(BadSession, match=r"closes of universe .* is -1; it must be 0"):
+        decode_wish(PLACE, json.dumps(values).encode())
+    with pytest.raises(BadSession, match="closes can't be read: -1 is below 0"):
+        assert edited(closes=-1).closes
+
+
 def play(script: Script) -> World:
     """Run a script on a world's bus and an empty bucket."""
     world = World()

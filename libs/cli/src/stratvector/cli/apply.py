@@ -7,6 +7,7 @@ Services find it on their bus: nobody tells them of files.
 
 import asyncio
 import time
+from enum import Enum
 from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +25,14 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 0.2
 NOT_TAKEN_UP = 75  # try again later; the wish stays
+
+
+class Look(Enum):
+    """What is only looked at: whether it can be applied, or what would differ."""
+
+    DRY_RUN = "dry run"
+    DIFF = "diff"
+
 
 File = Annotated[
     Path,
@@ -67,7 +76,7 @@ def apply(
     if run is not None:
         session = _named(session, run)
     wish = wish_of(session, getuser(), time.time_ns())
-    looks = dry_run or diff
+    looks = Look.DIFF if diff else Look.DRY_RUN if dry_run else None
     document = asyncio.run(_applied(wish, looks, nats_url, seed_file, connect, wait))
     emit(json, document, _tell_diff if diff else _tell, document)
     if document["state"] == "wanted":
@@ -87,7 +96,7 @@ def _named(session: Any, run: str) -> Any:
 
 async def _applied(
     wish: "Wish",
-    looks: bool,
+    looks: Look | None,
     url: str,
     seed_file: Path | None,
     connect_seconds: float,
@@ -99,17 +108,20 @@ async def _applied(
 
     async with reached(url, seed_file, connect_seconds) as at:
         before = await at.documents.of(wish.key)
+        version = before.version if before else 0
         told: dict[str, Any] = {
             "run": wish.run,
             "portfolio": wish.portfolio,
-            "version": before.version if before else 0,
+            "version": version,
             "changes": [] if before is None else _changes(before.wish, wish),
             "new": before is None,
         }
-        begun = await refuse_unmeetable(at.bus, wish)
-        if looks:
+        if looks is Look.DRY_RUN:
+            await refuse_unmeetable(at.bus, wish)
+        begun = await first_chapter_of(at.bus, wish.run, wish.portfolio)
+        if looks is not None:
             return told | {"state": "unchanged", "begun": begun is not None}
-        wanted = await applied(at.bus, at.documents, wish)
+        wanted = await applied(at.bus, at.documents, wish, version)
         deadline = time.monotonic() + wait_seconds
         while begun is None and time.monotonic() < deadline:
             await asyncio.sleep(LOOK_SECONDS)
@@ -133,7 +145,7 @@ def _tell(console: "Console", told: dict[str, Any]) -> None:
         console.out(f"{name}: it has begun.", highlight=False)
     elif told["state"] == "wanted":
         console.out(
-            f"{name}: wanted, but not taken up yet: no risk service answers. It stays wanted.",
+            f"{name}: wanted, but no risk service has begun it yet. It stays wanted.",
             highlight=False,
         )
     else:

@@ -127,14 +127,14 @@ async def _row(at: Reached, wanted: "Wished") -> dict[str, Any]:
 
 async def _newest_close(at: Reached, portfolio: Any) -> int | None:
     """The newest close that was decided."""
-    from stratvector.contracts.codecs import decode_decision
+    from stratvector.contracts.codecs import decode_decided_close
     from stratvector.runtime.ports import Kind
     from stratvector.trading.lanes import orders_lane
 
     stored = await at.bus.last(orders_lane(portfolio))
     if stored is None or stored.message.kind is not Kind.CONTENT:
         return None
-    return decode_decision(stored.message.payload).close_time
+    return decode_decided_close(stored.message.payload)
 
 
 async def _history(at: Reached, key: str) -> dict[str, Any]:
@@ -156,6 +156,7 @@ async def _history(at: Reached, key: str) -> dict[str, Any]:
                 "from": utc_text(LoggedSession(chapter).start),
                 "engine_hash": chapter.engine_hash,
                 "by": wish.by,
+                "at": utc_text(wish.at),
                 "changes": list(changes(before, document)) if rows else [],
             }
         )
@@ -186,7 +187,7 @@ def _print_history(console: "Console", document: dict[str, Any]) -> None:
     if not document["chapters"]:
         console.out(f"{document['key']} has not begun.", highlight=False)
     for one in document["chapters"]:
-        told = f"engine {one['engine_hash']}, by {one['by']}"
+        told = f"engine {one['engine_hash']}, by {one['by']} at {one['at']}"
         console.out(f"chapter {one['chapter']} from {one['from']}, {told}", highlight=False)
         for change in one["changes"]:
             text = f"  {change['place']}: {change['before']} → {change['after']}"

@@ -9,7 +9,8 @@ from stratvector.runtime.documents import Documents, Wish, Wished
 from stratvector.runtime.ports import Bus, Kind, Stored
 from stratvector.runtime.session_document import BadSession
 from stratvector.trading.chapters import Chapter
-from stratvector.trading.flow import FLOW, subject
+from stratvector.trading.flow import FLOW
+from stratvector.trading.lanes import chapters_lane_of
 from stratvector.trading.runs import bars_run
 
 
@@ -33,8 +34,7 @@ async def refuse_unmeetable(bus: Bus, wish: Wish) -> Chapter | None:
 
 async def first_chapter_of(bus: Bus, run: str, portfolio: str) -> Chapter | None:
     """What the log of a portfolio's run begins with. Raises BadSession."""
-    lane = subject("chapters", run=run, portfolio=portfolio)
-    page = await bus.read(lane, 0, 1)
+    page = await bus.read(chapters_lane_of(run, portfolio), 0, 1)
     return chapter_in(page[0]) if page else None
 
 

@@ -12,14 +12,15 @@ from stratvector.contracts.codecs import decode_chapter, encode_chapter
 from stratvector.runtime.at_hand import AT_HAND
 from stratvector.runtime.deployment import SessionParts
 from stratvector.runtime.lane import REST_SECONDS, Lane
+from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.ports import Bus, Message, Ports, PublishUnknown, Stored, WrongSequence
 from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.readers import Reader
 from stratvector.runtime.session_document import canonical, document_of
 from stratvector.trading.chapters import FIRST, Chapter, ChapterBars
-from stratvector.trading.flow import hop, subject
+from stratvector.trading.flow import hop
 from stratvector.trading.identity import message_id, payload_hash
-from stratvector.trading.lanes import chapters_lane
+from stratvector.trading.lanes import chapters_lane, chapters_lane_of
 from stratvector.trading.meaning.chapters import check_chapter_of
 from stratvector.trading.portfolio import Portfolio
 
@@ -33,8 +34,8 @@ class OtherChapter(CannotStart):
 
 def first_chapter(session: SessionParts) -> Chapter:
     """The chapter that a session's log begins with. Raises BadSession."""
-    if (chapter := getattr(session, "chapter", None)) is not None:
-        return cast("Chapter", chapter)
+    if isinstance(session, LoggedSession):
+        return session.chapter
     return _chapter_in_memory(cast("Session", session))
 
 
@@ -57,7 +58,7 @@ def _chapter_in_memory(session: "Session") -> Chapter:
 
 def chapter_message(chapter: Chapter, epoch: int) -> Message:
     """The message of a chapter; its id is of its bytes too, as other messages rest on it."""
-    lane, payload = _lane(chapter), encode_chapter(chapter)
+    lane, payload = chapters_lane_of(chapter.run, chapter.portfolio), encode_chapter(chapter)
     return Message(lane, _identity(lane, payload), payload, epoch)
 
 
@@ -72,10 +73,6 @@ def chapter_of(stored: Stored) -> Chapter:
     return decode_chapter(message.payload)
 
 
-def _lane(chapter: Chapter) -> str:
-    return subject("chapters", run=chapter.run, portfolio=chapter.portfolio)
-
-
 def _identity(lane: str, payload: bytes) -> str:
     return message_id(hop("chapters").stream, lane, payload_hash(payload))
 
@@ -84,7 +81,7 @@ class ChapterWriter:
     """The `chapters` lane of a portfolio, for the owner of its orders lane."""
 
     def __init__(self, ports: Ports, chapter: Chapter) -> None:
-        self.subject = _lane(chapter)
+        self.subject = chapters_lane_of(chapter.run, chapter.portfolio)
         self._bus, self._clock, self._chapter = ports.bus, ports.clock, chapter
 
     async def open(self, orders: Lane) -> None:

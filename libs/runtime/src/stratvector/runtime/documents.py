@@ -105,6 +105,12 @@ def decode_wish(place: str, value: bytes) -> Wish:
             raise BadSession(f"{place}: it is no table of keys with a document")
         wish = _WISH.validate_python(values | {"document": canonical(values["document"])})
         check_run(wish.run)
+        for bars in wish.bars:
+            if bars.closes < 0:
+                raise BadSession(
+                    f"{place}: closes of universe {bars.universe} is {bars.closes}; it must be 0, "
+                    "which is without end, or more"
+                )
     except BadSession:
         raise
     except ValidationError as error:

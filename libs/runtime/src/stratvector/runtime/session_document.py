@@ -185,7 +185,11 @@ class SessionDocument:
 
 
 def _whole_or_none(value: Any) -> int | None:
-    return None if value is None else _whole(value)
+    if value is None:
+        return None
+    if (whole := _whole(value)) < 0:
+        raise ValueError(f"{whole} is below 0")
+    return whole
 
 
 def _whole(value: Any) -> int:

@@ -7,7 +7,12 @@ from stratvector.trading.runs import bars_run
 
 def chapters_lane(portfolio: Portfolio) -> str:
     """What its log begins with."""
-    return subject("chapters", run=portfolio.run, portfolio=portfolio.name)
+    return chapters_lane_of(portfolio.run, portfolio.name)
+
+
+def chapters_lane_of(run: str, portfolio: str) -> str:
+    """The same, for who knows no more of it than its names."""
+    return subject("chapters", run=run, portfolio=portfolio)
 
 
 def bars_lane(portfolio: Portfolio, universe: Universe) -> str:

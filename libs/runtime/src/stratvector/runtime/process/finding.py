@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable
 
 from stratvector.runtime.applying import chapter_in
 from stratvector.runtime.chapters import logged_chapters
-from stratvector.runtime.documents import Documents, Wish
+from stratvector.runtime.documents import Documents, Wished
 from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.ports import Ports
-from stratvector.trading.flow import subject
+from stratvector.trading.lanes import chapters_lane_of
 
 REST_SECONDS = 0.1
 NO_DOCUMENT = "no portfolio is wanted yet: apply a document"
@@ -45,10 +45,8 @@ async def wanted_session(ports: Ports, idle: Callable[[str], None]) -> LoggedSes
         await ports.clock.sleep(REST_SECONDS)
     idle("")
     begun = {stored.message.subject for stored in await logged_chapters(ports.bus)}
-    first = min(wanted, key=lambda one: (_chapters_lane(one.wish) not in begun, one.version))
-    return first.wish.session()
 
+    def late(one: Wished) -> tuple[bool, int]:
+        return chapters_lane_of(one.wish.run, one.wish.portfolio) not in begun, one.version
 
-def _chapters_lane(wish: Wish) -> str:
-    """Where the chapter of a wish is, or will be."""
-    return subject("chapters", run=wish.run, portfolio=wish.portfolio)
+    return min(wanted, key=late).wish.session()
