@@ -1,17 +1,22 @@
 """A session played close by close through the live parts: account, simulated broker and ledger,
 without a bus."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from stratvector.contracts.codecs import decode_chapter, encode_chapter
 from stratvector.trading.account import PortfolioAccount
 from stratvector.trading.bars import ClosedBars
+from stratvector.trading.carried import Carried
+from stratvector.trading.carrying import Carrying
+from stratvector.trading.chapters import Chapter, ChapterBars
 from stratvector.trading.executions import cancelled
-from stratvector.trading.fills import FillEvent
+from stratvector.trading.fills import FillEvent, FillsReport
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.ledger_fold import LedgerFold
+from stratvector.trading.logged import Logged
 from stratvector.trading.orders import Cut, Decision
 from stratvector.trading.portfolio import ModelAllocation
 from stratvector.trading.reasons import SignalReason
@@ -38,10 +43,18 @@ class SlowToCancel(SimulatedBroker):
         return False
 
 
-def play_live(session: Session, venue: type[SimulatedBroker] = SimulatedBroker) -> Played:
-    """What risk, execution and ledger make of a session whose bars and signals are never late."""
+def play_live(
+    session: Session,
+    venue: type[SimulatedBroker] = SimulatedBroker,
+    closes_per_chapter: int | None = None,
+) -> Played:
+    """What risk, execution and ledger make of a session whose bars and signals are never late.
+
+    closes_per_chapter : after so many closes every part is made anew of what is carried, and has
+    gone over the wire.
+    """
     portfolio, schedule = session.portfolio, session.schedule
-    account = PortfolioAccount(portfolio)
+    account, carrying = PortfolioAccount(portfolio), Carrying(portfolio)
     broker, ledger = venue(portfolio), LedgerFold(portfolio)
     decisions, events, entries = [], list[FillEvent](), []
     ended: list[FillEvent] = []
@@ -59,11 +72,45 @@ def play_live(session: Session, venue: type[SimulatedBroker] = SimulatedBroker) 
         account.observe(close_time, bars, signals)
         decision = account.decide(close_time, Cut())
         account.place(decision)
+        _follow(carrying, bars, signals, known, decision)
         ended = _execute(broker, decision)
         decisions.append(decision)
         events.extend(known)
         entries.append(ledger.fold(known, bars, tuple(signals.values()), decision))
+        if closes_per_chapter and (index + 1) % closes_per_chapter == 0:
+            carried = over_the_wire(session, account.carried(carrying))
+            account, ledger = PortfolioAccount(portfolio, carried), LedgerFold(portfolio, carried)
+            carrying, broker = Carrying(portfolio, carried), venue(portfolio)
+            for one in carried.orders:
+                broker.accept(one.order)
     return Played(tuple(decisions), tuple(events), tuple(entries), account)
+
+
+def over_the_wire(session: Session, carried: Carried) -> Carried:
+    """What a reader of the second chapter gets."""
+    portfolio = session.portfolio
+    bars = (ChapterBars("u", "hash", 0),)
+    chapter = Chapter(portfolio.name, 2, "engine", "{}", bars, portfolio.run, "first", carried)
+    received = decode_chapter(encode_chapter(chapter)).carried
+    assert received is not None
+    return received
+
+
+def _follow(
+    carrying: Carrying,
+    bars: Sequence[ClosedBars],
+    signals: Mapping[str, Signals],
+    events: Sequence[FillEvent],
+    decision: Decision,
+) -> None:
+    """What risk hears beside its account."""
+    report = FillsReport(decision.portfolio, decision.account, 0, tuple(events))
+    carrying.hear(
+        [Logged(section, "", 0) for section in bars],
+        {name: Logged(one, "", 0) for name, one in signals.items()},
+        [Logged(report, "", 0)],
+    )
+    carrying.place(decision, 0)
 
 
 def _execute(broker: SimulatedBroker, decision: Decision) -> list[FillEvent]:

@@ -16,11 +16,11 @@ class EpochFilter:
         self.highest = 0
 
     def admits(self, message: Message) -> bool:
-        """True for content that counts; owner marks only raise the epoch."""
+        """True for what counts; owner marks only raise the epoch."""
         if message.epoch < self.highest:
             return False
         self.highest = message.epoch
-        return message.kind is Kind.CONTENT
+        return message.kind is not Kind.OWNER
 
 
 async def contents(bus: Bus, lane: str) -> list[Stored]:

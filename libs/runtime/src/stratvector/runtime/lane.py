@@ -80,14 +80,16 @@ class Lane:
                     AT_HAND.set(stored)
                     yield stored
 
-    async def publish(self, id: str, payload: bytes, event_time: int = 0) -> Stored:
+    async def publish(
+        self, id: str, payload: bytes, event_time: int = 0, kind: Kind = Kind.CONTENT
+    ) -> Stored:
         """Store a message exactly once, however often the request or its answer is lost.
 
         id : deterministic, from `identity.message_id`. event_time : the close that the message is
         about, ns UTC, for its trace. Raises LostOwnership; then this process must exit, and the
         message may or may not be in the log: the next owner's `history` tells.
         """
-        message = Message(self.subject, id, payload, self.epoch, event_time=event_time)
+        message = Message(self.subject, id, payload, self.epoch, kind, event_time=event_time)
         stored = None
         while stored is None:
             await self._renew_if_stale()

@@ -84,10 +84,13 @@ class LostOwnership(RuntimePortError):
 
 
 class Kind(StrEnum):
-    """What a stored message is: the noun itself, or the mark of a new owner."""
+    """What a stored message is: the noun itself, the mark of a new owner, or, in the orders lane,
+    that a chapter opens.
+    """
 
     CONTENT = "content"
     OWNER = "owner"
+    OPENED = "opened"
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,10 @@ walk the same closes, then; each asks for what belongs to one of them and gets e
 error that halts it.
 
 UnfitMessage
-├── OutOfStep      the lane's next message belongs to another close
-└── OtherSymbols   bars whose symbols are not the universe's
+├── OutOfStep            the lane's next message belongs to another close
+├── MisplacedOpening     a chapter opens in another lane, or in the middle of one
+├── OtherChapterSignals  signals of a chapter that has not opened
+└── OtherSymbols         bars whose symbols are not the universe's
 """
 
 from collections.abc import Callable, Container, Sequence
@@ -19,16 +21,20 @@ from stratvector.contracts.codecs import (
     decode_decided_close,
     decode_decision,
     decode_fills_report,
+    decode_opened,
     decode_signals,
 )
 from stratvector.runtime.at_hand import AT_HAND
 from stratvector.runtime.inbox import Inbox
-from stratvector.runtime.ports import Ports, Stored
+from stratvector.runtime.ports import Kind, Ports, Stored
 from stratvector.trading.bars import ClosedBars
+from stratvector.trading.carried import Carried
+from stratvector.trading.chapters import FIRST, Opened
 from stratvector.trading.fills import FillsReport
 from stratvector.trading.lanes import bars_lane, fills_lane, orders_lane, signals_lane
 from stratvector.trading.logged import Logged
 from stratvector.trading.meaning.bars import check_bars_of
+from stratvector.trading.meaning.chapters import check_chapter_number
 from stratvector.trading.meaning.fills import check_next_report, check_report_of
 from stratvector.trading.meaning.orders import check_decision_of
 from stratvector.trading.meaning.own import Own
@@ -48,7 +54,6 @@ class OfOneClose(Protocol):
 
 
 Noun = TypeVar("Noun")
-NounOfOneClose = TypeVar("NounOfOneClose", bound=OfOneClose)
 
 
 class UnfitMessage(RuntimeError):
@@ -62,6 +67,18 @@ class OutOfStep(UnfitMessage):
         super().__init__(
             f"{lane} was asked for close {asked}, but its next message is of close {found}"
         )
+        self.lane, self.asked, self.found = lane, asked, found
+
+
+class MisplacedOpening(UnfitMessage):
+    """A chapter that opens where no reader of chapters looks, or where none may."""
+
+
+class OtherChapterSignals(UnfitMessage):
+    """Signals of a chapter that has not opened."""
+
+    def __init__(self, lane: str, asked: int, found: int) -> None:
+        super().__init__(f"{lane} holds signals of chapter {found}; chapter {asked} is open")
         self.lane, self.asked, self.found = lane, asked, found
 
 
@@ -92,7 +109,7 @@ class Reader(Generic[Noun]):
     """An inbox that decodes, and refuses what the lane's owner can't have meant.
 
     check : raises UnfitNoun for a noun that is none of the reader's portfolio. follows : reads the
-    lane's log page by page, and does not listen.
+    lane's log page by page, and does not listen. after : the sequence to start above.
     """
 
     def __init__(
@@ -102,15 +119,20 @@ class Reader(Generic[Noun]):
         decode: Callable[[bytes], Noun],
         check: Callable[[Noun], None],
         follows: bool = False,
+        after: int = 0,
     ) -> None:
         self.lane = lane
-        self._inbox = Inbox(ports, lane, follows)
+        self._inbox = Inbox(ports, lane, follows, after)
         self._decode, self._check = decode, check
 
     async def next(self) -> Received[Noun]:
-        """The next message of the lane. Raises BadMessage and what the check raises."""
+        """The next message of the lane. Raises BadMessage, MisplacedOpening and what the check
+        raises.
+        """
         stored = await self._inbox.next()
         message = stored.message
+        if message.kind is Kind.OPENED:
+            raise MisplacedOpening(f"{self.lane} holds a chapter's opening where none may be")
         noun = self._decode(message.payload)
         self._check(noun)
         return Received(noun, message.id, stored.sequence, stored)
@@ -132,22 +154,12 @@ class Due:
     universes: tuple[str, ...]
 
 
-class CloseReader(Reader[NounOfOneClose]):
-    """A reader of a lane that carries one message per close."""
-
-    async def at(self, close_time: int) -> Received[NounOfOneClose]:
-        """The next message, which must be of that close. Raises OutOfStep."""
-        received = await self.next()
-        if received.noun.close_time != close_time:
-            raise OutOfStep(self.lane, close_time, received.noun.close_time)
-        return received
-
-
 class UniverseReader(Reader[ClosedBars]):
     """The `bars` lane of one of a portfolio's universes. Who reads it takes columns by place, so
     symbols are checked.
 
     start : the first close that may trade, ns UTC; `due` and `at` pass over what is before it.
+    carried : what the chapter begins with; what it has used is not read again.
     """
 
     def __init__(
@@ -157,13 +169,17 @@ class UniverseReader(Reader[ClosedBars]):
         universe: Universe,
         start: int = 0,
         follows: bool = False,
+        carried: Carried | None = None,
     ) -> None:
         lane = bars_lane(portfolio, universe)
-        super().__init__(ports, lane, decode_closed_bars, self._refuse, follows)
+        after = carried_sequence(carried, lane)
+        super().__init__(ports, lane, decode_closed_bars, self._refuse, follows, after)
         self._universe, self._symbols, self._newest = universe, universe.symbols, 0
         self._start = start
         self._promised: int | None = None
-        self._due: int | None = None
+        if carried is not None and after:
+            self._newest, self._promised = carried.close_time, carried.next_closes[universe.name]
+        self._due = self._promised
         self._first: Received[ClosedBars] | None = None
 
     async def due(self) -> int:
@@ -203,13 +219,18 @@ class UniverseReader(Reader[ClosedBars]):
 
 
 class BarsReader:
-    """The `bars` lanes of a portfolio's universes. start : see `UniverseReader`."""
+    """The `bars` lanes of a portfolio's universes. start, carried : see `UniverseReader`."""
 
     def __init__(
-        self, ports: Ports, portfolio: Portfolio, start: int, follows: bool = False
+        self,
+        ports: Ports,
+        portfolio: Portfolio,
+        start: int,
+        follows: bool = False,
+        carried: Carried | None = None,
     ) -> None:
         self._readers = {
-            universe.name: UniverseReader(ports, portfolio, universe, start, follows)
+            universe.name: UniverseReader(ports, portfolio, universe, start, follows, carried)
             for universe in portfolio.universes
         }
 
@@ -234,51 +255,138 @@ class BarsReader:
         return True
 
 
-def signals_reader(
-    ports: Ports, portfolio: Portfolio, model: str, follows: bool = False
-) -> CloseReader[Signals]:
-    """One model's `signals` lane."""
-    lane, own = signals_lane(portfolio, model), Own.of(portfolio)
+class SignalsReader(Reader[Signals]):
+    """One model's `signals` lane in one chapter. What the model said ahead of the chapter's opening
+    it says again in the chapter, so the older words are passed over.
+    """
 
-    def check(signals: Signals) -> None:
-        check_signals_of(signals, own, model)
+    def __init__(
+        self,
+        ports: Ports,
+        portfolio: Portfolio,
+        model: str,
+        follows: bool = False,
+        chapter: int = FIRST,
+        carried: Carried | None = None,
+    ) -> None:
+        lane, own = signals_lane(portfolio, model), Own.of(portfolio)
+        self._own, self._model, self._chapter = own, model, chapter
+        after = carried_sequence(carried, lane)
+        super().__init__(ports, lane, decode_signals, self._refuse, follows, after)
 
-    return CloseReader(ports, lane, decode_signals, check, follows)
+    async def at(self, close_time: int) -> Received[Signals]:
+        """The chapter's next message, which must be of that close. Raises OutOfStep."""
+        received = await self.next()
+        while received.noun.chapter < self._chapter:
+            received = await self.next()
+        if received.noun.close_time != close_time:
+            raise OutOfStep(self.lane, close_time, received.noun.close_time)
+        return received
+
+    def _refuse(self, signals: Signals) -> None:
+        """Raises Absurd, OtherRows or OtherChapterSignals."""
+        if signals.chapter > self._chapter:
+            raise OtherChapterSignals(self.lane, self._chapter, signals.chapter)
+        if signals.chapter == self._chapter:
+            check_signals_of(signals, self._own, self._model)
 
 
-def orders_reader(
-    ports: Ports, portfolio: Portfolio, follows: bool = False
-) -> CloseReader[Decision]:
-    """The portfolio's `orders` lane."""
-    lane, own = orders_lane(portfolio), Own.of(portfolio)
+class OrdersReader(Reader[Decision]):
+    """The portfolio's `orders` lane in one chapter, up to the opening of the next one."""
 
-    def check(decision: Decision) -> None:
-        check_decision_of(decision, own)
+    def __init__(
+        self,
+        ports: Ports,
+        portfolio: Portfolio,
+        follows: bool = False,
+        chapter: int = FIRST,
+        carried: Carried | None = None,
+    ) -> None:
+        lane, own = orders_lane(portfolio), Own.of(portfolio)
 
-    return CloseReader(ports, lane, decode_decision, check, follows)
+        def check(decision: Decision) -> None:
+            check_decision_of(decision, own)
+            check_chapter_number(decision.chapter, chapter)
+
+        after = carried_sequence(carried, lane)
+        super().__init__(ports, lane, decode_decision, check, follows, after)
+        self._is_opened = carried is None
+
+    async def at(self, close_time: int) -> Received[Decision]:
+        """The next decision, which must be of that close. Raises OutOfStep."""
+        if not self._is_opened:
+            await self.opening()
+            self._is_opened = True
+        received = await self.next()
+        if received.noun.close_time != close_time:
+            raise OutOfStep(self.lane, close_time, received.noun.close_time)
+        return received
+
+    async def opening(self) -> Opened:
+        """That of the chapter that comes after the newest decision, or that this reader began with.
+
+        Raises MisplacedOpening when something else is there.
+        """
+        stored = await self._inbox.next()
+        return opening_in(stored)
 
 
-def progress_reader(ports: Ports, portfolio: Portfolio, closes: Container[int]) -> Reader[int]:
+def opening_in(stored: Stored) -> Opened:
+    """The opening in a message. Raises MisplacedOpening, BadMessage."""
+    if stored.message.kind is not Kind.OPENED:
+        raise MisplacedOpening(
+            f"{stored.message.subject} goes on where its chapter has ended; the next chapter must "
+            "open there"
+        )
+    return decode_opened(stored.message.payload)
+
+
+class ProgressReader:
     """The portfolio's `orders` lane, of which only the close times are wanted.
 
     closes : those that may be decided, ns UTC.
     """
-    lane = orders_lane(portfolio)
 
-    def check(close_time: int) -> None:
-        if close_time not in closes:
+    def __init__(
+        self,
+        ports: Ports,
+        portfolio: Portfolio,
+        closes: Container[int],
+        carried: Carried | None = None,
+    ) -> None:
+        self.lane = orders_lane(portfolio)
+        self._inbox = Inbox(ports, self.lane, after=carried_sequence(carried, self.lane))
+        self._closes = closes
+
+    async def next(self) -> int:
+        """The close of the next decision. Raises Absurd, BadMessage."""
+        stored = await self._inbox.next()
+        while stored.message.kind is Kind.OPENED:
+            stored = await self._inbox.next()
+        close_time = decode_decided_close(stored.message.payload)
+        if close_time not in self._closes:
             raise Absurd(f"close_time is {close_time} ns, at which no universe closes")
+        return close_time
 
-    return Reader(ports, lane, decode_decided_close, check)
+    async def look(self, patience_seconds: float) -> bool:
+        """Whether the next message is at hand, or comes in time."""
+        return await self._inbox.look(patience_seconds)
 
 
 class FillsReader:
     """The portfolio's `fills` lane, read up to each close."""
 
-    def __init__(self, ports: Ports, portfolio: Portfolio, follows: bool = False) -> None:
+    def __init__(
+        self,
+        ports: Ports,
+        portfolio: Portfolio,
+        follows: bool = False,
+        carried: Carried | None = None,
+    ) -> None:
         lane = fills_lane(portfolio)
-        self._own, self._number = Own.of(portfolio), 0
-        self._reader = Reader(ports, lane, decode_fills_report, self._refuse, follows)
+        self._own, self._number = Own.of(portfolio), 0 if carried is None else carried.reports
+        after = carried_sequence(carried, lane)
+        self._reader = Reader(ports, lane, decode_fills_report, self._refuse, follows, after)
 
     async def until(self, close_time: int) -> list[Received[FillsReport]]:
         """Every report up to the one that closes `close_time`. Raises OutOfStep."""
@@ -295,3 +403,8 @@ class FillsReader:
         check_report_of(report, self._own)
         check_next_report(report, self._number)
         self._number += 1
+
+
+def carried_sequence(carried: Carried | None, lane: str) -> int:
+    """The message of a lane that was used last before the chapter, 0 = none."""
+    return 0 if carried is None else carried.sequences.get(lane, 0)

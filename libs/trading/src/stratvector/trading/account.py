@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from stratvector.trading.bars import ClosedBars
+from stratvector.trading.carried import Carried
+from stratvector.trading.carrying import Carrying, begin_book
 from stratvector.trading.decisions import DecisionReader
 from stratvector.trading.engine import journal as journals
 from stratvector.trading.engine.account import gross_exposure, release, settle_fill
@@ -44,9 +46,12 @@ from stratvector.trading.unfit import ExcessExecution, OtherRows, StrayExecution
 
 
 class PortfolioAccount:
-    """Settle the fills of a close, observe its bars and signals, then decide or adopt."""
+    """Settle the fills of a close, observe its bars and signals, then decide or adopt.
 
-    def __init__(self, portfolio: Portfolio) -> None:
+    carried : what a chapter begins with, None for a flat account.
+    """
+
+    def __init__(self, portfolio: Portfolio, carried: Carried | None = None) -> None:
         self._portfolio = portfolio
         self._next_closes = {universe.name: 0 for universe in portfolio.universes}
         self._symbols = {symbol: s for s, symbol in enumerate(portfolio.symbols)}
@@ -68,6 +73,8 @@ class PortfolioAccount:
         self._reader = DecisionReader(portfolio)
         self._orders: dict[str, str] = {}
         self._equity = float(portfolio.initial_cash)
+        if carried is not None:
+            self._begin(carried)
 
     @property
     def working(self) -> Mapping[str, str]:
@@ -180,6 +187,18 @@ class PortfolioAccount:
             plan.cells[self._symbols[order.symbol], :, ORDER_PART] = order.parts
             self._orders[order.symbol] = order.order_id
         place(self._book, self._rules, plan, *self._axes)
+
+    def carried(self, carrying: Carrying) -> Carried:
+        """What a chapter begins with that opens after the decision that was placed last; carrying :
+        what else the log says.
+        """
+        return carrying.carried(self._book, self._next_closes)
+
+    def _begin(self, carried: Carried) -> None:
+        """Go on from what another account carried."""
+        begin_book(self._portfolio, carried, self._book, self._plan)
+        self._next_closes |= carried.next_closes
+        self._orders = {one.order.symbol: one.order.order_id for one in carried.orders}
 
     def _release(self, symbol: str) -> None:
         release(self._symbols[symbol], self._book, self._axes[1])

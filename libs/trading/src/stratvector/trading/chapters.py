@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stratvector.trading.bars import FIELDS, Bars, ClosedBars
+from stratvector.trading.carried import Carried
 from stratvector.trading.columns import Values
 from stratvector.trading.timestamps import Nanoseconds
 
@@ -37,6 +38,8 @@ class Chapter:
 
     number : counted from 1. engine_hash : of the engine that decides. document : portfolio, start,
     strategies, sources and caveats as JSON, in its one canonical form. run : of the portfolio.
+    previous : id of the message of the chapter before, empty in the first one. carried : what the
+    portfolio brings along, None in the first one.
     """
 
     portfolio: str
@@ -45,6 +48,8 @@ class Chapter:
     document: str
     bars: tuple[ChapterBars, ...]
     run: str
+    previous: str = ""
+    carried: Carried | None = None
 
     def bars_of(self, universe: str) -> ChapterBars:
         """The bars of a universe. Raises KeyError for one that the chapter does not have."""
@@ -52,6 +57,23 @@ class Chapter:
             if bars.universe == universe:
                 return bars
         raise KeyError(f"chapter {self.number} of {self.portfolio} has no universe {universe!r}")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A chapter opens, said in the orders lane right after the last decision of the one before.
+
+    Content alone, in the chapters lane, has no effect: who sleeps there may still write it.
+
+    number : of the chapter. chapter_id, sequence : of the message that has its content.
+    close_time : of the decision before, ns UTC.
+    """
+
+    portfolio: str
+    number: int
+    chapter_id: str
+    sequence: int
+    close_time: int
 
 
 class BarsHash:

@@ -47,6 +47,8 @@ class FillEvent:
 class FillsReport:
     """Events of one account in their order; with `closed` set, everything up to that close is
     matched.
+
+    number : counts through all chapters. chapter : the number of the one that it was written in.
     """
 
     portfolio: str
@@ -54,3 +56,4 @@ class FillsReport:
     number: int
     events: tuple[FillEvent, ...]
     closed: int | None = None
+    chapter: int = 1

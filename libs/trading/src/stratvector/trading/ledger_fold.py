@@ -1,59 +1,37 @@
-"""The ledger's fold: closes in their order become entries, in exact decimals.
-
-The same split of fills and fees over the models as in the engine (its functions are called), so
-that attribution is one truth; money is Decimal, so that the models' parts add up to the whole to
-the last digit.
-"""
+"""The ledger's fold: closes in their order become entries, in exact decimals."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 
 import numpy as np
 
 from stratvector.trading.bars import ClosedBars
+from stratvector.trading.carried import Carried
 from stratvector.trading.columns import Values
-from stratvector.trading.engine.allocation import apportion, split_fill
 from stratvector.trading.engine.arithmetic import round_columns
-from stratvector.trading.engine.session import indices
 from stratvector.trading.engine_rules import grid_of
-from stratvector.trading.executions import MICRO_DECIMALS, commission_micros
-from stratvector.trading.fills import TERMINAL, FillEvent, FillKind
+from stratvector.trading.exact_books import ExactBooks
+from stratvector.trading.fills import FillEvent
 from stratvector.trading.ledger import LedgerEntry, ModelAccount
 from stratvector.trading.meaning.rules import check_known
-from stratvector.trading.orders import ApprovedOrder, Cross, Decision
+from stratvector.trading.orders import Decision
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.signals import Signals
-from stratvector.trading.unfit import ExcessExecution, StrayExecution
-
-
-@dataclass
-class _ModelBook:
-    lots: dict[str, int] = field(default_factory=dict)
-    cash: Decimal = Decimal(0)
-    commission: Decimal = Decimal(0)
-
-
-@dataclass
-class _OpenOrder:
-    order: ApprovedOrder
-    filled: int
-    given: np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
 class LedgerFold:
-    """Account and attribution of one portfolio. `fold` takes one close after the other."""
+    """Account and attribution of one portfolio. `fold` takes one close after the other.
 
-    def __init__(self, portfolio: Portfolio) -> None:
+    carried : what the chapter begins with that the first close belongs to.
+    """
+
+    def __init__(self, portfolio: Portfolio, carried: Carried | None = None) -> None:
         self._portfolio = portfolio
         self._instruments = {i.symbol: i for i in portfolio.instruments}
         self._grids = {u.name: grid_of(u.instruments) for u in portfolio.universes}
-        self._axis = indices(len(portfolio.models))
-        self._cash = portfolio.initial_cash
-        self._lots: dict[str, int] = {}
-        self._marks: dict[str, Decimal] = {}
-        self._models = [_ModelBook() for _ in portfolio.models]
-        self._orders: dict[str, _OpenOrder] = {}
+        self._books = ExactBooks(portfolio, carried)
+        symbols = () if carried is None else carried.symbols
+        self._marks = {s.symbol: _exact(s.mark) for s in symbols if s.mark > 0}
 
     def fold(
         self,
@@ -69,61 +47,15 @@ class LedgerFold:
         """
         ordered = [order.symbol for order in decision.orders]
         check_known("symbol", [*ordered, *(c.symbol for c in decision.crosses)], self._instruments)
-        attributed = [
-            (event.execution_id, self._settle(event))
-            for event in events
-            if event.kind is FillKind.FILLED
-        ]
-        for event in events:
-            if event.kind in TERMINAL:
-                self._orders.pop(event.order_id, None)
+        attributed = self._books.settle(events)
         marks = {
             symbol: mark
             for section in bars
             for symbol, mark in _marks(section, self._grids[section.universe])
         }
         self._marks |= marks
-        for cross in decision.crosses:
-            self._cross(cross)
-        zeros = len(self._portfolio.models)
-        for order in decision.orders:
-            self._orders[order.order_id] = _OpenOrder(order, 0, np.zeros(zeros, np.int64))
-        return self._entry(tuple(events), tuple(signals), decision, tuple(attributed), marks)
-
-    def _settle(self, event: FillEvent) -> tuple[int, ...]:
-        """Book one execution and return its parts per model."""
-        opened = self._orders.get(event.order_id)
-        if opened is None or opened.order.symbol != event.symbol:
-            raise StrayExecution(event.execution_id, event.order_id, event.symbol)
-        left = opened.order.lots - opened.filled
-        if not 0 < abs(event.lots) <= abs(left) or event.lots * left < 0:
-            raise ExcessExecution(event.execution_id, event.order_id, event.lots, left)
-        count = len(self._models)
-        parts, fees = np.zeros(count, np.int64), np.zeros(count, np.int64)
-        shares = np.array(opened.order.parts, np.int64)
-        split_fill(
-            opened.order.lots, opened.filled, event.lots, shares, opened.given, parts, self._axis
-        )
-        apportion(commission_micros(event.commission), parts, fees, self._axis)
-        opened.filled += event.lots
-        opened.given += parts
-        unit = self._instruments[event.symbol].lot_size * event.price
-        self._cash -= event.lots * unit + event.commission
-        _add(self._lots, event.symbol, event.lots)
-        for model, part, fee in zip(self._models, parts.tolist(), fees.tolist(), strict=True):
-            cost = fee * MICRO_DECIMALS
-            _add(model.lots, event.symbol, part)
-            model.cash -= part * unit + cost
-            model.commission += cost
-        if opened.filled == opened.order.lots:
-            del self._orders[event.order_id]
-        return tuple(parts.tolist())
-
-    def _cross(self, cross: Cross) -> None:
-        unit = self._instruments[cross.symbol].lot_size * cross.price
-        for model, part in zip(self._models, cross.parts, strict=True):
-            _add(model.lots, cross.symbol, part)
-            model.cash -= part * unit
+        self._books.place(decision)
+        return self._entry(tuple(events), tuple(signals), decision, attributed, marks)
 
     def _value(self, lots: Mapping[str, int]) -> Decimal:
         return sum(
@@ -139,6 +71,7 @@ class LedgerFold:
         attributed: tuple[tuple[str, tuple[int, ...]], ...],
         marks: dict[str, Decimal],
     ) -> LedgerEntry:
+        books = self._books
         return LedgerEntry(
             portfolio=self._portfolio.name,
             close_time=decision.close_time,
@@ -146,9 +79,9 @@ class LedgerFold:
             decision=decision,
             events=events,
             attributed=attributed,
-            positions=dict(self._lots),
-            cash=self._cash,
-            equity=self._cash + self._value(self._lots),
+            positions=dict(books.lots),
+            cash=books.cash,
+            equity=books.cash + self._value(books.lots),
             models=tuple(
                 ModelAccount(
                     allocation.name,
@@ -157,7 +90,7 @@ class LedgerFold:
                     model.commission,
                     model.cash + self._value(model.lots),
                 )
-                for allocation, model in zip(self._portfolio.models, self._models, strict=True)
+                for allocation, model in zip(self._portfolio.models, books.models, strict=True)
             ),
             marks=marks,
         )
@@ -169,13 +102,9 @@ def _marks(section: ClosedBars, grid: Values) -> Iterator[tuple[str, Decimal]]:
     round_columns(closes, grid)
     for symbol, close in zip(section.symbols, closes[0].tolist(), strict=True):
         if close > 0:
-            yield symbol, Decimal(repr(close))
+            yield symbol, _exact(close)
 
 
-def _add(lots: dict[str, int], symbol: str, change: int) -> None:
-    """Add lots, leaving zero positions out."""
-    total = lots.get(symbol, 0) + change
-    if total:
-        lots[symbol] = total
-    else:
-        lots.pop(symbol, None)
+def _exact(price: float) -> Decimal:
+    """The price in as few digits as name it."""
+    return Decimal(repr(price))

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stratvector.trading.bars import ClosedBars
+from stratvector.trading.carried import CarriedModel
 from stratvector.trading.engine.scan import decide_row
 from stratvector.trading.reasons import SignalReason
 from stratvector.trading.signals import SignalRow, Signals, derive_action
@@ -45,6 +46,11 @@ class LiveModel:
         decided = decide_row(self._strategy.decide, row, self._parameters, self._state)
         pairs = enumerate(zip(*(values.tolist() for values in decided), strict=True))
         return tuple(self._row(n, weight, sure, False) for n, (weight, sure) in pairs)
+
+    def begin(self, carried: CarriedModel) -> None:
+        """Go on from what a chapter begins with; the bars before it are observed already."""
+        self._state = np.array(carried.state, dtype=np.float64)
+        self._held = [carried.weights.get(symbol, 0.0) for symbol in self._symbols]
 
     def remember(self, rows: tuple[SignalRow, ...]) -> None:
         """The last good weights, which the next actions are relative to."""

@@ -104,6 +104,8 @@ class Decision:
 
     equity, gross_exposure : base currency, and drawdown_factor: the engine's own floats.
     value_at_risk : a figure that arrived before this decision; it weighs on later ones.
+    chapter : the number of the chapter that it belongs to. ends_chapter : it is the last one of
+    that chapter, and the next chapter opens right after it in the lane.
     """
 
     portfolio: str
@@ -120,3 +122,5 @@ class Decision:
     symbols: tuple[SymbolDecision, ...]
     cut: Cut = field(default_factory=Cut)
     value_at_risk: ValueAtRisk | None = None
+    chapter: int = 1
+    ends_chapter: bool = False

@@ -33,7 +33,8 @@ class Signals:
     """One model's signals at one close of its universe, also when nothing changed.
 
     state : the model's memory after this close; the next close continues from it, wherever it runs.
-    bars_id : id of the bars message that the weights were computed from.
+    bars_id : id of the bars message that the weights were computed from. chapter : the number of
+    the chapter that they were computed in; of one close, those of an older chapter are not taken.
     """
 
     portfolio: str
@@ -43,6 +44,7 @@ class Signals:
     rows: tuple[SignalRow, ...]
     state: tuple[float, ...]
     bars_id: str
+    chapter: int = 1
 
 
 def derive_action(previous: float, weight: float) -> Action:

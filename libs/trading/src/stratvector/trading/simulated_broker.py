@@ -8,6 +8,7 @@ again, and gets the same executions.
 from collections.abc import Sequence
 
 from stratvector.trading.bars import ClosedBars
+from stratvector.trading.carried import Carried, OrderWord
 from stratvector.trading.engine.matching import match_market
 from stratvector.trading.engine_rules import rules_of
 from stratvector.trading.executions import expired, filled
@@ -24,6 +25,12 @@ class SimulatedBroker:
         self._instruments = portfolio.instruments
         self._index = {i.symbol: n for n, i in enumerate(self._instruments)}
         self._working: dict[str, ApprovedOrder] = {}
+
+    def begin(self, carried: Carried) -> None:
+        """Take the orders that a chapter begins with and that were accepted before it."""
+        for one in carried.orders:
+            if one.word is OrderWord.ACCEPTED:
+                self.accept(one.order)
 
     def accept(self, order: ApprovedOrder) -> None:
         """Take an order; the same order again changes nothing."""

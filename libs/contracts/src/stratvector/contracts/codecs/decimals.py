@@ -4,7 +4,7 @@ The value and its spelling survive (1.50 stays 1.50), with two exceptions that t
 spelling for: 1E+3 travels as 1000, and negative zero as zero.
 """
 
-from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, InvalidOperation
 
 from stratvector.contracts.v1 import decimal_pb2
 
@@ -37,6 +37,22 @@ def decimal_from_wire(field: str, wire: decimal_pb2.Decimal) -> Decimal:
     scale = wire.scale
     _refuse_fine(field, scale)
     return _EXACT.scaleb(wire.coefficient, -scale)
+
+
+def decimal_to_text(value: Decimal) -> str:
+    """The digits of a sum that may have more than the wire's Decimal holds."""
+    return str(value)
+
+
+def decimal_from_text(field: str, text: str) -> Decimal:
+    """The sum in a text. Raises ValueError for what is no finite number."""
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"{field} is {text!r}; it must be a decimal number") from None
+    if not value.is_finite():
+        raise ValueError(f"{field} is {text}; money must be finite")
+    return value
 
 
 def _unfit(field: str, value: Decimal) -> ValueError:

@@ -3,7 +3,7 @@
     noun ─▶ {field: value in the wire's own types} ─▶ message(**values)
     message ─▶ [value in the domain's types] ─▶ noun(*values)
 
-A time `x` is `x_ns` on the wire, money is a Decimal, an enum's member has the same name, a tuple or
+A time `x` is `x_ns` on the wire, money is a Decimal or, where it has more digits, a text, an enum's member has the same name, a tuple or
 a column of doubles is repeated, a mapping is repeated pairs ordered by name, and `| None` is a
 field that may be absent (of an enum: number 0). A codec is derived once, when it is imported.
 """
@@ -24,7 +24,12 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from stratvector.contracts.codecs.compiled import Convert, Rule, reader, writer
-from stratvector.contracts.codecs.decimals import decimal_from_wire, decimal_to_wire
+from stratvector.contracts.codecs.decimals import (
+    decimal_from_text,
+    decimal_from_wire,
+    decimal_to_text,
+    decimal_to_wire,
+)
 from stratvector.contracts.codecs.enumerations import DoesNotFit, both_ways
 from stratvector.contracts.v1 import decimal_pb2
 
@@ -164,6 +169,8 @@ class _Derivation:
     def _single(self, hint: Any) -> Ways:
         if self.wire.cpp_type in SCALARS.get(hint, ()):
             return AS_IT_IS
+        if hint is Decimal and self.wire.cpp_type == FieldDescriptor.CPPTYPE_STRING:
+            return decimal_to_text, partial(decimal_from_text, self.wire.name)
         if _is_enum(hint) and self.wire.enum_type is not None:
             there, back = both_ways(hint, EnumTypeWrapper(self.wire.enum_type))
             return there.__getitem__, back.__getitem__

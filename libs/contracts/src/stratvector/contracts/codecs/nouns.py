@@ -13,7 +13,7 @@ from stratvector.contracts.v1 import (
     signals_pb2,
 )
 from stratvector.trading.bars import ClosedBars
-from stratvector.trading.chapters import Chapter
+from stratvector.trading.chapters import FIRST, Chapter, Opened
 from stratvector.trading.fills import FillsReport
 from stratvector.trading.ledger import Positions
 from stratvector.trading.meaning.bars import check_bars
@@ -40,6 +40,13 @@ def _check_chapter(chapter: Chapter) -> None:
     unique("bars", [(bars.universe, bars.hash) for bars in chapter.bars])
     for bars in chapter.bars:
         refuse_nameless(bars, ("universe", "hash"))
+    if (chapter.number == FIRST) != (chapter.carried is None):
+        raise ValueError(f"chapter {chapter.number} must carry a book; only the first one has none")
+
+
+def _check_opened(opened: Opened) -> None:
+    if opened.number <= FIRST:
+        raise ValueError(f"number is {opened.number}; the chapters after the first one are opened")
 
 
 _BARS = Payload(
@@ -51,6 +58,13 @@ _CHAPTERS = Payload(
     ("run", "portfolio", "engine_hash", "document"),
     received=_check_chapter,
     sent=_check_chapter,
+)
+_OPENED = Payload(
+    "orders",
+    derived(Opened, chapters_pb2.Opened),
+    ("portfolio", "chapter_id"),
+    received=_check_opened,
+    sent=_check_opened,
 )
 _FILLS = Payload(
     "fills", derived(FillsReport, fills_pb2.FillsReport), ("portfolio", "account"), check_report
@@ -82,6 +96,16 @@ def encode_chapter(chapter: Chapter) -> bytes:
 def decode_chapter(payload: bytes) -> Chapter:
     """The chapter in a payload. Raises BadMessage."""
     return _CHAPTERS.decode(payload)
+
+
+def encode_opened(opened: Opened) -> bytes:
+    """The payload of a chapter's opening. Raises BadMessage."""
+    return _OPENED.encode(opened)
+
+
+def decode_opened(payload: bytes) -> Opened:
+    """The opening in a payload. Raises BadMessage."""
+    return _OPENED.decode(payload)
 
 
 def encode_fills_report(report: FillsReport) -> bytes:

@@ -122,7 +122,7 @@ class SimulatedBus:
         stored = Stored(message, stream.sequence, actual)
         log.messages.append(stored)
         self.journal.append(stored)
-        if message.kind is Kind.CONTENT:
+        if message.kind is not Kind.OWNER:
             self._scheduler.progress()
         log.listeners = [one for one in log.listeners if one.is_open]
         for listener in log.listeners:

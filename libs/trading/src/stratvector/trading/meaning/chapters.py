@@ -14,3 +14,9 @@ def check_chapter_of(chapter: Chapter, portfolio: Portfolio) -> None:
     found = [bars.universe for bars in chapter.bars]
     if found != own:
         raise Absurd(f"bars are of universes {found}; the portfolio has {own}")
+
+
+def check_chapter_number(found: int, own: int) -> None:
+    """What is said in the reader's chapter names it. Raises Absurd."""
+    if found != own:
+        raise Absurd(f"chapter is {found}; chapter {own} is open")

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from stratvector.trading.bars import ClosedBars
+from stratvector.trading.carried import Carried
 from stratvector.trading.fills import FillEvent, FillKind
 from stratvector.trading.meaning.own import Own
 from stratvector.trading.orders import ApprovedOrder, Decision
@@ -22,9 +23,12 @@ SLACK: Final = 0.01  # for the rounding of prices; caps themselves are exact whe
 
 
 class AccountMeans:
-    """One account as its fills and bars tell it: `settle`, `observe`, then `check`."""
+    """One account as its fills and bars tell it: `settle`, `observe`, then `check`.
 
-    def __init__(self, portfolio: Portfolio) -> None:
+    carried : what a chapter begins with, None for a flat account.
+    """
+
+    def __init__(self, portfolio: Portfolio, carried: Carried | None = None) -> None:
         instruments, limits = portfolio.instruments, portfolio.limits
         self._units = {one.symbol: float(one.lot_size) for one in instruments}
         self._grids = {one.symbol: 10.0**-one.decimals for one in instruments}
@@ -36,6 +40,10 @@ class AccountMeans:
         caps = (limits.symbol, limits.asset, limits.gross)
         self._symbol_cap = min([own, *(cap for cap in caps if cap is not None)])
         self._gross_cap = limits.gross
+        if carried is not None:
+            self._cash = carried.cash
+            for one in carried.symbols:
+                self._lots[one.symbol], self._marks[one.symbol] = one.lots, one.mark
 
     def settle(self, event: FillEvent) -> None:
         """Take one event of the account; only executions change it."""

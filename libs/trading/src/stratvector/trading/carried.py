@@ -1,0 +1,114 @@
+"""carried: what a portfolio takes from one chapter into the next, everything by name and to the bit.
+
+Risk writes it after the last decision of a chapter. Whoever begins with the next chapter begins with
+this, and comes to the same numbers as whoever read the log from its first message on.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import IntEnum
+
+from stratvector.trading.orders import ApprovedOrder, Cancel, ValueAtRisk
+
+
+class OrderWord(IntEnum):
+    """The last word of the FILLS lane about an order that is open."""
+
+    NONE = 1  # never claimed: it may be sent
+    CLAIMED = 2  # sending, or unknown: the broker may or may not have it
+    ACCEPTED = 3
+
+
+@dataclass(frozen=True)
+class CarriedCell:
+    """One model in one symbol.
+
+    lots : signed, attributed to it. held_weight : its last good weight. missing : closes since.
+    """
+
+    model: str
+    lots: int
+    held_weight: float
+    missing: int
+
+
+@dataclass(frozen=True)
+class CarriedSymbol:
+    """One symbol of the book.
+
+    lots : signed, held. mark : the last close, base currency per unit, 0 before the first bar.
+    cells : of the models that have anything to say about it, in the portfolio's order.
+    """
+
+    symbol: str
+    lots: int
+    mark: float
+    cells: tuple[CarriedCell, ...] = ()
+
+
+@dataclass(frozen=True)
+class CarriedOrder:
+    """An order without a last word. word : as of the fills that the book has. filled : signed lots.
+    given : the same per model, as `order.parts` are. cancelling : a cancel of it is under way.
+    """
+
+    order: ApprovedOrder
+    word: OrderWord
+    filled: int
+    given: tuple[int, ...]
+    cancelling: bool = False
+
+
+@dataclass(frozen=True)
+class CarriedModel:
+    """One model.
+
+    cash : the engine's own, base currency; exact_cash, commission : the ledger's. close_time : of
+    its newest signals, ns UTC, 0 before the first. state : its memory after them. weights : symbol
+    -> its last known weight, zero ones left out, which its next actions are relative to.
+    """
+
+    name: str
+    cash: float
+    exact_cash: Decimal
+    commission: Decimal
+    close_time: int = 0
+    state: tuple[float, ...] = ()
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Carried:
+    """The account, the models and the open orders after the decision at `close_time`, ns UTC.
+
+    cash, peak, day_start, last_equity, day, halted, day_loss : the engine's book. exact_cash : the
+    ledger's. next_closes : universe -> when it closes next, ns UTC, 0 = never.
+    symbols, models : all of the portfolio, in its order. orders : open ones, the new ones of the
+    last decision included. cancels : of that decision.
+    reports : how many the FILLS lane has. sequences : subject -> its message that was used last.
+    value_at_risk : the figure in force, recorded by the decision at `recorded_at`, 0 = none.
+    """
+
+    close_time: int
+    cash: float
+    peak: float
+    day_start: float
+    last_equity: float
+    day: int
+    halted: bool
+    day_loss: bool
+    exact_cash: Decimal
+    next_closes: Mapping[str, int]
+    symbols: tuple[CarriedSymbol, ...]
+    models: tuple[CarriedModel, ...]
+    orders: tuple[CarriedOrder, ...]
+    cancels: tuple[Cancel, ...]
+    reports: int
+    sequences: Mapping[str, int]
+    value_at_risk: ValueAtRisk | None = None
+    recorded_at: int = 0
+
+    def model(self, name: str) -> CarriedModel:
+        """A model by name. Raises KeyError."""
+        return {model.name: model for model in self.models}[name]

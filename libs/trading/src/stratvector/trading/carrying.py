@@ -1,0 +1,218 @@
+"""carrying: an account becomes what the next chapter begins with, and what a chapter begins with
+becomes an account.
+
+Risk folds a `Carrying` beside its account and writes it down when a chapter ends; parity folds
+another one over the log and holds both against each other.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from stratvector.trading.bars import ClosedBars
+from stratvector.trading.carried import (
+    Carried,
+    CarriedCell,
+    CarriedModel,
+    CarriedOrder,
+    CarriedSymbol,
+)
+from stratvector.trading.engine.signals import EXPIRED, FRESH, KEPT
+from stratvector.trading.engine.state import (
+    CANCELLING,
+    CASH,
+    DAY,
+    DAY_LOSS,
+    DAY_START,
+    FILLED_PART,
+    LAST_EQUITY,
+    LATCH,
+    MISSING,
+    MODEL_LOTS,
+    ORDER_PART,
+    PEAK,
+    POSITION,
+    REASON,
+    WORKING,
+    Book,
+    Plan,
+)
+from stratvector.trading.engine.weights import KEPT_CLOSES_MAX
+from stratvector.trading.exact_books import ExactBooks, OpenOrder
+from stratvector.trading.fills import FillsReport
+from stratvector.trading.lanes import bars_lane, fills_lane, orders_lane, signals_lane
+from stratvector.trading.logged import Logged
+from stratvector.trading.orders import Decision, ValueAtRisk
+from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.signals import Signals
+
+
+@dataclass
+class _Memory:
+    """One model as of its newest signals. weights : symbol -> last known one."""
+
+    close_time: int = 0
+    state: tuple[float, ...] = ()
+    weights: dict[str, float] = field(default_factory=dict)
+
+
+class Carrying:
+    """What the log says beside the engine's book, folded close by close: `hear` its messages, then
+    `place` its decision.
+
+    carried : what the chapter began with, None in the first one.
+    figure, recorded_at : the value at risk in force, and the close that recorded it (0 = none).
+    """
+
+    def __init__(self, portfolio: Portfolio, carried: Carried | None = None) -> None:
+        self._portfolio = portfolio
+        self._books = ExactBooks(portfolio, carried)
+        self._models = {name: _Memory() for name in portfolio.model_names}
+        self._sequences: dict[str, int] = {}
+        self._reports = 0
+        self.figure: ValueAtRisk | None = None
+        self.recorded_at = 0
+        self._decision: Decision | None = None
+        if carried is not None:
+            self._sequences |= carried.sequences
+            self._reports = carried.reports
+            self.figure, self.recorded_at = carried.value_at_risk, carried.recorded_at
+            for model in carried.models:
+                memory = _Memory(model.close_time, model.state, dict(model.weights))
+                self._models[model.name] = memory
+
+    def hear(
+        self,
+        bars: Sequence[Logged[ClosedBars]],
+        signals: Mapping[str, Logged[Signals]],
+        reports: Sequence[Logged[FillsReport]],
+    ) -> None:
+        """What a close's decision uses. Raises StrayExecution, ExcessExecution."""
+        portfolio, sequences = self._portfolio, self._sequences
+        for section in bars:
+            universe = portfolio.universe(section.noun.universe)
+            sequences[bars_lane(portfolio, universe)] = section.sequence
+        for name, logged in signals.items():
+            sequences[signals_lane(portfolio, name)] = logged.sequence
+            self._remember(name, logged.noun)
+        for report in reports:
+            sequences[fills_lane(portfolio)] = report.sequence
+            self._reports = report.noun.number + 1
+            self._books.settle(report.noun.events)
+
+    def place(self, decision: Decision, sequence: int) -> None:
+        """The decision, and its place in the stream."""
+        self._books.place(decision)
+        self._decision = decision
+        self._sequences[orders_lane(self._portfolio)] = sequence
+        if decision.value_at_risk is not None:
+            self.figure, self.recorded_at = decision.value_at_risk, decision.close_time
+
+    def carried(self, book: Book, next_closes: Mapping[str, int]) -> Carried:
+        """What a chapter begins with that opens now. book : the engine's. Asked after a decision."""
+        decision = self._decision
+        assert decision is not None, "a chapter opens after a decision"
+        account, latch = book.account.tolist(), book.latch.tolist()
+        return Carried(
+            close_time=decision.close_time,
+            cash=account[CASH],
+            peak=account[PEAK],
+            day_start=account[DAY_START],
+            last_equity=account[LAST_EQUITY],
+            day=latch[DAY],
+            halted=bool(latch[LATCH]),
+            day_loss=bool(latch[DAY_LOSS]),
+            exact_cash=self._books.cash,
+            next_closes=dict(next_closes),
+            symbols=tuple(_symbols(self._portfolio, book)),
+            models=tuple(self._carried_models(book)),
+            orders=tuple(self._order(one, book) for one in self._books.orders.values()),
+            cancels=decision.cancels,
+            reports=self._reports,
+            sequences=dict(self._sequences),
+            value_at_risk=self.figure,
+            recorded_at=self.recorded_at,
+        )
+
+    def _remember(self, name: str, signals: Signals) -> None:
+        memory = self._models[name]
+        memory.close_time, memory.state = signals.close_time, signals.state
+        for row in signals.rows:
+            if row.weight == row.weight:
+                memory.weights[row.symbol] = row.weight
+
+    def _carried_models(self, book: Book) -> list[CarriedModel]:
+        cash = book.model_cash.tolist()
+        return [
+            CarriedModel(
+                name,
+                cash[m],
+                exact.cash,
+                exact.commission,
+                memory.close_time,
+                memory.state,
+                {symbol: weight for symbol, weight in memory.weights.items() if weight},
+            )
+            for m, ((name, memory), exact) in enumerate(
+                zip(self._models.items(), self._books.models, strict=True)
+            )
+        ]
+
+    def _order(self, one: OpenOrder, book: Book) -> CarriedOrder:
+        s = self._portfolio.symbols.index(one.order.symbol)
+        given = tuple(one.given.tolist())
+        cancelling = bool(book.lots[s, CANCELLING])
+        return CarriedOrder(one.order, one.word, one.filled, given, cancelling)
+
+
+def _symbols(portfolio: Portfolio, book: Book) -> list[CarriedSymbol]:
+    names, marks, lots = portfolio.model_names, book.mark.tolist(), book.lots.tolist()
+    cells, held = book.cells.tolist(), book.held_weight.tolist()
+    # A zero without a sign says nothing; one with a sign is another number to the bit.
+    said = (book.cells[:, :, MODEL_LOTS] != 0) | (book.cells[:, :, MISSING] != 0)
+    said |= (book.held_weight != 0) | np.signbit(book.held_weight)
+    return [
+        CarriedSymbol(
+            symbol,
+            lots[s][POSITION],
+            marks[s],
+            tuple(
+                CarriedCell(names[m], cells[s][m][MODEL_LOTS], held[s][m], cells[s][m][MISSING])
+                for m in said[s].nonzero()[0].tolist()
+            ),
+        )
+        for s, symbol in enumerate(portfolio.symbols)
+    ]
+
+
+def begin_book(portfolio: Portfolio, carried: Carried, book: Book, plan: Plan) -> None:
+    """Write what was carried into a flat book, and what a plan remembers of its weights."""
+    symbols = {symbol: s for s, symbol in enumerate(portfolio.symbols)}
+    models = {name: m for m, name in enumerate(portfolio.model_names)}
+    book.account[[CASH, PEAK]] = carried.cash, carried.peak
+    book.account[[DAY_START, LAST_EQUITY]] = carried.day_start, carried.last_equity
+    book.latch[[DAY, LATCH, DAY_LOSS]] = carried.day, carried.halted, carried.day_loss
+    for model in carried.models:
+        book.model_cash[models[model.name]] = model.cash
+    for one in carried.symbols:
+        s = symbols[one.symbol]
+        book.lots[s, POSITION], book.mark[s] = one.lots, one.mark
+        for cell in one.cells:
+            m = models[cell.model]
+            book.cells[s, m, [MODEL_LOTS, MISSING]] = cell.lots, cell.missing
+            book.held_weight[s, m] = cell.held_weight
+            plan.cells[s, m, REASON] = _reason(cell.missing)
+    for open_order in carried.orders:
+        s = symbols[open_order.order.symbol]
+        book.lots[s, WORKING] = open_order.order.lots - open_order.filled
+        book.lots[s, CANCELLING] = open_order.cancelling
+        book.cells[s, :, ORDER_PART] = open_order.order.parts
+        book.cells[s, :, FILLED_PART] = open_order.given
+
+
+def _reason(missing: int) -> int:
+    """What became of the newest weight, as `hold_weight` says it."""
+    if not missing:
+        return FRESH
+    return EXPIRED if missing > KEPT_CLOSES_MAX else KEPT
