@@ -106,6 +106,7 @@ def _follow(
     """What risk hears beside its account."""
     report = FillsReport(decision.portfolio, decision.account, 0, tuple(events))
     carrying.hear(
+        decision.close_time,
         [Logged(section, "", 0) for section in bars],
         {name: Logged(one, "", 0) for name, one in signals.items()},
         [Logged(report, "", 0)],

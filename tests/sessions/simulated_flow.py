@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from stratvector.contracts.codecs import decode_decision, decode_fills_report
+from stratvector.contracts.codecs import decode_decision, decode_fills_report, decode_opened
 from stratvector.runtime.deployment import Deployment, installed_services
-from stratvector.runtime.ports import Broker, Ports
+from stratvector.runtime.ports import Broker, Kind, Ports
 from stratvector.runtime.simulation.broker_double import BrokerDouble, Identity
 from stratvector.runtime.simulation.fate import Plan
 from stratvector.runtime.simulation.faults import Faults
@@ -14,6 +14,7 @@ from stratvector.runtime.simulation.store import MemoryLedgerStore
 from stratvector.runtime.simulation.world import World
 from stratvector.trading import replay
 from stratvector.trading.bars import ClosedBars
+from stratvector.trading.chapters import CLOSES_PER_CHAPTER, Opened
 from stratvector.trading.engine.matching import match_market
 from stratvector.trading.engine_rules import rules_of
 from stratvector.trading.executions import filled
@@ -45,7 +46,21 @@ class Flow:
     def decisions(self) -> list[Decision]:
         """What the ORDERS lane says to its readers."""
         lane = orders_lane(self.session.portfolio)
-        return [decode_decision(s.message.payload) for s in self.world.bus.contents(lane)]
+        return [
+            decode_decision(s.message.payload)
+            for s in self.world.bus.contents(lane)
+            if s.message.kind is Kind.CONTENT
+        ]
+
+    @property
+    def openings(self) -> list[Opened]:
+        """The chapters that opened after the first one, as the ORDERS lane says it."""
+        lane = orders_lane(self.session.portfolio)
+        return [
+            decode_opened(s.message.payload)
+            for s in self.world.bus.contents(lane)
+            if s.message.kind is Kind.OPENED
+        ]
 
     @property
     def events(self) -> list[FillEvent]:
@@ -62,12 +77,14 @@ def run_flow(
     plans: Iterable[Plan] = (),
     identity: Identity | None = None,
     instances: int = 1,
+    closes_per_chapter: int = CLOSES_PER_CHAPTER,
 ) -> Flow:
     """Run to the end. identity : of a broker double; None is the simulated broker."""
     world = World(seed, faults, plans, horizon_seconds=3_600.0)
     store = MemoryLedgerStore()
     double = None if identity is None else broker_double(session, identity)
-    deployment = Deployment(session, store, None if double is None else partial(_same, double))
+    broker = None if double is None else partial(_same, double)
+    deployment = Deployment(session, store, broker, closes_per_chapter=closes_per_chapter)
     services = installed_services()
     for name, build in services.items():
         world.add(name, partial(build, deployment), instances=instances)

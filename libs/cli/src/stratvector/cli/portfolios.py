@@ -127,14 +127,10 @@ async def _row(at: Reached, wanted: "Wished") -> dict[str, Any]:
 
 async def _newest_close(at: Reached, portfolio: Any) -> int | None:
     """The newest close that was decided."""
-    from stratvector.contracts.codecs import decode_decided_close
-    from stratvector.runtime.ports import Kind
+    from stratvector.runtime.chapter_watch import newest_decided
     from stratvector.trading.lanes import orders_lane
 
-    stored = await at.bus.last(orders_lane(portfolio))
-    if stored is None or stored.message.kind is not Kind.CONTENT:
-        return None
-    return decode_decided_close(stored.message.payload)
+    return await newest_decided(at.bus, orders_lane(portfolio))
 
 
 async def _history(at: Reached, key: str) -> dict[str, Any]:

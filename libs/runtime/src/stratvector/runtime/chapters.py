@@ -1,26 +1,39 @@
-"""chapters: what a portfolio's log begins with, put there once by risk and read by everybody else.
+"""chapters: the stretches of a portfolio's life, written by risk and read by everybody else.
 
-The orders lane's owner stores it, under that lane's fence, before its first decision; nothing of
-the session is published before. A log that begins with another chapter is another session's.
+    decision … last decision of k ─▶ content of k+1 (chapters lane) ─▶ opened k+1 (orders lane) ─▶ …
+
+The first one is stored before the first decision, in an empty lane; nothing of the session is
+published before. A later one is open when the orders lane says so, which only that lane's owner
+can: content alone has no effect. Who starts begins with the newest chapter that is open.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, cast
 
-from stratvector.contracts.codecs import decode_chapter, encode_chapter
+from stratvector.contracts.codecs import decode_chapter, encode_chapter, encode_opened
 from stratvector.runtime.at_hand import AT_HAND
 from stratvector.runtime.deployment import SessionParts
 from stratvector.runtime.lane import REST_SECONDS, Lane
 from stratvector.runtime.logged_session import LoggedSession
-from stratvector.runtime.ports import Bus, Message, Ports, PublishUnknown, Stored, WrongSequence
+from stratvector.runtime.ports import (
+    Bus,
+    Kind,
+    Message,
+    Ports,
+    PublishUnknown,
+    Stored,
+    WrongSequence,
+)
 from stratvector.runtime.process.cannot_start import CannotStart
-from stratvector.runtime.readers import Reader
+from stratvector.runtime.readers import Reader, opening_in
 from stratvector.runtime.session_document import canonical, document_of
-from stratvector.trading.chapters import FIRST, Chapter, ChapterBars
-from stratvector.trading.flow import hop
+from stratvector.trading.carried import Carried
+from stratvector.trading.chapters import FIRST, Chapter, ChapterBars, Opened
+from stratvector.trading.flow import hop, subject
 from stratvector.trading.identity import message_id, payload_hash
-from stratvector.trading.lanes import chapters_lane, chapters_lane_of
+from stratvector.trading.lanes import chapters_lane, chapters_lane_of, orders_lane
 from stratvector.trading.meaning.chapters import check_chapter_of
 from stratvector.trading.portfolio import Portfolio
 
@@ -77,33 +90,158 @@ def _identity(lane: str, payload: bytes) -> str:
     return message_id(hop("chapters").stream, lane, payload_hash(payload))
 
 
+@dataclass(frozen=True)
+class Standing:
+    """A chapter that holds. id, sequence : of the message with its content."""
+
+    chapter: Chapter
+    id: str
+    sequence: int
+
+    @property
+    def carried(self) -> Carried | None:
+        """What it begins with; None in the first one."""
+        return self.chapter.carried
+
+    @property
+    def number(self) -> int:
+        """Counted from 1."""
+        return self.chapter.number
+
+
 class ChapterWriter:
     """The `chapters` lane of a portfolio, for the owner of its orders lane."""
 
     def __init__(self, ports: Ports, chapter: Chapter) -> None:
         self.subject = chapters_lane_of(chapter.run, chapter.portfolio)
-        self._bus, self._clock, self._chapter = ports.bus, ports.clock, chapter
+        self._ports, self._bus, self._clock = ports, ports.bus, ports.clock
+        self._first = chapter
 
-    async def open(self, orders: Lane) -> None:
-        """Store the chapter if the lane is empty; only the orders lane's owner may ask.
+    async def standing(self, orders: Lane) -> Standing:
+        """The chapter that holds: the newest that has opened, or the first one, which is stored if
+        the lane is empty; only the orders lane's owner may ask.
 
-        Raises OtherChapter, or LostOwnership.
+        Raises OtherChapter where the log began with something else, or LostOwnership.
         """
         while (last := await self._bus.last(self.subject)) is None:
-            orders.check_ownership()
-            try:
-                await self._bus.publish(chapter_message(self._chapter, orders.epoch), 0)
-            except (WrongSequence, PublishUnknown):
-                await self._clock.sleep(REST_SECONDS)
+            await self._store(orders, self._first, 0)
         AT_HAND.set(last)
-        refuse_other(chapter_of(last), self._chapter)
+        newest = await newest_chapter(self._ports, self._first.run, self._first.portfolio)
+        assert newest is not None
+        refuse_other(as_first(newest.chapter), self._first)
+        return newest
+
+    async def open(self, orders: Lane, before: Standing, carried: Carried) -> Standing:
+        """Store what the chapter after another one begins with, and open it.
+
+        Raises LostOwnership.
+        """
+        number = before.number + 1
+        chapter = replace(before.chapter, number=number, previous=before.id, carried=carried)
+        stored = await self._propose(orders, chapter)
+        opened = Opened(
+            chapter.portfolio, number, stored.message.id, stored.sequence, carried.close_time
+        )
+        stream = hop("orders").stream
+        identity = message_id(stream, orders.subject, "opened", number, stored.message.id)
+        payload = encode_opened(opened)
+        await orders.publish(identity, payload, carried.close_time, Kind.OPENED)
+        return Standing(chapter, stored.message.id, stored.sequence)
+
+    async def _propose(self, orders: Lane, chapter: Chapter) -> Stored:
+        """Content is no more than a proposal: an earlier owner's, which never opened, may be before
+        it, and a sleeper's may come after it.
+        """
+        identity = chapter_message(chapter, orders.epoch).id
+        while True:
+            last = await self._bus.last(self.subject)
+            if last is not None and last.message.id == identity:
+                return last
+            await self._store(orders, chapter, 0 if last is None else last.sequence)
+
+    async def _store(self, orders: Lane, chapter: Chapter, expected: int) -> None:
+        orders.check_ownership()
+        try:
+            await self._bus.publish(chapter_message(chapter, orders.epoch), expected)
+        except (WrongSequence, PublishUnknown):
+            await self._clock.sleep(REST_SECONDS)
 
 
-def chapter_reader(ports: Ports, portfolio: Portfolio) -> Reader[Chapter]:
-    """The portfolio's `chapters` lane, followed."""
+def as_first(chapter: Chapter) -> Chapter:
+    """A chapter without what it carries: what its log began with, unless the document changed."""
+    return replace(chapter, number=FIRST, previous="", carried=None)
+
+
+async def newest_chapter(
+    ports: Ports, run: str, portfolio: str, until: int | None = None
+) -> Standing | None:
+    """The newest chapter that has opened, None before the first.
+
+    until : what it begins with must not be of a later close, ns UTC. Raises OtherChapter,
+    BadMessage.
+    """
+    lane, found = chapters_lane_of(run, portfolio), list[Stored]()
+    while page := await ports.bus.read(lane, found[-1].sequence if found else 0):
+        found.extend(page)
+    for stored in reversed(found):
+        chapter = chapter_of(stored)
+        if until is not None and chapter.carried and chapter.carried.close_time > until:
+            continue
+        if await _has_opened(ports.bus, stored, chapter):
+            return Standing(chapter, stored.message.id, stored.sequence)
+    return None
+
+
+async def opened_chapter(bus: Bus, opened: Opened, run: str) -> Standing:
+    """The chapter that an opening names. Raises OtherChapter when it is not there."""
+    lane = chapters_lane_of(run, opened.portfolio)
+    for stored in await bus.read(lane, opened.sequence - 1, 1):
+        chapter = chapter_of(stored)
+        if stored.message.id == opened.chapter_id and chapter.number == opened.number:
+            AT_HAND.set(stored)
+            return Standing(chapter, stored.message.id, stored.sequence)
+    raise OtherChapter(
+        f"{lane}: message {opened.sequence} is not chapter {opened.number}, which opened"
+    )
+
+
+async def next_opening(ports: Ports, portfolio: Portfolio, carried: Carried) -> Opened:
+    """What opened after the decision at `carried.close_time`, as soon as it has. Raises
+    MisplacedOpening.
+    """
+    while (opened := await _opening_after(ports.bus, orders_lane(portfolio), carried)) is None:
+        await ports.clock.sleep(REST_SECONDS)
+    return opened
+
+
+async def _has_opened(bus: Bus, stored: Stored, chapter: Chapter) -> bool:
+    """Whether the orders lane says so, right after the last decision before it; of the first
+    chapter there is one message alone, as it must be stored in an empty lane.
+    """
+    if (carried := chapter.carried) is None:
+        return True
+    lane = subject("orders", run=chapter.run, portfolio=chapter.portfolio)
+    opened = await _opening_after(bus, lane, carried)
+    return opened is not None and opened.chapter_id == stored.message.id
+
+
+async def _opening_after(bus: Bus, lane: str, carried: Carried) -> Opened | None:
+    position = carried.sequences[lane]
+    while page := await bus.read(lane, position):
+        for stored in page:
+            if stored.message.kind is not Kind.OWNER:
+                return opening_in(stored)
+        position = page[-1].sequence
+    return None
+
+
+def chapter_reader(ports: Ports, portfolio: Portfolio, after: int = 0) -> Reader[Chapter]:
+    """The portfolio's `chapters` lane, of which each message is a proposal. after : the sequence to
+    start above.
+    """
     lane = chapters_lane(portfolio)
     check = partial(check_chapter_of, portfolio=portfolio)
-    return Reader(ports, lane, decode_chapter, check, follows=True)
+    return Reader(ports, lane, decode_chapter, check, after=after)
 
 
 async def logged_chapters(bus: Bus) -> Sequence[Stored]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.ports import Broker, LedgerStore, Ports
+from stratvector.trading.chapters import CLOSES_PER_CHAPTER
 from stratvector.trading.flow import BARS_AHEAD_MAX, SERVICES
 from stratvector.trading.portfolio import Portfolio
 
@@ -47,13 +48,15 @@ class Deployment:
     """One session on one set of ports.
 
     broker : makes execution's broker; None is the simulated one. ledger_store : where the ledger
-    writes. bars_ahead_max : closes that bars may run ahead of decisions.
+    writes. bars_ahead_max : closes that bars may run ahead of decisions. closes_per_chapter : after
+    so many decisions the next chapter opens.
     """
 
     session: SessionParts
     ledger_store: LedgerStore
     broker: BrokerFactory | None = None
     bars_ahead_max: int = BARS_AHEAD_MAX
+    closes_per_chapter: int = CLOSES_PER_CHAPTER
 
 
 Build = Callable[[Deployment, Ports], Tasks]

@@ -50,6 +50,7 @@ class Inbox:
         self._next: Stored | None = None
         self._behind = True
         self._started = False
+        self._heard_at = 0.0
 
     async def next(self) -> Stored:
         """The next message of content."""
@@ -85,6 +86,11 @@ class Inbox:
                 self._next = stored
         return self._next is not None
 
+    async def close(self) -> None:
+        """Listen no longer; nothing more is asked of it."""
+        if self._arrivals is not None:
+            await self._arrivals.close()
+
     async def _start(self) -> None:
         """Listen before the log is read first, so that nothing falls between the two."""
         if not self._follows:
@@ -103,6 +109,7 @@ class Inbox:
         page = await self._bus.read(self.subject, self.position, PAGE)
         self._unread.extend(page)
         self._behind = bool(page) if self._follows else len(page) == PAGE
+        self._heard_at = self._clock.monotonic_seconds()
         if page:
             self._rest_seconds = REST_SECONDS
 
@@ -112,8 +119,11 @@ class Inbox:
             return
         stored = await self._arrivals.next(patience_seconds)
         if stored is None:
-            self._behind = patience_seconds >= self._poll_seconds
-        elif stored.previous > self.position:
+            silent_seconds = self._clock.monotonic_seconds() - self._heard_at
+            self._behind = max(silent_seconds, patience_seconds) >= self._poll_seconds
+            return
+        self._heard_at = self._clock.monotonic_seconds()
+        if stored.previous > self.position:
             self._behind = True  # what lies between was lost on its way
         elif stored.sequence > self.position:
             self._unread.append(stored)

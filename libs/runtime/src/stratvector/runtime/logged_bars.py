@@ -13,14 +13,15 @@ import numpy as np
 from stratvector.contracts.codecs import BadMessage, decode_closed_bars
 from stratvector.runtime.chapters import first_chapter
 from stratvector.runtime.deployment import SessionParts
-from stratvector.runtime.epochs import contents
+from stratvector.runtime.epochs import EpochFilter, contents
 from stratvector.runtime.ports import Bus, Stored
 from stratvector.runtime.readers import OtherSymbols, UnfitMessage
 from stratvector.trading.bars import ClosedBars
+from stratvector.trading.carried import Carried
 from stratvector.trading.lanes import bars_lane
 from stratvector.trading.logged import Halt, Logged
 from stratvector.trading.meaning.bars import check_bars_of
-from stratvector.trading.portfolio import Universe
+from stratvector.trading.portfolio import Portfolio, Universe
 from stratvector.trading.schedule import Schedule
 from stratvector.trading.timestamps import Nanoseconds
 from stratvector.trading.unfit import UnfitNoun
@@ -129,3 +130,30 @@ async def read_bars(bus: Bus, session: SessionParts) -> dict[str, UniverseBars]:
 def certain(schedule: Schedule, start: int, universes: Iterable[UniverseBars]) -> Schedule:
     """The closes of a schedule before which no universe can have another one."""
     return schedule.between(start, min(one.certain_until for one in universes))
+
+
+async def bars_before(
+    bus: Bus, portfolio: Portfolio, universe: Universe, carried: Carried, count: int
+) -> list[ClosedBars]:
+    """The last `count` bars of a universe that a chapter's beginning has used, fewer if there were
+    no more. Nobody keeps a list of them: the span to read is guessed, and widened.
+    """
+    lane = bars_lane(portfolio, universe)
+    newest, span = carried.sequences[lane], count * len(portfolio.universes)
+    while True:
+        after = max(0, newest - span)
+        found = await _bars_between(bus, lane, after, newest)
+        if len(found) >= count or not after:
+            return found[-count:]
+        span *= 2
+
+
+async def _bars_between(bus: Bus, lane: str, after: int, newest: int) -> list[ClosedBars]:
+    epochs, found = EpochFilter(), list[ClosedBars]()
+    while after < newest:
+        page = await bus.read(lane, after)
+        for stored in page:
+            if stored.sequence <= newest and epochs.admits(stored.message):
+                found.append(decode_closed_bars(stored.message.payload))
+        after = page[-1].sequence if page else newest
+    return found

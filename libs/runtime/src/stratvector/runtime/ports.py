@@ -141,6 +141,9 @@ class Arrivals(Protocol):
     async def next(self, timeout_seconds: float) -> Stored | None:
         """The next message that was heard, or None when none came in time."""
 
+    async def close(self) -> None:
+        """Hear nothing more."""
+
 
 class Bus(Protocol):
     """The log and source of truth."""

@@ -14,7 +14,7 @@ UnfitMessage
 
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from stratvector.contracts.codecs import (
     decode_closed_bars,
@@ -43,14 +43,6 @@ from stratvector.trading.orders import Decision
 from stratvector.trading.portfolio import Portfolio, Universe
 from stratvector.trading.signals import Signals
 from stratvector.trading.unfit import Absurd
-
-
-class OfOneClose(Protocol):
-    """A noun of which a lane carries one per close."""
-
-    @property
-    def close_time(self) -> int:
-        """Nanoseconds UTC."""
 
 
 Noun = TypeVar("Noun")
@@ -144,6 +136,10 @@ class Reader(Generic[Noun]):
     def at_hand(self) -> bool:
         """Whether the next message is here without asking the bus."""
         return self._inbox.at_hand()
+
+    async def close(self) -> None:
+        """Listen no longer; nothing more is asked of it."""
+        await self._inbox.close()
 
 
 @dataclass(frozen=True)
@@ -253,6 +249,11 @@ class BarsReader:
             if not await self._readers[universe].look(patience_seconds):
                 return False
         return True
+
+    async def close(self) -> None:
+        """Listen no longer; nothing more is asked of it."""
+        for reader in self._readers.values():
+            await reader.close()
 
 
 class SignalsReader(Reader[Signals]):
@@ -397,6 +398,10 @@ class FillsReader:
         if closed != close_time:
             raise OutOfStep(self._reader.lane, close_time, closed)
         return reports
+
+    async def close(self) -> None:
+        """Listen no longer; nothing more is asked of it."""
+        await self._reader.close()
 
     def _refuse(self, report: FillsReport) -> None:
         """Raises Absurd."""

@@ -6,8 +6,8 @@ It stands on a bus and on nothing else: a finished session gives all its closes,
 running gives those that are complete.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Generic, Protocol, TypeVar
 
 from stratvector.contracts.codecs import (
     BadMessage,
@@ -16,14 +16,15 @@ from stratvector.contracts.codecs import (
     decode_positions,
     decode_signals,
 )
-from stratvector.runtime.chapters import OtherChapter, chapter_of, logged_chapters
+from stratvector.runtime.chapters import OtherChapter, chapter_of, logged_chapters, opened_chapter
 from stratvector.runtime.deployment import SessionParts
 from stratvector.runtime.epochs import contents
 from stratvector.runtime.logged_bars import UniverseBars, certain, read_bars
 from stratvector.runtime.logged_session import LoggedSession
-from stratvector.runtime.ports import Bus, Stored
-from stratvector.runtime.readers import OfOneClose, OutOfStep, UnfitMessage
+from stratvector.runtime.ports import Bus, Kind, Stored
+from stratvector.runtime.readers import MisplacedOpening, OutOfStep, UnfitMessage, opening_in
 from stratvector.runtime.session_document import BadSession
+from stratvector.trading.chapters import Chapter, Opened
 from stratvector.trading.fills import FillsReport
 from stratvector.trading.lanes import (
     fills_lane,
@@ -34,13 +35,22 @@ from stratvector.trading.lanes import (
 from stratvector.trading.ledger import LedgerEntry, Positions
 from stratvector.trading.ledger_fold import LedgerFold
 from stratvector.trading.logged import Halt, Logged, LoggedClose, SessionLog, UndecidedClose
+from stratvector.trading.meaning.chapters import check_chapter_number, check_chapter_of
 from stratvector.trading.orders import Decision
 from stratvector.trading.schedule import merge
 from stratvector.trading.signals import Signals
 from stratvector.trading.unfit import UnfitNoun
 
+
+class OfOneClose(Protocol):
+    """A noun of which a lane carries one per close."""
+
+    @property
+    def close_time(self) -> int:
+        """Nanoseconds UTC."""
+
+
 Noun = TypeVar("Noun")
-NounOfOneClose = TypeVar("NounOfOneClose", bound=OfOneClose)
 Content = TypeVar("Content")
 
 
@@ -81,6 +91,7 @@ class _Reading:
         self._certain = certain(self._schedule, session.start, bars.values())
         self._signals: dict[str, _Lane[Logged[Signals]]] = {}
         self._positions: list[Logged[Positions]] = []
+        self._chapters: list[Logged[Chapter]] = []
         closes: list[int] = self._certain.close_times.tolist()
         decisions, reports = orders_lane(self._portfolio), fills_lane(self._portfolio)
         self._decisions = _Lane[Logged[Decision]]("orders", decisions, closes, self._halts)
@@ -89,13 +100,13 @@ class _Reading:
         )
 
     async def read(self) -> None:
-        """Each lane in the order of the flow."""
+        """Each lane in the order of the flow; decisions first, which tell where chapters begin."""
+        await self._read_decisions()
         for model in self._portfolio.models:
             name = signals_lane(self._portfolio, model.name)
             closes = self._schedule.closes_of(model.universe).tolist()
             self._signals[model.name] = _Lane("signals", name, closes, self._halts)
-            await self._read_lane(self._signals[model.name], decode_signals)
-        await self._read_lane(self._decisions, decode_decision)
+            await self._read_signals(self._signals[model.name])
         await self._read_reports()
         await self._read_positions()
 
@@ -117,25 +128,58 @@ class _Reading:
             bars=sum(len(bars.at) for bars in self._bars.values()),
             signals=sum(len(lane.at) for lane in self._signals.values()),
             halts=tuple(self._halts),
+            chapters=tuple(self._chapters),
         )
 
-    async def _read_lane(
-        self,
-        lane: _Lane[Logged[NounOfOneClose]],
-        decode: Callable[[bytes], NounOfOneClose],
-    ) -> None:
-        """One message per close, in order."""
+    async def _read_decisions(self) -> None:
+        """One message per close, in order; between two of them a chapter may open."""
+        lane, ends_chapter = self._decisions, False
         for stored in await contents(self._bus, lane.subject):
             if (asked := lane.asked) is None:
                 return
             try:
-                noun = decode(stored.message.payload)
-                if noun.close_time != asked:
-                    raise OutOfStep(lane.subject, asked, noun.close_time)
+                if ends_chapter:
+                    self._chapters.append(await self._opened(opening_in(stored)))
+                    ends_chapter = False
+                    continue
+                decision = decode_decision(_content(stored))
+                check_chapter_number(decision.chapter, len(self._chapters) + 1)
+                _refuse_other_close(lane.subject, asked, decision)
+            except (BadMessage, UnfitMessage, UnfitNoun, OtherChapter) as error:
+                lane.halt(asked, stored, error)
+                return
+            lane.at[asked] = _logged(stored, decision)
+            ends_chapter = decision.ends_chapter
+
+    async def _opened(self, opened: Opened) -> Logged[Chapter]:
+        """Raises OtherChapter, BadMessage, Absurd."""
+        check_chapter_number(opened.number, len(self._chapters) + 2)
+        portfolio = self._portfolio
+        standing = await opened_chapter(self._bus, opened, portfolio.run)
+        check_chapter_of(standing.chapter, portfolio)
+        return Logged(standing.chapter, standing.id, standing.sequence)
+
+    async def _read_signals(self, lane: _Lane[Logged[Signals]]) -> None:
+        """One message per close, in order: that of the chapter which the close belongs to."""
+        for stored in await contents(self._bus, lane.subject):
+            if (asked := lane.asked) is None:
+                return
+            try:
+                signals = decode_signals(_content(stored))
+                chapter = self._chapter_of(asked)
+                if signals.chapter < chapter:
+                    continue
+                check_chapter_number(signals.chapter, chapter)
+                _refuse_other_close(lane.subject, asked, signals)
             except (BadMessage, UnfitMessage, UnfitNoun) as error:
                 lane.halt(asked, stored, error)
                 return
-            lane.at[asked] = _logged(stored, noun)
+            lane.at[asked] = _logged(stored, signals)
+
+    def _chapter_of(self, close_time: int) -> int:
+        """The number of the chapter that a close belongs to, as far as any has opened."""
+        begins = [chapter.noun.carried for chapter in self._chapters]
+        return 1 + sum(one is not None and one.close_time < close_time for one in begins)
 
     async def _read_reports(self) -> None:
         """What execution published, by the close that it led to."""
@@ -144,7 +188,7 @@ class _Reading:
             if (asked := lane.asked) is None:
                 return
             try:
-                report = decode_fills_report(stored.message.payload)
+                report = decode_fills_report(_content(stored))
                 if report.closed is not None and report.closed != asked:
                     raise OutOfStep(lane.subject, asked, report.closed)
             except (BadMessage, UnfitMessage) as error:
@@ -160,8 +204,8 @@ class _Reading:
         lane, last = _Lane[None]("positions", name, (), self._halts), 0
         for stored in await contents(self._bus, name):
             try:
-                positions = decode_positions(stored.message.payload)
-            except BadMessage as error:
+                positions = decode_positions(_content(stored))
+            except (BadMessage, UnfitMessage) as error:
                 lane.halt(last, stored, error)
                 return
             self._positions.append(_logged(stored, positions))
@@ -199,6 +243,18 @@ class _Reading:
                 )
                 break
         return tuple(entries)
+
+
+def _content(stored: Stored) -> bytes:
+    """The payload of a noun. Raises MisplacedOpening."""
+    if stored.message.kind is Kind.OPENED:
+        raise MisplacedOpening(f"{stored.message.subject} opens a chapter where none may")
+    return stored.message.payload
+
+
+def _refuse_other_close(lane: str, asked: int, noun: OfOneClose) -> None:
+    if noun.close_time != asked:
+        raise OutOfStep(lane, asked, noun.close_time)
 
 
 def _logged(stored: Stored, noun: Noun) -> Logged[Noun]:

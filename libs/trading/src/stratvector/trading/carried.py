@@ -79,6 +79,15 @@ class CarriedModel:
 
 
 @dataclass(frozen=True)
+class CarriedDate:
+    """The last close of each symbol, in the portfolio's order, on one UTC date; NaN before the
+    first.
+    """
+
+    marks: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Carried:
     """The account, the models and the open orders after the decision at `close_time`, ns UTC.
 
@@ -87,7 +96,8 @@ class Carried:
     symbols, models : all of the portfolio, in its order. orders : open ones, the new ones of the
     last decision included. cancels : of that decision.
     reports : how many the FILLS lane has. sequences : subject -> its message that was used last.
-    value_at_risk : the figure in force, recorded by the decision at `recorded_at`, 0 = none.
+    value_at_risk : the figure in force, recorded by the decision at `recorded_at`, 0 = none. dates :
+    what the next figure is asked with: the last dates that ended, then the one of this close.
     """
 
     close_time: int
@@ -106,6 +116,7 @@ class Carried:
     cancels: tuple[Cancel, ...]
     reports: int
     sequences: Mapping[str, int]
+    dates: tuple[CarriedDate, ...]
     value_at_risk: ValueAtRisk | None = None
     recorded_at: int = 0
 

@@ -46,6 +46,7 @@ from stratvector.trading.logged import Logged
 from stratvector.trading.orders import Decision, ValueAtRisk
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.signals import Signals
+from stratvector.trading.value_at_risk import DailyMarks
 
 
 @dataclass
@@ -63,11 +64,13 @@ class Carrying:
 
     carried : what the chapter began with, None in the first one.
     figure, recorded_at : the value at risk in force, and the close that recorded it (0 = none).
+    daily : marks by date, which the next figure is asked with.
     """
 
     def __init__(self, portfolio: Portfolio, carried: Carried | None = None) -> None:
         self._portfolio = portfolio
         self._books = ExactBooks(portfolio, carried)
+        self.daily = DailyMarks(portfolio)
         self._models = {name: _Memory() for name in portfolio.model_names}
         self._sequences: dict[str, int] = {}
         self._reports = 0
@@ -75,6 +78,7 @@ class Carrying:
         self.recorded_at = 0
         self._decision: Decision | None = None
         if carried is not None:
+            self.daily.begin(carried)
             self._sequences |= carried.sequences
             self._reports = carried.reports
             self.figure, self.recorded_at = carried.value_at_risk, carried.recorded_at
@@ -84,12 +88,14 @@ class Carrying:
 
     def hear(
         self,
+        close_time: int,
         bars: Sequence[Logged[ClosedBars]],
         signals: Mapping[str, Logged[Signals]],
         reports: Sequence[Logged[FillsReport]],
     ) -> None:
         """What a close's decision uses. Raises StrayExecution, ExcessExecution."""
         portfolio, sequences = self._portfolio, self._sequences
+        self.daily.observe(close_time, [section.noun for section in bars])
         for section in bars:
             universe = portfolio.universe(section.noun.universe)
             sequences[bars_lane(portfolio, universe)] = section.sequence
@@ -131,6 +137,7 @@ class Carrying:
             cancels=decision.cancels,
             reports=self._reports,
             sequences=dict(self._sequences),
+            dates=self.daily.carried(),
             value_at_risk=self.figure,
             recorded_at=self.recorded_at,
         )

@@ -17,6 +17,9 @@ from stratvector.trading.columns import Values
 from stratvector.trading.timestamps import Nanoseconds
 
 FIRST = 1
+# Who starts reads at most so many closes again: a minute's work. What a chapter carries is as large
+# as a few hundred closes.
+CLOSES_PER_CHAPTER = 5_000
 
 
 @dataclass(frozen=True)

@@ -47,9 +47,9 @@ FLOW: tuple[Hop, ...] = (
         subject="chapters.{run}.{portfolio}",
         message="Chapter",
         producer="risk",
-        consumers=(),
+        consumers=("strategy",),
         # a service works for the portfolios whose chapters it finds
-        followers=("market_data", "strategy", "execution", "ledger", "drift", "gateway"),
+        followers=("market_data", "execution", "ledger", "drift", "gateway"),
     ),
     Hop(
         noun="bars",
@@ -75,9 +75,10 @@ FLOW: tuple[Hop, ...] = (
         subject="orders.{run}.{portfolio}",
         message="Decision",
         producer="risk",
-        # market_data reads how far decisions have come, so that bars run at most 64 closes ahead
-        consumers=("execution", "market_data"),
-        followers=("ledger", "gateway"),
+        # market_data reads how far decisions have come, so that bars run at most 64 closes ahead,
+        # and strategy, which is as far ahead, whether a chapter has opened
+        consumers=("execution", "market_data", "strategy"),
+        followers=("ledger", "drift", "gateway"),
     ),
     Hop(
         noun="fills",

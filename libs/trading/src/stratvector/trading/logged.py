@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from stratvector.trading.bars import ClosedBars
+from stratvector.trading.chapters import Chapter
 from stratvector.trading.fills import FillEvent, FillsReport
 from stratvector.trading.ledger import LedgerEntry, Positions
 from stratvector.trading.orders import Decision
@@ -79,6 +80,7 @@ class SessionLog:
     warmup : bars before the session's start, per universe. positions : what the ledger published.
     bars, signals : messages from the session's start on, complete closes or not.
     halts : lanes that hold what no reader takes; an unfinished session has none.
+    chapters : those that have opened after the first one, each with what it carries.
     """
 
     scheduled: int | None
@@ -92,6 +94,7 @@ class SessionLog:
     bars: int
     signals: int
     halts: tuple[Halt, ...] = ()
+    chapters: tuple[Logged[Chapter], ...] = ()
 
     @property
     def is_complete(self) -> bool:

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stratvector.trading.bars import ClosedBars
+from stratvector.trading.carried import Carried, CarriedDate
 from stratvector.trading.orders import ValueAtRisk
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.timestamps import NANOSECONDS_PER_DAY
@@ -77,8 +78,7 @@ class DailyMarks:
 
     def observe(self, close_time: int, bars: Sequence[ClosedBars]) -> None:
         """Fold the bars of one close, in the order of the closes."""
-        # A close at midnight ends the date before.
-        date = (close_time - 1) // NANOSECONDS_PER_DAY
+        date = _date_of(close_time)
         if date != self._date and self._date >= 0:
             self._dates.append(self.marks.copy())
         self._date = date
@@ -86,6 +86,18 @@ class DailyMarks:
             columns = self._portfolio.columns(section.universe)
             close = np.asarray(section.close, dtype=np.float64)
             self.marks[columns] = np.where(np.isnan(close), self.marks[columns], close)
+
+    def carried(self) -> tuple[CarriedDate, ...]:
+        """The dates, and the newest marks as the last of them."""
+        rows = [*self._dates, self.marks]
+        return tuple(CarriedDate(tuple(row.tolist())) for row in rows)
+
+    def begin(self, carried: Carried) -> None:
+        """Go on from what a chapter begins with."""
+        rows = [np.array(one.marks, np.float64) for one in carried.dates]
+        self._dates.extend(rows[:-1])
+        self.marks = rows[-1]
+        self._date = _date_of(carried.close_time)
 
     def returns(self, held: Sequence[int]) -> Floats:
         """Log returns from date to date of some symbols, shape (dates, symbols).
@@ -99,6 +111,11 @@ class DailyMarks:
             logs = np.log(marks)
         found: Floats = np.diff(logs, axis=0)
         return found[np.isfinite(found).all(axis=1)]
+
+
+def _date_of(close_time: int) -> int:
+    """The UTC date that a close belongs to; one at midnight ends the date before."""
+    return (close_time - 1) // NANOSECONDS_PER_DAY
 
 
 def question(

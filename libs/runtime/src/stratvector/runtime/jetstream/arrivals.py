@@ -10,12 +10,14 @@ it is too slow for it reads from the log, too.
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from datetime import datetime
 from typing import Self
 
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from stratvector.runtime.jetstream.wire import SEQUENCE, STORED_AT, SUBJECT, stored_from
@@ -32,6 +34,7 @@ class JetStreamArrivals:
     def __init__(self) -> None:
         self._arrived: deque[Msg] = deque(maxlen=KEPT)
         self._waiting: asyncio.Future[None] | None = None
+        self._subscription: Subscription | None = None
 
     @classmethod
     async def of(cls, client: Client, subject: str) -> Self:
@@ -39,7 +42,9 @@ class JetStreamArrivals:
         arrivals = cls()
         while True:
             try:
-                await client.subscribe(stored_subject(subject), cb=arrivals._deliver)
+                arrivals._subscription = await client.subscribe(
+                    stored_subject(subject), cb=arrivals._deliver
+                )
                 return arrivals
             except NatsError as error:
                 structlog.get_logger("stratvector.bus").warning("subscribing again", why=str(error))
@@ -50,6 +55,13 @@ class JetStreamArrivals:
         if not self._arrived and timeout_seconds > 0:
             await self._arrival(timeout_seconds)
         return _stored(self._arrived.popleft()) if self._arrived else None
+
+    async def close(self) -> None:
+        """Hear nothing more; on a connection that is away, nothing is heard anyway."""
+        if self._subscription is not None:
+            with suppress(NatsError):
+                await self._subscription.unsubscribe()
+        self._arrived.clear()
 
     async def _arrival(self, timeout_seconds: float) -> None:
         loop = asyncio.get_running_loop()

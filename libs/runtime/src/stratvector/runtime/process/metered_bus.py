@@ -77,3 +77,7 @@ class _MeteredArrivals:
         if stored is not None:
             self._received.inc()
         return stored
+
+    async def close(self) -> None:
+        """The arrivals' close."""
+        await self._arrivals.close()

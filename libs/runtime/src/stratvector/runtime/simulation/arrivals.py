@@ -28,12 +28,17 @@ class SimulatedArrivals:
         self._on_the_way: deque[Stored] = deque()
         self._arrived: deque[Stored] = deque(maxlen=KEPT)
         self._waiting: Next | None = None
+        self._is_closed = False
         self._clear_at = 0.0  # when the newest message on the way is through
 
     @property
     def is_open(self) -> bool:
-        """Whether the process that listens still lives."""
-        return self._process.alive
+        """Whether the process that listens still lives, and listens."""
+        return self._process.alive and not self._is_closed
+
+    async def close(self) -> None:
+        """Hear nothing more."""
+        self._is_closed = True
 
     async def next(self, timeout_seconds: float) -> Stored | None:
         """The next message that was heard, or None when none came in time."""

@@ -102,7 +102,7 @@ def check(
     """
     if wrong := list(unpromised_bars(chapter, log)):
         return _found(log, wrong, 0, (OTHER_BARS,))
-    decisions = DecisionReplay(parts.portfolio)
+    decisions = DecisionReplay(parts.portfolio, log.chapters)
     record, notes = RecordReplay(log), list[str]()
     replays: list[Replay] = [
         *([RecordedBars(recorded, log)] if recorded and chapter is None else []),

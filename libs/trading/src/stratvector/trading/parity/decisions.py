@@ -3,13 +3,15 @@ so that one difference does not cascade.
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from stratvector.trading.account import PortfolioAccount
+from stratvector.trading.chapters import Chapter
 from stratvector.trading.fills import FillsReport
 from stratvector.trading.logged import Logged, LoggedClose, UndecidedClose
 from stratvector.trading.orders import LATE, Cut, Decision, SymbolDecision, ValueAtRisk
+from stratvector.trading.parity.chapters import ChaptersReplay
 from stratvector.trading.parity.difference import Difference, Fact, gaps, text
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.reasons import Stage
@@ -22,8 +24,9 @@ FIGURES = ("equity", "gross_exposure", "drawdown_factor", "halted", "reduce_only
 class DecisionReplay:
     """The account of one portfolio, fed by the log."""
 
-    def __init__(self, portfolio: Portfolio) -> None:
+    def __init__(self, portfolio: Portfolio, chapters: Sequence[Logged[Chapter]] = ()) -> None:
         self._portfolio = portfolio
+        self._chapters = ChaptersReplay(portfolio, chapters)
         self._account = PortfolioAccount(portfolio)
         self._unfolded: deque[Logged[FillsReport]] = deque()
         self._figure: ValueAtRisk | None = None
@@ -35,12 +38,20 @@ class DecisionReplay:
         yield from wrong
         yield from self._settle(close, cut.fills_sequence)
         # The figure came from outside; what it does is in the cuts of later closes.
-        replayed = replace(self._decide(close, cut), value_at_risk=logged.value_at_risk)
+        # Chapters end when risk says so; that the next one opens there was seen when the log was
+        # read.
+        replayed = replace(
+            self._decide(close, cut),
+            value_at_risk=logged.value_at_risk,
+            chapter=logged.chapter,
+            ends_chapter=logged.ends_chapter,
+        )
         for gap in gaps(replace(logged, cut=cut), replayed):
             explanation = self._facts(gap.subject, logged, replayed)
             yield _difference(close, gap.what, gap.subject, (gap.logged, gap.replayed), explanation)
         self._place(logged, replayed)
         self._figure = logged.value_at_risk or self._figure
+        yield from self._chapters.at(close, self._account)
 
     def decided(self, close: UndecidedClose) -> Decision:
         """What is to be decided at the close after those that were replayed."""

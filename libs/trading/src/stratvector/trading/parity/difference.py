@@ -100,15 +100,24 @@ def _row_gaps(logged: tuple[Any, ...], replayed: tuple[Any, ...], what: str) -> 
 
 
 def _by_key(rows: tuple[Any, ...], what: str) -> dict[tuple[str, str, int], Any]:
-    """Rows by what they are, their symbol and how many such came before."""
+    """Rows by what they are, whom they are of and how many such came before."""
     found: dict[tuple[str, str, int], Any] = {}
     for row in rows:
         name = row.kind.name.lower() if isinstance(row, FillEvent) else what
-        number = 0
-        while (name, row.symbol, number) in found:
+        owner, number = _owner_of(row), 0
+        while (name, owner, number) in found:
             number += 1
-        found[name, row.symbol, number] = row
+        found[name, owner, number] = row
     return found
+
+
+def _owner_of(row: Any) -> str:
+    """The symbol or the model of a row; a row of all symbols has none."""
+    for name in ("symbol", "name", "model"):
+        if (owner := getattr(row, name, None)) is not None:
+            return str(owner)
+    order = getattr(row, "order", None)
+    return "" if order is None else str(order.symbol)
 
 
 def _equal(logged: Any, replayed: Any) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from stratvector.trading import replay
 from stratvector.trading.bars import FIELDS, ClosedBars
-from stratvector.trading.chapters import Chapter, hash_of_sections
+from stratvector.trading.chapters import FIRST, Chapter, hash_of_sections
 from stratvector.trading.fills import FillEvent, FillKind
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.logged import Logged, LoggedClose, SessionLog
@@ -85,7 +85,9 @@ class BacktestReplay:
         logged = tuple(event for event in close.events if event.kind in MARKET_WORDS)
         for gap in gaps(logged, tuple(self._events[time]), "events"):
             yield _told("fills", time, gap, "backtest", {"fills": close.reports[-1].id})
-        decision = replace(close.decision.noun, cut=Cut(), value_at_risk=None)
+        decision = replace(
+            close.decision.noun, cut=Cut(), value_at_risk=None, chapter=FIRST, ends_chapter=False
+        )
         for gap in gaps(decision, self._outcome.decisions[index]):
             yield _told("orders", time, gap, "backtest", messages)
         if index < len(self._log.entries):

@@ -66,7 +66,8 @@ class SignalsReplay:
     ) -> Signals:
         version = self._strategies[name].version
         parts = (self._portfolio.name, name, version, close.close_time)
-        return Signals(*parts, rows, live.state, bars.id)
+        # That the chapter is the one which the close belongs to was seen when the log was read.
+        return Signals(*parts, rows, live.state, bars.id, close.signals[name].noun.chapter)
 
 
 def _facts(symbol: str, logged: Signals, replayed: Signals, model: str) -> tuple[Fact, ...]:

@@ -6,9 +6,11 @@ scores.
 """
 
 from stratvector.drift import DriftRules, ModelDrift, ModelWatch
+from stratvector.runtime.chapters import Standing, opened_chapter
 from stratvector.runtime.ports import Ports
-from stratvector.runtime.readers import BarsReader, signals_reader
+from stratvector.runtime.readers import BarsReader, OrdersReader, SignalsReader
 from stratvector.services.drift.board import Board
+from stratvector.trading.chapters import FIRST
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.timestamps import NANOSECONDS_PER_SECOND
 
@@ -35,27 +37,41 @@ class SessionWatch:
         self._clock, self._portfolio = ports.clock, portfolio
         self.rules = rules
         self._every = rules.every_hours * NANOSECONDS_PER_HOUR
-        self._bars = BarsReader(ports, portfolio, start, follows=True)
-        self._signals = {
-            model.name: signals_reader(ports, portfolio, model.name, follows=True)
-            for model in portfolio.models
-        }
+        self._ports, self._start = ports, start
         self._watches = {
             model.name: ModelWatch(model.name, portfolio.universe(model.universe).symbols, rules)
             for model in portfolio.models
         }
         self._checked_until: int | None = None  # the newest close that was looked at
         self.board = Board(portfolio.model_names)
+        self._begin(None)
 
     async def run(self) -> None:
         """Fold the session from its beginning to its end."""
         taken = 0
         while (due := await self._bars.due()) is not None:
+            # What was used of a model is what a decision names, in the chapter that it names.
+            decision = (await self._decisions.at(due.close_time)).noun
             await self._take(due.close_time, due.universes)
             if self._is_due(due.close_time):
                 self._check_all()
+            if decision.ends_chapter:
+                opened = await self._decisions.opening()
+                self._begin(await opened_chapter(self._ports.bus, opened, self._portfolio.run))
             await self._clock.sleep(0.0 if taken % REST_CLOSES else REST_SECONDS)
             taken += 1
+
+    def _begin(self, standing: Standing | None) -> None:
+        """Read on where a chapter begins; None is the first one."""
+        ports, portfolio = self._ports, self._portfolio
+        number = FIRST if standing is None else standing.number
+        carried = None if standing is None else standing.carried
+        self._bars = BarsReader(ports, portfolio, self._start, True, carried)
+        self._decisions = OrdersReader(ports, portfolio, True, number, carried)
+        self._signals = {
+            model.name: SignalsReader(ports, portfolio, model.name, True, number, carried)
+            for model in portfolio.models
+        }
 
     def check(self, model: str) -> tuple[ModelDrift, ...]:
         """Where a model stands at its newest close, beside the schedule; every one for "".

@@ -17,11 +17,14 @@ from functools import partial
 from typing import TypeVar
 
 from stratvector.contracts.codecs import decode_fills_report, encode_fills_report
+from stratvector.runtime.chapters import Standing, newest_chapter, opened_chapter
 from stratvector.runtime.lane import Lane
-from stratvector.runtime.ports import Acknowledgement, Broker, BrokerUnknown, Clock, Ports
-from stratvector.runtime.readers import BarsReader, orders_reader
+from stratvector.runtime.ports import Acknowledgement, Broker, BrokerUnknown, Clock, Kind, Ports
+from stratvector.runtime.readers import BarsReader, OrdersReader, carried_sequence
 from stratvector.services.execution.order_log import OrderLog, OrderState
 from stratvector.services.execution.order_meter import OrderMeter
+from stratvector.trading.carried import Carried
+from stratvector.trading.chapters import FIRST
 from stratvector.trading.executions import cancelled
 from stratvector.trading.fills import FillEvent, FillKind, FillsReport
 from stratvector.trading.flow import hop
@@ -30,10 +33,11 @@ from stratvector.trading.lanes import fills_lane
 from stratvector.trading.meaning.fills import check_next_report, check_report_of
 from stratvector.trading.meaning.means import AccountMeans
 from stratvector.trading.meaning.own import Own
-from stratvector.trading.orders import ApprovedOrder, Decision
+from stratvector.trading.orders import ApprovedOrder, Cancel, Decision
 from stratvector.trading.portfolio import Portfolio
 
 HOLD_SECONDS = 0.005  # how long the simulated broker's word may wait for the next close's bars
+MESSAGES_RECALLED = 1_000  # of the account's lane before the chapter that an owner starts with
 SETTLE_SECONDS = 2.0  # how long a broker may take to show an order that it accepted
 
 Answer = TypeVar("Answer")
@@ -54,32 +58,91 @@ class AccountLane:
         meter: OrderMeter | None = None,
     ) -> None:
         self._meter, self._approved_at = meter, 0
-        self._portfolio, self._broker = portfolio, broker
+        self._ports, self._portfolio, self._start = ports, portfolio, start
+        self._broker = broker
         self._clock: Clock = ports.clock
         self.lane = Lane(ports, fills_lane(portfolio))
-        self._bars = BarsReader(ports, portfolio, start)
-        self._decisions = orders_reader(ports, portfolio)
         self._log = OrderLog()
-        self._own, self._means = Own.of(portfolio), AccountMeans(portfolio)
+        self._own = Own.of(portfolio)
         self._unpublished: list[FillEvent] = []
+        self._since_close: list[FillEvent] = []
         self._published = 0
         self._closed = -1
+        self._begin(None)
 
     async def run(self) -> None:
-        """Own the lane, fold it, then walk the closes."""
+        """Own the lane, fold it from the newest chapter on, then walk the closes."""
         await self.lane.acquire()
-        async for stored in self.lane.history():
-            report = decode_fills_report(stored.message.payload)
-            check_report_of(report, self._own)
-            check_next_report(report, self._published)
-            self._fold(report)
+        portfolio = self._portfolio
+        standing = await newest_chapter(self._ports, portfolio.run, portfolio.name)
+        await self._recover(standing)
         while (due := await self._bars.due()) is not None:
             await self._close(due.close_time, due.universes)
             received = await self._decisions.at(due.close_time)
             decision, self._approved_at = received.noun, received.stored.stored_at
-            await self._execute(decision)
+            await self._execute(decision.close_time, decision.orders, decision.cancels, decision)
             self._log.forget_ended(decision.orders)
+            if decision.ends_chapter:
+                await self._turn()
         await self._publish_all()
+
+    def _begin(self, standing: Standing | None) -> None:
+        """Read on where a chapter begins; None is the first one."""
+        carried = None if standing is None else standing.carried
+        self._chapter = FIRST if standing is None else standing.number
+        ports, portfolio = self._ports, self._portfolio
+        self._bars = BarsReader(ports, portfolio, self._start, carried=carried)
+        self._decisions = OrdersReader(ports, portfolio, chapter=self._chapter, carried=carried)
+        self._means = AccountMeans(portfolio, carried)
+
+    async def _recover(self, standing: Standing | None) -> None:
+        """What a chapter carries, then the lane since; orders that it carries and that nobody has
+        claimed are sent, the others are asked for.
+        """
+        carried = None if standing is None else standing.carried
+        self._begin(standing)
+        if carried is not None:
+            self._log.begin(carried.orders)
+            self._published, self._closed = carried.reports, carried.close_time
+            await self._recall_executions(carried)
+        async for stored in self.lane.history(carried_sequence(carried, self.lane.subject)):
+            report = decode_fills_report(stored.message.payload)
+            check_report_of(report, self._own)
+            check_next_report(report, self._published)
+            self._fold(report)
+        if carried is not None:
+            await self._execute_carried(carried)
+
+    async def _recall_executions(self, carried: Carried) -> None:
+        """Executions before the chapter, which a broker may tell once more."""
+        if not self._broker.is_external:
+            return
+        newest = carried_sequence(carried, self.lane.subject)
+        for stored in await self._ports.bus.read(
+            self.lane.subject, max(0, newest - MESSAGES_RECALLED), MESSAGES_RECALLED
+        ):
+            if stored.sequence <= newest and stored.message.kind is Kind.CONTENT:
+                self._log.remember(decode_fills_report(stored.message.payload).events)
+
+    async def _execute_carried(self, carried: Carried) -> None:
+        """Orders of earlier decisions are found before the last decision's cancels meet them."""
+        orders, close_time = [one.order for one in carried.orders], carried.close_time
+        await self._execute(close_time, [o for o in orders if o.decided_at < close_time], ())
+        newest = [order for order in orders if order.decided_at == close_time]
+        await self._execute(close_time, newest, carried.cancels)
+        self._log.forget_ended(orders)
+
+    async def _turn(self) -> None:
+        """Into the chapter that opens after the decision that was just executed. Orders and the
+        broker's memory of them go on; what is read and what the account is worth begins anew.
+        """
+        opened = await self._decisions.opening()
+        standing = await opened_chapter(self._ports.bus, opened, self._portfolio.run)
+        await self._bars.close()
+        await self._decisions.close()
+        self._begin(standing)
+        for event in self._since_close:
+            self._means.settle(event)
 
     async def _close(self, close_time: int, universes: tuple[str, ...]) -> None:
         """Match and publish what the close did to the working orders, once."""
@@ -108,34 +171,41 @@ class AccountLane:
         if self._unpublished:
             await self._publish([])
 
-    async def _execute(self, decision: Decision) -> None:
-        """Cancel, then claim and send, or find out about, every order of a decision.
+    async def _execute(
+        self,
+        close_time: int,
+        orders: Sequence[ApprovedOrder],
+        cancels: Sequence[Cancel],
+        decision: Decision | None = None,
+    ) -> None:
+        """Cancel, then claim and send, or find out about, every order of a decision, or of what a
+        chapter carries.
 
-        Raises Absurd before anything of it is done, when an order is beyond the account's means.
+        decision : theirs, to be held against the account's means; None for one that was. Raises
+        Absurd before anything of it is done, when an order is beyond them.
         """
-        fresh = [o for o in decision.orders if self._log.state(o) is OrderState.NEW]
-        self._means.check(decision, fresh)
+        fresh = [o for o in orders if self._log.state(o) is OrderState.NEW]
+        if decision is not None:
+            self._means.check(decision, fresh)
         known = [
-            o
-            for o in decision.orders
-            if self._log.state(o) in (OrderState.CLAIMED, OrderState.ACCEPTED)
+            o for o in orders if self._log.state(o) in (OrderState.CLAIMED, OrderState.ACCEPTED)
         ]
-        outcomes = await self._cancel(decision)
+        outcomes = await self._cancel(close_time, cancels)
         await self._put([self._event(FillKind.SENDING, order) for order in fresh])
         for order in known:
-            outcomes.extend(await self._recover(order))
+            outcomes.extend(await self._find_out(order))
         for order in fresh:
             outcomes.extend(await self._send(order))
         await self._put(outcomes)
 
-    async def _cancel(self, decision: Decision) -> list[FillEvent]:
+    async def _cancel(self, close_time: int, cancels: Sequence[Cancel]) -> list[FillEvent]:
         events = []
-        for cancel in decision.cancels:
+        for cancel in cancels:
             if not self._log.is_open(cancel.order_id):
                 continue
             self.lane.check_ownership()
             if await self._answer(partial(self._broker.cancel, cancel.order_id)):
-                events.append(cancelled(cancel.order_id, cancel.symbol, decision.close_time))
+                events.append(cancelled(cancel.order_id, cancel.symbol, close_time))
         return events
 
     async def _send(self, order: ApprovedOrder) -> list[FillEvent]:
@@ -156,7 +226,7 @@ class AccountLane:
         if self._meter is not None:
             self._meter.acknowledged(self._approved_at)
 
-    async def _recover(self, order: ApprovedOrder) -> list[FillEvent]:
+    async def _find_out(self, order: ApprovedOrder) -> list[FillEvent]:
         """An order of an earlier owner: ask, never send.
 
         What the log says was accepted stays so when the broker no longer finds it: its executions
@@ -203,7 +273,12 @@ class AccountLane:
         """Publish what is still unpublished, then what is new."""
         events = (*self._unpublished, *news)
         report = FillsReport(
-            self._portfolio.name, self._portfolio.account, self._published, events, closed
+            self._portfolio.name,
+            self._portfolio.account,
+            self._published,
+            events,
+            closed,
+            self._chapter,
         )
         identity = message_id(hop("fills").stream, self.lane.subject, self._published)
         about = closed if closed is not None else max(event.known_time for event in events)
@@ -215,6 +290,10 @@ class AccountLane:
 
     def _fold(self, report: FillsReport) -> None:
         self._log.fold(report.events)
+        if report.closed is None:
+            self._since_close.extend(report.events)
+        else:
+            self._since_close.clear()
         for event in report.events:
             self._means.settle(event)
         self._published = report.number + 1

@@ -7,6 +7,7 @@ executed.
 from collections.abc import Iterable
 from enum import IntEnum
 
+from stratvector.trading.carried import CarriedOrder, OrderWord
 from stratvector.trading.fills import TERMINAL, FillEvent, FillKind
 from stratvector.trading.orders import ApprovedOrder
 
@@ -20,6 +21,11 @@ class OrderState(IntEnum):
     ENDED = 3  # filled whole, or terminal
 
 
+_STATES = {
+    OrderWord.NONE: OrderState.NEW,
+    OrderWord.CLAIMED: OrderState.CLAIMED,
+    OrderWord.ACCEPTED: OrderState.ACCEPTED,
+}
 EXECUTIONS_REMEMBERED = 10_000  # a broker that repeats itself does so soon
 
 
@@ -31,6 +37,14 @@ class OrderLog:
         self._filled: dict[str, int] = {}
         self._executions: dict[str, None] = {}
         self._executed: dict[str, ApprovedOrder] = {}
+
+    def begin(self, carried: Iterable[CarriedOrder]) -> None:
+        """Take the open orders of a chapter's beginning."""
+        for one in carried:
+            order_id = one.order.order_id
+            self._states[order_id] = _STATES[one.word]
+            self._filled[order_id] = one.filled
+            self._executed[order_id] = one.order
 
     def unrecorded(self, events: Iterable[FillEvent]) -> list[FillEvent]:
         """A broker's events without the executions that the lane has, or that come twice."""
@@ -48,6 +62,12 @@ class OrderLog:
         for event in events:
             state = self._states.get(event.order_id, OrderState.NEW)
             self._states[event.order_id] = max(state, self._state_after(event))
+
+    def remember(self, events: Iterable[FillEvent]) -> None:
+        """Take executions of orders that have ended, so that they are not taken for new ones."""
+        for event in events:
+            if event.kind is FillKind.FILLED:
+                self._remember(event.execution_id)
 
     def state(self, order: ApprovedOrder) -> OrderState:
         """The order's state; an order filled whole has ended."""

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from stratvector.runtime.at_hand import AT_HAND
 from stratvector.runtime.inbox import PAGE, Inbox
-from stratvector.runtime.ports import Ports, Stored
+from stratvector.runtime.ports import Kind, Ports, Stored
 
 REST_SECONDS = 0.25
 Noun = TypeVar("Noun")
@@ -35,7 +35,11 @@ class Follower:
 
 
 def decoded(batch: Sequence[Stored], decode: Callable[[bytes], Noun]) -> Iterator[Noun]:
-    """What a batch carries; each message is the one in hand while it is decoded."""
+    """What a batch carries; each message is the one in hand while it is decoded. That a chapter opens
+    is no noun.
+    """
     for stored in batch:
+        if stored.message.kind is Kind.OPENED:
+            continue
         AT_HAND.set(stored)
         yield decode(stored.message.payload)

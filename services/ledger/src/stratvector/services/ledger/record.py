@@ -5,16 +5,18 @@ published after fills: the newest ones, when several closes are at hand.
 from collections.abc import Sequence
 
 from stratvector.contracts.codecs import decode_positions, encode_positions
+from stratvector.runtime.chapters import Standing, newest_chapter, opened_chapter
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import LedgerStore, Ports
 from stratvector.runtime.readers import (
     BarsReader,
     FillsReader,
+    OrdersReader,
     Received,
-    orders_reader,
-    signals_reader,
+    SignalsReader,
 )
 from stratvector.trading.bars import ClosedBars
+from stratvector.trading.chapters import FIRST
 from stratvector.trading.fills import FillEvent, FillKind, FillsReport
 from stratvector.trading.flow import hop
 from stratvector.trading.identity import message_id
@@ -33,25 +35,16 @@ class PortfolioRecord:
     """Folds a portfolio's lanes close by close, from `start` (ns UTC) on."""
 
     def __init__(self, ports: Ports, portfolio: Portfolio, start: int, store: LedgerStore) -> None:
-        self._portfolio, self._store = portfolio, store
-        self._fold, self._own = LedgerFold(portfolio), Own.of(portfolio)
-        self._means = AccountMeans(portfolio)
+        self._ports, self._portfolio, self._start = ports, portfolio, start
+        self._store, self._own = store, Own.of(portfolio)
         self.lane = Lane(ports, positions_lane(portfolio))
-        # Nobody waits for the record, so no message wakes it: it reads by the page.
-        self._bars = BarsReader(ports, portfolio, start, follows=True)
-        self._fills = FillsReader(ports, portfolio, follows=True)
-        self._decisions = orders_reader(ports, portfolio, follows=True)
-        self._signals = {
-            model.name: signals_reader(ports, portfolio, model.name, follows=True)
-            for model in portfolio.models
-        }
         self._number = 0
         self._published = -1
         self._due: LedgerEntry | None = None  # its positions are to be published
 
     async def run(self) -> None:
-        """Own the lane, then fold the log from its beginning; what is committed is not written
-        again.
+        """Own the lane, then fold the log from the newest chapter that begins within what is
+        committed; that is not written again.
         """
         await self.lane.acquire()
         async for stored in self.lane.history():
@@ -59,6 +52,7 @@ class PortfolioRecord:
             check_positions_of(positions, self._own, self._published)
             self._number, self._published = positions.number + 1, positions.close_time
         committed = await self._store.last_close(self._portfolio.name)
+        self._begin(await self._chapter_of(committed))
         while (due := await self._bars.due()) is not None:
             close_time = due.close_time
             entry = await self._entry(close_time, due.universes)
@@ -69,6 +63,32 @@ class PortfolioRecord:
                 self._due = entry
             if self._due is not None and not self._decisions.at_hand():
                 await self._publish(self._due)
+            if entry.decision.ends_chapter:
+                opened = await self._decisions.opening()
+                self._begin(await opened_chapter(self._ports.bus, opened, self._portfolio.run))
+
+    async def _chapter_of(self, committed: int | None) -> Standing | None:
+        """The newest chapter whose beginning is committed, None for the first one."""
+        ports, portfolio = self._ports, self._portfolio
+        if committed is None:
+            return None
+        # One close before it, as the newest committed close is folded again.
+        return await newest_chapter(ports, portfolio.run, portfolio.name, until=committed - 1)
+
+    def _begin(self, standing: Standing | None) -> None:
+        """Fold on from what a chapter carries; None is the first chapter."""
+        ports, portfolio = self._ports, self._portfolio
+        number = FIRST if standing is None else standing.number
+        carried = None if standing is None else standing.carried
+        self._fold, self._means = LedgerFold(portfolio, carried), AccountMeans(portfolio, carried)
+        # Nobody waits for the record, so no message wakes it: it reads by the page.
+        self._bars = BarsReader(ports, portfolio, self._start, True, carried)
+        self._fills = FillsReader(ports, portfolio, True, carried)
+        self._decisions = OrdersReader(ports, portfolio, True, number, carried)
+        self._signals = {
+            model.name: SignalsReader(ports, portfolio, model.name, True, number, carried)
+            for model in portfolio.models
+        }
 
     async def _entry(self, close_time: int, universes: tuple[str, ...]) -> LedgerEntry:
         # A close's decision is its last message: once it is there, the others are.

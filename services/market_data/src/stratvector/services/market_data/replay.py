@@ -1,13 +1,14 @@
 """Replay of recorded bars: one lane per universe, not far ahead of the portfolio's decisions."""
 
 from stratvector.contracts.codecs import decode_closed_bars, encode_closed_bars
-from stratvector.runtime.chapters import OtherChapter, chapter_reader
+from stratvector.runtime.chapters import OtherChapter, chapter_reader, newest_chapter
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Ports
-from stratvector.runtime.readers import OtherSymbols, progress_reader
+from stratvector.runtime.readers import OtherSymbols, ProgressReader, carried_sequence
 from stratvector.services.market_data.replay_store import Recording
 from stratvector.services.market_data.tempo import Tempo
 from stratvector.trading.bars import ClosedBars
+from stratvector.trading.carried import Carried
 from stratvector.trading.flow import hop
 from stratvector.trading.identity import message_id
 from stratvector.trading.lanes import bars_lane
@@ -41,9 +42,9 @@ class ReplayLane:
         self._universe, self._recording, self._schedule = universe, recording, schedule
         name = bars_lane(portfolio, universe)
         self.lane = Lane(ports, name)
+        self._ports, self._portfolio = ports, portfolio
         self._chapters = chapter_reader(ports, portfolio)
-        closes = frozenset(schedule.close_times.tolist())
-        self._decisions = progress_reader(ports, portfolio, closes)
+        self._closes = frozenset(schedule.close_times.tolist())
         self._bars_ahead_max = bars_ahead_max
         self._ahead_after_wait = max(1, bars_ahead_max // 2)
         self._rest_seconds = REST_SECONDS_PER_CLOSE * (self._ahead_after_wait - 1)
@@ -57,12 +58,23 @@ class ReplayLane:
         """
         await self.lane.acquire()
         await self._wait_for_chapter()
-        published = -1
-        async for stored in self.lane.history():
+        portfolio = self._portfolio
+        standing = await newest_chapter(self._ports, portfolio.run, portfolio.name)
+        published = self._begin(None if standing is None else standing.carried)
+        async for stored in self.lane.history(self._used):
             published = self._adopted(decode_closed_bars(stored.message.payload), published)
         for section in self._recording.sections(published):
             await self._wait_for_decisions(section.close_time)
             await self._publish(section)
+
+    def _begin(self, carried: Carried | None) -> int:
+        """Read progress from a chapter's beginning on; the newest close that has bars by then."""
+        self._decisions = ProgressReader(self._ports, self._portfolio, self._closes, carried)
+        self._used = carried_sequence(carried, self.lane.subject)
+        if carried is None:
+            return -1
+        self._decided = self._schedule.index(carried.close_time)
+        return carried.close_time if self._used else -1
 
     async def _wait_for_chapter(self) -> None:
         chapter = (await self._chapters.next()).noun
@@ -98,5 +110,5 @@ class ReplayLane:
         while place - self._decided > self._ahead_after_wait:
             if self._rest_seconds and not await self._decisions.look(0.0):
                 await self._clock.sleep(self._rest_seconds)
-            decided_at = (await self._decisions.next()).noun
+            decided_at = await self._decisions.next()
             self._decided = self._schedule.index(decided_at)

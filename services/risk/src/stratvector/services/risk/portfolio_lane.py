@@ -1,40 +1,46 @@
 """One portfolio's lane: bars, signals and fills of a close in, one decision out; before the first,
-the chapter that says what all of them are a function of.
+the chapter that says what all of them are a function of, and after many the next chapter.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 
 from stratvector.contracts.codecs import decode_decision, encode_decision
-from stratvector.runtime.chapters import ChapterWriter
+from stratvector.runtime.chapters import ChapterWriter, Standing
 from stratvector.runtime.lane import Lane
-from stratvector.runtime.ports import Ports, Stored
+from stratvector.runtime.ports import Kind, Ports, Stored
 from stratvector.runtime.readers import (
     BarsReader,
     FillsReader,
+    MisplacedOpening,
     OutOfStep,
-    signals_reader,
+    SignalsReader,
+    opening_in,
 )
 from stratvector.services.risk.portfolio_state import PortfolioState
 from stratvector.services.risk.value_at_risk_queries import ValueAtRiskQueries
 from stratvector.trading.account import PortfolioAccount
 from stratvector.trading.bars import ClosedBars
-from stratvector.trading.chapters import Chapter
+from stratvector.trading.carrying import Carrying
+from stratvector.trading.chapters import CLOSES_PER_CHAPTER, Chapter
 from stratvector.trading.fills import FillsReport
 from stratvector.trading.flow import hop
 from stratvector.trading.identity import message_id
 from stratvector.trading.lanes import orders_lane
 from stratvector.trading.logged import Logged
+from stratvector.trading.meaning.chapters import check_chapter_number
 from stratvector.trading.meaning.orders import check_decision_of
 from stratvector.trading.meaning.own import Own
-from stratvector.trading.orders import Cut, Decision, ValueAtRisk
+from stratvector.trading.orders import Cut, Decision
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.signals import Signals
 from stratvector.trading.value_at_risk import multipliers
 
 
 class PortfolioLane:
-    """Publishes one decision per close of the portfolio, from `start` (ns UTC) on."""
+    """Publishes one decision per close of the portfolio, from `start` (ns UTC) on, and opens the
+    next chapter after every `closes_per_chapter` of them.
+    """
 
     def __init__(
         self,
@@ -43,21 +49,15 @@ class PortfolioLane:
         start: int,
         chapter: Chapter,
         queries: ValueAtRiskQueries | None = None,
+        closes_per_chapter: int = CLOSES_PER_CHAPTER,
     ) -> None:
-        self._portfolio = portfolio
+        self._ports, self._portfolio, self._start = ports, portfolio, start
         self._queries = queries or ValueAtRiskQueries(portfolio, None)
+        self._closes_per_chapter = closes_per_chapter
         self._newest: Decision | None = None
-        self._figure: ValueAtRisk | None = None
-        self._recorded_at = 0
-        self.account = PortfolioAccount(portfolio)
         self.lane = Lane(ports, orders_lane(portfolio))
-        self._chapter = ChapterWriter(ports, chapter)
-        self._bars = BarsReader(ports, portfolio, start)
-        self._fills = FillsReader(ports, portfolio)
+        self._chapters = ChapterWriter(ports, chapter)
         self._own = Own.of(portfolio)
-        self._signals = {
-            model.name: signals_reader(ports, portfolio, model.name) for model in portfolio.models
-        }
 
     def state(self) -> PortfolioState | None:
         """The portfolio as of the newest decision; None before the first one."""
@@ -69,14 +69,14 @@ class PortfolioLane:
             self.account.peak,
             lots,
             {symbol: marks[symbol] for symbol in lots},
-            self._figure,
-            self._recorded_at,
+            self._carrying.figure,
+            self._carrying.recorded_at,
             self._queries.trouble,
         )
 
     async def run(self) -> None:
-        """Own the lane, open the chapter unless it is there, then walk the closes: adopt decided
-        closes, decide the others. Raises OtherChapter.
+        """Own the lane, open the first chapter unless it is there, then walk the closes: adopt
+        decided closes, decide the others. Raises OtherChapter.
         """
         try:
             await self._walk()
@@ -85,27 +85,76 @@ class PortfolioLane:
 
     async def _walk(self) -> None:
         await self.lane.acquire()
-        await self._chapter.open(self.lane)
-        history = self.lane.history()
+        standing = await self._chapters.standing(self.lane)
+        self._begin(standing)
+        history = await self._history(standing)
         while (due := await self._bars.due()) is not None:
             adopted = await self._adopted(history, due.close_time)
-            await self._close(due.close_time, due.universes, adopted)
+            decision = await self._close(due.close_time, due.universes, adopted)
+            if decision.ends_chapter:
+                standing = await self._open_next()
+                await self._close_readers()
+                self._begin(standing)
+
+    def _begin(self, standing: Standing) -> None:
+        """Go on from what a chapter carries; what is not in it was not read."""
+        ports, portfolio, carried = self._ports, self._portfolio, standing.carried
+        self._standing, self._closes = standing, 0
+        self.account = PortfolioAccount(portfolio, carried)
+        self._carrying = Carrying(portfolio, carried)
+        self._bars = BarsReader(ports, portfolio, self._start, carried=carried)
+        self._fills = FillsReader(ports, portfolio, carried=carried)
+        self._signals = {
+            model.name: SignalsReader(
+                ports, portfolio, model.name, chapter=standing.number, carried=carried
+            )
+            for model in portfolio.models
+        }
+        if self._carrying.figure is not None:
+            self._queries.recorded(self._carrying.figure)
+
+    async def _history(self, standing: Standing) -> AsyncIterator[Stored]:
+        """The decisions of the chapter that are in the lane, its opening passed over."""
+        if (carried := standing.carried) is None:
+            return self.lane.history()
+        decided = carried.sequences[self.lane.subject]
+        await self._recall(decided)
+        history = self.lane.history(decided)
+        opening_in(await anext(history))
+        return history
+
+    async def _recall(self, sequence: int) -> None:
+        """The newest decision, which the chapter begins after, for whoever asks."""
+        for stored in await self._ports.bus.read(self.lane.subject, sequence - 1, 1):
+            self._newest = decode_decision(stored.message.payload)
+
+    async def _open_next(self) -> Standing:
+        carried = self.account.carried(self._carrying)
+        return await self._chapters.open(self.lane, self._standing, carried)
+
+    async def _close_readers(self) -> None:
+        for reader in (self._bars, self._fills, *self._signals.values()):
+            await reader.close()
 
     async def _adopted(self, history: AsyncIterator[Stored], close_time: int) -> Decision | None:
         """What an earlier owner decided at a close, None beyond its last one. Raises OutOfStep,
-        Absurd.
+        MisplacedOpening, Absurd.
         """
         async for stored in history:
+            if stored.message.kind is Kind.OPENED:
+                raise MisplacedOpening(f"{self.lane.subject} opens a chapter in the middle of one")
             decision = decode_decision(stored.message.payload)
             check_decision_of(decision, self._own)
+            check_chapter_number(decision.chapter, self._standing.number)
             if decision.close_time != close_time:
                 raise OutOfStep(self.lane.subject, close_time, decision.close_time)
+            self._decided_at = stored.sequence
             return decision
         return None
 
     async def _close(
         self, close_time: int, universes: tuple[str, ...], decision: Decision | None
-    ) -> None:
+    ) -> Decision:
         bars = await self._bars.at(close_time, universes)
         # Bars and signals may be far ahead; fills follow the decision before, so they come last.
         signals = await self._signals_at(close_time, universes)
@@ -114,32 +163,50 @@ class PortfolioLane:
             report.take_up()
             for event in report.noun.events:
                 self.account.settle(event)
+        self._carrying.hear(close_time, bars, signals, reports)
         self.account.observe(
             close_time,
             [received.noun for received in bars],
             {model: received.noun for model, received in signals.items()},
         )
-        self._queries.observe(close_time, [received.noun for received in bars])
         if decision is None:
             decision = await self._decide(close_time, self._cut(bars, signals, reports))
             factor = min(decision.cut.multipliers, default=1.0)
-            self._queries.decided(close_time, self.account.positions, decision.equity, factor)
+            self._queries.decided(
+                close_time,
+                self._carrying.daily,
+                self.account.positions,
+                decision.equity,
+                factor,
+            )
         self.account.place(decision)
+        self._carrying.place(decision, self._decided_at)
         self._remember(decision)
+        return decision
 
     async def _decide(self, close_time: int, cut: Cut) -> Decision:
         """Decide and publish; a figure that arrived goes with it and weighs from the next close."""
-        decision = self.account.decide(close_time, cut)
-        if (figure := self._queries.arrived()) is not None:
-            decision = replace(decision, value_at_risk=figure)
+        decision = replace(
+            self.account.decide(close_time, cut),
+            value_at_risk=self._queries.arrived(),
+            chapter=self._standing.number,
+            ends_chapter=await self._ends_chapter(),
+        )
         identity = message_id(hop("orders").stream, self.lane.subject, close_time)
-        await self.lane.publish(identity, encode_decision(decision), close_time)
+        stored = await self.lane.publish(identity, encode_decision(decision), close_time)
+        self._decided_at = stored.sequence
         return decision
+
+    async def _ends_chapter(self) -> bool:
+        """Whether the chapter is as long as it may be, and there is anything after it."""
+        if self._closes + 1 < self._closes_per_chapter:
+            return False
+        return await self._bars.due() is not None
 
     def _remember(self, decision: Decision) -> None:
         self._newest = decision
+        self._closes += 1
         if (figure := decision.value_at_risk) is not None:
-            self._figure, self._recorded_at = figure, decision.close_time
             self._queries.recorded(figure)
 
     async def _signals_at(
@@ -162,5 +229,5 @@ class PortfolioLane:
             bars={received.noun.universe: received.id for received in bars},
             signals={model: received.id for model, received in signals.items()},
             fills_sequence=reports[-1].sequence,
-            multipliers=multipliers(self._portfolio, self._figure),
+            multipliers=multipliers(self._portfolio, self._carrying.figure),
         )

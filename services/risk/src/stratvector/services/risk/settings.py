@@ -6,10 +6,14 @@ from pydantic import Field
 
 from stratvector.runtime.process.settings import Seconds, ServiceSettings, Whole
 
+from stratvector.trading.chapters import CLOSES_PER_CHAPTER
+
 
 class RiskSettings(ServiceSettings):
     """Decides at every close of a portfolio and publishes the approved orders."""
 
+    closes_per_chapter: Annotated[Whole, Field(ge=1_000)] = CLOSES_PER_CHAPTER
+    """decisions after which the next chapter opens; whoever starts reads so many again at most"""
     monte_carlo_grpc: str | None = None
     """host:port of the Monte Carlo service that is asked for the value at risk; none asks nobody"""
     value_at_risk_every_hours: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 24.0

@@ -8,11 +8,10 @@ recorded it, and that is in the log.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from stratvector.runtime.ports import NoAnswer
-from stratvector.trading.bars import ClosedBars
 from stratvector.trading.orders import ValueAtRisk
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.value_at_risk import (
@@ -47,16 +46,10 @@ class ValueAtRiskQueries:
     ) -> None:
         self._portfolio, self._ask = portfolio, ask
         self._schedule = schedule or AskingSchedule()
-        self._daily = DailyMarks(portfolio)
         self._asked_at: int | None = None
         self._asking: asyncio.Task[None] | None = None
         self._arrived: ValueAtRisk | None = None
         self.trouble = "" if ask is not None else "no Monte Carlo service is configured"
-
-    def observe(self, close_time: int, bars: Sequence[ClosedBars]) -> None:
-        """Fold the bars of a close, adopted closes too."""
-        if self._ask is not None:
-            self._daily.observe(close_time, bars)
 
     def recorded(self, figure: ValueAtRisk) -> None:
         """A decision holds this figure, so the next question is due after it."""
@@ -68,16 +61,21 @@ class ValueAtRiskQueries:
         return figure
 
     def decided(
-        self, close_time: int, lots: Mapping[str, int], equity: float, factor: float = 1.0
+        self,
+        close_time: int,
+        daily: DailyMarks,
+        lots: Mapping[str, int],
+        equity: float,
+        factor: float = 1.0,
     ) -> None:
         """After a decision: ask about the portfolio as it stands, if it is time to.
 
-        factor : on all budgets, as this decision used it.
+        daily : marks up to this close. factor : on all budgets, as this decision used it.
         """
         if self._ask is None or self._asking is not None or not self._is_due(close_time):
             return
         try:
-            asked = question(self._portfolio, close_time, self._daily, lots, equity, factor)
+            asked = question(self._portfolio, close_time, daily, lots, equity, factor)
         except NoQuestion as nothing:
             self.trouble = str(nothing)
             if isinstance(nothing, NothingHeld) and factor < 1:

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 def build(deployment: Deployment, ports: Ports) -> Tasks:
     """The lane of the session's portfolio; nobody is asked for its value at risk."""
     session = deployment.session
-    portfolio = PortfolioLane(ports, session.portfolio, session.start, first_chapter(session))
+    portfolio = PortfolioLane(
+        ports,
+        session.portfolio,
+        session.start,
+        first_chapter(session),
+        closes_per_chapter=deployment.closes_per_chapter,
+    )
     return Tasks(main=[portfolio.run()], lanes=[portfolio.lane])
 
 
@@ -29,7 +35,12 @@ def serve(settings: "RiskSettings", deployment: Deployment, ports: Ports) -> Tas
     session = deployment.session
     queries = queries_of(session.portfolio, settings)
     portfolio = PortfolioLane(
-        ports, session.portfolio, session.start, first_chapter(session), queries
+        ports,
+        session.portfolio,
+        session.start,
+        first_chapter(session),
+        queries,
+        settings.closes_per_chapter,
     )
     return Tasks(
         main=[portfolio.run()],

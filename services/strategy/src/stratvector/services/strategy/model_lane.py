@@ -1,23 +1,31 @@
 """One model's lane: bars in, signals out, its memory carried by its own messages."""
 
 from stratvector.contracts.codecs import decode_signals, encode_signals
+from stratvector.runtime.chapter_watch import ChapterWatch
+from stratvector.runtime.chapters import Standing
 from stratvector.runtime.lane import Lane
+from stratvector.runtime.logged_bars import bars_before
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.process.cannot_start import CannotStart
-from stratvector.runtime.readers import UnfitMessage, UniverseReader
+from stratvector.runtime.readers import UnfitMessage, UniverseReader, carried_sequence
 from stratvector.services.strategy.model_state import ModelState
 from stratvector.trading.bad_strategy import BadStrategy
 from stratvector.trading.bars import ClosedBars
+from stratvector.trading.carried import Carried
+from stratvector.trading.chapters import FIRST
 from stratvector.trading.flow import hop
 from stratvector.trading.identity import message_id
 from stratvector.trading.lanes import signals_lane
 from stratvector.trading.live_model import LiveModel
 from stratvector.trading.logged import Logged
+from stratvector.trading.meaning.chapters import check_chapter_number
 from stratvector.trading.meaning.own import Own
 from stratvector.trading.meaning.signals import check_signals, check_signals_of
 from stratvector.trading.portfolio import ModelAllocation, Portfolio
 from stratvector.trading.signals import SignalRow, Signals
 from stratvector.trading.strategy import Strategy
+
+PATIENCE_SECONDS = 0.25  # between two looks for a chapter that opened, while no bars come
 
 
 class ForeignSignals(UnfitMessage):
@@ -32,6 +40,16 @@ class ForeignSignals(UnfitMessage):
         self.lane = lane
 
 
+class ForeignState(CannotStart):
+    """The chapter carries a memory that is not this model's."""
+
+    def __init__(self, model: str, found: int, numbers: int) -> None:
+        super().__init__(
+            f"the chapter carries a state of {found} numbers for model {model}; it has {numbers}"
+        )
+        self.model = model
+
+
 class BrokenStrategy(CannotStart):
     """The model's strategy gives what no run can use; another start would change nothing."""
 
@@ -43,7 +61,8 @@ class BrokenStrategy(CannotStart):
 class ModelLane:
     """Publishes one model's signals at each close of its universe from `start` (ns UTC) on.
 
-    Raises BrokenStrategy, also from `run`.
+    When a chapter opens, the model goes back to the close before it and says again, in the new
+    chapter, what it had said ahead. Raises BrokenStrategy, also from `run`.
     """
 
     def __init__(
@@ -54,49 +73,110 @@ class ModelLane:
         strategy: Strategy,
         start: int,
     ) -> None:
-        universe = portfolio.universe(model.universe)
-        self._portfolio, self._name, self._version = portfolio.name, model.name, strategy.version
-        self._start = start
-        self._symbols, self._own = universe.symbols, Own.of(portfolio)
-        try:
-            self._model = LiveModel(strategy, universe.symbols)
-        except BadStrategy as error:
-            raise BrokenStrategy(model.name, error) from None
-        self._allocation, self._strategy = model, strategy.name
+        self._ports, self._portfolio, self._start = ports, portfolio, start
+        self._universe = portfolio.universe(model.universe)
+        self._name, self._allocation, self._strategy = model.name, model, strategy
+        self._own = Own.of(portfolio)
+        self._model = self._new_model()
         self._published = -1
         self._rows: tuple[SignalRow, ...] = ()
         self.lane = Lane(ports, signals_lane(portfolio, model.name))
-        self._bars = UniverseReader(ports, portfolio, universe)
+        self._chapters = ChapterWatch(ports, portfolio)
 
     def state(self) -> ModelState:
         """The model as of its newest signals."""
         return ModelState(
             self._name,
-            self._strategy,
-            self._version,
-            self._allocation.universe,
-            self._symbols,
+            self._strategy.name,
+            self._strategy.version,
+            self._universe.name,
+            self._universe.symbols,
             self._allocation.budget_fraction,
             self._published if self._published >= 0 else None,
             self._rows,
         )
 
     async def run(self) -> None:
-        """Own the lane, adopt what is published, compute and publish the rest."""
+        """Own the lane, then chapter by chapter adopt what is published, compute and publish the
+        rest, until the portfolio's last close is decided.
+        """
         await self.lane.acquire()
-        async for stored in self.lane.history():
-            self._adopt(decode_signals(stored.message.payload))
+        standing = await self._chapters.begin()
         while True:
+            await self._begin(standing)
+            opened = await self._live()
+            await self._bars.close()
+            if opened is None:
+                return
+            standing = opened
+
+    async def _begin(self, standing: Standing | None) -> None:
+        """Go on from what a chapter carries of this model; None is the first chapter."""
+        self._model, self._published = self._new_model(), -1
+        self._last_close: int | None = None
+        self._chapter = FIRST if standing is None else standing.number
+        carried = None if standing is None else standing.carried
+        if carried is not None and carried.model(self._name).close_time:
+            await self._recall(carried)
+        else:
+            self._bars = UniverseReader(self._ports, self._portfolio, self._universe)
+        async for stored in self.lane.history(carried_sequence(carried, self.lane.subject)):
+            self._adopt(decode_signals(stored.message.payload))
+
+    async def _recall(self, carried: Carried) -> None:
+        """The model as it was at the chapter's beginning, over the bars before it. Raises
+        ForeignSignals.
+        """
+        ports, portfolio, universe = self._ports, self._portfolio, self._universe
+        before = await bars_before(ports.bus, portfolio, universe, carried, self._strategy.history)
+        for section in before:
+            self._model.observe(section)
+        own = carried.model(self._name)
+        if len(own.state) != len(self._model.state):
+            raise ForeignState(self._name, len(own.state), len(self._model.state))
+        self._model.begin(own)
+        self._published = own.close_time
+        self._note_end(own.close_time, carried.next_closes[universe.name])
+        self._bars = UniverseReader(ports, portfolio, universe, carried=carried)
+
+    async def _live(self) -> Standing | None:
+        """Signals of one chapter, until the next one opens; None when there is none after it."""
+        while True:
+            while not self._bars.at_hand():
+                if (opened := await self._chapters.opened()) is not None:
+                    return opened
+                if self._last_close is None:
+                    await self._bars.look(PATIENCE_SECONDS)
+                elif await self._chapters.has_decided(self._last_close):
+                    return None
+                else:
+                    await self._ports.clock.sleep(PATIENCE_SECONDS)
             received = await self._bars.next()
             await self._on_bars(received)
-            if not received.noun.next_close:
-                return
+            self._note_end(received.noun.close_time, received.noun.next_close)
+
+    def _note_end(self, close_time: int, next_close: int) -> None:
+        """The universe's last close, once its bars say that it is."""
+        if not next_close:
+            self._last_close = close_time
+
+    def _new_model(self) -> LiveModel:
+        try:
+            return LiveModel(self._strategy, self._universe.symbols)
+        except BadStrategy as error:
+            raise BrokenStrategy(self._name, error) from None
 
     def _adopt(self, signals: Signals) -> None:
-        """Go on from what an earlier owner left. Raises ForeignSignals, Absurd."""
+        """Go on from what an earlier owner left; what he said before the chapter opened he has to
+        say again. Raises ForeignSignals, Absurd.
+        """
+        if signals.chapter < self._chapter:
+            return
         if not self._model.fits(signals):
-            numbers = len(self._model.state)
-            raise ForeignSignals(self.lane.subject, signals, self._symbols, numbers)
+            raise ForeignSignals(
+                self.lane.subject, signals, self._universe.symbols, len(self._model.state)
+            )
+        check_chapter_number(signals.chapter, self._chapter)
         check_signals_of(signals, self._own, self._name)
         self._published, self._rows = signals.close_time, signals.rows
         self._model.adopt(signals)
@@ -113,18 +193,20 @@ class ModelLane:
         if section.close_time < self._start:
             return
         signals = Signals(
-            self._portfolio,
+            self._portfolio.name,
             self._name,
-            self._version,
+            self._strategy.version,
             section.close_time,
             rows,
             self._model.state,
             received.id,
+            self._chapter,
         )
         # What every reader would refuse is not published: the model's own lane says why.
         check_signals(signals)
         check_signals_of(signals, self._own, self._name)
         self._model.remember(rows)
-        identity = message_id(hop("signals").stream, self.lane.subject, section.close_time)
-        await self.lane.publish(identity, encode_signals(signals), section.close_time)
-        self._published, self._rows = section.close_time, rows
+        stream, close_time = hop("signals").stream, section.close_time
+        identity = message_id(stream, self.lane.subject, self._chapter, close_time)
+        await self.lane.publish(identity, encode_signals(signals), close_time)
+        self._published, self._rows = close_time, rows

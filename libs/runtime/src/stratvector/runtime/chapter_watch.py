@@ -1,0 +1,71 @@
+"""chapter_watch: how who is ahead of the decisions learns that a chapter has opened."""
+
+from stratvector.contracts.codecs import decode_chapter, decode_decided_close
+from stratvector.runtime.chapters import (
+    Standing,
+    newest_chapter,
+    next_opening,
+    opened_chapter,
+)
+from stratvector.runtime.inbox import Inbox
+from stratvector.runtime.ports import Bus, Kind, Ports
+from stratvector.runtime.readers import opening_in
+from stratvector.trading.chapters import FIRST
+from stratvector.trading.lanes import chapters_lane, orders_lane
+from stratvector.trading.portfolio import Portfolio
+
+
+class ChapterWatch:
+    """Hears what is proposed in a portfolio's `chapters` lane, and waits for its opening in the
+    orders lane. Used by one coroutine.
+    """
+
+    def __init__(self, ports: Ports, portfolio: Portfolio) -> None:
+        self._ports, self._portfolio = ports, portfolio
+        self._number = FIRST
+        self._proposals: Inbox | None = None
+
+    async def begin(self) -> Standing | None:
+        """The newest chapter that has opened, None while the first one is not there."""
+        portfolio = self._portfolio
+        standing = await newest_chapter(self._ports, portfolio.run, portfolio.name)
+        after = 0
+        if standing is not None:
+            self._number, after = standing.number, standing.sequence
+        self._proposals = Inbox(self._ports, chapters_lane(portfolio), after=after)
+        return standing
+
+    async def opened(self) -> Standing | None:
+        """The next chapter, if one has opened; one that is proposed is waited for, as its opening
+        follows at once, or is made up for by the next owner.
+        """
+        assert self._proposals is not None, "begin comes first"
+        while await self._proposals.look(0.0):
+            stored = await self._proposals.next()
+            proposed = decode_chapter(stored.message.payload)
+            if proposed.number > self._number and proposed.carried is not None:
+                opening = await next_opening(self._ports, self._portfolio, proposed.carried)
+                standing = await opened_chapter(self._ports.bus, opening, self._portfolio.run)
+                self._number = standing.number
+                return standing
+        return None
+
+    async def has_decided(self, close_time: int) -> bool:
+        """Whether the decision of a close (ns UTC), or one after it, is in the log: no chapter will
+        open before it any more.
+        """
+        newest = await newest_decided(self._ports.bus, orders_lane(self._portfolio))
+        return newest is not None and newest >= close_time
+
+
+async def newest_decided(bus: Bus, lane: str) -> int | None:
+    """The close (ns UTC) of the newest decision in an orders lane, None before the first."""
+    last = await bus.last(lane)
+    while last is not None and last.message.kind is Kind.OWNER:
+        before = await bus.read(lane, last.previous - 1, 1) if last.previous else ()
+        last = before[0] if before else None
+    if last is None:
+        return None
+    if last.message.kind is Kind.OPENED:
+        return opening_in(last).close_time
+    return decode_decided_close(last.message.payload)
