@@ -34,3 +34,6 @@ class StillArrivals:
     async def next(self, timeout_seconds: float) -> Stored | None:
         """That message."""
         return self._stored
+
+    async def close(self) -> None:
+        """Nothing to close."""

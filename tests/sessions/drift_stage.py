@@ -25,7 +25,14 @@ from stratvector.trading.session import Session
 from tests.processes.service_process import PATIENCE_SECONDS, ServiceProcess
 from tests.sessions.begun import begin_at
 from tests.sessions.generated_sessions import Shape, generated_session
-from tests.sessions.hand_fed import bars_lane, bars_of, signals_lane, signals_of
+from tests.sessions.hand_fed import (
+    bars_lane,
+    bars_of,
+    decisions,
+    orders_lane,
+    signals_lane,
+    signals_of,
+)
 
 SESSION = generated_session(8, Shape(universes=2, symbols=2, models=3, closes=420))
 RULES = DriftRules(reference_closes=120, window_closes=100)
@@ -90,6 +97,8 @@ def lanes_of(session: Session) -> Iterator[tuple[str, list[tuple[int, bytes]]]]:
         closes = session.schedule.closes_of(model.universe).tolist()
         said = [encode_signals(signals_of(session, model.name, close)) for close in closes]
         yield signals_lane(session, model.name), list(zip(closes, said, strict=True))
+    closes = session.schedule.close_times.tolist()
+    yield orders_lane(session), list(zip(closes, decisions(session, {}), strict=True))
 
 
 def expected_checks(

@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 
 from stratvector.contracts.codecs import (
-    encode_chapter,
     encode_closed_bars,
     encode_decision,
     encode_fills_report,
     encode_signals,
 )
-from stratvector.runtime.chapters import first_chapter
+from stratvector.runtime.chapters import chapter_message, first_chapter
 from stratvector.runtime.host import ServiceFactory, Tasks
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Ports
@@ -95,14 +94,29 @@ def fills_lane(session: Session) -> str:
 
 def feed_chapter(world: World, session: Session) -> None:
     """What risk opens a session's log with."""
-    lane = lanes.chapters_lane(session.portfolio)
-    feed(world, lane, [encode_chapter(first_chapter(session))])
+    message = chapter_message(first_chapter(session), 1)
+
+    async def publish(writer: Lane) -> None:
+        await writer.acquire()
+        await writer.publish(message.id, message.payload)
+
+    def build(ports: Ports) -> Tasks:
+        writer = Lane(ports, message.subject)
+        return Tasks([publish(writer)], [writer])
+
+    world.add("feeder of chapters", build)
+    world.run(until=["feeder of chapters"])
 
 
 def feed_bars(world: World, session: Session) -> None:
     """All bars of all universes, warm-up first."""
     for universe in session.portfolio.universes:
         feed(world, bars_lane(session, universe.name), bars_of(session, universe))
+
+
+def feed_decisions(world: World, session: Session) -> None:
+    """A decision without orders at each close of the schedule."""
+    feed(world, orders_lane(session), decisions(session, {}))
 
 
 def bars_of(session: Session, universe: Universe) -> list[bytes]:

@@ -19,7 +19,16 @@ from stratvector.contracts.v1 import (
     signals_pb2,
 )
 from stratvector.trading.bars import ClosedBars
-from stratvector.trading.chapters import Chapter, ChapterBars
+from stratvector.trading.carried import (
+    Carried,
+    CarriedCell,
+    CarriedDate,
+    CarriedModel,
+    CarriedOrder,
+    CarriedSymbol,
+    OrderWord,
+)
+from stratvector.trading.chapters import Chapter, ChapterBars, Opened
 from stratvector.trading.fills import FillEvent, FillKind, FillsReport
 from stratvector.trading.ledger import Positions
 from stratvector.trading.orders import (
@@ -41,6 +50,7 @@ MESSAGES: dict[str, type[Message]] = {
     "Decision": orders_pb2.Decision,
     "FillsReport": fills_pb2.FillsReport,
     "Positions": positions_pb2.Positions,
+    "Opened": chapters_pb2.Opened,
     "Owner": owner_pb2.Owner,
 }
 CLOSE = 1_700_000_000_000_000_000
@@ -67,6 +77,7 @@ SIGNALS = Signals(
     rows=(SignalRow("BTC", -0.5, 1.0, Action.SELL, SignalReason.NONE),),
     state=(-0.0, 3.0),
     bars_id="b1",
+    chapter=2,
 )
 DECISION = Decision(
     portfolio="main",
@@ -83,6 +94,8 @@ DECISION = Decision(
     symbols=(SymbolDecision("BTC", Outcome.ORDERED, (0.5, 0.25), -7, (WeightReason.KEPT,)),),
     cut=Cut({"us": "b2", "crypto": "b1"}, {"trend": "late"}, 7, 8, (1.0, 0.5)),
     value_at_risk=ValueAtRisk(CLOSE, 1.0, 0.5, 0.75, 10_000, 9, 0.25),
+    chapter=2,
+    ends_chapter=True,
 )
 FILLS = FillsReport(
     portfolio="main",
@@ -105,16 +118,51 @@ FILLS = FillsReport(
         ),
     ),
     closed=1,
+    chapter=2,
 )
 POSITIONS = Positions("main", CLOSE, 4, {"ETH": -2, "BTC": 3}, Decimal("-0.5"), Decimal("1E-7"))
 CHAPTER_BARS = ChapterBars("crypto", "h1", 2)
-CHAPTER = Chapter("main", 1, "e1", "{}", (CHAPTER_BARS,), "replay.1")
+CARRIED = Carried(
+    close_time=CLOSE,
+    cash=0.5,
+    peak=2.0,
+    day_start=3.0,
+    last_equity=4.0,
+    day=-1,
+    halted=True,
+    day_loss=True,
+    exact_cash=Decimal("-12345678901234567890.1"),
+    next_closes={"crypto": CLOSE + 1},
+    symbols=(CarriedSymbol("BTC", -2, 1.5, (CarriedCell("trend", -2, -0.5, 1),)),),
+    models=(
+        CarriedModel("trend", 0.25, Decimal("0.10"), Decimal("0.20"), CLOSE, (1.5,), {"BTC": -0.5}),
+    ),
+    orders=(CarriedOrder(DECISION.orders[0], OrderWord.ACCEPTED, -1, (-1, 0), True),),
+    cancels=DECISION.cancels,
+    reports=9,
+    sequences={"orders.replay.1.main": 7},
+    dates=(CarriedDate((1.5, 2.5)),),
+    value_at_risk=DECISION.value_at_risk,
+    recorded_at=CLOSE,
+)
+CHAPTER = Chapter("main", 2, "e1", "{}", (CHAPTER_BARS,), "replay.1", "c1", CARRIED)
+OPENED = Opened("main", 2, "c2", 8, CLOSE)
 OWNER = codecs.Owner("host-1", 3)
 
 GOLDEN: dict[str, tuple[Any, str]] = {
     "chapter": (
         CHAPTER,
-        "0a046d61696e10011a02653122027b7d2a0e0a0663727970746f1a026831200232087265706c61792e31",
+        "0a046d61696e10021a02653122027b7d2a0e0a0663727970746f1a026831200232087265706c6179"
+        "2e313a02633142fa020900002a36fe9c971711000000000000e03f19000000000000004021000000"
+        "00000008402900000000000010403001380140014a172d3132333435363738393031323334353637"
+        "3839302e3152110a0663727970746f1101002a36fe9c97175a260a03425443100319000000000000"
+        "f83f22140a057472656e64100319000000000000e0bf2001623f0a057472656e6411000000000000"
+        "d03f1a04302e31302204302e32302900002a36fe9c97173208000000000000f83f3a0e0a03425443"
+        "11000000000000e0bf6a340a280a026f3112034254431805220203012a0508ac0210023100002a36"
+        "fe9c97173901002a36fe9c97171003180122020100280172090a026f30120345544878098201180a"
+        "146f72646572732e7265706c61792e312e6d61696e10078a01120a10000000000000f83f00000000"
+        "000004409201320900002a36fe9c971711000000000000f03f19000000000000e03f210000000000"
+        "00e83f28904e300939000000000000d03f990100002a36fe9c9717",
     ),
     "closed_bars": (
         BARS,
@@ -126,7 +174,8 @@ GOLDEN: dict[str, tuple[Any, str]] = {
     "signals": (
         SIGNALS,
         "0a046d61696e12057472656e641a05312e302e302100002a36fe9c97172a1b0a0342544311000000"
-        "000000e0bf19000000000000f03f200328013210000000000000008000000000000008403a026231",
+        "000000e0bf19000000000000f03f200328013210000000000000008000000000000008403a026231"
+        "4002",
     ),
     "decision": (
         DECISION,
@@ -136,18 +185,22 @@ GOLDEN: dict[str, tuple[Any, str]] = {
         "321001621e0a0342544310021a10000000000000e03f000000000000d03f200d2a01026a3d0a0c0a"
         "0663727970746f120262310a080a02757312026232120d0a057472656e6412046c61746518072008"
         "2a10000000000000f03f000000000000e03f72320900002a36fe9c971711000000000000f03f1900"
-        "0000000000e03f21000000000000e83f28904e300939000000000000d03f",
+        "0000000000e03f21000000000000e83f28904e300939000000000000d03f7802800101",
     ),
     "fills_report": (
         FILLS,
         "0a046d61696e120570617065721809223c080412026f311a0342544320022a02653130053a0508ac"
         "0210024204080210024a040801100351ffff2936fe9c97175900002a36fe9c97176202c3bc290100"
-        "000000000000",
+        "0000000000003002",
     ),
     "positions": (
         POSITIONS,
         "0a046d61696e1100002a36fe9c9717180422070a03425443100622070a0345544810032a04080910"
         "01320408021007",
+    ),
+    "opened": (
+        OPENED,
+        "0a046d61696e10021a02633220082900002a36fe9c9717",
     ),
     "owner": (
         OWNER,

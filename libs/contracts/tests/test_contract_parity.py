@@ -19,7 +19,16 @@ from stratvector.contracts.v1 import (
     signals_pb2,
 )
 from stratvector.trading.bars import ClosedBars
-from stratvector.trading.chapters import Chapter, ChapterBars
+from stratvector.trading.carried import (
+    Carried,
+    CarriedCell,
+    CarriedDate,
+    CarriedModel,
+    CarriedOrder,
+    CarriedSymbol,
+    OrderWord,
+)
+from stratvector.trading.chapters import Chapter, ChapterBars, Opened
 from stratvector.trading.fills import FillEvent, FillKind, FillsReport
 from stratvector.trading.flow import FLOW
 from stratvector.trading.ledger import Positions
@@ -49,6 +58,12 @@ MESSAGES = {name: message for file in FILES.values() for name, message in vars(f
 NOUNS = (
     ApprovedOrder,
     Cancel,
+    Carried,
+    CarriedCell,
+    CarriedDate,
+    CarriedModel,
+    CarriedOrder,
+    CarriedSymbol,
     Chapter,
     ChapterBars,
     ClosedBars,
@@ -57,6 +72,7 @@ NOUNS = (
     Decision,
     FillEvent,
     FillsReport,
+    Opened,
     Owner,
     Positions,
     SignalRow,
@@ -65,7 +81,15 @@ NOUNS = (
     ValueAtRisk,
 )
 # A dictionary's entries and a Decimal are messages on the wire only.
-WIRE_ONLY = {"Decimal", "Position", "UsedBars", "UsedSignals"}
+WIRE_ONLY = {
+    "CarriedClose",
+    "CarriedSequence",
+    "CarriedWeight",
+    "Decimal",
+    "Position",
+    "UsedBars",
+    "UsedSignals",
+}
 
 # Domain enum, wire enum, prefix on the wire, and by how much the wire's numbers are higher:
 # protobuf keeps 0 for "unspecified", so an enum that starts at 0 moves up by one.
@@ -76,6 +100,7 @@ ENUMS = [
     (Outcome, orders_pb2.Outcome, "OUTCOME_", 1),
     (Stage, orders_pb2.Stage, "STAGE_", 1),
     (FillKind, fills_pb2.FillKind, "FILL_KIND_", 0),
+    (OrderWord, chapters_pb2.OrderWord, "ORDER_WORD_", 0),
 ]
 
 

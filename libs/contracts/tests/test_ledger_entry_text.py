@@ -30,6 +30,7 @@ ENTRY = LedgerEntry(
             (SignalRow("Ä", math.nan, 0.1, Action.HOLD, SignalReason.NONE),),
             (math.inf, -0.0, 1e-7),
             "b",
+            3,
         ),
     ),
     Decision(
@@ -40,6 +41,7 @@ ENTRY = LedgerEntry(
         (SymbolDecision("Ä", Outcome.ORDERED, (0.5, 0.25), -3, (WeightReason.FRESH,)),),
         Cut({"z": "2", "a": "1"}, {"trend": "late"}, 4, 5, (1.0,)),
         ValueAtRisk(6, 1.0, 0.02, 0.03, 1000, 8),
+        3, True,
     ),
     (FillEvent(FillKind.FILLED, "o", "Ä", 1, "x", -3, Decimal("1.5"), fill_time=6, known_time=7),),
     (("x", (1, -4)),),
@@ -52,7 +54,7 @@ ENTRY = LedgerEntry(
 TEXT = (
     '{"portfolio":"main","close_time":7,"signals":[{"portfolio":"main","model":"trend",'
     '"version":"1.0","close_time":7,"rows":[{"symbol":"Ä","weight":"nan","confidence":0.1,'
-    '"action":"HOLD","reason":"NONE"}],"state":["inf",-0.0,1e-07],"bars_id":"b"}],'
+    '"action":"HOLD","reason":"NONE"}],"state":["inf",-0.0,1e-07],"bars_id":"b","chapter":3}],'
     '"decision":{"portfolio":"main","account":"paper","close_time":7,"equity":1e+16,'
     '"gross_exposure":"-inf","drawdown_factor":1.0,"halted":false,"reduce_only":true,'
     '"orders":[{"order_id":"o","symbol":"Ä","lots":-3,"parts":[1,-4],'
@@ -64,7 +66,8 @@ TEXT = (
     '"cut":{"bars":{"a":"1","z":"2"},"signals":{"trend":"late"},"fills_sequence":4,'
     '"commands_sequence":5,"multipliers":[1.0]},'
     '"value_at_risk":{"as_of":6,"horizon_days":1.0,"var_95":0.02,"cvar_95":0.03,'
-    '"simulations":1000,"seed":8,"factor":1.0}},'
+    '"simulations":1000,"seed":8,"factor":1.0},'
+    '"chapter":3,"ends_chapter":true},'
     '"events":[{"kind":"FILLED","order_id":"o","symbol":"Ä","epoch":1,"execution_id":"x",'
     '"lots":-3,"price":"1.5","commission":"0","slippage":"0","fill_time":6,"known_time":7,'
     '"text":""}],"attributed":[["x",[1,-4]]],"positions":{"a":2,"b":1},"cash":"-0.10",'
@@ -81,3 +84,10 @@ def test_the_text_reads_back_to_the_last_bit_and_digit() -> None:
     read = decode_ledger_entry(TEXT)
     assert same_entry(read, ENTRY)
     assert encode_ledger_entry(read) == TEXT
+
+
+def test_a_record_from_before_there_were_chapters_is_of_the_first_one() -> None:
+    older = TEXT.replace(b',"chapter":3', b"").replace(b',"ends_chapter":true', b"")
+    read = decode_ledger_entry(older)
+    assert (read.decision.chapter, read.decision.ends_chapter) == (1, False)
+    assert [signals.chapter for signals in read.signals] == [1]

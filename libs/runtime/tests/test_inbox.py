@@ -70,6 +70,9 @@ class DeafArrivals:
             stored = await self.arrivals.next(timeout_seconds)
         return stored
 
+    async def close(self) -> None:
+        await self.arrivals.close()
+
 
 def rest_of(ports: Ports) -> tuple[Any, Any, str]:
     return ports.key_value, ports.clock, ports.instance

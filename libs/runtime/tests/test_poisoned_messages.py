@@ -18,9 +18,9 @@ from stratvector.runtime.process.quarantine import refused
 from stratvector.runtime.readers import (
     BarsReader,
     FillsReader,
-    orders_reader,
-    progress_reader,
-    signals_reader,
+    OrdersReader,
+    ProgressReader,
+    SignalsReader,
 )
 from stratvector.runtime.simulation.world import World
 from stratvector.trading.bars import ClosedBars
@@ -209,9 +209,9 @@ async def read(ports: Ports, noun: str) -> None:
         case "bars":
             await BarsReader(ports, PORTFOLIO, CLOSE).at(CLOSE, (UNIVERSE.name,))
         case "signals":
-            await signals_reader(ports, PORTFOLIO, "model").at(CLOSE)
+            await SignalsReader(ports, PORTFOLIO, "model").at(CLOSE)
         case "orders":
-            await orders_reader(ports, PORTFOLIO).at(CLOSE)
+            await OrdersReader(ports, PORTFOLIO).at(CLOSE)
         case "fills":
             await FillsReader(ports, PORTFOLIO).until(CLOSE)
 
@@ -270,7 +270,7 @@ def test_a_decision_of_a_close_that_nobody_scheduled_halts_who_counts_decisions(
         lane = Lane(ports, orders_lane(PORTFOLIO))
         await lane.acquire()
         await lane.publish("thief", decision(close_time=CLOSE + 1))
-        reader = progress_reader(ports, PORTFOLIO, {CLOSE})
+        reader = ProgressReader(ports, PORTFOLIO, {CLOSE})
         with pytest.raises(ValueError, match="at which no universe closes"):
             await reader.next()
 

@@ -17,12 +17,12 @@ from stratvector.runtime.readers import (
     BarsReader,
     Due,
     FillsReader,
+    OrdersReader,
     OtherSymbols,
     OutOfStep,
+    ProgressReader,
+    SignalsReader,
     UniverseReader,
-    orders_reader,
-    progress_reader,
-    signals_reader,
 )
 from stratvector.runtime.simulation.world import World
 from stratvector.trading.bars import ClosedBars
@@ -181,7 +181,7 @@ def test_bars_of_other_symbols_are_refused(play: Play) -> None:
 def test_signals_of_a_close_must_be_the_next_of_their_lane(play: Play) -> None:
     async def script(ports: Ports) -> None:
         await store(ports, signals_lane(PORTFOLIO, "model"), signals(1), signals(3))
-        reader = signals_reader(ports, PORTFOLIO, "model")
+        reader = SignalsReader(ports, PORTFOLIO, "model")
         assert (await reader.at(1)).noun.close_time == 1
         with pytest.raises(OutOfStep, match=r"signals\.replay\.1\.scripted\.model"):
             await reader.at(2)
@@ -192,7 +192,7 @@ def test_signals_of_a_close_must_be_the_next_of_their_lane(play: Play) -> None:
 def test_a_decision_is_never_taken_for_that_of_another_close(play: Play) -> None:
     async def script(ports: Ports) -> None:
         await store(ports, orders_lane(PORTFOLIO), decision(1), decision(2))
-        reader = orders_reader(ports, PORTFOLIO)
+        reader = OrdersReader(ports, PORTFOLIO)
         with pytest.raises(OutOfStep, match=r"orders\.replay\.1\.scripted"):
             await reader.at(2)
 
@@ -202,8 +202,8 @@ def test_a_decision_is_never_taken_for_that_of_another_close(play: Play) -> None
 def test_whoever_follows_a_lane_takes_whatever_comes_next(play: Play) -> None:
     async def script(ports: Ports) -> None:
         await store(ports, orders_lane(PORTFOLIO), decision(1), decision(5))
-        reader = progress_reader(ports, PORTFOLIO, {1, 5})
-        assert [(await reader.next()).noun for _ in range(2)] == [1, 5]
+        reader = ProgressReader(ports, PORTFOLIO, {1, 5})
+        assert [await reader.next() for _ in range(2)] == [1, 5]
 
     play(script)
 

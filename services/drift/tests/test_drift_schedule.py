@@ -12,7 +12,7 @@ from stratvector.services.drift.session_watch import SessionWatch, UnknownModel
 from stratvector.trading.session import Session
 from tests.sessions.drift_stage import HOUR, expected_checks
 from tests.sessions.generated_sessions import Shape, generated_session
-from tests.sessions.hand_fed import feed_bars, feed_signals
+from tests.sessions.hand_fed import feed_bars, feed_decisions, feed_signals
 
 
 def watched(session: Session, rules: DriftRules) -> tuple[SessionWatch, World]:
@@ -20,6 +20,7 @@ def watched(session: Session, rules: DriftRules) -> tuple[SessionWatch, World]:
     world, made = World(), list[SessionWatch]()
     feed_bars(world, session)
     feed_signals(world, session)
+    feed_decisions(world, session)
     before = len(world.bus.journal)
 
     def follow(ports: Ports) -> Tasks:

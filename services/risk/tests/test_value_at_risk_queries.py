@@ -7,7 +7,7 @@ from dataclasses import replace
 from stratvector.runtime.ports import NoAnswer
 from stratvector.services.risk.value_at_risk_queries import AskingSchedule, ValueAtRiskQueries
 from stratvector.trading.orders import ValueAtRisk
-from stratvector.trading.value_at_risk import Question
+from stratvector.trading.value_at_risk import DailyMarks, Question
 from tests.sessions.flat_bars import flat_bars
 from tests.sessions.scripted_sessions import one_symbol
 
@@ -15,6 +15,9 @@ DAY = 86_400_000_000_000
 SESSION = one_symbol([10.0] * 4, [0.5] * 4)
 UNIVERSE = SESSION.portfolio.universes[0]
 HELD = {"A": 3}
+DAILY = DailyMarks(SESSION.portfolio)
+for day in range(40):
+    DAILY.observe(day * DAY + 1, [flat_bars(UNIVERSE, day * DAY + 1, 10.0 + day % 7)])
 
 
 class Oracle:
@@ -40,8 +43,6 @@ def play(
         oracle = Oracle()
         schedule = AskingSchedule(every_hours=24.0, rest_seconds=rest_seconds)
         queries = ValueAtRiskQueries(SESSION.portfolio, oracle, schedule)
-        for day in range(40):
-            queries.observe(day * DAY + 1, [flat_bars(UNIVERSE, day * DAY + 1, 10.0 + day % 7)])
         try:
             await script(queries, oracle)
         finally:
@@ -58,7 +59,7 @@ async def settled(queries: ValueAtRiskQueries) -> None:
 
 def test_a_figure_arrives_once_after_it_was_asked_for() -> None:
     async def script(queries: ValueAtRiskQueries, oracle: Oracle) -> None:
-        queries.decided(40 * DAY, HELD, 100.0)
+        queries.decided(40 * DAY, DAILY, HELD, 100.0)
         await asyncio.sleep(0)
         assert queries.arrived() is None
         oracle.lets.set()
@@ -74,14 +75,14 @@ def test_a_figure_arrives_once_after_it_was_asked_for() -> None:
 def test_one_question_at_a_time_and_the_next_when_the_hours_have_passed() -> None:
     async def script(queries: ValueAtRiskQueries, oracle: Oracle) -> None:
         for close in (40 * DAY, 41 * DAY, 42 * DAY):
-            queries.decided(close, HELD, 100.0)
+            queries.decided(close, DAILY, HELD, 100.0)
             await asyncio.sleep(0)
         assert oracle.asked == [40 * DAY]
         oracle.lets.set()
         await settled(queries)
-        queries.decided(40 * DAY + DAY // 2, HELD, 100.0)
+        queries.decided(40 * DAY + DAY // 2, DAILY, HELD, 100.0)
         await settled(queries)
-        queries.decided(41 * DAY, HELD, 100.0)
+        queries.decided(41 * DAY, DAILY, HELD, 100.0)
         await settled(queries)
         assert oracle.asked == [40 * DAY, 41 * DAY]
 
@@ -92,10 +93,10 @@ def test_a_new_owner_goes_on_from_what_the_log_recorded() -> None:
     async def script(queries: ValueAtRiskQueries, oracle: Oracle) -> None:
         oracle.lets.set()
         queries.recorded(ValueAtRisk(40 * DAY, 1.0, 0.02, 0.03, 10_000, 1))
-        queries.decided(40 * DAY + DAY // 2, HELD, 100.0)
+        queries.decided(40 * DAY + DAY // 2, DAILY, HELD, 100.0)
         await settled(queries)
         assert oracle.asked == []
-        queries.decided(41 * DAY, HELD, 100.0)
+        queries.decided(41 * DAY, DAILY, HELD, 100.0)
         await settled(queries)
         assert oracle.asked == [41 * DAY]
 
@@ -104,7 +105,7 @@ def test_a_new_owner_goes_on_from_what_the_log_recorded() -> None:
 
 def test_an_empty_portfolio_under_a_factor_has_the_figure_that_lets_it_grow_again() -> None:
     async def script(queries: ValueAtRiskQueries, oracle: Oracle) -> None:
-        queries.decided(40 * DAY, {}, 100.0, 0.25)
+        queries.decided(40 * DAY, DAILY, {}, 100.0, 0.25)
         figure = queries.arrived()
         assert figure is not None
         assert (figure.var_95, figure.factor, figure.as_of) == (0.0, 0.25, 40 * DAY)
@@ -117,12 +118,12 @@ def test_no_answer_is_told_and_asked_again_after_the_rest() -> None:
     async def script(queries: ValueAtRiskQueries, oracle: Oracle) -> None:
         oracle.error = "monte_carlo at here: unavailable: nobody"
         oracle.lets.set()
-        queries.decided(40 * DAY, HELD, 100.0)
+        queries.decided(40 * DAY, DAILY, HELD, 100.0)
         await settled(queries)
         assert queries.trouble == oracle.error
         assert queries.arrived() is None
         oracle.error = ""
-        queries.decided(40 * DAY + 1, HELD, 100.0)
+        queries.decided(40 * DAY + 1, DAILY, HELD, 100.0)
         await settled(queries)
         assert (queries.trouble, queries.arrived() is None) == ("", False)
 
@@ -131,7 +132,7 @@ def test_no_answer_is_told_and_asked_again_after_the_rest() -> None:
 
 def test_nothing_is_asked_about_an_empty_portfolio_and_the_reason_is_told() -> None:
     async def script(queries: ValueAtRiskQueries, oracle: Oracle) -> None:
-        queries.decided(40 * DAY, {}, 100.0)
+        queries.decided(40 * DAY, DAILY, {}, 100.0)
         await settled(queries)
         assert (oracle.asked, queries.trouble) == ([], "nothing is held")
 
@@ -140,11 +141,11 @@ def test_nothing_is_asked_about_an_empty_portfolio_and_the_reason_is_told() -> N
 
 def test_without_a_service_it_says_so_and_a_close_gives_up_what_is_asked() -> None:
     queries = ValueAtRiskQueries(replace(SESSION.portfolio), None)
-    queries.decided(40 * DAY, HELD, 100.0)
+    queries.decided(40 * DAY, DAILY, HELD, 100.0)
     assert queries.trouble == "no Monte Carlo service is configured"
 
     async def script(queries: ValueAtRiskQueries, oracle: Oracle) -> None:
-        queries.decided(40 * DAY, HELD, 100.0)
+        queries.decided(40 * DAY, DAILY, HELD, 100.0)
         await asyncio.sleep(0)
 
     play(script)
@@ -152,7 +153,7 @@ def test_without_a_service_it_says_so_and_a_close_gives_up_what_is_asked() -> No
 
 def test_a_close_while_an_answer_is_awaited_does_not_wait_for_the_rest() -> None:
     async def script(queries: ValueAtRiskQueries, oracle: Oracle) -> None:
-        queries.decided(40 * DAY, HELD, 100.0)
+        queries.decided(40 * DAY, DAILY, HELD, 100.0)
         await asyncio.sleep(0)
         assert oracle.asked == [40 * DAY]
         closed, _ = await asyncio.wait([asyncio.create_task(queries.close())], timeout=30.0)

@@ -27,6 +27,7 @@ from tests.sessions.hand_fed import (
     bars_lane,
     feed,
     feed_bars,
+    feed_decisions,
     payloads_of,
     signals_lane,
     signals_of,
@@ -46,6 +47,7 @@ def finish(session: Session, *plans: Plan) -> World:
     """The service alone over the session's bars."""
     world = World(plans=plans)
     feed_bars(world, session)
+    feed_decisions(world, session)
     world.add("strategy", partial(build, Deployment(session, MemoryLedgerStore())))
     world.run(until=["strategy"])
     return world
@@ -149,6 +151,7 @@ def test_what_is_published_is_adopted_with_its_memory_and_never_computed_again()
     world = World()
     feed(world, signals_lane(session, "model_0"), left)
     feed_bars(world, session)
+    feed_decisions(world, session)
     world.add("strategy", partial(build, Deployment(session, MemoryLedgerStore())))
     world.run(until=["strategy"])
     assert payloads_of(world, signals_lane(session, "model_0"))[:3] == left
@@ -167,6 +170,7 @@ def test_a_memory_of_another_size_is_refused() -> None:
     world = World()
     feed(world, signals_lane(session, "model_0"), [encode_signals(short)])
     feed_bars(world, session)
+    feed_decisions(world, session)
     world.add("strategy", partial(build, Deployment(session, MemoryLedgerStore())))
     with pytest.raises(
         ProcessFailed, match=r"a state of 1 numbers; this model is .* with 2"
@@ -212,6 +216,7 @@ def test_the_wiring_builds_a_lane_and_its_keeper_per_model() -> None:
     session = generated_session(2, Shape(2, 1, 3, closes=6))
     world = World()
     feed_bars(world, session)
+    feed_decisions(world, session)
     built: list[Tasks] = []
 
     def remember(ports: Ports) -> Tasks:

@@ -44,7 +44,6 @@ from stratvector.trading.portfolio import Portfolio, Universe
 from stratvector.trading.signals import Signals
 from stratvector.trading.unfit import Absurd
 
-
 Noun = TypeVar("Noun")
 
 

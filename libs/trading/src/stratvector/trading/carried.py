@@ -1,7 +1,7 @@
-"""carried: what a portfolio takes from one chapter into the next, everything by name and to the bit.
+"""carried: what a portfolio takes from one chapter into the next, by name and to the bit.
 
-Risk writes it after the last decision of a chapter. Whoever begins with the next chapter begins with
-this, and comes to the same numbers as whoever read the log from its first message on.
+Risk writes it after the last decision of a chapter. Whoever begins with the next chapter begins
+with this, and comes to the same numbers as whoever read the log from its first message on.
 """
 
 from collections.abc import Mapping
@@ -96,8 +96,8 @@ class Carried:
     symbols, models : all of the portfolio, in its order. orders : open ones, the new ones of the
     last decision included. cancels : of that decision.
     reports : how many the FILLS lane has. sequences : subject -> its message that was used last.
-    value_at_risk : the figure in force, recorded by the decision at `recorded_at`, 0 = none. dates :
-    what the next figure is asked with: the last dates that ended, then the one of this close.
+    value_at_risk : the figure in force, recorded by the decision at `recorded_at`, 0 = none.
+    dates : what the next figure is asked with: the last dates that ended, then that of this close.
     """
 
     close_time: int

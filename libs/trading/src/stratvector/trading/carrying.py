@@ -116,7 +116,7 @@ class Carrying:
             self.figure, self.recorded_at = decision.value_at_risk, decision.close_time
 
     def carried(self, book: Book, next_closes: Mapping[str, int]) -> Carried:
-        """What a chapter begins with that opens now. book : the engine's. Asked after a decision."""
+        """What a chapter begins with that opens after the newest decision. book : the engine's."""
         decision = self._decision
         assert decision is not None, "a chapter opens after a decision"
         account, latch = book.account.tolist(), book.latch.tolist()

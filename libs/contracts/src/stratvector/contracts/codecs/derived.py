@@ -3,8 +3,9 @@
     noun ─▶ {field: value in the wire's own types} ─▶ message(**values)
     message ─▶ [value in the domain's types] ─▶ noun(*values)
 
-A time `x` is `x_ns` on the wire, money is a Decimal or, where it has more digits, a text, an enum's member has the same name, a tuple or
-a column of doubles is repeated, a mapping is repeated pairs ordered by name, and `| None` is a
+A time `x` is `x_ns` on the wire, money is a Decimal or, where it has more digits, a text, an enum's
+member has the same name, a tuple or a column of doubles is repeated, a mapping is repeated pairs
+ordered by name, and `| None` is a
 field that may be absent (of an enum: number 0). A codec is derived once, when it is imported.
 """
 

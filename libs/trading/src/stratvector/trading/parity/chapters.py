@@ -1,4 +1,4 @@
-"""Chapters replayed: what each of them carries is what a fold from the first message has by then."""
+"""Chapters replayed: what each of them carries is what a fold from the first message has then."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -8,7 +8,7 @@ from stratvector.trading.carried import Carried
 from stratvector.trading.carrying import Carrying
 from stratvector.trading.chapters import Chapter
 from stratvector.trading.logged import Logged, LoggedClose
-from stratvector.trading.parity.difference import Difference, Gap, gaps, text
+from stratvector.trading.parity.difference import Difference, Gap, gaps
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.unfit import UnfitNoun
 
@@ -24,9 +24,7 @@ class ChaptersReplay:
             if chapter.noun.carried is not None
         }
         self._order = [chapter.noun for chapter in chapters]
-        self._previous = {
-            one.noun.number: before.id for before, one in pairwise(chapters)
-        }
+        self._previous = {one.noun.number: before.id for before, one in pairwise(chapters)}
 
     def at(self, close: LoggedClose, account: PortfolioAccount) -> Iterator[Difference]:
         """How the chapter that opened after a close differs. account : with that close's decision

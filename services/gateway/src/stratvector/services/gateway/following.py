@@ -35,8 +35,8 @@ class Follower:
 
 
 def decoded(batch: Sequence[Stored], decode: Callable[[bytes], Noun]) -> Iterator[Noun]:
-    """What a batch carries; each message is the one in hand while it is decoded. That a chapter opens
-    is no noun.
+    """What a batch carries; each message is the one in hand while it is decoded. The opening of a
+    chapter is no noun.
     """
     for stored in batch:
         if stored.message.kind is Kind.OPENED:

@@ -133,7 +133,9 @@ class PortfolioLane:
         return await self._chapters.open(self.lane, self._standing, carried)
 
     async def _close_readers(self) -> None:
-        for reader in (self._bars, self._fills, *self._signals.values()):
+        await self._bars.close()
+        await self._fills.close()
+        for reader in self._signals.values():
             await reader.close()
 
     async def _adopted(self, history: AsyncIterator[Stored], close_time: int) -> Decision | None:

@@ -5,7 +5,6 @@ from typing import Annotated
 from pydantic import Field
 
 from stratvector.runtime.process.settings import Seconds, ServiceSettings, Whole
-
 from stratvector.trading.chapters import CLOSES_PER_CHAPTER
 
 
