@@ -22,8 +22,10 @@ from stratvector.trading.fills import TERMINAL, FillEvent, FillKind
 from stratvector.trading.lanes import fills_lane, orders_lane
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.orders import ApprovedOrder, Decision
+from stratvector.trading.parity import check
 from stratvector.trading.session import Session
 from tests.sessions.cap_breaches import breaches_by_close
+from tests.sessions.rewritten_log import log_of
 
 MARKET_WORDS = (FillKind.FILLED, FillKind.EXPIRED)
 
@@ -119,14 +121,24 @@ def _same(double: BrokerDouble, ports: Ports) -> Broker:
 
 
 def breaches_of(flow: Flow) -> list[str]:
-    """I1, I2, I4 and I5 of a run, and parity on the simulated broker; empty when all hold."""
+    """I1, I2, I4 and I5 of a run, and parity; empty when all hold."""
     return [
+        *_without_parity(flow),
         *_accepted_twice(flow),
         *_without_outcome(flow),
         *_unequal_to_broker(flow),
         *_above_cap_or_frozen(flow),
         *_unequal_to_backtest(flow),
     ]
+
+
+def _without_parity(flow: Flow) -> list[str]:
+    """The log by its cuts, and what each chapter carries against a fold from the first message."""
+    log = log_of(flow.world.bus, flow.session)
+    found = check(log, flow.session, simulated_broker=flow.double is None)
+    if len(log.chapters) != len(flow.openings):
+        return [f"{len(log.chapters)} chapters are read, {len(flow.openings)} have opened"]
+    return [] if found.is_equal else [f"parity: {found.first}"]
 
 
 def _unequal_to_backtest(flow: Flow) -> list[str]:

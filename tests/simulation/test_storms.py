@@ -11,11 +11,13 @@ import pytest
 
 from stratvector.runtime.simulation.broker_double import Identity
 from stratvector.runtime.simulation.faults import Faults
+from stratvector.trading.chapters import CLOSES_PER_CHAPTER
 from tests.sessions.generated_sessions import Shape, generated_session
 from tests.sessions.simulated_flow import Flow, breaches_of, run_flow
 
 BATCHES = 8
 BROKERS = (None, *Identity)
+CHAPTERS = (1, 2, 3, 4, CLOSES_PER_CHAPTER)
 SHAPE = Shape(universes=2, symbols=2, models=2, closes=10, warmup=2)
 
 
@@ -24,7 +26,8 @@ def storm(seed: int) -> Flow:
     session = generated_session(seed, SHAPE)
     broker = BROKERS[seed % len(BROKERS)]
     instances = 1 + seed // len(BROKERS) % 2
-    return run_flow(session, seed, Faults.stormy(), (), broker, instances)
+    closes_per_chapter = CHAPTERS[seed // 2 % len(CHAPTERS)]
+    return run_flow(session, seed, Faults.stormy(), (), broker, instances, closes_per_chapter)
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))
@@ -33,14 +36,17 @@ def test_every_storm_keeps_the_invariants(
 ) -> None:
     seeds = range(batch, request.config.getoption("--seeds"), BATCHES)
     crashes: Counter[str] = Counter()
-    losses = 0
+    losses = chapters = 0
     for seed in seeds:
         flow = storm(seed)
         assert breaches_of(flow) == [], f"seed {seed}"
         crashes.update({service: n for (service, _, _), n in flow.world.crashes.items()})
         losses += sum(flow.world.losses.values())
+        chapters += len(flow.openings)
     told = ", ".join(f"{service} {count}" for service, count in sorted(crashes.items()))
-    say(f"storms, batch {batch}: {len(seeds)} seeds; crashes: {told}; lanes lost: {losses}")
+    say(
+        f"storms, batch {batch}: {len(seeds)} seeds; crashes: {told}; lanes lost: {losses}; chapters: {chapters}"
+    )
 
 
 @pytest.mark.parametrize("seed", [3, 4, 6])
