@@ -158,7 +158,7 @@ async def open_in_the_chapters_lane(
         stored = await self._bus.publish(message, last.sequence)
         return Stored(message, stored.sequence, last.sequence)
 
-    Lane.publish = elsewhere  # type: ignore[method-assign]
+    Lane.publish = elsewhere  # type: ignore[method-assign,assignment]
     try:
         return await REAL_OPEN(self, orders, before, carried)
     finally:

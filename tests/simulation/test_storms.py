@@ -45,7 +45,8 @@ def test_every_storm_keeps_the_invariants(
         chapters += len(flow.openings)
     told = ", ".join(f"{service} {count}" for service, count in sorted(crashes.items()))
     say(
-        f"storms, batch {batch}: {len(seeds)} seeds; crashes: {told}; lanes lost: {losses}; chapters: {chapters}"
+        f"storms, batch {batch}: {len(seeds)} seeds; crashes: {told}; lanes lost: {losses}; "
+        f"chapters: {chapters}"
     )
 
 
