@@ -4,11 +4,12 @@ No approved order raises an exposure above its cap, at decision prices, with all
 filled; a halted book only flattens, after a daily loss orders only reduce.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from stratvector.trading.fills import TERMINAL, FillEvent, FillKind
 from stratvector.trading.orders import Decision
+from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.reasons import Outcome
 from stratvector.trading.session import Session
 
@@ -58,11 +59,18 @@ def cap_breaches(
 
 
 def breaches_by_close(
-    session: Session, closes: Iterable[tuple[Sequence[FillEvent], Decision]]
+    session: Session,
+    closes: Iterable[tuple[Sequence[FillEvent], Decision]],
+    chapters: Mapping[int, Portfolio] | None = None,
 ) -> list[str]:
-    """The same, from the events that each decision had folded in; and symbols frozen by nothing."""
+    """The same, from the events that each decision had folded in; and symbols frozen by nothing.
+
+    chapters : number -> the portfolio as that chapter has it, where it is not the session's.
+    """
     account, breaches = Account(), []
+    sessions = {n: replace(session, portfolio=one) for n, one in (chapters or {}).items()}
     for t, (events, decision) in enumerate(closes):
+        session = sessions.get(decision.chapter, session)
         for event in events:
             account.settle(event)
         lines = list(_frozen(decision, account.working))

@@ -95,8 +95,7 @@ def test_content_that_never_opened_has_no_effect() -> None:
     async def look(ports: Ports) -> None:
         await flow.world.bus.publish(stray, newest.sequence)
         portfolio = session.portfolio
-        on_it = replace(ports, bus=flow.world.bus)
-        found.append(await newest_chapter(on_it, portfolio.run, portfolio.name))
+        found.append(await newest_chapter(flow.world.bus, portfolio.run, portfolio.name))
 
     from stratvector.runtime.host import Tasks
 
@@ -142,7 +141,7 @@ def carried_with_report_0(self: Carrying, *arguments: object) -> Carried:
 
 
 async def open_in_the_chapters_lane(
-    self: ChapterWriter, orders: Lane, before: Standing, carried: Carried
+    self: ChapterWriter, orders: Lane, before: Standing, carried: Carried, document: str
 ) -> Standing:
     """Planted: the opening is said in the lane of the content, which a sleeper can write to."""
     real_publish = Lane.publish
@@ -160,7 +159,7 @@ async def open_in_the_chapters_lane(
 
     Lane.publish = elsewhere  # type: ignore[method-assign,assignment]
     try:
-        return await REAL_OPEN(self, orders, before, carried)
+        return await REAL_OPEN(self, orders, before, carried, document)
     finally:
         Lane.publish = real_publish  # type: ignore[method-assign]
 

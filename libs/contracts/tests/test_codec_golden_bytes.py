@@ -40,6 +40,7 @@ from stratvector.trading.orders import (
     SymbolDecision,
     ValueAtRisk,
 )
+from stratvector.trading.portfolio import Costs
 from stratvector.trading.reasons import Outcome, SignalReason, WeightReason
 from stratvector.trading.signals import Action, SignalRow, Signals
 
@@ -137,7 +138,11 @@ CARRIED = Carried(
     models=(
         CarriedModel("trend", 0.25, Decimal("0.10"), Decimal("0.20"), CLOSE, (1.5,), {"BTC": -0.5}),
     ),
-    orders=(CarriedOrder(DECISION.orders[0], OrderWord.ACCEPTED, -1, (-1, 0), True),),
+    orders=(
+        CarriedOrder(
+            DECISION.orders[0], OrderWord.ACCEPTED, -1, (-1, 0), Costs(0.5, 0.25, 0.125), True
+        ),
+    ),
     cancels=DECISION.cancels,
     reports=9,
     sequences={"orders.replay.1.main": 7},

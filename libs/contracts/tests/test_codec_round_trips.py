@@ -30,6 +30,7 @@ from stratvector.trading.orders import (
     SymbolDecision,
     ValueAtRisk,
 )
+from stratvector.trading.portfolio import Costs
 from stratvector.trading.reasons import Outcome, SignalReason, WeightReason
 from stratvector.trading.signals import Action, SignalRow, Signals
 
@@ -228,6 +229,12 @@ carried = st.builds(
             word=st.sampled_from(OrderWord),
             filled=signed,
             given=st.lists(signed, max_size=3).map(tuple),
+            costs=st.builds(
+                Costs,
+                st.floats(0, 0.99),
+                st.floats(0, 0.99),
+                st.none() | st.floats(0, 1, exclude_min=True),
+            ),
         ),
         max_size=2,
     ).map(tuple),

@@ -41,6 +41,7 @@ from stratvector.trading.orders import (
     SymbolDecision,
     ValueAtRisk,
 )
+from stratvector.trading.portfolio import Costs
 from stratvector.trading.reasons import Outcome, SignalReason, Stage, WeightReason
 from stratvector.trading.signals import Action, SignalRow, Signals
 
@@ -67,6 +68,7 @@ NOUNS = (
     Chapter,
     ChapterBars,
     ClosedBars,
+    Costs,
     Cross,
     Cut,
     Decision,

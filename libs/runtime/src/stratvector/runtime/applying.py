@@ -4,7 +4,7 @@ Asked again with the same wish, nothing changes: who was interrupted applies aga
 """
 
 from stratvector.contracts.codecs import BadMessage
-from stratvector.runtime.chapters import OtherChapter, chapter_of, refuse_other
+from stratvector.runtime.chapters import OtherChapter, chapter_of, newest_chapter, refuse_change
 from stratvector.runtime.documents import Documents, Wish, Wished
 from stratvector.runtime.ports import Bus, Kind, Stored
 from stratvector.runtime.session_document import BadSession
@@ -15,21 +15,21 @@ from stratvector.trading.runs import bars_run
 
 
 async def refuse_unmeetable(bus: Bus, wish: Wish) -> Chapter | None:
-    """Hold a wish against the log: the chapter that its run has begun with, None before the start.
+    """Hold a wish against the log: the chapter that holds in its run, None before the start.
 
-    Raises OtherChapter where the log began with something else, BadSession for a document that
-    can't be run here.
+    Raises OtherChapter where that can't be changed to what is wished, BadSession for a document
+    that can't be run here.
     """
     session = wish.session()
     _ = session.portfolio, session.closes, session.last_close
-    begun = await first_chapter_of(bus, wish.run, wish.portfolio)
+    standing = await newest_chapter(bus, wish.run, wish.portfolio)
     for sentence in session.other_sources():
         raise BadSession(f"document {wish.key}: {sentence}")
-    if begun is None:
+    if standing is None:
         await _refuse_headless(bus, wish)
         return None
-    refuse_other(begun, session.chapter)
-    return begun
+    refuse_change(standing.chapter, session.chapter)
+    return standing.chapter
 
 
 async def first_chapter_of(bus: Bus, run: str, portfolio: str) -> Chapter | None:

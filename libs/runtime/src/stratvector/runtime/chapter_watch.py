@@ -28,7 +28,7 @@ class ChapterWatch:
     async def begin(self) -> Standing | None:
         """The newest chapter that has opened, None while the first one is not there."""
         portfolio = self._portfolio
-        standing = await newest_chapter(self._ports, portfolio.run, portfolio.name)
+        standing = await newest_chapter(self._ports.bus, portfolio.run, portfolio.name)
         after = 0
         if standing is not None:
             self._number, after = standing.number, standing.sequence

@@ -7,16 +7,17 @@ published before. A later one is open when the orders lane says so, which only t
 can: content alone has no effect. Who starts begins with the newest chapter that is open.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from stratvector.contracts.codecs import decode_chapter, encode_chapter, encode_opened
 from stratvector.runtime.at_hand import AT_HAND
 from stratvector.runtime.deployment import SessionParts
 from stratvector.runtime.lane import REST_SECONDS, Lane
-from stratvector.runtime.logged_session import LoggedSession
+from stratvector.runtime.logged_session import LoggedSession, portfolio_of
 from stratvector.runtime.ports import (
     Bus,
     Kind,
@@ -108,6 +109,11 @@ class Standing:
         """Counted from 1."""
         return self.chapter.number
 
+    @property
+    def portfolio(self) -> Portfolio:
+        """As its document describes it. Raises BadSession."""
+        return portfolio_of(as_first(self.chapter))
+
 
 class ChapterWriter:
     """The `chapters` lane of a portfolio, for the owner of its orders lane."""
@@ -126,18 +132,22 @@ class ChapterWriter:
         while (last := await self._bus.last(self.subject)) is None:
             await self._store(orders, self._first, 0)
         AT_HAND.set(last)
-        newest = await newest_chapter(self._ports, self._first.run, self._first.portfolio)
+        newest = await newest_chapter(self._bus, self._first.run, self._first.portfolio)
         assert newest is not None
-        refuse_other(as_first(newest.chapter), self._first)
+        refuse_change(newest.chapter, self._first)
         return newest
 
-    async def open(self, orders: Lane, before: Standing, carried: Carried) -> Standing:
-        """Store what the chapter after another one begins with, and open it.
+    async def open(
+        self, orders: Lane, before: Standing, carried: Carried, document: str
+    ) -> Standing:
+        """Store what the chapter after another one begins with, and open it. document : its own.
 
         Raises LostOwnership.
         """
         number = before.number + 1
-        chapter = replace(before.chapter, number=number, previous=before.id, carried=carried)
+        chapter = replace(
+            before.chapter, number=number, previous=before.id, carried=carried, document=document
+        )
         stored = await self._propose(orders, chapter)
         opened = Opened(
             chapter.portfolio, number, stored.message.id, stored.sequence, carried.close_time
@@ -173,7 +183,7 @@ def as_first(chapter: Chapter) -> Chapter:
 
 
 async def newest_chapter(
-    ports: Ports, run: str, portfolio: str, until: int | None = None
+    bus: Bus, run: str, portfolio: str, until: int | None = None
 ) -> Standing | None:
     """The newest chapter that has opened, None before the first.
 
@@ -181,13 +191,13 @@ async def newest_chapter(
     BadMessage.
     """
     lane, found = chapters_lane_of(run, portfolio), list[Stored]()
-    while page := await ports.bus.read(lane, found[-1].sequence if found else 0):
+    while page := await bus.read(lane, found[-1].sequence if found else 0):
         found.extend(page)
     for stored in reversed(found):
         chapter = chapter_of(stored)
         if until is not None and chapter.carried and chapter.carried.close_time > until:
             continue
-        if await _has_opened(ports.bus, stored, chapter):
+        if await _has_opened(bus, stored, chapter):
             return Standing(chapter, stored.message.id, stored.sequence)
     return None
 
@@ -252,20 +262,53 @@ async def logged_chapters(bus: Bus) -> Sequence[Stored]:
     return tuple(found.values())
 
 
-def refuse_other(logged: Chapter, own: Chapter) -> None:
-    """Hold a session at hand against the chapter of its log. Raises OtherChapter."""
-    if logged == own:
-        return
-    if logged.engine_hash != own.engine_hash:
+def refuse_change(standing: Chapter, wanted: Chapter) -> None:
+    """Hold what is wanted of a run against the chapter that holds in it: what may change while it
+    runs is its limits, its costs, the budgets of its models, and what its reports say.
+
+    Raises OtherChapter where anything else differs.
+    """
+    if standing.engine_hash != wanted.engine_hash:
         raise OtherChapter(
-            f"the session began with engine {logged.engine_hash} and this is {own.engine_hash}: "
-            "continue it with the version that it began with, or start a new one"
+            f"the session began with engine {standing.engine_hash} and this is "
+            f"{wanted.engine_hash}: continue it with the version that it began with, or start a "
+            "new one"
         )
-    if logged.document != own.document:
-        raise OtherChapter("the session's document is not the one that its log began with")
-    for one in own.bars:
-        if one not in logged.bars:
+    for one in wanted.bars:
+        if one not in standing.bars:
             raise OtherChapter(
                 f"the bars of universe {one.universe} are not those that the log began with"
             )
-    raise OtherChapter("the session is not the one that its log began with")
+    if as_first(standing) == wanted:
+        return
+    if (what := _unchangeable(standing, wanted)) is not None:
+        raise OtherChapter(
+            f"the session's document is not the one that its log began with: {what}; while a "
+            f"portfolio runs, {', '.join(CHANGEABLE)} may change: apply it as another run"
+        )
+
+
+CHANGEABLE = ("its limits", "costs", "budgets of models", "benchmark and risk-free rate")
+_REPORTED = ("caveats", "benchmark", "risk_free_rate")
+
+
+def _unchangeable(standing: Chapter, wanted: Chapter) -> str | None:
+    """The first value that differs and may not, in words; None where there is none."""
+    ours, theirs = json.loads(standing.document), json.loads(wanted.document)
+    for document in (ours, theirs):
+        for key in _REPORTED:
+            document.pop(key, None)
+        for key in ("limits", "costs"):
+            document.get("portfolio", {}).pop(key, None)
+        for model in document.get("portfolio", {}).get("models", ()):
+            model.pop("budget_fraction", None)
+    return next(_differing(ours, theirs), None)
+
+
+def _differing(ours: Any, theirs: Any, place: str = "") -> Iterator[str]:
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        for key in sorted(ours.keys() | theirs.keys()):
+            inner = f"{place}.{key}" if place else key
+            yield from _differing(ours.get(key), theirs.get(key), inner)
+    elif ours != theirs:
+        yield f"{place} differs"

@@ -5,7 +5,7 @@ Nothing beside the log is asked, so that nothing beside it can change what is fo
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -138,3 +138,9 @@ def _sections(log: SessionLog, universe: str) -> Iterator[ClosedBars]:
     yield from (logged.noun for logged in log.warmup[universe])
     closes = (*log.closes, *([log.undecided] if log.undecided else []))
     yield from (close.bars[universe].noun for close in closes if universe in close.bars)
+
+
+@lru_cache(maxsize=8)
+def portfolio_of(chapter: Chapter) -> Portfolio:
+    """The portfolio that a chapter's document describes. Raises BadSession."""
+    return LoggedSession(chapter).portfolio

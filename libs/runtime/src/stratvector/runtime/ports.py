@@ -17,9 +17,11 @@ from enum import StrEnum
 from typing import Protocol
 
 from stratvector.trading.bars import ClosedBars
+from stratvector.trading.carried import Carried
 from stratvector.trading.fills import FillEvent
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.orders import ApprovedOrder
+from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.timestamps import utc_text
 
 LEASE_SECONDS = 10.0
@@ -217,6 +219,9 @@ class Broker(Protocol):
         """Whether it holds orders outside the log: then each claim and outcome is stored at once,
         as nobody could tell them again.
         """
+
+    def begin(self, portfolio: Portfolio, carried: Carried | None) -> None:
+        """A chapter begins, with what it carries; orders of earlier ones keep their terms."""
 
     async def send(self, order: ApprovedOrder, epoch: int) -> Acknowledgement:
         """Hand over an order under its id. Raises BrokerUnknown when no answer came."""

@@ -24,7 +24,7 @@ from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.ports import Bus, Kind, Stored
 from stratvector.runtime.readers import MisplacedOpening, OutOfStep, UnfitMessage, opening_in
 from stratvector.runtime.session_document import BadSession
-from stratvector.trading.chapters import Chapter, Opened
+from stratvector.trading.chapters import Opened
 from stratvector.trading.fills import FillsReport
 from stratvector.trading.lanes import (
     fills_lane,
@@ -34,7 +34,14 @@ from stratvector.trading.lanes import (
 )
 from stratvector.trading.ledger import LedgerEntry, Positions
 from stratvector.trading.ledger_fold import LedgerFold
-from stratvector.trading.logged import Halt, Logged, LoggedClose, SessionLog, UndecidedClose
+from stratvector.trading.logged import (
+    Halt,
+    Logged,
+    LoggedChapter,
+    LoggedClose,
+    SessionLog,
+    UndecidedClose,
+)
 from stratvector.trading.meaning.chapters import check_chapter_number, check_chapter_of
 from stratvector.trading.orders import Decision
 from stratvector.trading.schedule import merge
@@ -91,7 +98,7 @@ class _Reading:
         self._certain = certain(self._schedule, session.start, bars.values())
         self._signals: dict[str, _Lane[Logged[Signals]]] = {}
         self._positions: list[Logged[Positions]] = []
-        self._chapters: list[Logged[Chapter]] = []
+        self._chapters: list[LoggedChapter] = []
         closes: list[int] = self._certain.close_times.tolist()
         decisions, reports = orders_lane(self._portfolio), fills_lane(self._portfolio)
         self._decisions = _Lane[Logged[Decision]]("orders", decisions, closes, self._halts)
@@ -145,19 +152,19 @@ class _Reading:
                 decision = decode_decision(_content(stored))
                 check_chapter_number(decision.chapter, len(self._chapters) + 1)
                 _refuse_other_close(lane.subject, asked, decision)
-            except (BadMessage, UnfitMessage, UnfitNoun, OtherChapter) as error:
+            except (BadMessage, UnfitMessage, UnfitNoun, OtherChapter, BadSession) as error:
                 lane.halt(asked, stored, error)
                 return
             lane.at[asked] = _logged(stored, decision)
             ends_chapter = decision.ends_chapter
 
-    async def _opened(self, opened: Opened) -> Logged[Chapter]:
-        """Raises OtherChapter, BadMessage, Absurd."""
+    async def _opened(self, opened: Opened) -> LoggedChapter:
+        """Raises OtherChapter, BadMessage, BadSession, Absurd."""
         check_chapter_number(opened.number, len(self._chapters) + 2)
         portfolio = self._portfolio
         standing = await opened_chapter(self._bus, opened, portfolio.run)
         check_chapter_of(standing.chapter, portfolio)
-        return Logged(standing.chapter, standing.id, standing.sequence)
+        return LoggedChapter(standing.chapter, standing.id, standing.sequence, standing.portfolio)
 
     async def _read_signals(self, lane: _Lane[Logged[Signals]]) -> None:
         """One message per close, in order: that of the chapter which the close belongs to."""
@@ -231,6 +238,7 @@ class _Reading:
     def _entries(self, closes: Sequence[LoggedClose]) -> tuple[LedgerEntry, ...]:
         """The ledger's fold, up to an execution that it refuses."""
         fold, entries, lane = LedgerFold(self._portfolio), list[LedgerEntry](), self._reports
+        begins = {one.noun.carried.close_time: one for one in self._chapters if one.noun.carried}
         for close in closes:
             sections = [logged.noun for logged in close.bars.values()]
             signals = [logged.noun for logged in close.signals.values()]
@@ -242,6 +250,8 @@ class _Reading:
                     Halt("fills", lane.subject, close.close_time, identity, str(error))
                 )
                 break
+            if (chapter := begins.get(close.close_time)) is not None:
+                fold = LedgerFold(chapter.portfolio, chapter.noun.carried)
         return tuple(entries)
 
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 from enum import IntEnum
 
 from stratvector.trading.orders import ApprovedOrder, Cancel, ValueAtRisk
+from stratvector.trading.portfolio import Costs
 
 
 class OrderWord(IntEnum):
@@ -50,13 +51,15 @@ class CarriedSymbol:
 @dataclass(frozen=True)
 class CarriedOrder:
     """An order without a last word. word : as of the fills that the book has. filled : signed lots.
-    given : the same per model, as `order.parts` are. cancelling : a cancel of it is under way.
+    given : the same per model, as `order.parts` are. costs : of the chapter that it was decided in,
+    which stay its own. cancelling : a cancel of it is under way.
     """
 
     order: ApprovedOrder
     word: OrderWord
     filled: int
     given: tuple[int, ...]
+    costs: Costs
     cancelling: bool = False
 
 

@@ -170,7 +170,7 @@ class Carrying:
         s = self._portfolio.symbols.index(one.order.symbol)
         given = tuple(one.given.tolist())
         cancelling = bool(book.lots[s, CANCELLING])
-        return CarriedOrder(one.order, one.word, one.filled, given, cancelling)
+        return CarriedOrder(one.order, one.word, one.filled, given, one.costs, cancelling)
 
 
 def _symbols(portfolio: Portfolio, book: Book) -> list[CarriedSymbol]:

@@ -18,7 +18,7 @@ from stratvector.trading.engine.session import indices
 from stratvector.trading.executions import MICRO_DECIMALS, commission_micros
 from stratvector.trading.fills import TERMINAL, FillEvent, FillKind
 from stratvector.trading.orders import ApprovedOrder, Cross, Decision
-from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.portfolio import Costs, Portfolio
 from stratvector.trading.unfit import ExcessExecution, StrayExecution
 
 CLAIMS = (FillKind.SENDING, FillKind.UNKNOWN)
@@ -35,9 +35,12 @@ class ModelBook:
 
 @dataclass
 class OpenOrder:
-    """An order that no event has ended. given : signed lots per model of what is filled."""
+    """An order that no event has ended. costs : of the chapter that it was decided in. given :
+    signed lots per model of what is filled.
+    """
 
     order: ApprovedOrder
+    costs: Costs
     filled: int
     given: np.ndarray[tuple[int], np.dtype[np.int64]]
     word: OrderWord = OrderWord.NONE
@@ -53,6 +56,7 @@ class ExactBooks:
 
     def __init__(self, portfolio: Portfolio, carried: Carried | None = None) -> None:
         self._lot_sizes = {i.symbol: i.lot_size for i in portfolio.instruments}
+        self._costs = portfolio.costs
         self._axis = indices(len(portfolio.models))
         self.cash = portfolio.initial_cash
         self.lots: dict[str, int] = {}
@@ -74,7 +78,7 @@ class ExactBooks:
         for open_order in carried.orders:
             given = np.array(open_order.given, np.int64)
             self.orders[open_order.order.order_id] = OpenOrder(
-                open_order.order, open_order.filled, given, open_order.word
+                open_order.order, open_order.costs, open_order.filled, given, open_order.word
             )
 
     def settle(self, events: Sequence[FillEvent]) -> tuple[tuple[str, tuple[int, ...]], ...]:
@@ -101,7 +105,7 @@ class ExactBooks:
             self._cross(cross)
         for order in decision.orders:
             given = np.zeros(len(self.models), np.int64)
-            self.orders[order.order_id] = OpenOrder(order, 0, given)
+            self.orders[order.order_id] = OpenOrder(order, self._costs, 0, given)
 
     def _hear(self, event: FillEvent) -> None:
         """A claim never takes back that an order was accepted."""

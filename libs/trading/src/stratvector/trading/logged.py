@@ -11,6 +11,7 @@ from stratvector.trading.chapters import Chapter
 from stratvector.trading.fills import FillEvent, FillsReport
 from stratvector.trading.ledger import LedgerEntry, Positions
 from stratvector.trading.orders import Decision
+from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.schedule import Schedule
 from stratvector.trading.signals import Signals
 
@@ -24,6 +25,13 @@ class Logged(Generic[Noun]):
     noun: Noun
     id: str
     sequence: int
+
+
+@dataclass(frozen=True)
+class LoggedChapter(Logged[Chapter]):
+    """A chapter that opened after the first one. portfolio : as its document describes it."""
+
+    portfolio: Portfolio
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,7 @@ class SessionLog:
     bars: int
     signals: int
     halts: tuple[Halt, ...] = ()
-    chapters: tuple[Logged[Chapter], ...] = ()
+    chapters: tuple[LoggedChapter, ...] = ()
 
     @property
     def is_complete(self) -> bool:

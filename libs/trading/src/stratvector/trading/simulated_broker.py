@@ -6,38 +6,43 @@ again, and gets the same executions.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from stratvector.trading.bars import ClosedBars
-from stratvector.trading.carried import Carried, OrderWord
+from stratvector.trading.carried import Carried
 from stratvector.trading.engine.matching import match_market
+from stratvector.trading.engine.state import Rules
 from stratvector.trading.engine_rules import rules_of
 from stratvector.trading.executions import expired, filled
 from stratvector.trading.fills import FillEvent
 from stratvector.trading.orders import ApprovedOrder
-from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.portfolio import Costs, Portfolio
 
 
 class SimulatedBroker:
     """Working orders of one account, and their matching at each close."""
 
     def __init__(self, portfolio: Portfolio) -> None:
-        self._rules = rules_of(portfolio)
-        self._instruments = portfolio.instruments
-        self._index = {i.symbol: n for n, i in enumerate(self._instruments)}
         self._working: dict[str, ApprovedOrder] = {}
+        self._terms: dict[str, Costs] = {}
+        self.begin(portfolio)
 
-    def begin(self, carried: Carried) -> None:
-        """Take the orders that a chapter begins with and that were accepted before it."""
-        for one in carried.orders:
-            if one.word is OrderWord.ACCEPTED:
-                self.accept(one.order)
+    def begin(self, portfolio: Portfolio, carried: Carried | None = None) -> None:
+        """Into a chapter, with a portfolio of its own: orders of earlier ones keep their costs."""
+        self._portfolio, self._instruments = portfolio, portfolio.instruments
+        self._index = {i.symbol: n for n, i in enumerate(self._instruments)}
+        self._rules = {portfolio.costs: rules_of(portfolio)}
+        orders = () if carried is None else carried.orders
+        self._terms |= {one.order.order_id: one.costs for one in orders}
 
     def accept(self, order: ApprovedOrder) -> None:
         """Take an order; the same order again changes nothing."""
         self._working.setdefault(order.order_id, order)
+        self._terms.setdefault(order.order_id, self._portfolio.costs)
 
     def cancel(self, order_id: str) -> bool:
         """True if the order was working."""
+        self._terms.pop(order_id, None)
         return self._working.pop(order_id, None) is not None
 
     @property
@@ -62,8 +67,9 @@ class SimulatedBroker:
         s = self._index[order.symbol]
         open_price = float(bars.open[column])
         volume = float(bars.volume[column])
+        rules = self._rules_of(self._terms.pop(order.order_id))
         lots, price, commission = match_market(
-            order.lots, float(order.reference_price), open_price, volume, s, self._rules
+            order.lots, float(order.reference_price), open_price, volume, s, rules
         )
         events = []
         if lots:
@@ -77,3 +83,8 @@ class SimulatedBroker:
         if lots != order.lots:
             events.append(expired(order.order_id, order.symbol, close_time))
         return events
+
+    def _rules_of(self, costs: Costs) -> Rules:
+        if costs not in self._rules:
+            self._rules[costs] = rules_of(replace(self._portfolio, costs=costs))
+        return self._rules[costs]

@@ -13,8 +13,10 @@ from functools import partial
 from stratvector.runtime.ports import Acknowledgement, BrokerUnknown
 from stratvector.runtime.simulation.effect import Call, Channel
 from stratvector.trading.bars import ClosedBars
+from stratvector.trading.carried import Carried
 from stratvector.trading.fills import FillEvent, FillKind
 from stratvector.trading.orders import ApprovedOrder
+from stratvector.trading.portfolio import Portfolio
 
 Price = Callable[[ApprovedOrder, ClosedBars], FillEvent | None]
 Refuse = Callable[[ApprovedOrder], str | None]
@@ -64,6 +66,9 @@ class BrokerDouble:
     def accepted_twice(self) -> list[str]:
         """Ids of which the venue took more than one order: there must be none."""
         return [order_id for order_id, count in Counter(self.accepted).items() if count > 1]
+
+    def begin(self, portfolio: Portfolio, carried: Carried | None) -> None:
+        """A venue knows no chapters."""
 
     async def send(self, order: ApprovedOrder, epoch: int) -> Acknowledgement:
         """Hand over an order. Raises BrokerUnknown when no answer came."""

@@ -71,7 +71,7 @@ class World:
         self._dice = None if calm and not plans else Dice(seed, faults, plans)
         self.scheduler = Scheduler(self, self._dice, horizon_seconds, effects_max)
         self.bus = SimulatedBus(self.scheduler)
-        self.key_value = SimulatedKeyValue()
+        self.key_value, self.documents = SimulatedKeyValue(), SimulatedKeyValue()
         self.crashes: Counter[tuple[str, str, str]] = Counter()
         self.losses: Counter[str] = Counter()
         self._processes: dict[str, Process] = {}
@@ -179,7 +179,9 @@ class World:
         instance = f"{seat.name}-{seat.number}"
         offset = 0.0 if self._dice is None else 1_000_000.0 * self._dice.tie()
         clock = SimulatedClock(self.scheduler, offset)
-        tasks = seat.factory(Ports(self.bus, self.key_value, clock, instance))
+        tasks = seat.factory(
+            Ports(self.bus, self.key_value, clock, instance, documents=self.documents)
+        )
         process = Process(seat, instance, clock, tasks)
         self._processes[seat.name] = process
         self._parts[seat.service] = len(process.main)

@@ -6,8 +6,7 @@ from itertools import pairwise
 from stratvector.trading.account import PortfolioAccount
 from stratvector.trading.carried import Carried
 from stratvector.trading.carrying import Carrying
-from stratvector.trading.chapters import Chapter
-from stratvector.trading.logged import Logged, LoggedClose
+from stratvector.trading.logged import LoggedChapter, LoggedClose
 from stratvector.trading.parity.difference import Difference, Gap, gaps
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.unfit import UnfitNoun
@@ -16,14 +15,9 @@ from stratvector.trading.unfit import UnfitNoun
 class ChaptersReplay:
     """Folds beside the replayed account what it does not know. chapters : those that opened."""
 
-    def __init__(self, portfolio: Portfolio, chapters: Sequence[Logged[Chapter]]) -> None:
+    def __init__(self, portfolio: Portfolio, chapters: Sequence[LoggedChapter]) -> None:
         self._carrying = Carrying(portfolio)
-        self._chapters = {
-            chapter.noun.carried.close_time: chapter
-            for chapter in chapters
-            if chapter.noun.carried is not None
-        }
-        self._order = [chapter.noun for chapter in chapters]
+        self._chapters = begins_of(chapters)
         self._previous = {one.noun.number: before.id for before, one in pairwise(chapters)}
 
     def at(self, close: LoggedClose, account: PortfolioAccount) -> Iterator[Difference]:
@@ -42,7 +36,7 @@ class ChaptersReplay:
         chapter = self._chapters.get(close.close_time)
         if chapter is None:
             return
-        for gap in self._gaps(chapter.noun, account.carried(self._carrying)):
+        for gap in self._gaps(chapter, account.carried(self._carrying)):
             yield Difference(
                 "chapters",
                 close.close_time,
@@ -52,8 +46,14 @@ class ChaptersReplay:
                 gap.replayed,
                 messages={"chapters": chapter.id, "orders": close.decision.id},
             )
+        self._carrying = Carrying(chapter.portfolio, chapter.noun.carried)
 
-    def _gaps(self, chapter: Chapter, replayed: Carried) -> Iterator[Gap]:
-        yield from gaps(chapter.carried, replayed, "carried")
-        previous = self._previous.get(chapter.number, chapter.previous)
-        yield from gaps(chapter.previous, previous, "previous")
+    def _gaps(self, chapter: LoggedChapter, replayed: Carried) -> Iterator[Gap]:
+        noun = chapter.noun
+        yield from gaps(noun.carried, replayed, "carried")
+        yield from gaps(noun.previous, self._previous.get(noun.number, noun.previous), "previous")
+
+
+def begins_of(chapters: Sequence[LoggedChapter]) -> dict[int, LoggedChapter]:
+    """Chapters by the close (ns UTC) that they open after."""
+    return {one.noun.carried.close_time: one for one in chapters if one.noun.carried is not None}

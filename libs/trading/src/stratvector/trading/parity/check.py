@@ -107,7 +107,7 @@ def check(
     replays: list[Replay] = [
         *([RecordedBars(recorded, log)] if recorded and chapter is None else []),
         SignalsReplay(parts.portfolio, parts.strategies, log.warmup),
-        ExecutionReplay(parts.portfolio, simulated_broker),
+        ExecutionReplay(parts.portfolio, simulated_broker, log.chapters),
         decisions,
         record,
         _Halts(log.halts),
@@ -152,7 +152,7 @@ def _backtest(
     if not simulated_broker:
         notes.append("not compared with a backtest: the fills are a venue's")
         return []
-    if why := uncomparable(log):
+    if why := uncomparable(log, recorded.portfolio):
         notes.append(why)
         return []
     return [BacktestReplay(recorded, log)]

@@ -7,11 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from stratvector.trading.account import PortfolioAccount
-from stratvector.trading.chapters import Chapter
 from stratvector.trading.fills import FillsReport
-from stratvector.trading.logged import Logged, LoggedClose, UndecidedClose
+from stratvector.trading.logged import Logged, LoggedChapter, LoggedClose, UndecidedClose
 from stratvector.trading.orders import LATE, Cut, Decision, SymbolDecision, ValueAtRisk
-from stratvector.trading.parity.chapters import ChaptersReplay
+from stratvector.trading.parity.chapters import ChaptersReplay, begins_of
 from stratvector.trading.parity.difference import Difference, Fact, gaps, text
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.reasons import Stage
@@ -24,9 +23,9 @@ FIGURES = ("equity", "gross_exposure", "drawdown_factor", "halted", "reduce_only
 class DecisionReplay:
     """The account of one portfolio, fed by the log."""
 
-    def __init__(self, portfolio: Portfolio, chapters: Sequence[Logged[Chapter]] = ()) -> None:
+    def __init__(self, portfolio: Portfolio, chapters: Sequence[LoggedChapter] = ()) -> None:
         self._portfolio = portfolio
-        self._chapters = ChaptersReplay(portfolio, chapters)
+        self._chapters, self._begins = ChaptersReplay(portfolio, chapters), begins_of(chapters)
         self._account = PortfolioAccount(portfolio)
         self._unfolded: deque[Logged[FillsReport]] = deque()
         self._figure: ValueAtRisk | None = None
@@ -52,6 +51,9 @@ class DecisionReplay:
         self._place(logged, replayed)
         self._figure = logged.value_at_risk or self._figure
         yield from self._chapters.at(close, self._account)
+        if (chapter := self._begins.get(close.close_time)) is not None:
+            self._portfolio = chapter.portfolio
+            self._account = PortfolioAccount(chapter.portfolio, chapter.noun.carried)
 
     def decided(self, close: UndecidedClose) -> Decision:
         """What is to be decided at the close after those that were replayed."""

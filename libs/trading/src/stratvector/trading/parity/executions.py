@@ -1,12 +1,13 @@
 """Fills computed again: the simulated broker gets the logged orders and meets the logged bars."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.executions import cancelled
 from stratvector.trading.fills import TERMINAL, FillEvent, FillKind
-from stratvector.trading.logged import Logged, LoggedClose
+from stratvector.trading.logged import Logged, LoggedChapter, LoggedClose
 from stratvector.trading.orders import ApprovedOrder, Decision
+from stratvector.trading.parity.chapters import begins_of
 from stratvector.trading.parity.difference import Difference, Fact, gaps, text
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.simulated_broker import SimulatedBroker
@@ -20,7 +21,13 @@ class ExecutionReplay:
     simulated_broker : False for another venue, of which only the claims are checked.
     """
 
-    def __init__(self, portfolio: Portfolio, simulated_broker: bool) -> None:
+    def __init__(
+        self,
+        portfolio: Portfolio,
+        simulated_broker: bool,
+        chapters: Sequence[LoggedChapter] = (),
+    ) -> None:
+        self._begins = begins_of(chapters)
         self._broker = SimulatedBroker(portfolio) if simulated_broker else None
         self._decision: Logged[Decision] | None = None
 
@@ -61,6 +68,8 @@ class ExecutionReplay:
             ]
             for order in decision.orders:
                 broker.accept(order)
+            if (chapter := self._begins.get(decision.close_time)) is not None:
+                broker.begin(chapter.portfolio, chapter.noun.carried)
         sections = [logged.noun for logged in close.bars.values()]
         return (*cancels, *broker.match(close.close_time, sections))
 

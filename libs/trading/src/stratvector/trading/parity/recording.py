@@ -12,6 +12,7 @@ from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.logged import Logged, LoggedClose, SessionLog
 from stratvector.trading.orders import LATE, Cut
 from stratvector.trading.parity.difference import Difference, Gap, gaps
+from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.session import Session
 
 MARKET_WORDS = (FillKind.FILLED, FillKind.EXPIRED)
@@ -103,8 +104,13 @@ class BacktestReplay:
                 yield _told("ledger", entry.close_time, gap, "backtest", {})
 
 
-def uncomparable(log: SessionLog) -> str | None:
-    """Why a backtest, which knows neither lateness nor multipliers, must differ; None if not."""
+def uncomparable(log: SessionLog, portfolio: Portfolio) -> str | None:
+    """Why a backtest, which knows neither lateness nor multipliers nor another document, must
+    differ; None if not. portfolio : of the first chapter.
+    """
+    changed = [str(one.noun.number) for one in log.chapters if one.portfolio != portfolio]
+    if changed:
+        return f"not compared with a backtest: chapters {', '.join(changed)} have another document"
     cuts = [close.decision.noun.cut for close in log.closes]
     late = sum(LATE in cut.signals.values() for cut in cuts)
     weighed = sum(any(m != 1.0 for m in cut.multipliers) for cut in cuts)

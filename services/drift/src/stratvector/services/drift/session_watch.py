@@ -63,6 +63,8 @@ class SessionWatch:
 
     def _begin(self, standing: Standing | None) -> None:
         """Read on where a chapter begins; None is the first one."""
+        if standing is not None:
+            self._portfolio = standing.portfolio
         ports, portfolio = self._ports, self._portfolio
         number = FIRST if standing is None else standing.number
         carried = None if standing is None else standing.carried

@@ -74,7 +74,7 @@ class AccountLane:
         """Own the lane, fold it from the newest chapter on, then walk the closes."""
         await self.lane.acquire()
         portfolio = self._portfolio
-        standing = await newest_chapter(self._ports, portfolio.run, portfolio.name)
+        standing = await newest_chapter(self._ports.bus, portfolio.run, portfolio.name)
         await self._recover(standing)
         while (due := await self._bars.due()) is not None:
             await self._close(due.close_time, due.universes)
@@ -89,8 +89,11 @@ class AccountLane:
     def _begin(self, standing: Standing | None) -> None:
         """Read on where a chapter begins; None is the first one."""
         carried = None if standing is None else standing.carried
+        if standing is not None:
+            self._portfolio, self._own = standing.portfolio, Own.of(standing.portfolio)
         self._chapter = FIRST if standing is None else standing.number
         ports, portfolio = self._ports, self._portfolio
+        self._broker.begin(portfolio, carried)
         self._bars = BarsReader(ports, portfolio, self._start, carried=carried)
         self._decisions = OrdersReader(ports, portfolio, chapter=self._chapter, carried=carried)
         self._means = AccountMeans(portfolio, carried)

@@ -73,10 +73,12 @@ class PortfolioRecord:
         if committed is None:
             return None
         # One close before it, as the newest committed close is folded again.
-        return await newest_chapter(ports, portfolio.run, portfolio.name, until=committed - 1)
+        return await newest_chapter(ports.bus, portfolio.run, portfolio.name, until=committed - 1)
 
     def _begin(self, standing: Standing | None) -> None:
         """Fold on from what a chapter carries; None is the first chapter."""
+        if standing is not None:
+            self._portfolio, self._own = standing.portfolio, Own.of(standing.portfolio)
         ports, portfolio = self._ports, self._portfolio
         number = FIRST if standing is None else standing.number
         carried = None if standing is None else standing.carried

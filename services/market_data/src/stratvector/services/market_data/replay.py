@@ -59,7 +59,7 @@ class ReplayLane:
         await self.lane.acquire()
         await self._wait_for_chapter()
         portfolio = self._portfolio
-        standing = await newest_chapter(self._ports, portfolio.run, portfolio.name)
+        standing = await newest_chapter(self._ports.bus, portfolio.run, portfolio.name)
         published = self._begin(None if standing is None else standing.carried)
         async for stored in self.lane.history(self._used):
             published = self._adopted(decode_closed_bars(stored.message.payload), published)

@@ -19,6 +19,7 @@ from stratvector.runtime.readers import (
 )
 from stratvector.services.risk.portfolio_state import PortfolioState
 from stratvector.services.risk.value_at_risk_queries import ValueAtRiskQueries
+from stratvector.services.risk.wish_watch import WishWatch
 from stratvector.trading.account import PortfolioAccount
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.carrying import Carrying
@@ -53,11 +54,12 @@ class PortfolioLane:
     ) -> None:
         self._ports, self._portfolio, self._start = ports, portfolio, start
         self._queries = queries or ValueAtRiskQueries(portfolio, None)
+        self._wishes = WishWatch(ports, chapter)
+        self._wanted: str | None = None  # the document that the next chapter is to have
         self._closes_per_chapter = closes_per_chapter
         self._newest: Decision | None = None
         self.lane = Lane(ports, orders_lane(portfolio))
         self._chapters = ChapterWriter(ports, chapter)
-        self._own = Own.of(portfolio)
 
     def state(self) -> PortfolioState | None:
         """The portfolio as of the newest decision; None before the first one."""
@@ -98,8 +100,9 @@ class PortfolioLane:
 
     def _begin(self, standing: Standing) -> None:
         """Go on from what a chapter carries; what is not in it was not read."""
-        ports, portfolio, carried = self._ports, self._portfolio, standing.carried
-        self._standing, self._closes = standing, 0
+        ports, portfolio, carried = self._ports, standing.portfolio, standing.carried
+        self._portfolio, self._own = portfolio, Own.of(portfolio)
+        self._standing, self._closes, self._wanted = standing, 0, None
         self.account = PortfolioAccount(portfolio, carried)
         self._carrying = Carrying(portfolio, carried)
         self._bars = BarsReader(ports, portfolio, self._start, carried=carried)
@@ -110,6 +113,7 @@ class PortfolioLane:
             )
             for model in portfolio.models
         }
+        self._queries.begin(portfolio)
         if self._carrying.figure is not None:
             self._queries.recorded(self._carrying.figure)
 
@@ -130,7 +134,8 @@ class PortfolioLane:
 
     async def _open_next(self) -> Standing:
         carried = self.account.carried(self._carrying)
-        return await self._chapters.open(self.lane, self._standing, carried)
+        document = self._wanted or self._standing.chapter.document
+        return await self._chapters.open(self.lane, self._standing, carried, document)
 
     async def _close_readers(self) -> None:
         await self._bars.close()
@@ -200,8 +205,11 @@ class PortfolioLane:
         return decision
 
     async def _ends_chapter(self) -> bool:
-        """Whether the chapter is as long as it may be, and there is anything after it."""
-        if self._closes + 1 < self._closes_per_chapter:
+        """Whether the chapter is as long as it may be, or another document is wanted; if there is
+        anything after it.
+        """
+        self._wanted = await self._wishes.document(self._standing)
+        if self._wanted is None and self._closes + 1 < self._closes_per_chapter:
             return False
         return await self._bars.due() is not None
 

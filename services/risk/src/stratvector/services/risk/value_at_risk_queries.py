@@ -51,6 +51,10 @@ class ValueAtRiskQueries:
         self._arrived: ValueAtRisk | None = None
         self.trouble = "" if ask is not None else "no Monte Carlo service is configured"
 
+    def begin(self, portfolio: Portfolio) -> None:
+        """Ask about this portfolio from now on."""
+        self._portfolio = portfolio
+
     def recorded(self, figure: ValueAtRisk) -> None:
         """A decision holds this figure, so the next question is due after it."""
         self._asked_at = max(figure.as_of, self._asked_at or figure.as_of)

@@ -114,6 +114,8 @@ class ModelLane:
         """Go on from what a chapter carries of this model; None is the first chapter."""
         self._model, self._published = self._new_model(), -1
         self._last_close: int | None = None
+        if standing is not None:
+            self._portfolio, self._own = standing.portfolio, Own.of(standing.portfolio)
         self._chapter = FIRST if standing is None else standing.number
         carried = None if standing is None else standing.carried
         if carried is not None and carried.model(self._name).close_time:

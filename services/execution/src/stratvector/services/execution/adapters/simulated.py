@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from stratvector.runtime.ports import Acknowledgement
 from stratvector.trading.bars import ClosedBars
+from stratvector.trading.carried import Carried
 from stratvector.trading.fills import FillEvent
 from stratvector.trading.orders import ApprovedOrder
 from stratvector.trading.portfolio import Portfolio
@@ -17,6 +18,10 @@ class SimulatedBrokerAdapter:
 
     def __init__(self, portfolio: Portfolio) -> None:
         self._broker = SimulatedBroker(portfolio)
+
+    def begin(self, portfolio: Portfolio, carried: Carried | None) -> None:
+        """New orders get the chapter's costs."""
+        self._broker.begin(portfolio, carried)
 
     async def send(self, order: ApprovedOrder, epoch: int) -> Acknowledgement:
         """Accept."""

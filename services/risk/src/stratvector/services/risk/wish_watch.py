@@ -1,0 +1,59 @@
+"""What is wanted of a portfolio, looked at now and then while it runs: a changed document becomes
+its next chapter.
+"""
+
+import structlog
+
+from stratvector.runtime.chapters import OtherChapter, Standing, refuse_change
+from stratvector.runtime.documents import Documents, Wished
+from stratvector.runtime.ports import Ports
+from stratvector.runtime.session_document import BadSession
+from stratvector.trading.chapters import Chapter
+
+LOOK_SECONDS = 0.5  # between two looks; a look holds up a decision by half a millisecond
+
+
+class WishWatch:
+    """Of one portfolio in one run. Used by the coroutine that decides.
+
+    refused : why the newest document can't hold, empty when it can.
+    """
+
+    def __init__(self, ports: Ports, first: Chapter) -> None:
+        self._documents = None if ports.documents is None else Documents(ports.documents)
+        self._key = f"{first.run}.{first.portfolio}"
+        self._clock = ports.clock
+        self._looked_at = float("-inf")
+        self._version = 0
+        self._document: str | None = None
+        self.refused = ""
+
+    async def document(self, standing: Standing) -> str | None:
+        """The document that is wanted instead of the chapter's, None when that one is."""
+        now = self._clock.monotonic_seconds()
+        if self._documents is not None and now - self._looked_at >= LOOK_SECONDS:
+            self._looked_at = now
+            await self._look(self._documents, standing)
+        return None if self._document == standing.chapter.document else self._document
+
+    async def _look(self, documents: Documents, standing: Standing) -> None:
+        try:
+            wished = await documents.of(self._key)
+            if wished is None or wished.version == self._version:
+                return
+            self._version, self._document = wished.version, None
+            self._document = _checked(wished, standing)
+            self.refused = ""
+        except (BadSession, OtherChapter) as error:
+            # The portfolio goes on as it was; who applies was told the same by the command.
+            self.refused = str(error)
+            log = structlog.get_logger("stratvector.risk")
+            log.error("document refused", document=self._key, reason=self.refused)
+
+
+def _checked(wished: Wished, standing: Standing) -> str:
+    """Raises BadSession, OtherChapter."""
+    chapter = wished.wish.chapter()
+    _ = wished.wish.session().portfolio
+    refuse_change(standing.chapter, chapter)
+    return chapter.document
