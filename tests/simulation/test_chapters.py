@@ -21,6 +21,7 @@ from stratvector.services.execution.account_lane import AccountLane
 from stratvector.services.execution.order_log import OrderLog
 from stratvector.trading.carried import Carried, CarriedOrder, OrderWord
 from stratvector.trading.carrying import Carrying
+from stratvector.trading.chapters import Chapter
 from stratvector.trading.lanes import chapters_lane
 from tests.sessions.generated_sessions import Shape, generated_session
 from tests.sessions.simulated_flow import breaches_of, run_flow
@@ -141,7 +142,11 @@ def carried_with_report_0(self: Carrying, *arguments: object) -> Carried:
 
 
 async def open_in_the_chapters_lane(
-    self: ChapterWriter, orders: Lane, before: Standing, carried: Carried, document: str
+    self: ChapterWriter,
+    orders: Lane,
+    before: Standing,
+    carried: Carried,
+    wanted: Chapter | None = None,
 ) -> Standing:
     """Planted: the opening is said in the lane of the content, which a sleeper can write to."""
     real_publish = Lane.publish
@@ -159,7 +164,7 @@ async def open_in_the_chapters_lane(
 
     Lane.publish = elsewhere  # type: ignore[method-assign,assignment]
     try:
-        return await REAL_OPEN(self, orders, before, carried, document)
+        return await REAL_OPEN(self, orders, before, carried, wanted)
     finally:
         Lane.publish = real_publish  # type: ignore[method-assign]
 

@@ -119,15 +119,30 @@ def test_what_has_begun_otherwise_is_refused_and_stays(place: Place, server: Nat
     run = load_session(CONFIG).portfolio.run
     told(server, "apply", "-f", CONFIG, "--wait", "0")
     begin_as_risk(server)
-    place.change("system.yaml", "per_asset_cap: 0.40", "per_asset_cap: 0.35")
+    place.change("system.yaml", "initial_nav: 50000.00", "initial_nav: 60000.00")
     name = run.removeprefix("replay.")
     code, said, errors = told(server, "apply", "-f", CONFIG, "--run", name)
     assert (code, said) == (78, "")
     assert "document is not the one that its log began with" in errors
     assert told(server, "apply", "-f", CONFIG, "--run", name, "--dry-run")[0] == 78
     changes = document(server, "apply", "-f", CONFIG, "--run", name, "--diff")["changes"]
-    assert [one["place"] for one in changes] == ["portfolio.limits.asset"]
+    assert [one["place"] for one in changes] == ["portfolio.initial_cash"]
     assert document(server, "portfolios", "list")["portfolios"][0]["version"] == 1
+
+
+def test_a_limit_of_what_has_begun_may_change_and_waits_for_risk(
+    place: Place, server: NatsServer
+) -> None:
+    name = load_session(CONFIG).portfolio.run.removeprefix("replay.")
+    told(server, "apply", "-f", CONFIG, "--wait", "0")
+    begin_as_risk(server)
+    place.change("system.yaml", "per_asset_cap: 0.40", "per_asset_cap: 0.35")
+    changed = ("apply", "-f", CONFIG, "--run", name)
+    assert told(server, *changed, "--dry-run")[0] == 0
+    code, said, _ = told(server, *changed, "--wait", "0")
+    assert code == 75
+    assert said.endswith("wanted, but no risk service has taken it up yet. It stays wanted.\n")
+    assert document(server, "portfolios", "list")["portfolios"][0]["version"] == 2
 
 
 @pytest.mark.parametrize(

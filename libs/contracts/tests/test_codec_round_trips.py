@@ -261,6 +261,8 @@ def chapters(draw: st.DrawFn) -> Chapter:
         run=draw(names),
         previous=draw(texts),
         carried=draw(carried) if number > 1 else None,
+        applied_by=draw(texts),
+        applied_at=draw(st.integers(0, 2**63 - 1)),
     )
 
 

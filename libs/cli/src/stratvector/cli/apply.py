@@ -21,6 +21,7 @@ from stratvector.cli.outputs import AsJson, check_outputs, emit
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from stratvector.runtime.chapters import Standing
     from stratvector.runtime.documents import Wish
 
 LOOK_SECONDS = 0.2
@@ -63,7 +64,7 @@ def apply(
     connect: Connect = 10.0,
     wait: Annotated[
         float,
-        typer.Option(metavar="S", min=0, help="How long to wait until it has begun, in seconds."),
+        typer.Option(metavar="S", min=0, help="How long to wait until it holds, in seconds."),
     ] = 30.0,
     json: AsJson = None,
 ) -> None:
@@ -79,7 +80,7 @@ def apply(
     looks = Look.DIFF if diff else Look.DRY_RUN if dry_run else None
     document = asyncio.run(_applied(wish, looks, nats_url, seed_file, connect, wait))
     emit(json, document, _tell_diff if diff else _tell, document)
-    if document["state"] == "wanted":
+    if document["state"] in ("wanted", "superseded"):
         raise typer.Exit(NOT_TAKEN_UP)
 
 
@@ -104,7 +105,8 @@ async def _applied(
 ) -> dict[str, Any]:
     """What came of it. Raises BusConnectionError, OtherChapter, BadSession, StaleDocument."""
     from stratvector.runtime.applying import apply as applied
-    from stratvector.runtime.applying import first_chapter_of, refuse_unmeetable
+    from stratvector.runtime.applying import refuse_unmeetable
+    from stratvector.runtime.chapters import newest_chapter
 
     async with reached(url, seed_file, connect_seconds) as at:
         before = await at.documents.of(wish.key)
@@ -118,16 +120,36 @@ async def _applied(
         }
         if looks is Look.DRY_RUN:
             await refuse_unmeetable(at.bus, wish)
-        begun = await first_chapter_of(at.bus, wish.run, wish.portfolio)
+        standing = await newest_chapter(at.bus, wish.run, wish.portfolio)
         if looks is not None:
-            return told | {"state": "unchanged", "begun": begun is not None}
+            return told | {"state": "unchanged", "begun": standing is not None}
         wanted = await applied(at.bus, at.documents, wish, version)
+        told |= {"version": wanted.version}
         deadline = time.monotonic() + wait_seconds
-        while begun is None and time.monotonic() < deadline:
+        while not _holds(standing, wish) and time.monotonic() < deadline:
             await asyncio.sleep(LOOK_SECONDS)
-            begun = await first_chapter_of(at.bus, wish.run, wish.portfolio)
-        state = "wanted" if begun is None else "begun"
-        return told | {"state": state, "begun": begun is not None, "version": wanted.version}
+            standing = await newest_chapter(at.bus, wish.run, wish.portfolio)
+            newest = await at.documents.of(wish.key)
+            if newest is not None and not newest.wish.says_the_same(wish):
+                return told | {"state": "superseded", "begun": standing is not None}
+        return told | _outcome(standing, wish)
+
+
+def _holds(standing: "Standing | None", wish: "Wish") -> bool:
+    """Whether the chapter that holds has the document that is wished."""
+    return standing is not None and standing.chapter.document == wish.document
+
+
+def _outcome(standing: "Standing | None", wish: "Wish") -> dict[str, Any]:
+    """What became of a wish by now."""
+    from stratvector.trading.timestamps import utc_text
+
+    if standing is None or not _holds(standing, wish):
+        return {"state": "wanted", "begun": standing is not None}
+    told = {"state": "begun", "begun": True, "chapter": standing.number}
+    if standing.carried is not None:
+        told |= {"state": "opened", "after": utc_text(standing.carried.close_time)}
+    return told
 
 
 def _changes(before: "Wish", after: "Wish") -> list[dict[str, Any]]:
@@ -143,9 +165,15 @@ def _tell(console: "Console", told: dict[str, Any]) -> None:
     name = f"{told['portfolio']} in {told['run']}"
     if told["state"] == "begun":
         console.out(f"{name}: it has begun.", highlight=False)
+    elif told["state"] == "opened":
+        what = f"it holds as chapter {told['chapter']}, from the close after {told['after']} on"
+        console.out(f"{name}: {what}.", highlight=False)
+    elif told["state"] == "superseded":
+        console.out(f"{name}: somebody applied another document meanwhile.", highlight=False)
     elif told["state"] == "wanted":
+        what = "taken it up" if told["begun"] else "begun it"
         console.out(
-            f"{name}: wanted, but no risk service has begun it yet. It stays wanted.",
+            f"{name}: wanted, but no risk service has {what} yet. It stays wanted.",
             highlight=False,
         )
     else:

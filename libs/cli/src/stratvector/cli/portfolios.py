@@ -15,6 +15,7 @@ from stratvector.cli.outputs import AsJson, Commands, check_outputs, emit
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from stratvector.runtime.chapters import Standing
     from stratvector.runtime.documents import Wished
 
 portfolios = Commands(
@@ -103,11 +104,11 @@ async def _wanted(at: Reached, key: str) -> "Wished":
 
 async def _row(at: Reached, wanted: "Wished") -> dict[str, Any]:
     """One portfolio, and how far the log is."""
-    from stratvector.runtime.applying import first_chapter_of
+    from stratvector.runtime.chapters import newest_chapter
     from stratvector.trading.timestamps import utc_text
 
     wish = wanted.wish
-    begun = await first_chapter_of(at.bus, wish.run, wish.portfolio)
+    begun = await newest_chapter(at.bus, wish.run, wish.portfolio)
     session, newest = wish.session(), None
     if begun is not None:
         newest = await _newest_close(at, session.portfolio)
@@ -135,29 +136,34 @@ async def _newest_close(at: Reached, portfolio: Any) -> int | None:
 
 async def _history(at: Reached, key: str) -> dict[str, Any]:
     from stratvector.cli.document_changes import changes
-    from stratvector.runtime.applying import chapter_in
-    from stratvector.runtime.logged_session import LoggedSession
-    from stratvector.trading.lanes import chapters_lane
-    from stratvector.trading.timestamps import utc_text
+    from stratvector.runtime.chapters import opened_chapters
 
     wish = (await _wanted(at, key)).wish
     rows: list[dict[str, Any]] = []
-    before: dict[str, Any] = {}
-    for stored in await at.bus.read(chapters_lane(wish.session().portfolio), 0):
-        chapter = chapter_in(stored)
-        document = json_text.loads(chapter.document)
-        rows.append(
-            {
-                "chapter": chapter.number,
-                "from": utc_text(LoggedSession(chapter).start),
-                "engine_hash": chapter.engine_hash,
-                "by": wish.by,
-                "at": utc_text(wish.at),
-                "changes": list(changes(before, document)) if rows else [],
-            }
-        )
+    before: dict[str, Any] | None = None
+    for standing in await opened_chapters(at.bus, wish.run, wish.portfolio):
+        document = json_text.loads(standing.chapter.document)
+        changed = [] if before is None else list(changes(before, document))
+        rows.append(_told(standing) | {"changes": changed})
         before = document
     return {"key": key, "chapters": rows}
+
+
+def _told(standing: "Standing") -> dict[str, Any]:
+    """A chapter but for what changed. after : the close that it opened after, None at the start."""
+    from stratvector.runtime.logged_session import LoggedSession
+    from stratvector.trading.timestamps import utc_text
+
+    chapter, carried = standing.chapter, standing.carried
+    start = LoggedSession(chapter).start if carried is None else carried.close_time
+    return {
+        "chapter": chapter.number,
+        "from": utc_text(start),
+        "after": None if carried is None else utc_text(carried.close_time),
+        "engine_hash": chapter.engine_hash,
+        "by": chapter.applied_by,
+        "at": utc_text(chapter.applied_at) if chapter.applied_at else None,
+    }
 
 
 def _print_all(console: "Console", document: dict[str, Any]) -> None:
@@ -183,8 +189,10 @@ def _print_history(console: "Console", document: dict[str, Any]) -> None:
     if not document["chapters"]:
         console.out(f"{document['key']} has not begun.", highlight=False)
     for one in document["chapters"]:
-        told = f"engine {one['engine_hash']}, by {one['by']} at {one['at']}"
-        console.out(f"chapter {one['chapter']} from {one['from']}, {told}", highlight=False)
+        begins = f"from {one['from']}" if one["after"] is None else f"after {one['after']}"
+        wanted = f", wanted by {one['by']} at {one['at']}" if one["by"] else ""
+        engine = f"engine {one['engine_hash']}"
+        console.out(f"chapter {one['chapter']} {begins}, {engine}{wanted}", highlight=False)
         for change in one["changes"]:
             text = f"  {change['place']}: {change['before']} → {change['after']}"
             console.out(text, highlight=False)

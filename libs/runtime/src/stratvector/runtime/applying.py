@@ -10,7 +10,6 @@ from stratvector.runtime.ports import Bus, Kind, Stored
 from stratvector.runtime.session_document import BadSession
 from stratvector.trading.chapters import Chapter
 from stratvector.trading.flow import FLOW
-from stratvector.trading.lanes import chapters_lane_of
 from stratvector.trading.runs import bars_run
 
 
@@ -30,12 +29,6 @@ async def refuse_unmeetable(bus: Bus, wish: Wish) -> Chapter | None:
         return None
     refuse_change(standing.chapter, session.chapter)
     return standing.chapter
-
-
-async def first_chapter_of(bus: Bus, run: str, portfolio: str) -> Chapter | None:
-    """What the log of a portfolio's run begins with. Raises BadSession."""
-    page = await bus.read(chapters_lane_of(run, portfolio), 0, 1)
-    return chapter_in(page[0]) if page else None
 
 
 def chapter_in(stored: Stored) -> Chapter:

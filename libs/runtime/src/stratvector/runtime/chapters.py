@@ -138,15 +138,15 @@ class ChapterWriter:
         return newest
 
     async def open(
-        self, orders: Lane, before: Standing, carried: Carried, document: str
+        self, orders: Lane, before: Standing, carried: Carried, wanted: Chapter | None = None
     ) -> Standing:
-        """Store what the chapter after another one begins with, and open it. document : its own.
+        """Store what the chapter after another one begins with, and open it.
 
-        Raises LostOwnership.
+        wanted : whose document it has, None for that of the chapter before. Raises LostOwnership.
         """
         number = before.number + 1
         chapter = replace(
-            before.chapter, number=number, previous=before.id, carried=carried, document=document
+            wanted or before.chapter, number=number, previous=before.id, carried=carried
         )
         stored = await self._propose(orders, chapter)
         opened = Opened(
@@ -178,8 +178,8 @@ class ChapterWriter:
 
 
 def as_first(chapter: Chapter) -> Chapter:
-    """A chapter without what it carries: what its log began with, unless the document changed."""
-    return replace(chapter, number=FIRST, previous="", carried=None)
+    """What a chapter says of document, engine and bars, without who wanted it and what it carries."""
+    return replace(chapter, number=FIRST, previous="", carried=None, applied_by="", applied_at=0)
 
 
 async def newest_chapter(
@@ -190,16 +190,30 @@ async def newest_chapter(
     until : what it begins with must not be of a later close, ns UTC. Raises OtherChapter,
     BadMessage.
     """
-    lane, found = chapters_lane_of(run, portfolio), list[Stored]()
-    while page := await bus.read(lane, found[-1].sequence if found else 0):
-        found.extend(page)
-    for stored in reversed(found):
+    for stored in reversed(await _proposals(bus, run, portfolio)):
         chapter = chapter_of(stored)
         if until is not None and chapter.carried and chapter.carried.close_time > until:
             continue
         if await _has_opened(bus, stored, chapter):
             return Standing(chapter, stored.message.id, stored.sequence)
     return None
+
+
+async def opened_chapters(bus: Bus, run: str, portfolio: str) -> list[Standing]:
+    """Every chapter that has opened, in their order. Raises OtherChapter, BadMessage."""
+    found = list[Standing]()
+    for stored in await _proposals(bus, run, portfolio):
+        chapter = chapter_of(stored)
+        if await _has_opened(bus, stored, chapter):
+            found.append(Standing(chapter, stored.message.id, stored.sequence))
+    return found
+
+
+async def _proposals(bus: Bus, run: str, portfolio: str) -> list[Stored]:
+    lane, found = chapters_lane_of(run, portfolio), list[Stored]()
+    while page := await bus.read(lane, found[-1].sequence if found else 0):
+        found.extend(page)
+    return found
 
 
 async def opened_chapter(bus: Bus, opened: Opened, run: str) -> Standing:
@@ -274,18 +288,16 @@ def refuse_change(standing: Chapter, wanted: Chapter) -> None:
             f"{wanted.engine_hash}: continue it with the version that it began with, or start a "
             "new one"
         )
-    for one in wanted.bars:
-        if one not in standing.bars:
-            raise OtherChapter(
-                f"the bars of universe {one.universe} are not those that the log began with"
-            )
-    if as_first(standing) == wanted:
-        return
     if (what := _unchangeable(standing, wanted)) is not None:
         raise OtherChapter(
             f"the session's document is not the one that its log began with: {what}; while a "
             f"portfolio runs, {', '.join(CHANGEABLE)} may change: apply it as another run"
         )
+    for one in wanted.bars:
+        if one not in standing.bars:
+            raise OtherChapter(
+                f"the bars of universe {one.universe} are not those that the log began with"
+            )
 
 
 CHANGEABLE = ("its limits", "costs", "budgets of models", "benchmark and risk-free rate")

@@ -67,7 +67,16 @@ class Wish:
         from stratvector.trading.engine.compiling import engine_hash
 
         portfolio, document = self.portfolio, self.document
-        return Chapter(portfolio, FIRST, engine_hash(), document, self.bars, self.run)
+        return Chapter(
+            portfolio,
+            FIRST,
+            engine_hash(),
+            document,
+            self.bars,
+            self.run,
+            applied_by=self.by,
+            applied_at=self.at,
+        )
 
     def says_the_same(self, other: "Wish") -> bool:
         """Whether both want the same, whoever asked and when."""

@@ -42,7 +42,8 @@ class Chapter:
     number : counted from 1. engine_hash : of the engine that decides. document : portfolio, start,
     strategies, sources and caveats as JSON, in its one canonical form. run : of the portfolio.
     previous : id of the message of the chapter before, empty in the first one. carried : what the
-    portfolio brings along, None in the first one.
+    portfolio brings along, None in the first one. applied_by, applied_at : who wanted its document,
+    and when (ns UTC); empty and 0 where nobody applied it.
     """
 
     portfolio: str
@@ -53,6 +54,8 @@ class Chapter:
     run: str
     previous: str = ""
     carried: Carried | None = None
+    applied_by: str = ""
+    applied_at: int = 0
 
     def bars_of(self, universe: str) -> ChapterBars:
         """The bars of a universe. Raises KeyError for one that the chapter does not have."""

@@ -55,7 +55,7 @@ class PortfolioLane:
         self._ports, self._portfolio, self._start = ports, portfolio, start
         self._queries = queries or ValueAtRiskQueries(portfolio, None)
         self._wishes = WishWatch(ports, chapter)
-        self._wanted: str | None = None  # the document that the next chapter is to have
+        self._wanted: Chapter | None = None  # whose document the next chapter is to have
         self._closes_per_chapter = closes_per_chapter
         self._newest: Decision | None = None
         self.lane = Lane(ports, orders_lane(portfolio))
@@ -134,8 +134,7 @@ class PortfolioLane:
 
     async def _open_next(self) -> Standing:
         carried = self.account.carried(self._carrying)
-        document = self._wanted or self._standing.chapter.document
-        return await self._chapters.open(self.lane, self._standing, carried, document)
+        return await self._chapters.open(self.lane, self._standing, carried, self._wanted)
 
     async def _close_readers(self) -> None:
         await self._bars.close()
@@ -208,7 +207,7 @@ class PortfolioLane:
         """Whether the chapter is as long as it may be, or another document is wanted; if there is
         anything after it.
         """
-        self._wanted = await self._wishes.document(self._standing)
+        self._wanted = await self._wishes.wanted(self._standing)
         if self._wanted is None and self._closes + 1 < self._closes_per_chapter:
             return False
         return await self._bars.due() is not None

@@ -25,24 +25,25 @@ class WishWatch:
         self._clock = ports.clock
         self._looked_at = float("-inf")
         self._version = 0
-        self._document: str | None = None
+        self._wanted: Chapter | None = None
         self.refused = ""
 
-    async def document(self, standing: Standing) -> str | None:
-        """The document that is wanted instead of the chapter's, None when that one is."""
+    async def wanted(self, standing: Standing) -> Chapter | None:
+        """What is wanted instead of the chapter that holds, None when that one is."""
         now = self._clock.monotonic_seconds()
         if self._documents is not None and now - self._looked_at >= LOOK_SECONDS:
             self._looked_at = now
             await self._look(self._documents, standing)
-        return None if self._document == standing.chapter.document else self._document
+        is_other = self._wanted and self._wanted.document != standing.chapter.document
+        return self._wanted if is_other else None
 
     async def _look(self, documents: Documents, standing: Standing) -> None:
         try:
             wished = await documents.of(self._key)
             if wished is None or wished.version == self._version:
                 return
-            self._version, self._document = wished.version, None
-            self._document = _checked(wished, standing)
+            self._version, self._wanted = wished.version, None
+            self._wanted = _checked(wished, standing)
             self.refused = ""
         except (BadSession, OtherChapter) as error:
             # The portfolio goes on as it was; who applies was told the same by the command.
@@ -51,9 +52,9 @@ class WishWatch:
             log.error("document refused", document=self._key, reason=self.refused)
 
 
-def _checked(wished: Wished, standing: Standing) -> str:
+def _checked(wished: Wished, standing: Standing) -> Chapter:
     """Raises BadSession, OtherChapter."""
     chapter = wished.wish.chapter()
     _ = wished.wish.session().portfolio
     refuse_change(standing.chapter, chapter)
-    return chapter.document
+    return chapter
