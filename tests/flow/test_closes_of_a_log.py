@@ -101,7 +101,8 @@ def test_the_closes_are_the_sessions(flow: Flow) -> None:
 
 def test_a_log_that_still_grows_is_equal_as_far_as_it_goes_by_the_log_alone(flow: Flow) -> None:
     journal, compared = flow.world.bus.journal, set[int]()
-    for stop in range(3, len(journal), 3):
+    decided = [n for n, one in enumerate(journal) if one.message.subject.startswith("orders.")]
+    for stop in range(3, decided[-1] + 1, 3):
         log, parity = read(flow, journal[:stop])
         assert parity.first is None, stop
         assert not log.is_complete

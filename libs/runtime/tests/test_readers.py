@@ -18,13 +18,12 @@ from stratvector.runtime.readers import (
     Due,
     FillsReader,
     OrdersReader,
-    OtherSymbols,
-    OutOfStep,
     ProgressReader,
     SignalsReader,
     UniverseReader,
 )
 from stratvector.runtime.simulation.world import World
+from stratvector.runtime.unfit_messages import OtherSymbols, OutOfStep
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.fills import FillsReport
 from stratvector.trading.lanes import fills_lane, orders_lane, signals_lane

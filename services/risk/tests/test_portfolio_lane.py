@@ -8,10 +8,10 @@ from stratvector.contracts.codecs import decode_decision
 from stratvector.runtime.deployment import Deployment
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.ports import Ports
-from stratvector.runtime.readers import OutOfStep
 from stratvector.runtime.simulation.fate import CrashPlan, Plan, When
 from stratvector.runtime.simulation.store import MemoryLedgerStore
 from stratvector.runtime.simulation.world import ProcessFailed, World
+from stratvector.runtime.unfit_messages import OutOfStep
 from stratvector.services.risk.wiring import build
 from stratvector.trading.executions import filled
 from stratvector.trading.fills import FillEvent, FillKind

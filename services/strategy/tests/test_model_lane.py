@@ -12,10 +12,10 @@ from stratvector.contracts.codecs import decode_signals, encode_signals
 from stratvector.runtime.deployment import Deployment
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.ports import Ports
-from stratvector.runtime.readers import OtherSymbols
 from stratvector.runtime.simulation.fate import CrashPlan, Plan, When
 from stratvector.runtime.simulation.store import MemoryLedgerStore
 from stratvector.runtime.simulation.world import ProcessFailed, World
+from stratvector.runtime.unfit_messages import OtherSymbols
 from stratvector.services.strategy.model_lane import BrokenStrategy, ForeignSignals
 from stratvector.services.strategy.wiring import build
 from stratvector.trading.bars import Bars

@@ -178,7 +178,7 @@ class ChapterWriter:
 
 
 def as_first(chapter: Chapter) -> Chapter:
-    """What a chapter says of document, engine and bars, without who wanted it and what it carries."""
+    """A chapter's document, engine and bars, without who wanted it and what it carries."""
     return replace(chapter, number=FIRST, previous="", carried=None, applied_by="", applied_at=0)
 
 
@@ -259,13 +259,11 @@ async def _opening_after(bus: Bus, lane: str, carried: Carried) -> Opened | None
     return None
 
 
-def chapter_reader(ports: Ports, portfolio: Portfolio, after: int = 0) -> Reader[Chapter]:
-    """The portfolio's `chapters` lane, of which each message is a proposal. after : the sequence to
-    start above.
-    """
+def chapter_reader(ports: Ports, portfolio: Portfolio) -> Reader[Chapter]:
+    """The portfolio's `chapters` lane, followed; each message of it is a proposal."""
     lane = chapters_lane(portfolio)
     check = partial(check_chapter_of, portfolio=portfolio)
-    return Reader(ports, lane, decode_chapter, check, after=after)
+    return Reader(ports, lane, decode_chapter, check, follows=True)
 
 
 async def logged_chapters(bus: Bus) -> Sequence[Stored]:

@@ -15,7 +15,7 @@ from stratvector.runtime.chapters import first_chapter
 from stratvector.runtime.deployment import SessionParts
 from stratvector.runtime.epochs import EpochFilter, contents
 from stratvector.runtime.ports import Bus, Stored
-from stratvector.runtime.readers import OtherSymbols, UnfitMessage
+from stratvector.runtime.unfit_messages import OtherSymbols, UnfitMessage
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.carried import Carried
 from stratvector.trading.lanes import bars_lane

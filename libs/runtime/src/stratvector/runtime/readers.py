@@ -4,12 +4,6 @@ Which close comes next is what the bars say: each cross-section tells when its u
 and a portfolio's next close is the earliest of its universes'. Risk, execution, ledger and drift
 walk the same closes, then; each asks for what belongs to one of them and gets exactly that, or an
 error that halts it.
-
-UnfitMessage
-├── OutOfStep            the lane's next message belongs to another close
-├── MisplacedOpening     a chapter opens in another lane, or in the middle of one
-├── OtherChapterSignals  signals of a chapter that has not opened
-└── OtherSymbols         bars whose symbols are not the universe's
 """
 
 from collections.abc import Callable, Container, Sequence
@@ -27,6 +21,12 @@ from stratvector.contracts.codecs import (
 from stratvector.runtime.at_hand import AT_HAND
 from stratvector.runtime.inbox import Inbox
 from stratvector.runtime.ports import Kind, Ports, Stored
+from stratvector.runtime.unfit_messages import (
+    MisplacedOpening,
+    OtherChapterSignals,
+    OtherSymbols,
+    OutOfStep,
+)
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.carried import Carried
 from stratvector.trading.chapters import FIRST, Opened
@@ -45,42 +45,6 @@ from stratvector.trading.signals import Signals
 from stratvector.trading.unfit import Absurd
 
 Noun = TypeVar("Noun")
-
-
-class UnfitMessage(RuntimeError):
-    """A message that can't be processed: its reader stops, and skips nothing."""
-
-
-class OutOfStep(UnfitMessage):
-    """The lane's next message belongs to another close."""
-
-    def __init__(self, lane: str, asked: int, found: int) -> None:
-        super().__init__(
-            f"{lane} was asked for close {asked}, but its next message is of close {found}"
-        )
-        self.lane, self.asked, self.found = lane, asked, found
-
-
-class MisplacedOpening(UnfitMessage):
-    """A chapter that opens where no reader of chapters looks, or where none may."""
-
-
-class OtherChapterSignals(UnfitMessage):
-    """Signals of a chapter that has not opened."""
-
-    def __init__(self, lane: str, asked: int, found: int) -> None:
-        super().__init__(f"{lane} holds signals of chapter {found}; chapter {asked} is open")
-        self.lane, self.asked, self.found = lane, asked, found
-
-
-class OtherSymbols(UnfitMessage):
-    """Bars whose symbols are not the universe's, in its order."""
-
-    def __init__(self, lane: str, expected: tuple[str, ...], found: tuple[str, ...]) -> None:
-        super().__init__(
-            f"{lane} must carry the symbols {', '.join(expected)}; they are {', '.join(found)}"
-        )
-        self.lane, self.expected, self.found = lane, expected, found
 
 
 @dataclass(frozen=True)

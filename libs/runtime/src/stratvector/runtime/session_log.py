@@ -22,8 +22,9 @@ from stratvector.runtime.epochs import contents
 from stratvector.runtime.logged_bars import UniverseBars, certain, read_bars
 from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.ports import Bus, Kind, Stored
-from stratvector.runtime.readers import MisplacedOpening, OutOfStep, UnfitMessage, opening_in
+from stratvector.runtime.readers import opening_in
 from stratvector.runtime.session_document import BadSession
+from stratvector.runtime.unfit_messages import MisplacedOpening, OutOfStep, UnfitMessage
 from stratvector.trading.chapters import Opened
 from stratvector.trading.fills import FillsReport
 from stratvector.trading.lanes import (

@@ -75,10 +75,10 @@ FLOW: tuple[Hop, ...] = (
         subject="orders.{run}.{portfolio}",
         message="Decision",
         producer="risk",
-        # market_data reads how far decisions have come, so that bars run at most 64 closes ahead,
-        # and strategy, which is as far ahead, whether a chapter has opened
-        consumers=("execution", "market_data", "strategy"),
-        followers=("ledger", "drift", "gateway"),
+        # market_data reads how far decisions have come, so that bars run at most 64 closes ahead
+        consumers=("execution", "market_data"),
+        # strategy, which is as far ahead, looks whether a chapter has opened
+        followers=("strategy", "ledger", "drift", "gateway"),
     ),
     Hop(
         noun="fills",

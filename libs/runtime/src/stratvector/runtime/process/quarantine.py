@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 from stratvector.contracts.codecs import BadMessage
 from stratvector.runtime.ports import ForeignMessage, KeyValue, Message, Stored, WrongRevision
-from stratvector.runtime.readers import UnfitMessage
+from stratvector.runtime.unfit_messages import UnfitMessage
 from stratvector.trading.flow import stream_of
 from stratvector.trading.unfit import UnfitNoun
 

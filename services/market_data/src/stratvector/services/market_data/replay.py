@@ -4,7 +4,8 @@ from stratvector.contracts.codecs import decode_closed_bars, encode_closed_bars
 from stratvector.runtime.chapters import OtherChapter, chapter_reader, newest_chapter
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Ports
-from stratvector.runtime.readers import OtherSymbols, ProgressReader, carried_sequence
+from stratvector.runtime.readers import ProgressReader, carried_sequence
+from stratvector.runtime.unfit_messages import OtherSymbols
 from stratvector.services.market_data.replay_store import Recording
 from stratvector.services.market_data.tempo import Tempo
 from stratvector.trading.bars import ClosedBars

@@ -9,14 +9,8 @@ from stratvector.contracts.codecs import decode_decision, encode_decision
 from stratvector.runtime.chapters import ChapterWriter, Standing
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Kind, Ports, Stored
-from stratvector.runtime.readers import (
-    BarsReader,
-    FillsReader,
-    MisplacedOpening,
-    OutOfStep,
-    SignalsReader,
-    opening_in,
-)
+from stratvector.runtime.readers import BarsReader, FillsReader, SignalsReader, opening_in
+from stratvector.runtime.unfit_messages import MisplacedOpening, OutOfStep
 from stratvector.services.risk.portfolio_state import PortfolioState
 from stratvector.services.risk.value_at_risk_queries import ValueAtRiskQueries
 from stratvector.services.risk.wish_watch import WishWatch

@@ -7,7 +7,8 @@ from stratvector.runtime.lane import Lane
 from stratvector.runtime.logged_bars import bars_before
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.process.cannot_start import CannotStart
-from stratvector.runtime.readers import UnfitMessage, UniverseReader, carried_sequence
+from stratvector.runtime.readers import UniverseReader, carried_sequence
+from stratvector.runtime.unfit_messages import UnfitMessage
 from stratvector.services.strategy.model_state import ModelState
 from stratvector.trading.bad_strategy import BadStrategy
 from stratvector.trading.bars import ClosedBars
