@@ -22,7 +22,7 @@ from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.orders import ApprovedOrder
 from stratvector.trading.timestamps import utc_text
 
-LEASE_SECONDS = 10.0
+LEASE_SECONDS = 5.0
 
 
 class RuntimePortError(Exception):
