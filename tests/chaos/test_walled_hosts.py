@@ -156,3 +156,29 @@ def test_a_service_cut_off_for_thirty_seconds_and_healed_changes_nothing(
     flow = run_processes(tmp_path, session, disturb=cutting(walls, service, CUT_SECONDS, seen))
     assert_equal_to_backtest(session, flow)
     say(f"cut off: {'; '.join(seen)}; equal to the backtest")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("service", ["execution", "risk"])
+def test_an_owner_that_is_cut_off_is_replaced_and_publishes_nothing_when_it_is_healed(
+    service: str, walls: Walls, tmp_path: Path, say: Say
+) -> None:
+    seen, session = list[str](), generated_session(6, Shape(2, 2, 2, closes=1_500, warmup=3))
+
+    async def disturb(run: Running) -> None:
+        cut_at = await run.reach(0.2)
+        before, children = await run.owner(service), run.platform.children
+        host = next(name for name, child in children.items() if child.pid == before.pid)
+        walls.network.cut(host)
+        after = await run.new_owner(service, before)
+        healed_at = await run.reach(cut_at + 0.05)  # a new owner has decided by then
+        walls.network.heal(host)
+        while children[host].pid == before.pid:
+            await asyncio.sleep(LOOK_SECONDS)
+        assert healed_at < 1.0, "the session ended while the owner was cut off"
+        epochs = f"epoch {before.epoch} -> {after.epoch}"
+        seen.append(f"{host} at {cut_at:.0%}: {epochs}, healed at {healed_at:.0%}")
+
+    flow = run_processes(tmp_path, session, {service: 2}, disturb)
+    assert_equal_to_backtest(session, flow)
+    say(f"cut off: {'; '.join(seen)}; equal to the backtest")
