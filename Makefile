@@ -1,9 +1,9 @@
 # StratVector: `make help` lists what can be done. Longer work is done by tools/*.sh.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test simulation chaos bench fuzz-api lint format proto lock coverage clean
+.PHONY: help setup run test simulation chaos bench fuzz-api lint format lines proto lock coverage clean
 SHELL := /bin/bash
 BIN := .venv/bin
-CODE := $(wildcard libs services tests benchmarks examples conftest.py)
+CODE := $(wildcard libs services tests benchmarks examples tools conftest.py)
 WORKERS ?= 2
 # A file stays on one worker: what it starts once serves all its tests, in their order.
 SHARED := --dist loadfile --no-loadscope-reorder
@@ -45,6 +45,9 @@ format: setup  ## Format Python, protos and Rust
 	$(BIN)/ruff format $(CODE)
 	$(if $(wildcard proto),$(BIN)/buf format --write)
 	cargo fmt --all
+
+lines: setup  ## Print the lines of code of each member, tests apart
+	@$(BIN)/python tools/lines.py
 
 proto: setup  ## Generate the protobuf code again
 	tools/proto.sh

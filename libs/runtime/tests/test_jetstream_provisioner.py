@@ -79,7 +79,7 @@ def test_all_streams_and_buckets_are_made_and_no_consumer(server: NatsServer) ->
         assert config["storage"] == "file"
         assert config["discard"] == "new"
         assert config["deny_delete"]
-        assert config["deny_purge"]
+        assert not any(made.get("deny_purge") for _, made, _ in found.values())
         assert config["allow_direct"]
         assert not config.get("allow_rollup_hdrs")
         assert config["duplicate_window"] == 20_000_000_000
@@ -176,6 +176,29 @@ def test_a_stream_with_another_configuration_is_told_and_left_alone(server: Nats
             "nothing was changed: use another store, or remove it by hand"
         )
         assert await everything(client) == before
+
+    with_client(server, script)
+
+
+def test_a_stream_that_was_made_to_deny_purging_is_told_and_left_alone(server: NatsServer) -> None:
+    first = streams()[0]
+    wanted = {**stream_settings(first), "deny_purge": True}
+
+    async def script(client: Client) -> None:
+        await ask(client, f"STREAM.CREATE.{first.name}", wanted)
+        before = await everything(client)
+        with pytest.raises(OtherConfiguration) as raised:
+            await provision(client)
+        assert str(raised.value) == (
+            f"stream {first.name} exists with deny_purge True instead of False; nothing was "
+            "changed: no server takes that back, and its old log could never make room; end what "
+            "it holds with the version that made it, or start a new session"
+        )
+        assert await everything(client) == before
+        refused = await client.request(
+            f"$JS.API.STREAM.UPDATE.{first.name}", json.dumps(stream_settings(first)).encode()
+        )
+        assert "can not cancel deny purge" in json.loads(refused.data)["error"]["description"]
 
     with_client(server, script)
 

@@ -10,6 +10,7 @@ from stratvector.contracts.codecs import Owner, decode_owner
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import (
+    LEASE_SECONDS,
     Kind,
     LostOwnership,
     Message,
@@ -26,7 +27,7 @@ PUBLISH = "publish ORDERS"
 UNAWARE = 1e9  # a lease so long that this instance never doubts it
 
 
-def lane_of(ports: Ports, instance: str, lease_seconds: float = 10.0) -> Lane:
+def lane_of(ports: Ports, instance: str, lease_seconds: float = LEASE_SECONDS) -> Lane:
     return Lane(replace(ports, instance=instance), SUBJECT, lease_seconds)
 
 
@@ -73,7 +74,8 @@ def test_a_standby_waits_until_the_lease_did_not_change_for_its_whole_length(
         await lane_of(ports, "owner").acquire()
         began = ports.clock.monotonic_seconds()
         await lane_of(ports, "standby").acquire()
-        assert 10.0 <= ports.clock.monotonic_seconds() - began <= 15.0
+        waited_seconds = ports.clock.monotonic_seconds() - began
+        assert LEASE_SECONDS <= waited_seconds <= 1.5 * LEASE_SECONDS
 
     play(script)
 
@@ -190,7 +192,7 @@ def test_an_owner_whose_lease_ran_out_does_not_act_outside(play: Callable[..., W
     async def script(ports: Ports) -> None:
         lane = lane_of(ports, "sleeper")
         await lane.acquire()
-        await ports.clock.sleep(10.0)
+        await ports.clock.sleep(LEASE_SECONDS)
         with pytest.raises(LostOwnership):
             lane.check_ownership()
 

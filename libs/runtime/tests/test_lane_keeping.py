@@ -6,7 +6,7 @@ import pytest
 
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.lane import Lane
-from stratvector.runtime.ports import LostOwnership, Ports
+from stratvector.runtime.ports import LEASE_SECONDS, LostOwnership, Ports
 from stratvector.runtime.simulation.fate import Fate, FaultPlan
 from stratvector.runtime.simulation.world import World
 
@@ -53,12 +53,12 @@ def test_a_renewal_counts_from_when_it_left_not_from_its_answer() -> None:
 
         async def work() -> None:
             await lane.acquire()
-            await ports.clock.sleep(14.0)
+            await ports.clock.sleep(1.4 * LEASE_SECONDS)
             lane.check_ownership()
 
         return Tasks([work()], [lane])
 
-    slow = FaultPlan("owner", "kv put", 2, Fate(back_seconds=8.0))
+    slow = FaultPlan("owner", "kv put", 2, Fate(back_seconds=0.8 * LEASE_SECONDS))
     world = World(plans=[slow])
     world.add("owner", owner)
     world.run(until=["owner"])

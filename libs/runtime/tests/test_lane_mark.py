@@ -7,8 +7,9 @@ import pytest
 
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.lane import Lane
-from stratvector.runtime.ports import Kind, Message, Ports, PublishUnknown
+from stratvector.runtime.ports import LEASE_SECONDS, Kind, Message, Ports, PublishUnknown
 from stratvector.runtime.simulation.fate import Fate, FaultPlan, Loss
+from stratvector.runtime.simulation.scheduler import ANSWER_TIMEOUT_SECONDS
 from stratvector.runtime.simulation.world import World
 
 SUBJECT = "fills.main.paper"
@@ -42,7 +43,7 @@ def test_a_message_that_lands_before_the_mark_becomes_history(play: Callable[...
         assert [s.message.id async for s in new.history()] == ["a"]
         assert new.epoch == 2
 
-    lost = Fate(loss="late", out_seconds=13.0)
+    lost = Fate(loss="late", out_seconds=ANSWER_TIMEOUT_SECONDS + LEASE_SECONDS + 1.0)
     under_way = FaultPlan("script", PUBLISH, 2, lost)
     slow = FaultPlan("script", PUBLISH, 3, Fate(out_seconds=1.5))
     world = play(script, [under_way, slow])

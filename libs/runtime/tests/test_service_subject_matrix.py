@@ -26,6 +26,7 @@ from stratvector.runtime.jetstream.accounts import (
     accounts_config,
     grants,
 )
+from stratvector.runtime.jetstream.topology import buckets, streams
 from stratvector.trading.flow import FLOW, hop, produced_by, read_by
 from stratvector.trading.lanes import fills_lane, orders_lane
 from stratvector.trading.portfolio import Portfolio
@@ -155,6 +156,27 @@ def test_each_writes_its_own_owner_keys_quarantine_marks_and_documents_only(
     on_bus(tmp_path, portfolio, script)
 
 
+@pytest.mark.parametrize("walls", ["accounts and permissions", "accounts alone"])
+def test_only_the_provisioner_may_purge(walls: str, tmp_path: Path, portfolio: Portfolio) -> None:
+    accounts, denied = {
+        "accounts and permissions": (accounts_config, "permissions violation"),
+        "accounts alone": (without_permissions, "error 503 JetStream not enabled for account"),
+    }[walls]
+
+    async def script(bus: GuardedBus) -> None:
+        before = await bus.settled()
+        for stream in (*streams(), *buckets()):
+            call = f"$JS.API.STREAM.PURGE.{stream.name}"
+            for user in ASKERS:
+                assert await bus.attempt(user, call) == denied, (user, stream.name)
+        assert await bus.settled() == before
+        for stream in (*streams(), *buckets()):
+            assert await bus.attempt(PROVISIONER, f"$JS.API.STREAM.PURGE.{stream.name}") == "yes"
+        assert not [key for key in await bus.settled() if key[0] == "messages"]
+
+    on_bus(tmp_path, portfolio, script, accounts)
+
+
 def test_headers_that_would_make_the_server_do_more_are_refused(
     tmp_path: Path, portfolio: Portfolio
 ) -> None:
@@ -282,6 +304,18 @@ def with_one_grant_too_many(keys: Mapping[str, str]) -> str:
     return text.replace('allow: ["positions.>", ', 'allow: ["positions.>", "orders.>", ')
 
 
+def with_a_purge_granted(keys: Mapping[str, str]) -> str:
+    """The planted slip: ledger may also purge the orders."""
+    text = accounts_config(keys)
+    own = '{service: "positions.>", accounts: ["ledger"]}'
+    call = "$JS.API.STREAM.PURGE.ORDERS"
+    assert own in text
+    text = text.replace(own, f'{own}\n      {{service: "{call}", accounts: ["ledger"]}}')
+    own = '{service: {account: "FLOW", subject: "positions.>"}}'
+    text = text.replace(own, f"{own}\n      {own.replace('positions.>', call)}")
+    return text.replace('allow: ["positions.>", ', f'allow: ["positions.>", "{call}", ')
+
+
 def test_permissions_without_accounts_let_replies_through_and_the_check_sees_it(
     tmp_path: Path, portfolio: Portfolio
 ) -> None:
@@ -303,3 +337,15 @@ def test_one_grant_too_many_is_seen_by_the_check(tmp_path: Path, portfolio: Port
         ]
 
     on_bus(tmp_path, portfolio, script, with_one_grant_too_many)
+
+
+def test_a_purge_too_many_is_seen_by_the_check(tmp_path: Path, portfolio: Portfolio) -> None:
+    async def script(bus: GuardedBus) -> None:
+        changes = (await attacked(bus, "ledger")).changes
+        lane = orders_lane(portfolio)
+        assert [change.split(":")[0] for change in changes] == [
+            f"ledger changed messages of {lane}",
+            "ledger changed oldest of ORDERS",
+        ]
+
+    on_bus(tmp_path, portfolio, script, with_a_purge_granted)

@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratvector.strategies import Indicators, MomentumStrategy
-from stratvector.strategies.indicators.moving_average import moving_average
-from stratvector.strategies.indicators.standard_deviation import standard_deviation
+from stratvector.strategies.indicators.moving_average import moving_average, standard_deviation
 from stratvector.strategies.trial_bars import trial_bars
 from stratvector.trading.strategy import feature_rows
 

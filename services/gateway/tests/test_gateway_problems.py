@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from stratvector.services.gateway.api.problems import DEFECT
+from stratvector.runtime.peer import REFUSALS, Away, Failed, Refused, Stranger, TooSlow
+from stratvector.services.gateway.api.problems import DEFECT, status_of
 from stratvector.services.gateway.api.values import DecimalText, Shape
 from stratvector.services.gateway.event_bodies import decimal_text, money
 
@@ -173,3 +174,14 @@ def test_the_engines_money_is_rounded_as_the_ledgers_is_and_what_is_none_is_none
     assert str(money(1e-9)) == "0E-8"
     assert str(money(1e22)) == "10000000000000000000000.00000000"
     assert [money(float(text)) for text in ("nan", "inf", "-inf")] == [None, None, None]
+
+
+def test_each_way_to_give_no_answer_has_its_status() -> None:
+    statuses = [status_of(kind("why")) for kind in (Away, Stranger, TooSlow, Failed)]
+    assert statuses == [503, 503, 504, 503]
+    assert {code.name: status_of(Refused("why", code)) for code in REFUSALS} == {
+        "INVALID_ARGUMENT": 422,
+        "NOT_FOUND": 404,
+        "FAILED_PRECONDITION": 409,
+        "RESOURCE_EXHAUSTED": 429,
+    }

@@ -14,13 +14,13 @@ from stratvector.cli.ledger import (
     PortfolioName,
     SessionFolder,
     Start,
-    ledger_of,
+    ask,
     range_of,
 )
 from stratvector.cli.outputs import AsJson, emit
 
 if TYPE_CHECKING:
-    from stratvector.cli.ledger_client import LedgerClient
+    from stratvector.cli.ledger import Question
     from stratvector.trading.explanation import Explanation
     from stratvector.trading.reasons import Outcome
 
@@ -57,23 +57,24 @@ def explain(
         raise CommandFailed("--symbol, --start and --end go with --reason; write SYMBOL@TIME")
     if reason is not None:
         closes, outcome = range_of(start, end), _reason(reason)
-        with ledger_of(address, session, portfolio) as client:
-            found = client.rejections(closes, outcome, symbol)
+        found = ask(
+            address, session, portfolio, lambda ledger: ledger.rejections(closes, outcome, symbol)
+        )
         show = partial(tables.print_rejections, reason=outcome, symbol=symbol)
         emit(json, tables.rejections_document(found), show, found)
         return
-    with ledger_of(address, session, portfolio) as client:
-        explanation = _explained(client, what or "")
+    explanation = ask(address, session, portfolio, _explaining(what or ""))
     emit(json, tables.explanation_document(explanation), tables.print_explanation, explanation)
 
 
-def _explained(client: "LedgerClient", what: str) -> "Explanation":
+def _explaining(what: str) -> "Question[Explanation]":
     if ORDER.fullmatch(what):
-        return client.explain_order(what)
+        return lambda ledger: ledger.explain(order_id=what)
     symbol, _, time = what.rpartition("@") if "@" in what else (what, "", "")
     if not symbol:
         raise CommandFailed(f"{what!r} names no symbol; write it as AAPL@2018-02-06")
-    return client.explain_symbol(symbol, range_of(None, time or None).end)
+    at = range_of(None, time or None).end
+    return lambda ledger: ledger.explain(symbol=symbol, at=at)
 
 
 def _reason(name: str) -> "Outcome":

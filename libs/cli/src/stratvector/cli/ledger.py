@@ -1,10 +1,10 @@
 """`stratvector ledger`: questions to the running ledger, or to a session's that does not run."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -12,9 +12,15 @@ from stratvector.cli.failures import FAILED, CommandFailed, guarded
 from stratvector.cli.outputs import AsJson, Commands, emit
 
 if TYPE_CHECKING:
-    from stratvector.cli.ledger_client import LedgerClient, Range
+    from decimal import Decimal
+
+    from stratvector.runtime.ledger_client import Asked, LedgerClient, Page, Range
+    from stratvector.trading.ledger_answers import HeldPositions
 
 ADDRESS = "127.0.0.1:50055"
+ANSWER_SECONDS_MAX = 20.0
+Answer = TypeVar("Answer")
+Record = TypeVar("Record")
 
 Address = Annotated[
     str, typer.Option("--address", metavar="HOST:PORT", help="Where the ledger answers.")
@@ -43,8 +49,7 @@ def status(
     """Tell how far the record has come, and where the account stands."""
     from stratvector.cli import ledger_tables
 
-    with ledger_of(address, session, portfolio) as client:
-        told = client.status()
+    told = ask(address, session, portfolio, lambda ledger: ledger.status())
     emit(json, ledger_tables.as_document(told), ledger_tables.print_status, told)
 
 
@@ -61,8 +66,9 @@ def orders(
     """List approved orders, and what has become of them."""
     from stratvector.cli import ledger_tables
 
-    with ledger_of(address, session, portfolio) as client:
-        records, sizes = list(client.orders(range_of(start, end))), client.status().lot_sizes
+    records, sizes = ask(
+        address, session, portfolio, _listed(lambda ledger: ledger.orders, range_of(start, end))
+    )
     rows = [ledger_tables.with_quantity(one, sizes) | {"status": one.status} for one in records]
     emit(json, {"orders": rows}, partial(ledger_tables.print_orders, sizes=sizes), records)
 
@@ -80,8 +86,9 @@ def fills(
     """List executions, with each model's part."""
     from stratvector.cli import ledger_tables
 
-    with ledger_of(address, session, portfolio) as client:
-        records, sizes = list(client.fills(range_of(start, end))), client.status().lot_sizes
+    records, sizes = ask(
+        address, session, portfolio, _listed(lambda ledger: ledger.fills, range_of(start, end))
+    )
     rows = [ledger_tables.with_quantity(one, sizes) for one in records]
     emit(json, {"fills": rows}, partial(ledger_tables.print_fills, sizes=sizes), records)
 
@@ -99,8 +106,9 @@ def equity(
     """List the account at each close, with each model's profit."""
     from stratvector.cli import ledger_tables
 
-    with ledger_of(address, session, portfolio) as client:
-        records = list(client.equity(range_of(start, end)))
+    records, _ = ask(
+        address, session, portfolio, _listed(lambda ledger: ledger.equity, range_of(start, end))
+    )
     rows = [ledger_tables.as_document(one) for one in records]
     emit(json, {"closes": rows}, ledger_tables.print_equity, records)
 
@@ -119,8 +127,12 @@ def positions(
     """List what is held, with each model's part."""
     from stratvector.cli import ledger_tables
 
-    with ledger_of(address, session, portfolio) as client:
-        held, sizes = client.positions(range_of(None, end).end), client.status().lot_sizes
+    at = range_of(None, end).end
+
+    async def question(ledger: "LedgerClient") -> "tuple[HeldPositions, dict[str, Decimal]]":
+        return await ledger.positions(at), (await ledger.status()).lot_sizes
+
+    held, sizes = ask(address, session, portfolio, question)
     document = ledger_tables.as_document(held)
     document["positions"] = [ledger_tables.with_quantity(one, sizes) for one in held.positions]
     emit(json, document, partial(ledger_tables.print_positions, sizes=sizes), held)
@@ -139,8 +151,8 @@ def attribution(
     """Tell what each model has earned and paid."""
     from stratvector.cli import ledger_tables
 
-    with ledger_of(address, session, portfolio) as client:
-        results = client.attribution(range_of(start, end))
+    closes = range_of(start, end)
+    results = ask(address, session, portfolio, lambda ledger: ledger.attribution(closes))
     rows = [ledger_tables.as_document(one) for one in results]
     emit(json, {"models": rows}, ledger_tables.print_attribution, results)
 
@@ -151,34 +163,62 @@ def verify(address: Address = ADDRESS, session: SessionFolder = None, json: AsJs
     """Check every hash, the chain, and every row of every table against what was recorded."""
     from stratvector.cli import ledger_tables
 
-    with ledger_of(address, session, "") as client:
-        found = client.verify()
+    found = ask(address, session, "", lambda ledger: ledger.verify())
     document = ledger_tables.verification_document(found)
     emit(json, document, ledger_tables.print_verification, found)
     if not found.passed:
         raise typer.Exit(FAILED)
 
 
-@contextmanager
-def ledger_of(address: str, session: Path | None, portfolio: str) -> "Iterator[LedgerClient]":
-    """A client of the running ledger, or of a session's that does not run. Raises CommandFailed."""
+Question = Callable[["LedgerClient"], Awaitable[Answer]]
+
+
+def ask(address: str, session: Path | None, portfolio: str, question: "Question[Answer]") -> Answer:
+    """What the running ledger says, or a session's that does not run. Raises CommandFailed."""
     from stratvector.cli.finished_ledger import finished_ledger
-    from stratvector.cli.ledger_client import LedgerClient
 
     if session is None:
-        with LedgerClient(address, portfolio) as client:
-            yield client
-        return
+        return asyncio.run(_asked(address, portfolio, question))
     if address != ADDRESS:
         raise CommandFailed("--session and --address exclude each other")
-    with finished_ledger(session) as found, LedgerClient(found, portfolio) as client:
-        yield client
+    with finished_ledger(session) as found:
+        return asyncio.run(_asked(found, portfolio, question))
+
+
+async def _asked(address: str, portfolio: str, question: "Question[Answer]") -> Answer:
+    from stratvector.runtime.ledger_client import LedgerClient
+    from stratvector.runtime.peer import Away, Peer, PeerError, Stranger, TooSlow
+
+    async with Peer("ledger", address, ANSWER_SECONDS_MAX) as peer:
+        try:
+            return await question(LedgerClient(peer, portfolio))
+        except Stranger:
+            raise CommandFailed(f"what answers at {address} is no ledger") from None
+        except TooSlow as error:
+            raise CommandFailed(f"{address}: {error}") from None
+        except Away:
+            raise CommandFailed(f"nothing answers at {address}: is the platform up?") from None
+        except PeerError as error:
+            raise CommandFailed(str(error)) from None
+
+
+def _listed(
+    listing: "Callable[[LedgerClient], Callable[[Asked], Awaitable[Page[Record]]]]", closes: "Range"
+) -> "Question[tuple[list[Record], dict[str, Decimal]]]":
+    """All records of a listing, with the sizes that their lots have."""
+
+    async def question(ledger: "LedgerClient") -> "tuple[list[Record], dict[str, Decimal]]":
+        from stratvector.runtime.ledger_client import every
+
+        return await every(listing(ledger), closes), (await ledger.status()).lot_sizes
+
+    return question
 
 
 def range_of(start: str | None, end: str | None) -> "Range":
     """Closes between two dates or times. Raises CommandFailed."""
-    from stratvector.cli.ledger_client import Range
     from stratvector.market.instants import UnknownInstant, first_instant, last_instant
+    from stratvector.runtime.ledger_client import Range
 
     try:
         first = None if start is None else first_instant(start)

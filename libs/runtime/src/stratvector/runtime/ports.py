@@ -24,7 +24,7 @@ from stratvector.trading.orders import ApprovedOrder
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.timestamps import utc_text
 
-LEASE_SECONDS = 10.0
+LEASE_SECONDS = 5.0
 
 
 class RuntimePortError(Exception):

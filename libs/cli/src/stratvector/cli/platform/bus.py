@@ -58,7 +58,7 @@ class LocalBus:
             server_config(settings, f"stratvector-{secrets.token_hex(8)}", accounts),
             encoding="utf-8",
         )
-        self.command = (find_binary(), "--config", str(config))
+        self.command: tuple[str, ...] = (find_binary(), "--config", str(config))
 
     def seed_file(self, user: str) -> Path:
         """Where a user's seed is."""

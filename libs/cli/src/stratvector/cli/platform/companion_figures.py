@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import grpc.aio
 
-from stratvector.cli.platform.ledger_client import OPTIONS
 from stratvector.cli.platform.ports import PortPlan
 from stratvector.contracts.v1.drift_service_pb2 import ModelDrift, RunCheckRequest
 from stratvector.contracts.v1.drift_service_pb2_grpc import DriftServiceStub
 from stratvector.runtime.deployment import SessionParts
 from stratvector.runtime.monte_carlo import monte_carlo_client
+from stratvector.runtime.peer import OPTIONS
 from stratvector.runtime.ports import NoAnswer
 from stratvector.trading.logged import SessionLog
 from stratvector.trading.orders import ValueAtRisk

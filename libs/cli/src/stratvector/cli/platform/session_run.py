@@ -18,7 +18,7 @@ from stratvector.cli.platform.bus import client_logs
 from stratvector.cli.platform.commands import find_monte_carlo
 from stratvector.cli.platform.companion_figures import companion_figures
 from stratvector.cli.platform.interrupts import first_and_second
-from stratvector.cli.platform.ledger_client import ledger_client
+from stratvector.cli.platform.ledgers import ledgers_of
 from stratvector.cli.platform.local import Platform
 from stratvector.cli.platform.ports import PortPlan, plan_ports
 from stratvector.cli.platform.replicas import parse_replicas, seat_names
@@ -186,8 +186,8 @@ async def _work(platform: Platform, run: RunFolder, wishes: Wishes) -> Run:
             await asyncio.gather(starting, ready, return_exceptions=True)
     logged, log = await platform.bus.read()
     refuse_differences(log, status)
-    async with ledger_client(platform.ports) as ledger:
-        verification = await ledger.verify()
+    async with ledgers_of(platform.ports, session.portfolio.name) as ledgers:
+        verification = await ledgers.verify()
     refuse_damage(log, verification)
     _remark(f"Ledger {verification.sentence()}.")
     if wishes.verbose:

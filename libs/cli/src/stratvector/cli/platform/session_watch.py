@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from stratvector.cli.failures import CommandFailed
-from stratvector.cli.platform.ledger_client import ledger_client
+from stratvector.cli.platform.ledgers import ledgers_of
 from stratvector.cli.platform.local import Platform
 from stratvector.cli.platform.readiness import HALTED, Readiness
 from stratvector.runtime.process.status import UNSTORED
@@ -91,9 +91,9 @@ async def until_committed(platform: Platform, session: Finite, progress: Progres
     assert last_close is not None
     looked_at = time.monotonic()
     pace, store = Pace(closes, looked_at), StoreWatch(platform.bus.store, platform.told)
-    async with ledger_client(platform.ports) as ledger:
+    async with ledgers_of(platform.ports, session.portfolio.name) as ledgers:
         while True:
-            status = await ledger.status(session.portfolio.name)
+            status = await ledgers.status()
             if status is not None and status.last_close is not None:
                 progress(min(status.closes, closes), closes, status.last_close)
                 if status.last_close >= last_close:

@@ -23,6 +23,10 @@ REST_SECONDS = 0.1
 UNAVAILABLE = 503
 EXISTS_OTHERWISE = (10058, 10148)
 NO_STREAM = 10059
+ADVICE = {
+    "deny_purge": "no server takes that back, and its old log could never make room; end what it "
+    "holds with the version that made it, or start a new session"
+}
 NO_ROOM = (10023, 10047)  # of memory or disk: waiting does not help
 
 
@@ -34,9 +38,10 @@ class OtherConfiguration(ProvisioningError):
     """A stream of this name exists and is another; nothing was changed."""
 
     def __init__(self, what: str, setting: str, wanted: object, found: object) -> None:
+        advice = ADVICE.get(setting, "use another store, or remove it by hand")
         super().__init__(
             f"{what} exists with {setting} {found!r} instead of {wanted!r}; "
-            "nothing was changed: use another store, or remove it by hand"
+            f"nothing was changed: {advice}"
         )
         self.what, self.setting, self.wanted, self.found = what, setting, wanted, found
 
@@ -69,7 +74,8 @@ def stream_settings(stream: Stream, replicas: int = 1) -> dict[str, Any]:
     """The configuration of a log: nothing that is acknowledged ever goes, but the oldest notes of
     a bucket that has a size. What is stored is published again, for those that listen.
 
-    No roll-ups: one message with that header would remove what others wrote.
+    No roll-ups: one message with that header would remove what others wrote. Purging is not denied
+    here, for that could never be taken back: no account but the provisioner's may ask for it.
     """
     settings: dict[str, Any] = {
         "name": stream.name,
@@ -85,7 +91,7 @@ def stream_settings(stream: Stream, replicas: int = 1) -> dict[str, Any]:
         "num_replicas": replicas,
         "duplicate_window": DUPLICATE_WINDOW_SECONDS * SECOND_NS,
         "deny_delete": True,
-        "deny_purge": True,
+        "deny_purge": False,
         "allow_direct": True,
         "allow_rollup_hdrs": False,
     }

@@ -22,6 +22,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from stratvector.runtime.ports import LEASE_SECONDS
 from stratvector.runtime.process.settings_file import BadSettings, read_settings_file
 from stratvector.runtime.validation_sentences import MISSING, mistakes
 
@@ -107,7 +108,7 @@ class ServiceSettings(ProcessSettings):
     """the NATS server"""
     nats_seed_file: Path | None = None
     """file with the service's nkey seed; none where the server has no accounts"""
-    lease_seconds: Seconds = 5.0
+    lease_seconds: Seconds = LEASE_SECONDS
     """a lane whose owner is silent for so long is free for a standby"""
 
     @field_validator("nats_url")

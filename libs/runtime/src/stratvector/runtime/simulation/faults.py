@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Self
 
+from stratvector.runtime.ports import LEASE_SECONDS
 from stratvector.runtime.simulation.effect import Channel, Effect
 from stratvector.runtime.simulation.fate import Fate, Loss, Plan, When
 
@@ -41,7 +42,7 @@ class Faults:
     send_request_lost: float = 0.0
     send_answer_lost: float = 0.0
     pause: float = 0.0
-    pause_seconds_max: float = 40.0
+    pause_seconds_max: float = 4 * LEASE_SECONDS
     pauses_max: int = 20
     clock_stops: float = 0.0
     crash: float = 0.0

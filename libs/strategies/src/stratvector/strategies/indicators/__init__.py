@@ -1,10 +1,7 @@
 """Indicators: named, pure kernels, and `Indicators`, which computes each of them once.
 
     window.py               sums and counts over the last `window` closes, in a fixed order
-    moving_average.py       their quotient
-    standard_deviation.py   spread about the moving average
-    bollinger.py            moving average plus or minus a width of standard deviations
-    z_score.py              distance to the moving average in standard deviations
+    moving_average.py       their quotient; spread about it, bands around it, distance to it
     momentum.py             change over a lookback
     relative_strength.py    Wilder's index
     memo.py                 Indicators(bars): all of the above by name, memoised

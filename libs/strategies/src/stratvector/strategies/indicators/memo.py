@@ -6,14 +6,17 @@ from typing import Any
 import numpy as np
 
 from stratvector.strategies.floats import Floats
-from stratvector.strategies.indicators.bollinger import bollinger_band
 from stratvector.strategies.indicators.momentum import momentum
-from stratvector.strategies.indicators.moving_average import moving_average
+from stratvector.strategies.indicators.moving_average import (
+    bollinger_band,
+    moving_average,
+    standard_deviation,
+    z_score,
+)
 from stratvector.strategies.indicators.relative_strength import (
     relative_strength,
     relative_strength_window,
 )
-from stratvector.strategies.indicators.standard_deviation import standard_deviation
 from stratvector.strategies.indicators.window import (
     add_lags,
     count_present,
@@ -21,7 +24,6 @@ from stratvector.strategies.indicators.window import (
     mark_usable,
     zero_missing,
 )
-from stratvector.strategies.indicators.z_score import z_score
 from stratvector.trading.bars import Bars
 
 Kernel = Callable[..., None]

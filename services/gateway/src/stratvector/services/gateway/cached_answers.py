@@ -5,8 +5,8 @@ all pages together.
 from collections.abc import Awaitable
 from typing import TypeVar
 
+from stratvector.runtime.peer import PeerError
 from stratvector.services.gateway.clients.drift import DriftClient, Score
-from stratvector.services.gateway.clients.peer import PeerError
 from stratvector.services.gateway.clients.risk import RiskClient, RiskState
 from stratvector.services.gateway.clients.strategy import Model, StrategyClient
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from stratvector.runtime.ledger_client import LedgerClient
 from stratvector.services.gateway.cached_answers import CachedAnswers
 from stratvector.services.gateway.clients.drift import DriftClient
-from stratvector.services.gateway.clients.ledger import LedgerClient
 from stratvector.services.gateway.clients.monte_carlo import MonteCarloClient
 from stratvector.services.gateway.clients.research import ResearchClient
 from stratvector.services.gateway.clients.risk import RiskClient

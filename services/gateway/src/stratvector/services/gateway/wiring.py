@@ -5,14 +5,15 @@ from collections.abc import Iterator, Sequence
 
 from stratvector.runtime.deployment import Deployment
 from stratvector.runtime.host import Tasks
+from stratvector.runtime.ledger_client import LedgerClient
+from stratvector.runtime.peer import Peer
 from stratvector.runtime.ports import Ports
+from stratvector.runtime.process.logs import logger
 from stratvector.services.gateway.app import gateway_app
 from stratvector.services.gateway.cached_answers import ASK_SECONDS as ANSWERS_SECONDS
 from stratvector.services.gateway.cached_answers import CachedAnswers
 from stratvector.services.gateway.clients.drift import DriftClient
-from stratvector.services.gateway.clients.ledger import LedgerClient
 from stratvector.services.gateway.clients.monte_carlo import MonteCarloClient
-from stratvector.services.gateway.clients.peer import Peer
 from stratvector.services.gateway.clients.research import ResearchClient
 from stratvector.services.gateway.clients.risk import RiskClient
 from stratvector.services.gateway.clients.strategy import StrategyClient
@@ -59,7 +60,8 @@ def build(settings: GatewaySettings, deployment: Deployment, ports: Ports) -> Ta
 
 def peers_of(settings: GatewaySettings) -> dict[str, Peer]:
     """Whom it asks, by service; one without an address is away."""
-    return {name: Peer(name, getattr(settings, f"{name}_grpc")) for name in ASKED}
+    log = logger()
+    return {name: Peer(name, getattr(settings, f"{name}_grpc"), log=log) for name in ASKED}
 
 
 def new_context(

@@ -17,7 +17,6 @@ from stratvector.runtime.host import Servicer
 from stratvector.services.research.adapters.job_folders import JobFolders
 from stratvector.services.research.job import Job, JobState
 from stratvector.services.research.job_board import JobBoard, NotNow, QueueFull, UnknownJob
-from stratvector.services.research.job_messages import job_message
 from stratvector.services.research.submission import BadSubmission, checked_request
 
 NAME: str = pb.DESCRIPTOR.services_by_name["ResearchService"].full_name
@@ -28,6 +27,13 @@ CODES: dict[type[Exception], grpc.StatusCode] = {
     UnknownJob: grpc.StatusCode.NOT_FOUND,
     QueueFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
     NotNow: grpc.StatusCode.UNAVAILABLE,
+}
+
+STATES = {
+    JobState.QUEUED: pb.JOB_STATE_QUEUED,
+    JobState.RUNNING: pb.JOB_STATE_RUNNING,
+    JobState.DONE: pb.JOB_STATE_DONE,
+    JobState.FAILED: pb.JOB_STATE_FAILED,
 }
 
 
@@ -71,13 +77,32 @@ class ResearchAnswers(ResearchServiceServicer):
 
     def _message(self, job: Job) -> pb.Job:
         results = self._folders.result_path(job.job_id) if job.state is JobState.DONE else ""
-        return job_message(job, str(results))
+        return _job_message(job, str(results))
 
 
 def research_servicer(board: JobBoard, folders: JobFolders, config_folder: Path) -> Servicer:
     """What the research process answers."""
     answers = ResearchAnswers(board, folders, config_folder)
     return Servicer(NAME, lambda server: add_ResearchServiceServicer_to_server(answers, server))
+
+
+def _job_message(job: Job, results: str) -> pb.Job:
+    """The message of a job. results : the folder of its result, "" while there is none."""
+    request = pb.SubmitBacktestRequest(
+        config=job.request.config, start=job.request.start, end=job.request.end
+    )
+    return pb.Job(
+        job_id=job.job_id,
+        state=STATES[job.state],
+        request=request,
+        submitted_at_ns=job.submitted_at_ns,
+        ended_at_ns=job.ended_at_ns,
+        progress=job.progress,
+        phase=job.phase,
+        error=job.error,
+        results=results,
+        metrics=[pb.Metric(name=n, value=v) for n, v in sorted(job.metrics.items())],
+    )
 
 
 @asynccontextmanager

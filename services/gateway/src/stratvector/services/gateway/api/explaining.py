@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from stratvector.runtime.peer import Refused
 from stratvector.services.gateway.api.asking import Context
 from stratvector.services.gateway.api.trading import FillShape, OrderShape, fill_shape, order_shape
 from stratvector.services.gateway.api.values import (
@@ -16,7 +17,6 @@ from stratvector.services.gateway.api.values import (
     nanoseconds_of,
     time_of,
 )
-from stratvector.services.gateway.clients.peer import Refused
 from stratvector.trading.explanation import Explanation, ModelWish
 from stratvector.trading.instruments import Instrument
 from stratvector.trading.reasons import UnknownReason, rejection_named
@@ -107,7 +107,7 @@ async def get_explanation(
 ) -> ExplanationShape:
     """Bar, each model's weight, exposure after each stage, order, executions and costs."""
     if (order is None) == (symbol is None) or (order is not None and time is not None):
-        raise Refused("name an order, or a symbol with or without a time", UNPROCESSABLE)
+        raise Refused("name an order, or a symbol with or without a time")
     at = None if time is None else nanoseconds_of(time)
     told = await context.ledger.explain(order or "", symbol or "", at)
     return _explanation(told, context.live.instruments[told.symbol])
@@ -125,7 +125,7 @@ async def get_rejections(
     try:
         outcome = None if reason is None else rejection_named(reason)
     except UnknownReason as error:
-        raise Refused(str(error), UNPROCESSABLE) from error
+        raise Refused(str(error)) from error
     found = await context.ledger.rejections(closes(start, end), outcome, symbol)
     return RejectionsShape(
         total=found.total,

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from fastapi import Depends, Query
 
+from stratvector.runtime.ledger_client import Asked, Range
 from stratvector.services.gateway.api.values import closes
-from stratvector.services.gateway.clients.ledger import Asked, Range
 
 LIMIT, LIMIT_MAX = 100, 1_000
 CURSOR_CHARACTERS_MAX = 64

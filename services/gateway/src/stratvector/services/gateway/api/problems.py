@@ -10,16 +10,23 @@ from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from grpc import StatusCode
 from pydantic import Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from stratvector.runtime.peer import PeerError, Refused, TooSlow
 from stratvector.runtime.process.settings import nearest
 from stratvector.runtime.validation_sentences import MISSING, UNKNOWN, Mistake, mistakes
 from stratvector.services.gateway.api.declared import declared
 from stratvector.services.gateway.api.values import BadTime, Shape
-from stratvector.services.gateway.clients.peer import PeerError
 
+REFUSED: Mapping[StatusCode, int] = {
+    StatusCode.INVALID_ARGUMENT: 422,
+    StatusCode.NOT_FOUND: 404,
+    StatusCode.FAILED_PRECONDITION: 409,
+    StatusCode.RESOURCE_EXHAUSTED: 429,
+}
 MEDIA_TYPE = "application/problem+json"
 SHOWN_MAX = 100  # characters of a client's words that a sentence repeats
 NO_JSON = "the body is not a JSON object sent as application/json"
@@ -54,7 +61,7 @@ def tell_problems(app: FastAPI, headers: Mapping[str, str]) -> None:
 
     @app.exception_handler(PeerError)
     async def unanswered(request: Request, error: PeerError) -> Response:
-        return problem(request.url.path, error.status, str(error))
+        return problem(request.url.path, status_of(error), str(error))
 
     @app.exception_handler(BadTime)
     async def bad_time(request: Request, error: BadTime) -> Response:
@@ -77,6 +84,14 @@ def tell_problems(app: FastAPI, headers: Mapping[str, str]) -> None:
     @app.exception_handler(Exception)
     async def defect(request: Request, _: Exception) -> Response:
         return problem(request.url.path, 500, DEFECT, headers)
+
+
+def status_of(error: PeerError) -> int:
+    """Of the answer that says why a service gave none."""
+    if isinstance(error, Refused):
+        return REFUSED[error.code]
+    late = isinstance(error, TooSlow)
+    return HTTPStatus.GATEWAY_TIMEOUT if late else HTTPStatus.SERVICE_UNAVAILABLE
 
 
 def no_such_path(path: str) -> str:

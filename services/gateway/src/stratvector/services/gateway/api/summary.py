@@ -1,5 +1,6 @@
 """summary: the account in one look, from the ledger, the lanes, risk and drift."""
 
+from stratvector.runtime.peer import PeerError
 from stratvector.services.gateway.api.values import (
     DecimalText,
     Figure,
@@ -9,7 +10,6 @@ from stratvector.services.gateway.api.values import (
     time_of,
 )
 from stratvector.services.gateway.clients.drift import Score
-from stratvector.services.gateway.clients.peer import PeerError
 from stratvector.services.gateway.clients.risk import RiskState, ValueAtRisk
 from stratvector.services.gateway.context import GatewayContext
 from stratvector.services.gateway.event_bodies import halted_since, money

@@ -14,7 +14,7 @@ from typing import Annotated
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
-from stratvector.services.gateway.clients.ledger import Range
+from stratvector.runtime.ledger_client import Range
 from stratvector.services.gateway.event_bodies import decimal_text
 from stratvector.trading.timestamps import (
     NANOSECONDS_PER_SECOND,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from stratvector.contracts.v1 import drift_service_pb2 as pb
 from stratvector.contracts.v1.drift_service_pb2_grpc import DriftServiceStub
-from stratvector.services.gateway.clients.peer import Peer
+from stratvector.runtime.peer import Peer
 
 
 @dataclass(frozen=True)

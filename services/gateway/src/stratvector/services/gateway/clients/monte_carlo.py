@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from stratvector.contracts.v1 import monte_carlo_service_pb2 as pb
 from stratvector.contracts.v1.monte_carlo_service_pb2_grpc import MonteCarloServiceStub
-from stratvector.services.gateway.clients.peer import Peer
+from stratvector.runtime.peer import Peer
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from enum import IntEnum
 
 from stratvector.contracts.v1 import research_service_pb2 as pb
 from stratvector.contracts.v1.research_service_pb2_grpc import ResearchServiceStub
-from stratvector.services.gateway.clients.peer import Failed, Peer
+from stratvector.runtime.peer import Failed, Peer
 
 
 class JobState(IntEnum):

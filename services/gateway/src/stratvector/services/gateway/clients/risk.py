@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from stratvector.contracts.v1 import orders_pb2
 from stratvector.contracts.v1 import risk_service_pb2 as pb
 from stratvector.contracts.v1.risk_service_pb2_grpc import RiskServiceStub
-from stratvector.services.gateway.clients.peer import Peer
+from stratvector.runtime.peer import Peer
 
 
 @dataclass(frozen=True)

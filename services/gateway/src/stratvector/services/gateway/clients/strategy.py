@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from stratvector.contracts.v1 import strategy_service_pb2 as pb
 from stratvector.contracts.v1.strategy_service_pb2_grpc import StrategyServiceStub
-from stratvector.services.gateway.clients.peer import Peer
+from stratvector.runtime.peer import Peer
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from nicegui import ui
 
-from stratvector.services.gateway.clients.peer import PeerError
+from stratvector.runtime.peer import PeerError
 from stratvector.services.gateway.clients.research import Job, JobState
 from stratvector.services.gateway.console.markup import escaped
 from stratvector.services.gateway.context import GatewayContext

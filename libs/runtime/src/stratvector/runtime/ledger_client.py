@@ -1,16 +1,19 @@
-"""ledger: the permanent record."""
+"""ledger_client: the permanent record, asked over gRPC."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+
+import grpc
 
 from stratvector.contracts.codecs import ledger_proofs as proofs
 from stratvector.contracts.codecs import ledger_service as codec
 from stratvector.contracts.codecs.orders import OUTCOME_TO_WIRE
+from stratvector.contracts.v1 import ledger_proofs_pb2 as proofs_pb
 from stratvector.contracts.v1 import ledger_service_pb2 as pb
 from stratvector.contracts.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from stratvector.contracts.v1.orders_pb2 import OUTCOME_UNSPECIFIED
-from stratvector.services.gateway.clients.peer import INVALID, Peer, Refused
+from stratvector.runtime.peer import Peer, Refused
 from stratvector.trading.explanation import Explanation
 from stratvector.trading.ledger_answers import (
     EquityRecord,
@@ -21,8 +24,12 @@ from stratvector.trading.ledger_answers import (
     OrderRecord,
     Rejections,
 )
+from stratvector.trading.ledger_verification import Verification
 from stratvector.trading.reasons import Outcome
 
+INVALID_ARGUMENT = grpc.StatusCode.INVALID_ARGUMENT
+VERIFY_SECONDS_MAX = 3_600.0  # it reads everything that there is
+PAGE_SIZE_MAX = 1_000
 Record = TypeVar("Record")
 
 
@@ -57,8 +64,7 @@ class Asked:
     def refused(self, noun: str) -> Refused:
         """What is said of a cursor that is none."""
         return Refused(
-            f"cursor can't be {self.cursor!r}: it must be the next_cursor of a page of {noun}",
-            INVALID,
+            f"cursor can't be {self.cursor!r}: it must be the next_cursor of a page of {noun}"
         )
 
 
@@ -71,9 +77,9 @@ class Page(Generic[Record]):
 
 
 class LedgerClient:
-    """Questions about one portfolio; each raises PeerError."""
+    """Questions about one portfolio, or the only one there is; each raises PeerError."""
 
-    def __init__(self, peer: Peer, portfolio: str) -> None:
+    def __init__(self, peer: Peer, portfolio: str = "") -> None:
         self._peer, self._portfolio = peer, portfolio
 
     async def status(self) -> LedgerStatus:
@@ -115,7 +121,9 @@ class LedgerClient:
             lambda answer: list(map(codec.result_of, answer.models)),
         )
 
-    async def explain(self, order_id: str, symbol: str, at: int | None) -> Explanation:
+    async def explain(
+        self, order_id: str = "", symbol: str = "", at: int | None = None
+    ) -> Explanation:
         """Why an order was sent, or the newest decision about a symbol up to a time, ns UTC."""
         request = pb.ExplainRequest(
             portfolio=self._portfolio, order_id=order_id, symbol=symbol, at_ns=at
@@ -135,6 +143,15 @@ class LedgerClient:
             symbol=symbol,
         )
         return await self._peer.read(self._stub().QueryRejections, request, proofs.rejections_of)
+
+    async def verify(self) -> Verification:
+        """Whether the database holds what was recorded."""
+        return await self._peer.read(
+            self._stub().Verify,
+            proofs_pb.VerifyRequest(),
+            proofs.verification_of,
+            VERIFY_SECONDS_MAX,
+        )
 
     async def _page(
         self,
@@ -157,9 +174,19 @@ class LedgerClient:
             return await self._peer.read(method, wanted, page_of)
         except Refused as error:
             # Range and limit are right, as the question was; what is left is the cursor.
-            if asked.cursor and error.status == INVALID:
+            if asked.cursor and error.code is INVALID_ARGUMENT:
                 raise asked.refused(noun) from None
             raise
 
     def _stub(self) -> LedgerServiceStub:
         return LedgerServiceStub(self._peer.channel())
+
+
+async def every(listing: Callable[[Asked], Awaitable[Page[Record]]], closes: Range) -> list[Record]:
+    """All records of a listing such as `LedgerClient.orders`, page by page."""
+    records, cursor = list[Record](), ""
+    while True:
+        page = await listing(Asked(closes, PAGE_SIZE_MAX, cursor))
+        records += page.records
+        if not (cursor := page.cursor):
+            return records
