@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from stratvector.runtime.served import PortfolioRun
 from stratvector.services.gateway.clients.drift import Score
 from stratvector.services.gateway.clients.strategy import Model
 from stratvector.services.gateway.console.charts import _options, drawn
@@ -34,7 +35,12 @@ def context(recorded_flow: Flow) -> Any:
         models=[], scores={}, risk=None, troubles={}, version=0, worst_drift=None
     )
     live = LiveSession(recorded_flow.session.portfolio, 10, Hub())
-    return SimpleNamespace(live=live, cached=cached, health=SimpleNamespace(now={}, probes={}))
+    return SimpleNamespace(
+        live=live,
+        cached=cached,
+        health=SimpleNamespace(now={}, probes={}),
+        whose=PortfolioRun("replay.1", "main"),
+    )
 
 
 def test_figures_have_separators_signs_and_a_true_minus() -> None:

@@ -16,6 +16,7 @@ from stratvector.contracts.v1.ledger_service_pb2_grpc import (
     add_LedgerServiceServicer_to_server,
 )
 from stratvector.runtime.jetstream.server import free_port
+from stratvector.runtime.served import PortfolioRun
 from stratvector.services.gateway.clients import peer as peer_module
 from stratvector.services.gateway.clients.ledger import Asked, LedgerClient
 from stratvector.services.gateway.clients.peer import Away, Failed, Peer, PeerError
@@ -59,7 +60,7 @@ async def serving(port: int, status: pb.LedgerStatus | None) -> AsyncIterator[No
 async def client_of(port: int) -> AsyncIterator[LedgerClient]:
     peer = Peer("ledger", f"127.0.0.1:{port}")
     try:
-        yield LedgerClient(peer, PORTFOLIO)
+        yield LedgerClient(peer, PortfolioRun("replay.1", PORTFOLIO))
     finally:
         await peer.close()
 

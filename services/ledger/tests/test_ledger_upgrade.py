@@ -76,7 +76,7 @@ def test_every_close_is_kept_and_the_tables_are_derived_from_it(
 ) -> None:
     earlier.prepare()
     for entry in ENTRIES[:EARLIER]:
-        kept = stored(earlier, KEY.portfolio, entry.close_time)
+        kept = stored(earlier, KEY, entry.close_time)
         assert kept is not None
         assert same_entry(kept, entry)
     assert answers(earlier) == expected(tmp_path / "new")
@@ -119,7 +119,7 @@ def test_a_payload_that_was_changed_before_is_found_after(earlier: LedgerDatabas
     resting.close()
     earlier.prepare()
     with pytest.raises(Damaged, match="chain_hash does not follow from the close before"):
-        asyncio.run(SqlLedgerStore(earlier).last_close(KEY.portfolio))
+        asyncio.run(SqlLedgerStore(earlier).last_close(KEY.run, KEY.portfolio))
 
 
 def test_a_payload_of_no_portfolio_is_not_left_behind(earlier: LedgerDatabase) -> None:

@@ -18,7 +18,7 @@ from tests.sessions.recorded_ledger import record, stored
 from tests.sessions.simulated_flow import run_flow
 
 ENTRIES = run_flow(generated_session(1, Shape(2, 2, 3, closes=25))).entries
-NAME = ENTRIES[0].portfolio
+NAME, RUN = ENTRIES[0].portfolio, ENTRIES[0].run
 
 
 def rows(database: LedgerDatabase) -> dict[str, int]:
@@ -30,7 +30,7 @@ def rows(database: LedgerDatabase) -> dict[str, int]:
 
 
 def last_close(database: LedgerDatabase) -> int | None:
-    return asyncio.run(SqlLedgerStore(database).last_close(NAME))
+    return asyncio.run(SqlLedgerStore(database).last_close(RUN, NAME))
 
 
 @pytest.mark.parametrize("seed", [1, 5, 9])
@@ -41,7 +41,7 @@ def test_every_entry_of_a_session_comes_back_to_the_last_digit(
     entries = run_flow(generated_session(seed, Shape(3, 2, 3, closes=20))).entries
     record(database, entries, group_closes_max=group_closes_max)
     for entry in entries:
-        kept = stored(database, entry.portfolio, entry.close_time)
+        kept = stored(database, schema.Key.of(entry), entry.close_time)
         assert kept is not None
         assert same_entry(kept, entry)
 
@@ -84,12 +84,12 @@ def test_a_conflict_in_a_group_leaves_nothing_of_the_group(database: LedgerDatab
 def test_the_last_close_is_one_that_is_in_the_database(database: LedgerDatabase) -> None:
     async def run() -> list[int | None]:
         store = SqlLedgerStore(database)
-        seen = [await store.last_close(NAME)]
+        seen = [await store.last_close(RUN, NAME)]
         await store.commit(ENTRIES[0])
-        seen.append(await store.last_close(NAME))
+        seen.append(await store.last_close(RUN, NAME))
         await store.close()
         await store.write()
-        return [*seen, await store.last_close(NAME), await store.last_close("another")]
+        return [*seen, await store.last_close(RUN, NAME), await store.last_close(RUN, "another")]
 
     first = ENTRIES[0].close_time
     assert asyncio.run(run()) == [None, None, first, None]
@@ -118,7 +118,7 @@ def test_closes_are_written_without_a_word_when_nothing_follows(database: Ledger
         store = SqlLedgerStore(database, linger_seconds=0.001)
         writing = asyncio.create_task(store.write())
         await store.commit(ENTRIES[0])
-        while await store.last_close(NAME) is None:
+        while await store.last_close(RUN, NAME) is None:
             await asyncio.sleep(0.005)
         await store.close()
         await writing
@@ -202,7 +202,7 @@ def test_an_owner_and_the_one_that_it_replaced_write_the_same_record(
 
     asyncio.run(both())
     for entry in ENTRIES:
-        kept = stored(database, NAME, entry.close_time)
+        kept = stored(database, schema.Key.of(entry), entry.close_time)
         assert kept is not None
         assert same_entry(kept, entry)
 
@@ -211,7 +211,7 @@ def test_portfolios_share_a_database(database: LedgerDatabase) -> None:
     others = run_flow(generated_session(2, Shape(2, 2, 3, closes=15))).entries
     renamed = [replace(e, portfolio="other", decision=_named(e), signals=()) for e in others]
     record(database, [entry for pair in zip(ENTRIES, renamed, strict=False) for entry in pair])
-    kept = stored(database, "other", renamed[9].close_time)
+    kept = stored(database, schema.Key.of(renamed[9]), renamed[9].close_time)
     assert kept is not None
     assert same_entry(kept, renamed[9])
 

@@ -160,6 +160,7 @@ class LedgerFold:
                 for allocation, model in zip(self._portfolio.models, self._models, strict=True)
             ),
             marks=marks,
+            run=self._portfolio.run,
         )
 
 

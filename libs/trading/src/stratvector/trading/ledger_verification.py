@@ -21,21 +21,26 @@ class Finding:
     portfolio: str
     close_time: int | None
     what: str
+    run: str = ""
 
     def __str__(self) -> str:
         of = f" of {self.portfolio}" if self.portfolio else ""
+        of += f" in {self.run}" if self.run else ""
         at = "" if self.close_time is None else f" at {utc_text(self.close_time)}"
         return f"{self.table}{of}{at}: {self.what}"
 
 
 @dataclass(frozen=True)
 class VerifiedRecord:
-    """One portfolio's record. chain_hash : after its newest close, as it was computed anew."""
+    """The record of a portfolio in a run. chain_hash : after its newest close, as it was computed
+    anew. run : empty for what was recorded before runs were kept and none has continued since.
+    """
 
     portfolio: str
     closes: int
     last_close: int | None
     chain_hash: str
+    run: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ class Verification:
 
     @property
     def closes(self) -> int:
-        """Verified closes of all portfolios."""
+        """Verified closes of all records."""
         return sum(record.closes for record in self.records)
 
     def sentence(self) -> str:

@@ -51,14 +51,14 @@ class PortfolioRecord:
 
     async def run(self) -> None:
         """Own the lane, then fold the log from its beginning; what is committed is not written
-        again.
+        again. It ends when the last close is in the database.
         """
         await self.lane.acquire()
         async for stored in self.lane.history():
             positions = decode_positions(stored.message.payload)
             check_positions_of(positions, self._own, self._published)
             self._number, self._published = positions.number + 1, positions.close_time
-        committed = await self._store.last_close(self._portfolio.name)
+        committed = await self._store.last_close(self._portfolio.run, self._portfolio.name)
         while (due := await self._bars.due()) is not None:
             close_time = due.close_time
             entry = await self._entry(close_time, due.universes)
@@ -69,6 +69,7 @@ class PortfolioRecord:
                 self._due = entry
             if self._due is not None and not self._decisions.at_hand():
                 await self._publish(self._due)
+        await self._store.written(self._portfolio.run, self._portfolio.name)
 
     async def _entry(self, close_time: int, universes: tuple[str, ...]) -> LedgerEntry:
         # A close's decision is its last message: once it is there, the others are.
