@@ -38,6 +38,7 @@ PLACE = "document replay.1.generated"
 SESSION = generated_session(1, Shape(closes=6))
 WISH = wish_of(SESSION, "ada", 7)
 Script = Callable[[Ports, Documents], Coroutine[Any, Any, None]]
+NAME = SESSION.portfolio.name
 
 
 def assert_same(read: LoggedSession, session: Session) -> None:
@@ -208,12 +209,12 @@ def test_risk_finds_every_document_as_it_is_applied_and_changed() -> None:
         await documents.put(second, 0)
         async with aclosing(WANTED.follow(replace(ports, documents=ports.key_value))) as found:
             batch = await anext(found)
-            assert [one.key for one in batch] == ["replay.b.main", "replay.a.main"]
+            assert [one.key for one in batch] == [f"replay.b.{NAME}", f"replay.a.{NAME}"]
             assert [one.read().chapter.run for one in batch] == ["replay.b", "replay.a"]
             await documents.put(replace(first, by="bob"), batch[0].version)
             await ports.key_value.put("replay.c.main", b"no document", 0)
             changed, broken = await anext(found)
-            assert (changed.key, changed.version > batch[0].version) == ("replay.b.main", True)
+            assert (changed.key, changed.version > batch[0].version) == (f"replay.b.{NAME}", True)
             with pytest.raises(BadSession, match=r"document replay\.c\.main: it can't be read"):
                 broken.read()
 
@@ -228,6 +229,6 @@ def test_other_services_find_every_run_that_begins_once() -> None:
         async with aclosing(BEGUN.follow(ports)) as found:
             assert [one.read().chapter.run for one in await anext(found)] == ["replay.a"]
             await begin(ports.bus, runs[1])
-            assert [one.key for one in await anext(found)] == ["replay.b.main"]
+            assert [one.key for one in await anext(found)] == [f"replay.b.{NAME}"]
 
     play(script)

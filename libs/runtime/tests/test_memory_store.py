@@ -58,7 +58,7 @@ def test_a_store_keeps_one_portfolio() -> None:
     async def commits(ports: Ports) -> None:
         await store.commit(entry(1))
         assert await store.last_close("replay.1", "other") is None
-        with pytest.raises(ValueError, match="this store keeps main, not other"):
+        with pytest.raises(ValueError, match=r"this store keeps main in replay\.1, not other"):
             await store.commit(entry(1, "other"))
 
     world = World()

@@ -12,6 +12,7 @@ from stratvector.cli.ledger import (
     Address,
     End,
     PortfolioName,
+    RunName,
     SessionFolder,
     Start,
     ledger_of,
@@ -46,6 +47,7 @@ def explain(
     address: Address = ADDRESS,
     session: SessionFolder = None,
     portfolio: PortfolioName = "",
+    run: RunName = "",
     json: AsJson = None,
 ) -> None:
     """Tell why an order was sent, or why there was none: bar, weights, limits, order, fills."""
@@ -57,12 +59,12 @@ def explain(
         raise CommandFailed("--symbol, --start and --end go with --reason; write SYMBOL@TIME")
     if reason is not None:
         closes, outcome = range_of(start, end), _reason(reason)
-        with ledger_of(address, session, portfolio) as client:
+        with ledger_of(address, session, portfolio, run) as client:
             found = client.rejections(closes, outcome, symbol)
         show = partial(tables.print_rejections, reason=outcome, symbol=symbol)
         emit(json, tables.rejections_document(found), show, found)
         return
-    with ledger_of(address, session, portfolio) as client:
+    with ledger_of(address, session, portfolio, run) as client:
         explanation = _explained(client, what or "")
     emit(json, tables.explanation_document(explanation), tables.print_explanation, explanation)
 

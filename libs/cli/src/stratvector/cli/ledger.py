@@ -24,7 +24,10 @@ SessionFolder = Annotated[
     typer.Option("--session", metavar="DIR", help="A run's folder, instead of the running ledger."),
 ]
 PortfolioName = Annotated[
-    str, typer.Option("--portfolio", metavar="NAME", help="Default: the one that it records.")
+    str, typer.Option("--portfolio", metavar="NAME", help="Default: the only one that it records.")
+]
+RunName = Annotated[
+    str, typer.Option("--run", metavar="RUN", help="Default: the only one of the portfolio.")
 ]
 Start = Annotated[str | None, typer.Option(metavar="D", help="First close: a date or UTC time.")]
 End = Annotated[str | None, typer.Option(metavar="D", help="Last close: a date or UTC time.")]
@@ -38,12 +41,13 @@ def status(
     address: Address = ADDRESS,
     session: SessionFolder = None,
     portfolio: PortfolioName = "",
+    run: RunName = "",
     json: AsJson = None,
 ) -> None:
     """Tell how far the record has come, and where the account stands."""
     from stratvector.cli import ledger_tables
 
-    with ledger_of(address, session, portfolio) as client:
+    with ledger_of(address, session, portfolio, run) as client:
         told = client.status()
     emit(json, ledger_tables.as_document(told), ledger_tables.print_status, told)
 
@@ -54,6 +58,7 @@ def orders(
     address: Address = ADDRESS,
     session: SessionFolder = None,
     portfolio: PortfolioName = "",
+    run: RunName = "",
     start: Start = None,
     end: End = None,
     json: AsJson = None,
@@ -61,7 +66,7 @@ def orders(
     """List approved orders, and what has become of them."""
     from stratvector.cli import ledger_tables
 
-    with ledger_of(address, session, portfolio) as client:
+    with ledger_of(address, session, portfolio, run) as client:
         records, sizes = list(client.orders(range_of(start, end))), client.status().lot_sizes
     rows = [ledger_tables.with_quantity(one, sizes) | {"status": one.status} for one in records]
     emit(json, {"orders": rows}, partial(ledger_tables.print_orders, sizes=sizes), records)
@@ -73,6 +78,7 @@ def fills(
     address: Address = ADDRESS,
     session: SessionFolder = None,
     portfolio: PortfolioName = "",
+    run: RunName = "",
     start: Start = None,
     end: End = None,
     json: AsJson = None,
@@ -80,7 +86,7 @@ def fills(
     """List executions, with each model's part."""
     from stratvector.cli import ledger_tables
 
-    with ledger_of(address, session, portfolio) as client:
+    with ledger_of(address, session, portfolio, run) as client:
         records, sizes = list(client.fills(range_of(start, end))), client.status().lot_sizes
     rows = [ledger_tables.with_quantity(one, sizes) for one in records]
     emit(json, {"fills": rows}, partial(ledger_tables.print_fills, sizes=sizes), records)
@@ -92,6 +98,7 @@ def equity(
     address: Address = ADDRESS,
     session: SessionFolder = None,
     portfolio: PortfolioName = "",
+    run: RunName = "",
     start: Start = None,
     end: End = None,
     json: AsJson = None,
@@ -99,7 +106,7 @@ def equity(
     """List the account at each close, with each model's profit."""
     from stratvector.cli import ledger_tables
 
-    with ledger_of(address, session, portfolio) as client:
+    with ledger_of(address, session, portfolio, run) as client:
         records = list(client.equity(range_of(start, end)))
     rows = [ledger_tables.as_document(one) for one in records]
     emit(json, {"closes": rows}, ledger_tables.print_equity, records)
@@ -111,6 +118,7 @@ def positions(
     address: Address = ADDRESS,
     session: SessionFolder = None,
     portfolio: PortfolioName = "",
+    run: RunName = "",
     end: Annotated[
         str | None, typer.Option(metavar="D", help="After the last close up to here.")
     ] = None,
@@ -119,7 +127,7 @@ def positions(
     """List what is held, with each model's part."""
     from stratvector.cli import ledger_tables
 
-    with ledger_of(address, session, portfolio) as client:
+    with ledger_of(address, session, portfolio, run) as client:
         held, sizes = client.positions(range_of(None, end).end), client.status().lot_sizes
     document = ledger_tables.as_document(held)
     document["positions"] = [ledger_tables.with_quantity(one, sizes) for one in held.positions]
@@ -132,6 +140,7 @@ def attribution(
     address: Address = ADDRESS,
     session: SessionFolder = None,
     portfolio: PortfolioName = "",
+    run: RunName = "",
     start: Start = None,
     end: End = None,
     json: AsJson = None,
@@ -139,7 +148,7 @@ def attribution(
     """Tell what each model has earned and paid."""
     from stratvector.cli import ledger_tables
 
-    with ledger_of(address, session, portfolio) as client:
+    with ledger_of(address, session, portfolio, run) as client:
         results = client.attribution(range_of(start, end))
     rows = [ledger_tables.as_document(one) for one in results]
     emit(json, {"models": rows}, ledger_tables.print_attribution, results)
@@ -151,7 +160,7 @@ def verify(address: Address = ADDRESS, session: SessionFolder = None, json: AsJs
     """Check every hash, the chain, and every row of every table against what was recorded."""
     from stratvector.cli import ledger_tables
 
-    with ledger_of(address, session, "") as client:
+    with ledger_of(address, session) as client:
         found = client.verify()
     document = ledger_tables.verification_document(found)
     emit(json, document, ledger_tables.print_verification, found)
@@ -160,18 +169,20 @@ def verify(address: Address = ADDRESS, session: SessionFolder = None, json: AsJs
 
 
 @contextmanager
-def ledger_of(address: str, session: Path | None, portfolio: str) -> "Iterator[LedgerClient]":
+def ledger_of(
+    address: str, session: Path | None, portfolio: str = "", run: str = ""
+) -> "Iterator[LedgerClient]":
     """A client of the running ledger, or of a session's that does not run. Raises CommandFailed."""
     from stratvector.cli.finished_ledger import finished_ledger
     from stratvector.cli.ledger_client import LedgerClient
 
     if session is None:
-        with LedgerClient(address, portfolio) as client:
+        with LedgerClient(address, portfolio, run) as client:
             yield client
         return
     if address != ADDRESS:
         raise CommandFailed("--session and --address exclude each other")
-    with finished_ledger(session) as found, LedgerClient(found, portfolio) as client:
+    with finished_ledger(session) as found, LedgerClient(found, portfolio, run) as client:
         yield client
 
 

@@ -50,8 +50,9 @@ class Range:
 class LedgerClient:
     """Asks one address; a context manager. Every question raises CommandFailed with a sentence."""
 
-    def __init__(self, address: str, portfolio: str) -> None:
-        self._address, self._portfolio = address, portfolio
+    def __init__(self, address: str, portfolio: str, run: str = "") -> None:
+        self._address = address
+        self._whose = {"portfolio": portfolio, "run": run}
 
     def __enter__(self) -> Self:
         self._channel = grpc.insecure_channel(self._address, options=OPTIONS)
@@ -68,7 +69,7 @@ class LedgerClient:
 
     def status(self) -> LedgerStatus:
         """How far the record has come."""
-        request = pb.GetStatusRequest(portfolio=self._portfolio)
+        request = pb.GetStatusRequest(**self._whose)
         return codec.status_of(self._ask(self._stub.GetStatus, request).status)
 
     def orders(self, closes: Range) -> Iterator[OrderRecord]:
@@ -88,29 +89,29 @@ class LedgerClient:
 
     def positions(self, at: int | None) -> HeldPositions:
         """What is held."""
-        request = pb.QueryPositionsRequest(portfolio=self._portfolio, at_ns=at)
+        request = pb.QueryPositionsRequest(**self._whose, at_ns=at)
         return codec.positions_of(self._ask(self._stub.QueryPositions, request))
 
     def attribution(self, closes: Range) -> tuple[ModelResult, ...]:
         """The models' results."""
-        request = pb.GetAttributionRequest(portfolio=self._portfolio, range=closes.message())
+        request = pb.GetAttributionRequest(**self._whose, range=closes.message())
         answer = self._ask(self._stub.GetAttribution, request)
         return tuple(map(codec.result_of, answer.models))
 
     def explain_order(self, order_id: str) -> Explanation:
         """Why an order was sent; its id, or the beginning of it."""
-        request = pb.ExplainRequest(portfolio=self._portfolio, order_id=order_id)
+        request = pb.ExplainRequest(**self._whose, order_id=order_id)
         return proofs.explanation_of(self._ask(self._stub.Explain, request).explanation)
 
     def explain_symbol(self, symbol: str, at: int | None) -> Explanation:
         """Why the newest decision about a symbol up to a time (ns UTC) was what it was."""
-        request = pb.ExplainRequest(portfolio=self._portfolio, symbol=symbol, at_ns=at)
+        request = pb.ExplainRequest(**self._whose, symbol=symbol, at_ns=at)
         return proofs.explanation_of(self._ask(self._stub.Explain, request).explanation)
 
     def rejections(self, closes: Range, reason: Outcome, symbol: str) -> Rejections:
         """Decisions without an order: by symbol, or each close of one symbol."""
         request = pb.QueryRejectionsRequest(
-            portfolio=self._portfolio,
+            **self._whose,
             range=closes.message(),
             reason=OUTCOME_TO_WIRE[reason],
             symbol=symbol,
@@ -126,9 +127,7 @@ class LedgerClient:
         token = ""
         while True:
             page = pb.PageRequest(size=PAGE_SIZE, token=token)
-            answer = self._ask(
-                call, request(portfolio=self._portfolio, range=closes.message(), page=page)
-            )
+            answer = self._ask(call, request(**self._whose, range=closes.message(), page=page))
             yield answer
             token = answer.next_page_token
             if not token:

@@ -240,7 +240,7 @@ class LedgerStore(Protocol):
     """Where the ledger keeps its entries; only the ledger service holds one."""
 
     async def last_close(self, run: str, portfolio: str) -> int | None:
-        """The newest close of a portfolio in a run that survives every crash from here on, or None."""
+        """The newest close of a portfolio in a run that survives every crash, or None."""
 
     async def commit(self, entry: LedgerEntry) -> None:
         """Take one close, which is kept whole or not at all, and never without those before it.

@@ -67,10 +67,15 @@ class Verification:
         """Verified closes of all records."""
         return sum(record.closes for record in self.records)
 
+    def _named(self, record: VerifiedRecord) -> str:
+        """The run tells records apart where there is more than one."""
+        alone = len(self.records) == 1
+        return record.portfolio if alone else f"{record.portfolio} in {record.run or 'no run'}"
+
     def sentence(self) -> str:
         """The verdict; of findings the first."""
         if self.passed:
-            heads = ", ".join(f"{r.portfolio} {r.chain_hash[:16]}" for r in self.records)
+            heads = ", ".join(f"{self._named(r)} {r.chain_hash[:16]}" for r in self.records)
             chain = f", chain {heads}" if heads else ""
             seal = ", the file as it was sealed" if self.sealed else ""
             return f"verified: {self.closes:,} closes, {self.rows:,} rows{chain}{seal}"

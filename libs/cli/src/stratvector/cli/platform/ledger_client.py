@@ -15,6 +15,7 @@ from stratvector.contracts.v1.ledger_service_pb2 import GetStatusRequest
 from stratvector.contracts.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from stratvector.trading.ledger_answers import LedgerStatus
 from stratvector.trading.ledger_verification import Verification
+from stratvector.trading.portfolio import Portfolio
 
 ANSWER_SECONDS = 2.0
 VERIFY_SECONDS_MAX = 3_600.0  # it reads everything that there is
@@ -30,12 +31,13 @@ class LedgerClient:
     def __init__(self, channels: list[grpc.aio.Channel]) -> None:
         self._ledgers = [LedgerServiceStub(channel) for channel in channels]
 
-    async def status(self, portfolio: str) -> LedgerStatus | None:
+    async def status(self, portfolio: Portfolio) -> LedgerStatus | None:
         """Committed closes and the account after them; None while nobody answers."""
         for ledger in self._ledgers:
             try:
                 answer = await ledger.GetStatus(
-                    GetStatusRequest(portfolio=portfolio), timeout=ANSWER_SECONDS
+                    GetStatusRequest(portfolio=portfolio.name, run=portfolio.run),
+                    timeout=ANSWER_SECONDS,
                 )
                 return status_of(answer.status)
             except grpc.aio.AioRpcError:

@@ -93,7 +93,7 @@ async def until_committed(platform: Platform, session: Finite, progress: Progres
     pace, store = Pace(closes, looked_at), StoreWatch(platform.bus.store, platform.told)
     async with ledger_client(platform.ports) as ledger:
         while True:
-            status = await ledger.status(session.portfolio.name)
+            status = await ledger.status(session.portfolio)
             if status is not None and status.last_close is not None:
                 progress(min(status.closes, closes), closes, status.last_close)
                 if status.last_close >= last_close:

@@ -178,7 +178,7 @@ class Life:
 
     def _refuse(self, key: str, error: CannotStart) -> None:
         """A portfolio that can't be served here stays where it is, and says why. Where the process
-        serves no other it ends instead: whoever started it for this one is told. Raises CannotStart.
+        serves no other it ends: whoever started it for this one is told. Raises CannotStart.
         """
         refused, beginnings = self._status.refused, self._beginnings
         assert beginnings is not None
@@ -290,6 +290,9 @@ class Life:
         if self._grpc is not None:
             await self._grpc.stop(left() / 2)
             self._grpc = None
+            # Of calls that were under way when something was kept, the rest goes now.
+            gc.unfreeze()
+            gc.collect()
         if (close := self._service_made.close) is not None:
             await self._close_service(close, left() / 2)
         if (client := self._foundation.client) is not None:

@@ -56,7 +56,7 @@ class GatewayContext:
     research: ResearchClient
 
     def begin(self, portfolio: Portfolio, closes: int | None) -> PortfolioContext:
-        """Show one more portfolio. closes : of the whole session, None where nobody knows an end."""
+        """Show one more portfolio. closes : of its session, None where nobody knows an end."""
         hub, peers, whose = Hub(), self.peers, PortfolioRun.of(portfolio)
         strategy = StrategyClient(peers["strategy"], whose)
         drift, risk = DriftClient(peers["drift"], whose), RiskClient(peers["risk"], whose)

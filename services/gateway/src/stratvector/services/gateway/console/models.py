@@ -58,5 +58,6 @@ def _drift(context: PortfolioContext, model: str) -> str:
     shown = f'<span class="{escaped(classes)}" title="{about}">{escaped(figure)}</span>{mark}'
     # Drift shows how a model came to its score on the port that is watched.
     if report := context.health.probes.get("drift"):
-        return f'<a href="{escaped(report)}/#{quote(f"{context.whose.key}.{model}")}" target="_blank">{shown}</a>'
+        section = quote(f"{context.whose.key}.{model}")
+        return f'<a href="{escaped(report)}/#{section}" target="_blank">{shown}</a>'
     return shown
