@@ -48,7 +48,7 @@ class Planted:
         number = 0
         while True:
             number += 1
-            await self.lane.publish(f"{self.ports.instance}-{number}", b"")
+            await self.lane.publish(f"{self.ports.instance}-{self.lane.subject}-{number}", b"")
             await asyncio.sleep(0.05)
 
     async def finish(self) -> None:

@@ -49,6 +49,7 @@ OTHER = named(generated_session(8, SHAPE), "other", "replay.c")
 AGAIN = named(generated_session(3, SHAPE), "main", "replay.b")
 SERVICES = ("market_data", "strategy", "risk", "execution", "ledger", "drift", "gateway")
 PATIENCE_SECONDS = 120.0
+LEASE_SECONDS = 60.0
 
 
 class House:
@@ -70,6 +71,8 @@ class House:
             told: dict[str, Any] = {
                 "nats_url": self.server.url,
                 "nats_seed_file": self._keys.seed_file(service),
+                # Nobody restarts a process here that compiles for longer than a lease.
+                "lease_seconds": LEASE_SECONDS,
             }
             if service == "market_data":
                 told["store"] = self.folder / "store"

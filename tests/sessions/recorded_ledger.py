@@ -33,10 +33,14 @@ def record(database: LedgerDatabase, entries: Iterable[LedgerEntry], **options: 
 async def _record(store: SqlLedgerStore, entries: Iterable[LedgerEntry]) -> None:
     writing = asyncio.create_task(store.write())
     try:
+        keys = set[Key]()
         for entry in entries:
             await store.commit(entry)
-        await store.close()
+            keys.add(Key.of(entry))
+        for key in keys:
+            await store.written(key.run, key.portfolio)
     finally:
+        await store.close()
         await writing
 
 

@@ -15,6 +15,7 @@ from stratvector.services.ledger.adapters.sql_store import SqlLedgerStore
 from stratvector.trading.ledger import LedgerEntry, same_entry
 from tests.sessions.generated_sessions import Shape, generated_session
 from tests.sessions.recorded_ledger import record, stored
+from tests.sessions.side_by_side import named
 from tests.sessions.simulated_flow import run_flow
 
 ENTRIES = run_flow(generated_session(1, Shape(2, 2, 3, closes=25))).entries
@@ -214,6 +215,60 @@ def test_portfolios_share_a_database(database: LedgerDatabase) -> None:
     kept = stored(database, schema.Key.of(renamed[9]), renamed[9].close_time)
     assert kept is not None
     assert same_entry(kept, renamed[9])
+
+
+def test_two_runs_and_two_portfolios_share_a_database_each_verified_by_itself(
+    database: LedgerDatabase,
+) -> None:
+    records = [
+        run_flow(named(generated_session(seed, Shape(2, 2, 3, closes=15)), portfolio, run)).entries
+        for seed, portfolio, run in (
+            (1, "main", "replay.a"),
+            (1, "main", "replay.b"),
+            (2, "other", "replay.a"),
+        )
+    ]
+    record(database, [entry for three in zip(*records, strict=True) for entry in three])
+    for entries in records:
+        for entry in entries:
+            kept = stored(database, schema.Key.of(entry), entry.close_time)
+            assert kept is not None
+            assert same_entry(kept, entry)
+    found = database.verify()
+    assert found.passed
+    assert {(one.portfolio, one.run): one.closes for one in found.records} == {
+        ("main", "replay.a"): 15,
+        ("main", "replay.b"): 15,
+        ("other", "replay.a"): 15,
+    }
+    with database.writer.begin() as connection:
+        connection.execute(text("UPDATE fills SET price = '9' WHERE run = 'replay.b'"))
+    (first, *_) = database.verify().findings
+    assert (first.portfolio, first.run) == ("main", "replay.b")
+
+
+def test_a_record_of_another_log_is_refused_alone(database: LedgerDatabase) -> None:
+    others = run_flow(named(generated_session(2, Shape(2, 2, 3, closes=15)), "other", "replay.b"))
+    record(database, ENTRIES[:3])
+    wrong = replace(ENTRIES[2], equity=Decimal(1))
+
+    async def run() -> None:
+        store = SqlLedgerStore(database, linger_seconds=0.0)
+        writing = asyncio.create_task(store.write())
+        for entry in (others.entries[0], wrong, others.entries[1]):
+            await store.commit(entry)
+        with pytest.raises(LedgerConflict, match=f"record of {NAME} in {RUN} at"):
+            await store.written(RUN, NAME)
+        with pytest.raises(LedgerConflict):
+            await store.commit(ENTRIES[3])
+        await store.commit(others.entries[2])
+        await store.written("replay.b", "other")
+        await store.close()
+        await writing
+
+    asyncio.run(run())
+    kept = {(one.portfolio, one.run): one.closes for one in database.verify().records}
+    assert kept == {(NAME, RUN): 3, ("other", "replay.b"): 3}
 
 
 def _named(entry: LedgerEntry):  # type: ignore[no-untyped-def]
