@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from decimal import Decimal
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -228,7 +229,8 @@ def test_two_runs_and_two_portfolios_share_a_database_each_verified_by_itself(
             (2, "other", "replay.a"),
         )
     ]
-    record(database, [entry for three in zip(*records, strict=True) for entry in three])
+    together = zip_longest(*records)
+    record(database, [entry for three in together for entry in three if entry is not None])
     for entries in records:
         for entry in entries:
             kept = stored(database, schema.Key.of(entry), entry.close_time)
@@ -237,9 +239,7 @@ def test_two_runs_and_two_portfolios_share_a_database_each_verified_by_itself(
     found = database.verify()
     assert found.passed
     assert {(one.portfolio, one.run): one.closes for one in found.records} == {
-        ("main", "replay.a"): 15,
-        ("main", "replay.b"): 15,
-        ("other", "replay.a"): 15,
+        (one[0].portfolio, one[0].run): len(one) for one in records
     }
     with database.writer.begin() as connection:
         connection.execute(text("UPDATE fills SET price = '9' WHERE run = 'replay.b'"))

@@ -52,7 +52,7 @@ class LedgerClient:
 
     def __init__(self, address: str, portfolio: str, run: str = "") -> None:
         self._address = address
-        self._whose = {"portfolio": portfolio, "run": run}
+        self._whose: dict[str, Any] = {"portfolio": portfolio, "run": run}
 
     def __enter__(self) -> Self:
         self._channel = grpc.insecure_channel(self._address, options=OPTIONS)

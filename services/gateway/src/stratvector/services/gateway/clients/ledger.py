@@ -76,7 +76,7 @@ class LedgerClient:
 
     def __init__(self, peer: Peer, whose: PortfolioRun) -> None:
         self._peer = peer
-        self._whose = {"portfolio": whose.portfolio, "run": whose.run}
+        self._whose: dict[str, Any] = {"portfolio": whose.portfolio, "run": whose.run}
 
     async def status(self) -> LedgerStatus:
         """How far the record has come."""
