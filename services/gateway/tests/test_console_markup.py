@@ -120,11 +120,11 @@ def test_a_drift_score_has_the_band_of_drifts_rules_and_leads_to_its_page(contex
     scored, unscored, unknown = html.split("<tr data-testid=")[1:]
     assert 'class="band band-warning"' in scored
     assert ">0.61 warning<" in scored
-    assert 'href="http://127.0.0.1:9107/#an_a"' in scored
+    assert 'href="http://127.0.0.1:9107/#replay.1.main.an_a"' in scored
     assert "<b>an_<wbr>a</b>" in scored
     assert 'class="band band-unknown" title="there are 3 returns"' in unscored
     assert ">no score<" in unscored
-    assert 'href="http://127.0.0.1:9107/#b%20c"' in unscored
+    assert 'href="http://127.0.0.1:9107/#replay.1.main.b%20c"' in unscored
     assert "not scored" in unknown
     context.health.probes = {}
     assert "href" not in models(context)
