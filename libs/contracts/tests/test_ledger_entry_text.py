@@ -69,7 +69,7 @@ TEXT = (
     '"lots":-3,"price":"1.5","commission":"0","slippage":"0","fill_time":6,"known_time":7,'
     '"text":""}],"attributed":[["x",[1,-4]]],"positions":{"a":2,"b":1},"cash":"-0.10",'
     '"equity":"1E-40","models":[{"model":"trend","positions":{},"cash":"0",'
-    '"commission":"0.00","equity":"1"}],"marks":{"Ä":"1.5"}}'
+    '"commission":"0.00","equity":"1"}],"marks":{"Ä":"1.5"},"run":""}'
 ).encode()
 
 
@@ -81,3 +81,8 @@ def test_the_text_reads_back_to_the_last_bit_and_digit() -> None:
     read = decode_ledger_entry(TEXT)
     assert same_entry(read, ENTRY)
     assert encode_ledger_entry(read) == TEXT
+
+
+def test_a_text_of_before_runs_were_kept_reads_back_without_one() -> None:
+    earlier = TEXT.replace(b',"run":""', b"")
+    assert decode_ledger_entry(earlier) == decode_ledger_entry(TEXT)
