@@ -12,18 +12,30 @@ from stratvector.trading.portfolio import Portfolio
 
 NANOSECONDS_PER_SECOND = 1_000_000_000
 LABELS = ("portfolio", "run")
-TEXTS = {
-    "equity_usd": "Cash and positions at the newest decision's close, in USD.",
-    "pnl_usd": "Equity less the initial cash, in USD.",
-    "drawdown": "The fall of equity from its peak, as a fraction of the peak, 0 or below.",
-    "drawdown_limit": "The drawdown at which the portfolio is flattened and halted, below 0.",
-    "drawdown_factor": "The factor on all targets that the drawdown asks for.",
-    "halted": "Whether the portfolio is halted by its drawdown: 1 if it is, else 0.",
-    "var_95": "The one-day loss exceeded with a probability of 5 %, as a fraction of equity.",
-    "var_age_seconds": (
-        "The event time since the close whose portfolio the value at risk describes."
+
+
+def _gauge(name: str, text: str) -> tuple[str, str]:
+    """Name without its beginning, and what it tells."""
+    return name, text
+
+
+GAUGES = (
+    _gauge("equity_usd", "Cash and positions at the newest decision's close, in USD."),
+    _gauge("pnl_usd", "Equity less the initial cash, in USD."),
+    _gauge("drawdown", "The fall of equity from its peak, as a fraction of the peak, 0 or below."),
+    _gauge(
+        "drawdown_limit", "The drawdown at which the portfolio is flattened and halted, below 0."
     ),
-}
+    _gauge("drawdown_factor", "The factor on all targets that the drawdown asks for."),
+    _gauge("halted", "Whether the portfolio is halted by its drawdown: 1 if it is, else 0."),
+    _gauge(
+        "var_95", "The one-day loss exceeded with a probability of 5 %, as a fraction of equity."
+    ),
+    _gauge(
+        "var_age_seconds",
+        "The event time since the close whose portfolio the value at risk describes.",
+    ),
+)
 
 
 class RiskCollector(Collector):
@@ -35,7 +47,7 @@ class RiskCollector(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Equity, profit, drawdown's factor, positions and value at risk with its age."""
         known = [(one.portfolio, state) for one in self._served.values() if (state := one.look())]
-        for name, text in TEXTS.items():
+        for name, text in GAUGES:
             family = GaugeMetricFamily(f"stratvector_portfolio_{name}", text, labels=LABELS)
             for portfolio, state in known:
                 if (value := _figures(portfolio, state).get(name)) is not None:
