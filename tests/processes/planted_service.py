@@ -14,7 +14,7 @@ import time
 from typing import Any
 
 from stratvector.runtime.deployment import Deployment
-from stratvector.runtime.host import Tasks
+from stratvector.runtime.host import Service, Tasks
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import ForeignMessage, LostOwnership, Ports
 from stratvector.runtime.process.cannot_start import CannotStart
@@ -48,7 +48,7 @@ class Planted:
         number = 0
         while True:
             number += 1
-            await self.lane.publish(f"{self.ports.instance}-{number}", b"")
+            await self.lane.publish(f"{self.ports.instance}-{self.lane.subject}-{number}", b"")
             await asyncio.sleep(0.05)
 
     async def finish(self) -> None:
@@ -126,9 +126,19 @@ class Planted:
         await self.work()
 
 
-def build(settings: PlantedSettings, deployment: Deployment, ports: Ports) -> Tasks:
-    """The planned part; beside one that loses its lane, one that works on another."""
-    portfolio, plan = deployment.session.portfolio, os.environ["PLANTED_PLAN"]
+def serve(settings: PlantedSettings, ports: Ports) -> Service:
+    """The planned part for each portfolio."""
+    return Service(begin=lambda deployment: begin(deployment, ports))
+
+
+def begin(deployment: Deployment, ports: Ports) -> Tasks:
+    """Beside a part that loses its lane, one that works on another. PLANTED_PLAN_<PORTFOLIO> is the
+    plan for one portfolio alone.
+    """
+    portfolio = deployment.session.portfolio
+    plan = os.environ.get(f"PLANTED_PLAN_{portfolio.name.upper()}", os.environ["PLANTED_PLAN"])
+    if plan == "refuse_to_begin":
+        raise CannotStart("the planted bars are not to be had")
     parts = [Planted(plan, deployment, ports, positions_lane(portfolio))]
     if plan == "lose":
         parts.append(Planted("work", deployment, ports, orders_lane(portfolio)))
@@ -136,4 +146,4 @@ def build(settings: PlantedSettings, deployment: Deployment, ports: Ports) -> Ta
 
 
 if __name__ == "__main__":
-    sys.exit(run_service("planted", PlantedSettings, build))
+    sys.exit(run_service("planted", PlantedSettings, serve))

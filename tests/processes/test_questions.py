@@ -53,7 +53,7 @@ def test_risk_and_strategy_answer_what_the_log_says(tmp_path: Path) -> None:
     name = session.portfolio.name
     assert answers["refused"] == (
         grpc.StatusCode.NOT_FOUND,
-        f"this risk service decides for {name!r}, not 'other'",
+        f"risk has no portfolio 'other'; there is {name} in {session.portfolio.run}",
     )
     models = answers["models"]
     assert isinstance(models, list)
@@ -61,12 +61,10 @@ def test_risk_and_strategy_answer_what_the_log_says(tmp_path: Path) -> None:
     assert {one.last_close_ns for one in models} == {
         int(session.schedule.closes_of(one.universe)[-1]) for one in session.portfolio.models
     }
-    assert f'stratvector_portfolio_equity_usd{{portfolio="{name}"}} {decision.equity}' in str(
-        answers["risk"]
-    )
-    assert f'stratvector_signal_weight{{model="{session.portfolio.model_names[0]}"' in str(
-        answers["strategy"]
-    )
+    whose = f'portfolio="{name}",run="{session.portfolio.run}"'
+    assert f"stratvector_portfolio_equity_usd{{{whose}}} {decision.equity}" in str(answers["risk"])
+    weight = f'stratvector_signal_weight{{model="{session.portfolio.model_names[0]}",{whose}'
+    assert weight in str(answers["strategy"])
 
 
 def _page(address: str) -> str:

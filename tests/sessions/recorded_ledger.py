@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 
+from stratvector.runtime.served import Served
 from stratvector.services.ledger.adapters.database import LedgerDatabase
 from stratvector.services.ledger.adapters.payloads import stored_entry
 from stratvector.services.ledger.adapters.schema import Key
@@ -32,24 +33,30 @@ def record(database: LedgerDatabase, entries: Iterable[LedgerEntry], **options: 
 async def _record(store: SqlLedgerStore, entries: Iterable[LedgerEntry]) -> None:
     writing = asyncio.create_task(store.write())
     try:
+        keys = set[Key]()
         for entry in entries:
             await store.commit(entry)
-        await store.close()
+            keys.add(Key.of(entry))
+        for key in keys:
+            await store.written(key.run, key.portfolio)
     finally:
+        await store.close()
         await writing
 
 
-def stored(database: LedgerDatabase, portfolio: str, close_time: int) -> LedgerEntry | None:
+def stored(database: LedgerDatabase, key: Key, close_time: int) -> LedgerEntry | None:
     """The entry of a close as the database has it."""
     with database.reader.begin() as connection:
-        return stored_entry(connection, Key(portfolio), close_time)
+        return stored_entry(connection, key, close_time)
 
 
 @asynccontextmanager
-async def answering(database: LedgerDatabase, portfolio: Portfolio) -> AsyncIterator[str]:
-    """The address of a server that answers for the portfolio."""
-    server = grpc.aio.server()
-    ledger_servicer(database, portfolio).register(server)
+async def answering(database: LedgerDatabase, *portfolios: Portfolio) -> AsyncIterator[str]:
+    """The address of a server that answers for portfolios."""
+    server, served = grpc.aio.server(), Served[Portfolio]("the ledger")
+    for portfolio in portfolios:
+        served.add(portfolio, portfolio)
+    ledger_servicer(database, served).register(server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:

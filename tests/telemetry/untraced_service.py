@@ -5,7 +5,7 @@ which modules of OpenTelemetry it has loaded.
 import asyncio
 import sys
 
-from stratvector.runtime.host import Tasks
+from stratvector.runtime.host import Service
 from stratvector.runtime.process.logs import logger
 from stratvector.runtime.process.runner import run_plain_service
 from stratvector.runtime.process.settings import ProcessSettings
@@ -21,8 +21,8 @@ async def say_modules() -> None:
     logger().info("loaded", telemetry=[m for m in sys.modules if m.startswith("opentelemetry")])
 
 
-def build(settings: UntracedSettings) -> Tasks:
-    return Tasks([say_modules()])
+def build(settings: UntracedSettings) -> Service:
+    return Service(main=[say_modules()])
 
 
 if __name__ == "__main__":

@@ -128,7 +128,8 @@ def test_nothing_that_answers_is_told_in_one_sentence(command: str) -> None:
 def test_another_portfolio_is_told_in_the_ledgers_own_words(address: str) -> None:
     answer = ask("status", "--address", address, "--portfolio", "pension")
     assert answer.exit_code == 1
-    assert answer.stderr == f"stratvector: this ledger records portfolio '{NAME}', not 'pension'\n"
+    there = f"there is {NAME} in {ENTRIES[0].run}"
+    assert answer.stderr == f"stratvector: the ledger has no portfolio 'pension'; {there}\n"
 
 
 def test_what_answers_but_is_no_ledger_is_told() -> None:

@@ -17,6 +17,7 @@ from stratvector.contracts.v1.ledger_service_pb2_grpc import (
     add_LedgerServiceServicer_to_server,
 )
 from stratvector.runtime.jetstream.server import free_port
+from stratvector.runtime.served import PortfolioRun
 
 
 class Sound(LedgerServiceServicer):
@@ -48,7 +49,7 @@ def asked(question: Callable[[Ledgers, list[int]], Awaitable[None]]) -> None:
             name: SeatPorts(port, 0)
             for name, port in zip(("ledger", "ledger-2"), ports, strict=True)
         }
-        async with ledgers_of(PortPlan(0, seats), "main") as ledgers:
+        async with ledgers_of(PortPlan(0, seats), PortfolioRun("replay.1", "main")) as ledgers:
             await question(ledgers, ports)
 
     asyncio.run(play())

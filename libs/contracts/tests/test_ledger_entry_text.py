@@ -72,7 +72,7 @@ TEXT = (
     '"lots":-3,"price":"1.5","commission":"0","slippage":"0","fill_time":6,"known_time":7,'
     '"text":""}],"attributed":[["x",[1,-4]]],"positions":{"a":2,"b":1},"cash":"-0.10",'
     '"equity":"1E-40","models":[{"model":"trend","positions":{},"cash":"0",'
-    '"commission":"0.00","equity":"1"}],"marks":{"Ä":"1.5"}}'
+    '"commission":"0.00","equity":"1"}],"marks":{"Ä":"1.5"},"run":""}'
 ).encode()
 
 
@@ -91,3 +91,8 @@ def test_a_record_from_before_there_were_chapters_is_of_the_first_one() -> None:
     read = decode_ledger_entry(older)
     assert (read.decision.chapter, read.decision.ends_chapter) == (1, False)
     assert [signals.chapter for signals in read.signals] == [1]
+
+
+def test_a_text_of_before_runs_were_kept_reads_back_without_one() -> None:
+    earlier = TEXT.replace(b',"run":""', b"")
+    assert decode_ledger_entry(earlier) == decode_ledger_entry(TEXT)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Coroutine
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +25,7 @@ from stratvector.runtime.host import Tasks
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.ports import Ports
-from stratvector.runtime.process.finding import begun_session, wanted_session
+from stratvector.runtime.process.finding import BEGUN, WANTED
 from stratvector.runtime.session_document import BadSession
 from stratvector.runtime.simulation.world import World
 from stratvector.trading.benchmark import Benchmark, benchmark_document
@@ -37,6 +38,7 @@ PLACE = "document replay.1.generated"
 SESSION = generated_session(1, Shape(closes=6))
 WISH = wish_of(SESSION, "ada", 7)
 Script = Callable[[Ports, Documents], Coroutine[Any, Any, None]]
+NAME = SESSION.portfolio.name
 
 
 def assert_same(read: LoggedSession, session: Session) -> None:
@@ -199,19 +201,34 @@ def test_a_log_without_its_beginning_refuses_every_wish() -> None:
     play(script)
 
 
-def test_risk_takes_the_run_that_has_begun_else_the_one_that_was_applied_first() -> None:
+def test_risk_finds_every_document_as_it_is_applied_and_changed() -> None:
     second, first = (replace(WISH, run=run) for run in ("replay.a", "replay.b"))
 
     async def script(ports: Ports, documents: Documents) -> None:
-        told: list[str] = []
-        asked = replace(ports, documents=ports.key_value)
         await documents.put(first, 0)
         await documents.put(second, 0)
-        assert (await wanted_session(asked, told.append)).chapter.run == "replay.b"
-        other = replace(SESSION, portfolio=replace(SESSION.portfolio, run="replay.a"))
-        await begin(ports.bus, other)
-        assert (await wanted_session(asked, told.append)).chapter.run == "replay.a"
-        assert (await begun_session(ports, told.append)).chapter.run == "replay.a"
-        assert set(told) == {""}
+        async with aclosing(WANTED.follow(replace(ports, documents=ports.key_value))) as found:
+            batch = await anext(found)
+            assert [one.key for one in batch] == [f"replay.b.{NAME}", f"replay.a.{NAME}"]
+            assert [one.read().chapter.run for one in batch] == ["replay.b", "replay.a"]
+            await documents.put(replace(first, by="bob"), batch[0].version)
+            await ports.key_value.put("replay.c.main", b"no document", 0)
+            changed, broken = await anext(found)
+            assert (changed.key, changed.version > batch[0].version) == (f"replay.b.{NAME}", True)
+            with pytest.raises(BadSession, match=r"document replay\.c\.main: it can't be read"):
+                broken.read()
+
+    play(script)
+
+
+def test_other_services_find_every_run_that_begins_once() -> None:
+    runs = [replace(SESSION, portfolio=replace(SESSION.portfolio, run=f"replay.{n}")) for n in "ab"]
+
+    async def script(ports: Ports, documents: Documents) -> None:
+        await begin(ports.bus, runs[0])
+        async with aclosing(BEGUN.follow(ports)) as found:
+            assert [one.read().chapter.run for one in await anext(found)] == ["replay.a"]
+            await begin(ports.bus, runs[1])
+            assert [one.key for one in await anext(found)] == [f"replay.b.{NAME}"]
 
     play(script)

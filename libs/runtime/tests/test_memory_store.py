@@ -15,7 +15,10 @@ from stratvector.trading.orders import Decision
 
 def entry(close_time: int, portfolio: str = "main") -> LedgerEntry:
     decision = Decision(portfolio, "paper", close_time, 1.0, 0.0, 1.0, False, False, (), (), (), ())
-    return LedgerEntry(portfolio, close_time, (), decision, (), (), {}, Decimal(1), Decimal(1), ())
+    one = Decimal(1)
+    return LedgerEntry(
+        portfolio, close_time, (), decision, (), (), {}, one, one, (), run="replay.1"
+    )
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -24,7 +27,7 @@ def test_each_close_is_committed_once_through_a_crash(when: When) -> None:
     began_at: list[int | None] = []
 
     async def commits(ports: Ports) -> None:
-        began_at.append(await store.last_close("main"))
+        began_at.append(await store.last_close("replay.1", "main"))
         for close_time in range((began_at[-1] or 0) + 1, 5):
             await store.commit(entry(close_time))
 
@@ -54,8 +57,8 @@ def test_a_store_keeps_one_portfolio() -> None:
 
     async def commits(ports: Ports) -> None:
         await store.commit(entry(1))
-        assert await store.last_close("other") is None
-        with pytest.raises(ValueError, match="this store keeps main, not other"):
+        assert await store.last_close("replay.1", "other") is None
+        with pytest.raises(ValueError, match=r"this store keeps main in replay\.1, not other"):
             await store.commit(entry(1, "other"))
 
     world = World()

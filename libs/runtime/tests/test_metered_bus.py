@@ -88,7 +88,7 @@ def test_lanes_are_read_when_they_are_asked_for(play) -> None:  # type: ignore[n
 
     async def script(ports: Ports) -> None:
         lane = Lane(ports, SUBJECT)
-        metrics.watch([lane])
+        metrics.watch(lambda: [lane])
         assert told() == (0, 0)
         await lane.acquire()
         assert told() == (1, 1)

@@ -18,6 +18,7 @@ from stratvector.contracts.v1.ledger_service_pb2_grpc import (
 from stratvector.runtime.jetstream.server import free_port
 from stratvector.runtime.ledger_client import Asked, LedgerClient
 from stratvector.runtime.peer import Away, Failed, Peer, PeerError, Refused, Stranger, TooSlow
+from stratvector.runtime.served import PortfolioRun
 
 PORTFOLIO = "main"
 
@@ -57,7 +58,7 @@ async def serving(port: int, status: pb.LedgerStatus | None) -> AsyncIterator[No
 @asynccontextmanager
 async def client_of(port: int, answer_seconds: float = 3.0) -> AsyncIterator[LedgerClient]:
     async with Peer("ledger", f"127.0.0.1:{port}", answer_seconds) as peer:
-        yield LedgerClient(peer, PORTFOLIO)
+        yield LedgerClient(peer, PortfolioRun("replay.1", PORTFOLIO))
 
 
 async def refusal(client: LedgerClient) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from stratvector.drift import DriftRules, Feature, FeatureDrift, ModelDrift, Span
 from stratvector.runtime.process.cannot_start import CannotStart
+from stratvector.runtime.served import PortfolioRun
 from stratvector.services.drift.adapters.report_document import report_document
 from stratvector.services.drift.adapters.report_page import report_page
 from stratvector.services.drift.adapters.rules_file import read_rules
@@ -62,7 +63,8 @@ def board(*drifts: ModelDrift) -> Board:
 
 
 def page(found: Board, portfolio: str = "main") -> str:
-    return report_page(portfolio, RULES, found).decode()
+    whose = PortfolioRun("replay.1", portfolio)
+    return report_page(RULES, [(whose, found)]).decode()
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,7 @@ def test_a_models_table_shows_its_score_its_band_and_what_was_compared(
 def test_names_are_shown_as_they_are_and_never_run() -> None:
     seen = Tags(page(board(drift(NASTY, DAY, 0.2)), portfolio=NASTY))
     assert "script" not in seen.seen
-    assert seen.text.count(NASTY) == 3  # title, heading, model
+    assert seen.text.count(NASTY) == 4  # title, heading, portfolio, model
 
 
 def test_the_page_needs_nothing_from_elsewhere() -> None:
@@ -95,8 +97,12 @@ def test_the_page_needs_nothing_from_elsewhere() -> None:
 def test_before_the_first_check_the_report_says_so_in_words() -> None:
     waiting = Board(("trend", "reversion"))
     assert Tags(page(waiting)).text.count("No close of this model was checked yet.") == 2
-    assert "This session has no models." in Tags(page(Board(()))).text
-    models = json.loads(report_document("main", RULES, waiting))["models"]
+    assert "This portfolio has no models." in Tags(page(Board(()))).text
+    assert "No portfolio has begun yet." in Tags(report_page(RULES, []).decode()).text
+    told = report_document(RULES, [(PortfolioRun("replay.1", "main"), waiting)])
+    (portfolio,) = json.loads(told)["portfolios"]
+    assert (portfolio["portfolio"], portfolio["run"]) == ("main", "replay.1")
+    models = portfolio["models"]
     assert [one["reason"] for one in models] == ["no check yet"] * 2
     assert [one["score"] for one in models] == [None, None]
 

@@ -5,7 +5,7 @@ import time
 from prometheus_client import CollectorRegistry
 
 from stratvector.runtime.deployment import Deployment
-from stratvector.runtime.host import Tasks
+from stratvector.runtime.host import Service, Tasks
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.simulation.broker_double import BrokerDouble
 from stratvector.runtime.simulation.fate import CrashPlan, Fate, FaultPlan, Plan
@@ -124,15 +124,18 @@ def test_every_outcome_is_there_from_the_start_and_a_claim_is_none() -> None:
 
 
 def test_a_process_is_measured(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    made: list[Tasks] = []
+    made: list[Service] = []
     world = World()
     feed_bars(world, SESSION)
     feed(world, orders_lane(SESSION), decisions(SESSION, {0: [A]}, None))
 
     def build(ports: Ports) -> Tasks:
         deployment = Deployment(SESSION, MemoryLedgerStore())
-        made.append(serve(ExecutionSettings(), deployment, ports))
-        return made[-1]
+        made.append(serve(ExecutionSettings(), ports))
+        assert made[-1].begin is not None
+        tasks = made[-1].begin(deployment)
+        assert isinstance(tasks, Tasks)
+        return tasks
 
     world.add("execution", build)
     world.run(until=["execution"])

@@ -28,11 +28,11 @@ from stratvector.contracts.v1 import (
     strategy_service_pb2_grpc,
 )
 from stratvector.services.gateway.app import gateway_app
-from stratvector.services.gateway.context import GatewayContext
+from stratvector.services.gateway.context import GatewayContext, PortfolioContext
 from stratvector.services.gateway.live import LiveSession
 from stratvector.services.gateway.settings import GatewaySettings
 from stratvector.services.gateway.web_server import WebServer
-from stratvector.services.gateway.wiring import new_context, peers_of
+from stratvector.services.gateway.wiring import new_context
 from stratvector.trading.lanes import (
     bars_lane,
     fills_lane,
@@ -168,12 +168,17 @@ class House:
     """A running gateway. client : asks its address."""
 
     url: str
-    context: GatewayContext
+    gateway: GatewayContext
     flow: Flow
     client: httpx.AsyncClient
     risk: Risk
     monte_carlo: MonteCarlo
     stop: Callable[[], Awaitable[None]]
+
+    @property
+    def context(self) -> PortfolioContext:
+        """Of the portfolio that began last."""
+        return self.gateway.portfolios.newest()
 
 
 Ask = Callable[[House], Awaitable[None]]
@@ -229,14 +234,14 @@ async def _run(ask: Ask, folder: Path, flow: Flow, services: bool, probes: dict[
                 for peer in ("risk", "strategy", "drift", "monte_carlo", "research")
             }
         settings = GatewaySettings.model_validate({"probes": probes, **addresses})
-        peers = peers_of(settings)
-        context = new_context(settings, flow.session.portfolio, len(flow.session.schedule), peers)
-        fill(context.live, flow)
+        context = new_context(settings)
+        begun = context.begin(flow.session.portfolio, len(flow.session.schedule))
+        fill(begun.live, flow)
         try:
             async with _listening(context, flow, risk, monte_carlo) as house:
                 await ask(house)
         finally:
-            for peer in peers.values():
+            for peer in context.peers.values():
                 await peer.close()
 
 

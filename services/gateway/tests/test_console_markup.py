@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from stratvector.runtime.served import PortfolioRun
 from stratvector.services.gateway.clients.drift import Score
 from stratvector.services.gateway.clients.strategy import Model
 from stratvector.services.gateway.console.charts import _options, drawn
@@ -34,7 +35,12 @@ def context(recorded_flow: Flow) -> Any:
         models=[], scores={}, risk=None, troubles={}, version=0, worst_drift=None
     )
     live = LiveSession(recorded_flow.session.portfolio, 10, Hub())
-    return SimpleNamespace(live=live, cached=cached, health=SimpleNamespace(now={}, probes={}))
+    return SimpleNamespace(
+        live=live,
+        cached=cached,
+        health=SimpleNamespace(now={}, probes={}),
+        whose=PortfolioRun("replay.1", "main"),
+    )
 
 
 def test_figures_have_separators_signs_and_a_true_minus() -> None:
@@ -114,11 +120,11 @@ def test_a_drift_score_has_the_band_of_drifts_rules_and_leads_to_its_page(contex
     scored, unscored, unknown = html.split("<tr data-testid=")[1:]
     assert 'class="band band-warning"' in scored
     assert ">0.61 warning<" in scored
-    assert 'href="http://127.0.0.1:9107/#an_a"' in scored
+    assert 'href="http://127.0.0.1:9107/#replay.1.main.an_a"' in scored
     assert "<b>an_<wbr>a</b>" in scored
     assert 'class="band band-unknown" title="there are 3 returns"' in unscored
     assert ">no score<" in unscored
-    assert 'href="http://127.0.0.1:9107/#b%20c"' in unscored
+    assert 'href="http://127.0.0.1:9107/#replay.1.main.b%20c"' in unscored
     assert "not scored" in unknown
     context.health.probes = {}
     assert "href" not in models(context)

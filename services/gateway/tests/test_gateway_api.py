@@ -308,7 +308,28 @@ def test_every_documented_route_is_in_the_house(in_house: InHouse) -> None:
         paths = (await got(house, "/api/openapi.json"))["paths"]
         plain = {path.replace("job-0", "{job_id}") for path in GATEWAY_ROUTES}
         asked = {"/api/trading/explain", "/api/trading/rejections"}
-        assert set(paths) == plain | asked | {"/api/monitoring", "/api/monitoring/metrics"}
+        of_gateway = {"/api/monitoring", "/api/monitoring/metrics", "/api/portfolios"}
+        assert set(paths) == plain | asked | of_gateway
+
+    in_house(ask)
+
+
+def test_a_question_names_its_portfolio_or_means_the_one_that_began_last(in_house: InHouse) -> None:
+    async def ask(house: Any) -> None:
+        portfolio = house.flow.session.portfolio
+        last = replace(portfolio, name="later", run="replay.2")
+        house.gateway.begin(last, None)
+        found = (await got(house, "/api/portfolios"))["portfolios"]
+        assert [(one["portfolio"], one["run"], one["state"]) for one in found] == [
+            (portfolio.name, portfolio.run, "finished"),
+            ("later", "replay.2", "waiting"),
+        ]
+        assert (await house.client.get("/api/portfolio")).status_code == 404  # of the ledger
+        told = await got(house, "/api/portfolio", portfolio=portfolio.name)
+        assert (told["name"], told["run"]) == (portfolio.name, portfolio.run)
+        refused = await got(house, "/api/portfolio", 404, portfolio=portfolio.name, run="replay.2")
+        there = f"{portfolio.name} in {portfolio.run}, later in replay.2"
+        assert refused["detail"].endswith(f"in replay.2; there is {there}")
 
     in_house(ask)
 

@@ -85,7 +85,7 @@ def test_another_host_and_another_origin_are_refused_over_http_too(in_house: InH
         assert "default-src 'self'" in fine.headers["content-security-policy"]
         samples = {
             tuple(s.labels.values()): s.value
-            for s in house.context.metrics.requests.collect()[0].samples
+            for s in house.gateway.metrics.requests.collect()[0].samples
             if s.name.endswith("_total")
         }
         assert samples[("GET", "other", "403")] == samples[("POST", "other", "403")] == 1
@@ -99,13 +99,13 @@ def test_a_drain_ends_open_sockets_at_once_and_counts_them(in_house: InHouse) ->
         async with connect(address(house)) as one, connect(address(house)) as other:
             await one.recv()
             await other.recv()
-            (gauge,) = house.context.metrics.websocket_clients.collect()[0].samples
+            (gauge,) = house.gateway.metrics.websocket_clients.collect()[0].samples
             assert gauge.value == 2
             await house.stop()
             for client in (one, other):
                 with pytest.raises(ConnectionClosed):
                     await _read_on(client)
-        (gauge,) = house.context.metrics.websocket_clients.collect()[0].samples
+        (gauge,) = house.gateway.metrics.websocket_clients.collect()[0].samples
         assert gauge.value == 0
 
     in_house(ask)

@@ -135,7 +135,7 @@ def test_a_ledger_that_has_nothing_to_write_derives(database: LedgerDatabase) ->
 
     async def run() -> None:
         store = SqlLedgerStore(database, linger_seconds=0.0)
-        await store.last_close(KEY_OF_ALL.portfolio)
+        await store.last_close(KEY_OF_ALL.run, KEY_OF_ALL.portfolio)
         writing = asyncio.create_task(store.write())
         while behind(database):
             await asyncio.sleep(0.02)
@@ -217,9 +217,9 @@ def test_a_field_that_an_earlier_version_did_not_write_has_its_default(
     figure = ValueAtRisk(5, 1.0, 0.02, 0.03, 1_000, 7)
     decision = replace(ENTRIES[0].decision, value_at_risk=figure)
     document = json.loads(encode_ledger_entry(replace(ENTRIES[0], decision=decision)))
-    rows = dict(rows_of(Close(document, None)))
+    rows = dict(rows_of(Close(KEY_OF_ALL, document, None)))
     del document["decision"]["value_at_risk"]["factor"]
-    assert dict(rows_of(Close(document, None))) == rows
+    assert dict(rows_of(Close(KEY_OF_ALL, document, None))) == rows
     assert rows[value_at_risk][0][-1] == "1.0"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from stratvector.services.ledger.adapters.database import LedgerDatabase
+from stratvector.services.ledger.adapters.schema import Key
 from stratvector.trading.ledger import same_entry
 from tests.sessions.generated_sessions import Shape, generated_session
 from tests.sessions.recorded_ledger import new_database, stored
@@ -18,6 +19,7 @@ CLOSES_A_LIFE_MAX = 30
 WRITER = """
 import asyncio, pickle, sys
 from stratvector.services.ledger.adapters.database import LedgerDatabase
+from stratvector.services.ledger.adapters.schema import Key
 from stratvector.services.ledger.adapters.sql_store import SqlLedgerStore
 
 async def main(folder):
@@ -26,7 +28,7 @@ async def main(folder):
     database = LedgerDatabase(f"sqlite:///{folder}/ledger.db")
     database.prepare()
     store = SqlLedgerStore(database, linger_seconds=0.0, group_closes_max=3)
-    last = await store.last_close(entries[0].portfolio)
+    last = await store.last_close(entries[0].run, entries[0].portfolio)
     writing = asyncio.create_task(store.write())
     for entry in entries:
         if last is None or entry.close_time >= last:
@@ -49,7 +51,7 @@ def test_a_writer_that_is_killed_again_and_again_leaves_whole_closes_and_ends_co
         database = LedgerDatabase(f"sqlite:///{tmp_path / 'ledger.db'}")
         counts.append(_whole_closes(database))
         newest = entries[counts[-1] - 1]
-        kept = stored(database, newest.portfolio, newest.close_time)
+        kept = stored(database, Key.of(newest), newest.close_time)
         assert kept is not None
         assert same_entry(kept, newest)
         database.close()
@@ -58,7 +60,7 @@ def test_a_writer_that_is_killed_again_and_again_leaves_whole_closes_and_ends_co
     database = new_database(tmp_path)
     assert _whole_closes(database) == len(entries)
     for entry in entries:
-        kept = stored(database, entry.portfolio, entry.close_time)
+        kept = stored(database, Key.of(entry), entry.close_time)
         assert kept is not None
         assert same_entry(kept, entry)
     database.close()

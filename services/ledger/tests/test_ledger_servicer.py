@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 # A broker that rejects now and then, so that orders end in more than one way.
 FLOW = run_flow(generated_session(7, Shape(2, 3, 3, closes=60)), identity=Identity.UNIQUE_FOR_EVER)
 ENTRIES = FLOW.entries
-NAME = ENTRIES[0].portfolio
+NAME, RUN = ENTRIES[0].portfolio, ENTRIES[0].run
 LOT_SIZES = {one.symbol: one.lot_size for one in FLOW.session.portfolio.instruments}
 MODELS = [model.model for model in ENTRIES[0].models]
 SIZES = [1, 7, PAGE_SIZE_MAX]
@@ -292,6 +292,7 @@ def test_the_status_counts_what_is_committed(database: LedgerDatabase) -> None:
         len(expected_fills(entries)),
         folded(entries),
         LOT_SIZES,
+        RUN,
     )
 
 
@@ -308,7 +309,7 @@ def test_an_empty_ledger_answers_with_nothing(database: LedgerDatabase) -> None:
 
     status, *others = asked(database, everything)
     assert codec.status_of(status.status) == LedgerStatus(
-        NAME, 0, None, None, None, None, 0, 0, 0, "", LOT_SIZES
+        NAME, 0, None, None, None, None, 0, 0, 0, "", LOT_SIZES, RUN
     )
     assert [one.ByteSize() for one in others] == [0] * 5
 
@@ -329,7 +330,7 @@ def test_a_portfolio_that_it_does_not_keep_is_not_found(database: LedgerDatabase
         database, lambda stub: stub.GetStatus(pb.GetStatusRequest(portfolio="pension"))
     )
     assert code is grpc.StatusCode.NOT_FOUND
-    assert said == f"this ledger records portfolio '{NAME}', not 'pension'"
+    assert said == f"the ledger has no portfolio 'pension'; there is {NAME} in {RUN}"
 
 
 @pytest.mark.parametrize(

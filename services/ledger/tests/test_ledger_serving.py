@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from stratvector.runtime.deployment import Deployment
-from stratvector.runtime.host import Tasks
+from stratvector.runtime.host import Service, Tasks
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.simulation.clock import SimulatedClock
@@ -23,24 +23,27 @@ from tests.sessions.recorded_ledger import new_database
 SESSION = generated_session(1, Shape(2, 2, 3, closes=25))
 
 
-def served(folder: Path) -> Tasks:
-    """What `serve` makes; nothing of it is run."""
+def served(folder: Path) -> tuple[Service, Tasks]:
+    """What `serve` makes, and what it begins for a portfolio; nothing of it is run."""
     world = World()
     clock = SimulatedClock(world.scheduler, 0.0)
     ports = Ports(world.bus, world.key_value, clock, "ledger-1")
     settings = LedgerSettings(database_url=SecretStr(f"sqlite:///{folder / 'ledger.db'}"))
-    tasks = serve(settings, Deployment(SESSION, MemoryLedgerStore()), ports)
-    for coroutine in tasks.main:
+    service = serve(settings, ports)
+    assert service.begin is not None
+    tasks = service.begin(Deployment(SESSION, MemoryLedgerStore()))
+    assert isinstance(tasks, Tasks)
+    for coroutine in (*service.main, *tasks.main):
         coroutine.close()
-    return tasks
+    return service, tasks
 
 
 def test_a_ledger_process_records_writes_and_answers(tmp_path: Path) -> None:
-    tasks = served(tmp_path)
+    service, tasks = served(tmp_path)
     assert (tmp_path / "ledger.db").is_file()
-    assert len(tasks.main) == 2
+    assert (len(service.main), len(tasks.main)) == (1, 1)
     assert [lane.subject for lane in tasks.lanes] == [positions_lane(SESSION.portfolio)]
-    assert [one.name for one in tasks.servicers] == ["stratvector.contracts.v1.LedgerService"]
+    assert [one.name for one in service.servicers] == ["stratvector.contracts.v1.LedgerService"]
 
 
 def test_it_does_not_start_on_the_database_of_a_newer_version(tmp_path: Path) -> None:

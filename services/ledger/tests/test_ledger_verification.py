@@ -221,7 +221,7 @@ def _other(value: Any, chance: random.Random) -> Any:
     [
         (
             "UPDATE fills SET price = '1.5' WHERE close_time = {filled}",
-            r"fills of generated at 20.*: price of the row \(place \d+\) is '1.5', the payload",
+            r"fills of generated in replay\.1 at 20.*: price of the row \(place \d+\) is '1.5'",
         ),
         ("DELETE FROM closes WHERE close_time = {last}", "the row of the close is missing"),
         ("DELETE FROM payloads WHERE close_time = {last}", "belongs to no payload"),
@@ -230,24 +230,30 @@ def _other(value: Any, chance: random.Random) -> Any:
             r"signal_rows of .*: symbol of the row .* is 'EQUITYX', the payload says 'EQUITY0'",
         ),
         (
-            "INSERT INTO model_accounts VALUES ('generated', {last}, 99, 'ghost', '0', '0', '0')",
+            "INSERT INTO model_accounts "
+            "VALUES ('generated', 'replay.1', {last}, 99, 'ghost', '0', '0', '0')",
             r"model_accounts of .*: the row \(model_place 99\) belongs to no payload",
         ),
         (
-            "INSERT INTO cancels VALUES ('generated', 'late', 0, 'an order', 'EQUITY0')",
-            "cancels: a row of portfolio 'generated', close_time 'late', of which there is no",
+            "INSERT INTO cancels "
+            "VALUES ('generated', 'replay.1', 'late', 0, 'an order', 'EQUITY0')",
+            "cancels: a row of portfolio 'generated', run 'replay.1', close_time 'late', of which",
         ),
         (
             "UPDATE watermarks SET close_time = close_time + 1",
-            "watermarks of generated at .*: the row is of a close that has no payload",
+            r"watermarks of generated in replay\.1 at .*: the row is of a close that has no ",
         ),
-        ("DELETE FROM watermarks", "watermarks of generated: the row is missing"),
+        ("DELETE FROM watermarks", r"watermarks of generated in replay\.1: the row is missing"),
         ("UPDATE watermarks SET close_time = {filled}", "belongs to no payload"),
         (
-            "INSERT INTO watermarks VALUES ('ghost', {last})",
-            "watermarks: a row of portfolio 'ghost', close_time .*, of which there is no payload",
+            "INSERT INTO watermarks VALUES ('ghost', 'replay.1', {last})",
+            "watermarks: a row of portfolio 'ghost', run 'replay.1', close_time .*, of which there",
         ),
         ("UPDATE payloads SET portfolio = 'ghost' WHERE close_time = {last}", "another close"),
+        (
+            "UPDATE payloads SET run = 'replay.2'",
+            "payloads of generated in replay.2 .* another close",
+        ),
         ("DROP TABLE cancels", "cancels: the table is missing"),
         ("CREATE TABLE songs (title TEXT)", "songs: no such table belongs to the ledger"),
         ("INSERT INTO ledger_revision VALUES ('0001')", "ledger_revision: it has 2 rows"),
@@ -302,7 +308,7 @@ def test_a_ledger_does_not_go_on_with_a_record_that_was_changed(
     with pytest.raises(Damaged) as refusal:
         record_after_looking(database)
     sentence = str(refusal.value)
-    assert "not as it was recorded: closes of generated at" in sentence
+    assert "not as it was recorded: closes of generated in replay.1 at" in sentence
     assert "\n" not in sentence
     database.close()
     assert content(file)["payloads"]
@@ -312,7 +318,7 @@ def test_a_ledger_does_not_go_on_with_a_record_that_was_changed(
 
 def record_after_looking(database: LedgerDatabase) -> None:
     """As a new owner does: look first, then commit."""
-    asyncio.run(SqlLedgerStore(database).last_close(NAME))
+    asyncio.run(SqlLedgerStore(database).last_close(ENTRIES[0].run, NAME))
 
 
 def test_a_finished_file_that_is_continued_loses_its_seal_and_gets_a_new_one(

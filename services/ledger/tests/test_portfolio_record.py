@@ -68,9 +68,9 @@ class LazyStore(CountedStore):
         super().__init__()
         self.pending: list[LedgerEntry] = []
 
-    def _last(self, portfolio: str) -> int | None:
+    def _last(self, run: str, portfolio: str) -> int | None:
         self.pending.clear()
-        return super()._last(portfolio)
+        return super()._last(run, portfolio)
 
     def _write(self, entry: LedgerEntry) -> None:
         self.pending.append(entry)

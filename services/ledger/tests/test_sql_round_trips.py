@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stratvector.services.ledger.adapters.schema import Key
 from stratvector.trading.fills import FillEvent, FillKind
 from stratvector.trading.ledger import LedgerEntry, ModelAccount, same_entry
 from stratvector.trading.orders import (
@@ -159,7 +160,7 @@ def test_any_entry_comes_back_as_it_was(given_entries: list[LedgerEntry]) -> Non
         database = new_database(Path(folder))
         record(database, given_entries, linger_seconds=0.0)
         for one in given_entries:
-            kept = stored(database, "main", one.close_time)
+            kept = stored(database, Key.of(one), one.close_time)
             assert kept is not None
             assert same_entry(kept, one)
             assert _bits(kept.decision.equity) == _bits(one.decision.equity)

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from decimal import Decimal
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,11 @@ from stratvector.services.ledger.adapters.sql_store import SqlLedgerStore
 from stratvector.trading.ledger import LedgerEntry, same_entry
 from tests.sessions.generated_sessions import Shape, generated_session
 from tests.sessions.recorded_ledger import record, stored
+from tests.sessions.side_by_side import named
 from tests.sessions.simulated_flow import run_flow
 
 ENTRIES = run_flow(generated_session(1, Shape(2, 2, 3, closes=25))).entries
-NAME = ENTRIES[0].portfolio
+NAME, RUN = ENTRIES[0].portfolio, ENTRIES[0].run
 
 
 def rows(database: LedgerDatabase) -> dict[str, int]:
@@ -30,7 +32,7 @@ def rows(database: LedgerDatabase) -> dict[str, int]:
 
 
 def last_close(database: LedgerDatabase) -> int | None:
-    return asyncio.run(SqlLedgerStore(database).last_close(NAME))
+    return asyncio.run(SqlLedgerStore(database).last_close(RUN, NAME))
 
 
 @pytest.mark.parametrize("seed", [1, 5, 9])
@@ -41,7 +43,7 @@ def test_every_entry_of_a_session_comes_back_to_the_last_digit(
     entries = run_flow(generated_session(seed, Shape(3, 2, 3, closes=20))).entries
     record(database, entries, group_closes_max=group_closes_max)
     for entry in entries:
-        kept = stored(database, entry.portfolio, entry.close_time)
+        kept = stored(database, schema.Key.of(entry), entry.close_time)
         assert kept is not None
         assert same_entry(kept, entry)
 
@@ -84,12 +86,12 @@ def test_a_conflict_in_a_group_leaves_nothing_of_the_group(database: LedgerDatab
 def test_the_last_close_is_one_that_is_in_the_database(database: LedgerDatabase) -> None:
     async def run() -> list[int | None]:
         store = SqlLedgerStore(database)
-        seen = [await store.last_close(NAME)]
+        seen = [await store.last_close(RUN, NAME)]
         await store.commit(ENTRIES[0])
-        seen.append(await store.last_close(NAME))
+        seen.append(await store.last_close(RUN, NAME))
         await store.close()
         await store.write()
-        return [*seen, await store.last_close(NAME), await store.last_close("another")]
+        return [*seen, await store.last_close(RUN, NAME), await store.last_close(RUN, "another")]
 
     first = ENTRIES[0].close_time
     assert asyncio.run(run()) == [None, None, first, None]
@@ -118,7 +120,7 @@ def test_closes_are_written_without_a_word_when_nothing_follows(database: Ledger
         store = SqlLedgerStore(database, linger_seconds=0.001)
         writing = asyncio.create_task(store.write())
         await store.commit(ENTRIES[0])
-        while await store.last_close(NAME) is None:
+        while await store.last_close(RUN, NAME) is None:
             await asyncio.sleep(0.005)
         await store.close()
         await writing
@@ -202,7 +204,7 @@ def test_an_owner_and_the_one_that_it_replaced_write_the_same_record(
 
     asyncio.run(both())
     for entry in ENTRIES:
-        kept = stored(database, NAME, entry.close_time)
+        kept = stored(database, schema.Key.of(entry), entry.close_time)
         assert kept is not None
         assert same_entry(kept, entry)
 
@@ -211,9 +213,62 @@ def test_portfolios_share_a_database(database: LedgerDatabase) -> None:
     others = run_flow(generated_session(2, Shape(2, 2, 3, closes=15))).entries
     renamed = [replace(e, portfolio="other", decision=_named(e), signals=()) for e in others]
     record(database, [entry for pair in zip(ENTRIES, renamed, strict=False) for entry in pair])
-    kept = stored(database, "other", renamed[9].close_time)
+    kept = stored(database, schema.Key.of(renamed[9]), renamed[9].close_time)
     assert kept is not None
     assert same_entry(kept, renamed[9])
+
+
+def test_two_runs_and_two_portfolios_share_a_database_each_verified_by_itself(
+    database: LedgerDatabase,
+) -> None:
+    records = [
+        run_flow(named(generated_session(seed, Shape(2, 2, 3, closes=15)), portfolio, run)).entries
+        for seed, portfolio, run in (
+            (1, "main", "replay.a"),
+            (1, "main", "replay.b"),
+            (2, "other", "replay.a"),
+        )
+    ]
+    together = zip_longest(*records)
+    record(database, [entry for three in together for entry in three if entry is not None])
+    for entries in records:
+        for entry in entries:
+            kept = stored(database, schema.Key.of(entry), entry.close_time)
+            assert kept is not None
+            assert same_entry(kept, entry)
+    found = database.verify()
+    assert found.passed
+    assert {(one.portfolio, one.run): one.closes for one in found.records} == {
+        (one[0].portfolio, one[0].run): len(one) for one in records
+    }
+    with database.writer.begin() as connection:
+        connection.execute(text("UPDATE fills SET price = '9' WHERE run = 'replay.b'"))
+    (first, *_) = database.verify().findings
+    assert (first.portfolio, first.run) == ("main", "replay.b")
+
+
+def test_a_record_of_another_log_is_refused_alone(database: LedgerDatabase) -> None:
+    others = run_flow(named(generated_session(2, Shape(2, 2, 3, closes=15)), "other", "replay.b"))
+    record(database, ENTRIES[:3])
+    wrong = replace(ENTRIES[2], equity=Decimal(1))
+
+    async def run() -> None:
+        store = SqlLedgerStore(database, linger_seconds=0.0)
+        writing = asyncio.create_task(store.write())
+        for entry in (others.entries[0], wrong, others.entries[1]):
+            await store.commit(entry)
+        with pytest.raises(LedgerConflict, match=f"record of {NAME} in {RUN} at"):
+            await store.written(RUN, NAME)
+        with pytest.raises(LedgerConflict):
+            await store.commit(ENTRIES[3])
+        await store.commit(others.entries[2])
+        await store.written("replay.b", "other")
+        await store.close()
+        await writing
+
+    asyncio.run(run())
+    kept = {(one.portfolio, one.run): one.closes for one in database.verify().records}
+    assert kept == {(NAME, RUN): 3, ("other", "replay.b"): 3}
 
 
 def _named(entry: LedgerEntry):  # type: ignore[no-untyped-def]

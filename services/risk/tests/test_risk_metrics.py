@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 from prometheus_client import CollectorRegistry
 
+from stratvector.runtime.served import Served
 from stratvector.services.risk.metrics import RiskCollector
-from stratvector.services.risk.portfolio_state import PortfolioState
+from stratvector.services.risk.portfolio_state import Decided, PortfolioState
 from stratvector.trading.orders import Decision, ValueAtRisk
 from stratvector.trading.portfolio import Portfolio, RiskLimits
 from tests.sessions.scripted_sessions import one_symbol
@@ -38,10 +39,13 @@ class Shown:
     def __init__(self, state: PortfolioState | None, portfolio: Portfolio = PORTFOLIO) -> None:
         self.state = state
         self._registry = CollectorRegistry()
-        self._registry.register(RiskCollector(portfolio, lambda: self.state))
+        served = Served[Decided]("risk")
+        served.add(portfolio, Decided(portfolio, lambda: self.state))
+        self._registry.register(RiskCollector(served))
 
     def value(self, name: str, **labels: str) -> float | None:
-        return self._registry.get_sample_value(name, {"portfolio": PORTFOLIO.name, **labels})
+        whose = {"portfolio": PORTFOLIO.name, "run": PORTFOLIO.run}
+        return self._registry.get_sample_value(name, whose | labels)
 
 
 def test_before_the_first_decision_nothing_is_said() -> None:

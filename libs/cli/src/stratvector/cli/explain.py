@@ -12,6 +12,7 @@ from stratvector.cli.ledger import (
     Address,
     End,
     PortfolioName,
+    RunName,
     SessionFolder,
     Start,
     ask,
@@ -46,6 +47,7 @@ def explain(
     address: Address = ADDRESS,
     session: SessionFolder = None,
     portfolio: PortfolioName = "",
+    run: RunName = "",
     json: AsJson = None,
 ) -> None:
     """Tell why an order was sent, or why there was none: bar, weights, limits, order, fills."""
@@ -58,12 +60,15 @@ def explain(
     if reason is not None:
         closes, outcome = range_of(start, end), _reason(reason)
         found = ask(
-            address, session, portfolio, lambda ledger: ledger.rejections(closes, outcome, symbol)
+            address,
+            session,
+            (portfolio, run),
+            lambda ledger: ledger.rejections(closes, outcome, symbol),
         )
         show = partial(tables.print_rejections, reason=outcome, symbol=symbol)
         emit(json, tables.rejections_document(found), show, found)
         return
-    explanation = ask(address, session, portfolio, _explaining(what or ""))
+    explanation = ask(address, session, (portfolio, run), _explaining(what or ""))
     emit(json, tables.explanation_document(explanation), tables.print_explanation, explanation)
 
 

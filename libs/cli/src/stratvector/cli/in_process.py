@@ -23,14 +23,18 @@ class WatchedLedgerStore:
     kept: MemoryLedgerStore
     watch: Watch
 
-    async def last_close(self, portfolio: str) -> int | None:
+    async def last_close(self, run: str, portfolio: str) -> int | None:
         """The newest committed close of a portfolio, or None."""
-        return await self.kept.last_close(portfolio)
+        return await self.kept.last_close(run, portfolio)
 
     async def commit(self, entry: LedgerEntry) -> None:
         """Write one close, then tell."""
         await self.kept.commit(entry)
         self.watch(entry, len(self.kept.entries))
+
+    async def written(self, run: str, portfolio: str) -> None:
+        """Every commit is, when it returns."""
+        await self.kept.written(run, portfolio)
 
 
 def run_in_process(session: Session, watch: Watch) -> Result:

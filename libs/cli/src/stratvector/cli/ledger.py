@@ -30,7 +30,10 @@ SessionFolder = Annotated[
     typer.Option("--session", metavar="DIR", help="A run's folder, instead of the running ledger."),
 ]
 PortfolioName = Annotated[
-    str, typer.Option("--portfolio", metavar="NAME", help="Default: the one that it records.")
+    str, typer.Option("--portfolio", metavar="NAME", help="Default: the only one that it records.")
+]
+RunName = Annotated[
+    str, typer.Option("--run", metavar="RUN", help="Default: the only one of the portfolio.")
 ]
 Start = Annotated[str | None, typer.Option(metavar="D", help="First close: a date or UTC time.")]
 End = Annotated[str | None, typer.Option(metavar="D", help="Last close: a date or UTC time.")]
@@ -44,12 +47,13 @@ def status(
     address: Address = ADDRESS,
     session: SessionFolder = None,
     portfolio: PortfolioName = "",
+    run: RunName = "",
     json: AsJson = None,
 ) -> None:
     """Tell how far the record has come, and where the account stands."""
     from stratvector.cli import ledger_tables
 
-    told = ask(address, session, portfolio, lambda ledger: ledger.status())
+    told = ask(address, session, (portfolio, run), lambda ledger: ledger.status())
     emit(json, ledger_tables.as_document(told), ledger_tables.print_status, told)
 
 
@@ -59,6 +63,7 @@ def orders(
     address: Address = ADDRESS,
     session: SessionFolder = None,
     portfolio: PortfolioName = "",
+    run: RunName = "",
     start: Start = None,
     end: End = None,
     json: AsJson = None,
@@ -67,7 +72,10 @@ def orders(
     from stratvector.cli import ledger_tables
 
     records, sizes = ask(
-        address, session, portfolio, _listed(lambda ledger: ledger.orders, range_of(start, end))
+        address,
+        session,
+        (portfolio, run),
+        _listed(lambda ledger: ledger.orders, range_of(start, end)),
     )
     rows = [ledger_tables.with_quantity(one, sizes) | {"status": one.status} for one in records]
     emit(json, {"orders": rows}, partial(ledger_tables.print_orders, sizes=sizes), records)
@@ -79,6 +87,7 @@ def fills(
     address: Address = ADDRESS,
     session: SessionFolder = None,
     portfolio: PortfolioName = "",
+    run: RunName = "",
     start: Start = None,
     end: End = None,
     json: AsJson = None,
@@ -87,7 +96,10 @@ def fills(
     from stratvector.cli import ledger_tables
 
     records, sizes = ask(
-        address, session, portfolio, _listed(lambda ledger: ledger.fills, range_of(start, end))
+        address,
+        session,
+        (portfolio, run),
+        _listed(lambda ledger: ledger.fills, range_of(start, end)),
     )
     rows = [ledger_tables.with_quantity(one, sizes) for one in records]
     emit(json, {"fills": rows}, partial(ledger_tables.print_fills, sizes=sizes), records)
@@ -99,6 +111,7 @@ def equity(
     address: Address = ADDRESS,
     session: SessionFolder = None,
     portfolio: PortfolioName = "",
+    run: RunName = "",
     start: Start = None,
     end: End = None,
     json: AsJson = None,
@@ -107,7 +120,10 @@ def equity(
     from stratvector.cli import ledger_tables
 
     records, _ = ask(
-        address, session, portfolio, _listed(lambda ledger: ledger.equity, range_of(start, end))
+        address,
+        session,
+        (portfolio, run),
+        _listed(lambda ledger: ledger.equity, range_of(start, end)),
     )
     rows = [ledger_tables.as_document(one) for one in records]
     emit(json, {"closes": rows}, ledger_tables.print_equity, records)
@@ -119,6 +135,7 @@ def positions(
     address: Address = ADDRESS,
     session: SessionFolder = None,
     portfolio: PortfolioName = "",
+    run: RunName = "",
     end: Annotated[
         str | None, typer.Option(metavar="D", help="After the last close up to here.")
     ] = None,
@@ -132,7 +149,7 @@ def positions(
     async def question(ledger: "LedgerClient") -> "tuple[HeldPositions, dict[str, Decimal]]":
         return await ledger.positions(at), (await ledger.status()).lot_sizes
 
-    held, sizes = ask(address, session, portfolio, question)
+    held, sizes = ask(address, session, (portfolio, run), question)
     document = ledger_tables.as_document(held)
     document["positions"] = [ledger_tables.with_quantity(one, sizes) for one in held.positions]
     emit(json, document, partial(ledger_tables.print_positions, sizes=sizes), held)
@@ -144,6 +161,7 @@ def attribution(
     address: Address = ADDRESS,
     session: SessionFolder = None,
     portfolio: PortfolioName = "",
+    run: RunName = "",
     start: Start = None,
     end: End = None,
     json: AsJson = None,
@@ -152,7 +170,7 @@ def attribution(
     from stratvector.cli import ledger_tables
 
     closes = range_of(start, end)
-    results = ask(address, session, portfolio, lambda ledger: ledger.attribution(closes))
+    results = ask(address, session, (portfolio, run), lambda ledger: ledger.attribution(closes))
     rows = [ledger_tables.as_document(one) for one in results]
     emit(json, {"models": rows}, ledger_tables.print_attribution, results)
 
@@ -163,35 +181,42 @@ def verify(address: Address = ADDRESS, session: SessionFolder = None, json: AsJs
     """Check every hash, the chain, and every row of every table against what was recorded."""
     from stratvector.cli import ledger_tables
 
-    found = ask(address, session, "", lambda ledger: ledger.verify())
+    found = ask(address, session, ANY, lambda ledger: ledger.verify())
     document = ledger_tables.verification_document(found)
     emit(json, document, ledger_tables.print_verification, found)
     if not found.passed:
         raise typer.Exit(FAILED)
 
 
+ANY = ("", "")  # the only portfolio that there is
 Question = Callable[["LedgerClient"], Awaitable[Answer]]
 
 
-def ask(address: str, session: Path | None, portfolio: str, question: "Question[Answer]") -> Answer:
-    """What the running ledger says, or a session's that does not run. Raises CommandFailed."""
+def ask(
+    address: str, session: Path | None, whose: tuple[str, str], question: "Question[Answer]"
+) -> Answer:
+    """What the running ledger says, or a session's that does not run. whose : portfolio and run,
+    empty for the only one. Raises CommandFailed.
+    """
     from stratvector.cli.finished_ledger import finished_ledger
 
     if session is None:
-        return asyncio.run(_asked(address, portfolio, question))
+        return asyncio.run(_asked(address, whose, question))
     if address != ADDRESS:
         raise CommandFailed("--session and --address exclude each other")
     with finished_ledger(session) as found:
-        return asyncio.run(_asked(found, portfolio, question))
+        return asyncio.run(_asked(found, whose, question))
 
 
-async def _asked(address: str, portfolio: str, question: "Question[Answer]") -> Answer:
+async def _asked(address: str, whose: tuple[str, str], question: "Question[Answer]") -> Answer:
     from stratvector.runtime.ledger_client import LedgerClient
     from stratvector.runtime.peer import Away, Peer, PeerError, Stranger, TooSlow
+    from stratvector.runtime.served import PortfolioRun
 
+    portfolio, run = whose
     async with Peer("ledger", address, ANSWER_SECONDS_MAX) as peer:
         try:
-            return await question(LedgerClient(peer, portfolio))
+            return await question(LedgerClient(peer, PortfolioRun(run, portfolio)))
         except Stranger:
             raise CommandFailed(f"what answers at {address} is no ledger") from None
         except TooSlow as error:

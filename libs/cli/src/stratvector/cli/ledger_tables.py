@@ -56,7 +56,7 @@ def print_status(console: Console, status: LedgerStatus) -> None:
         ("chain", status.chain_hash or "–"),
     ]
     pair = (Column("", words=True), Column(""))
-    _print(console, f"Portfolio {status.portfolio}", pair, rows)
+    _print(console, f"Portfolio {status.portfolio}, run {status.run}", pair, rows)
 
 
 def print_orders(console: Console, orders: Sequence[OrderRecord], sizes: LotSizes) -> None:

@@ -20,7 +20,7 @@ from stratvector.cli.failures import (
     end_as_by_ctrl_c,
     guarded,
 )
-from stratvector.cli.ledger import ledger
+from stratvector.cli.ledger import PortfolioName, RunName, ledger
 from stratvector.cli.logs import RESULTS, logs_of
 from stratvector.cli.outputs import AsJson, Commands, check_outputs, emit
 from stratvector.cli.portfolios import portfolios
@@ -189,13 +189,15 @@ def parity(
     session: Annotated[
         Path, typer.Argument(metavar="SESSION", help="A run's folder, or its session folder.")
     ],
+    portfolio: PortfolioName = "",
+    run: RunName = "",
     json: AsJson = None,
 ) -> None:
     """Replay a session's log through the engine: equal, or the first difference explained."""
     from stratvector.cli.parity import examine, print_examination
 
     check_outputs(json)
-    examination = examine(session)
+    examination = examine(session, portfolio, run)
     emit(json, examination.document(), print_examination, examination)
     if not examination.passed:
         raise typer.Exit(FAILED)

@@ -27,11 +27,13 @@ AGAINST = {
 
 @dataclass(frozen=True)
 class Examination:
-    """A session, and what its check found. engine_hash : of the engine that it ran on. remarks :
-    what a reader should know beside it.
+    """A session, and what its check found. portfolio, run : whose it is. engine_hash : of the
+    engine that it ran on. remarks : what a reader should know beside it.
     """
 
     folder: Path
+    portfolio: str
+    run: str
     parity: Parity
     engine_hash: str
     remarks: tuple[str, ...]
@@ -46,6 +48,8 @@ class Examination:
         parity = self.parity
         return {
             "session": str(self.folder),
+            "portfolio": self.portfolio,
+            "run": self.run,
             "engine_hash": self.engine_hash,
             "replayed_by_engine_hash": engine_hash(),
             "equal": parity.is_equal,
@@ -61,19 +65,20 @@ class Examination:
         }
 
 
-def examine(path: Path) -> Examination:
-    """Read and check the session of a folder.
+def examine(path: Path, portfolio: str = "", run: str = "") -> Examination:
+    """Read and check the session of a folder. portfolio, run : see `stored_log`.
 
     Raises CommandFailed, BadSession, NatsServerError or BusConnectionError.
     """
     folder = session_folder(path)
-    session, log = stored_log(folder)
+    session, log = stored_log(folder, portfolio, run)
     whole = session.whole(log) if log.closes else None
     closes = [close.close_time for close in log.closes]
     with session_progress(len(closes), "parity", closes) as progress:
         parity = check(log, session, whole, progress=progress, chapter=session.chapter)
     remarks = (*_engines(session), *parity.notes)
-    return Examination(folder, parity, session.chapter.engine_hash, remarks)
+    of = session.chapter
+    return Examination(folder, of.portfolio, of.run, parity, of.engine_hash, remarks)
 
 
 def print_examination(console: Console, examination: Examination) -> None:

@@ -55,21 +55,26 @@ def session_folder(path: Path) -> Path:
     )
 
 
-def stored_log(folder: Path) -> tuple[LoggedSession, SessionLog]:
+def stored_log(
+    folder: Path, portfolio: str = "", run: str = ""
+) -> tuple[LoggedSession, SessionLog]:
     """What the log of a session's folder says now.
 
+    portfolio, run : may be left open where the log holds one that is meant.
     Raises CommandFailed, BadSession, NatsServerError or BusConnectionError.
     """
     with client_logs(), _server(folder) as access:
-        return asyncio.run(_read(access, folder))
+        return asyncio.run(_read(access, folder, portfolio, run))
 
 
-async def _read(access: Access, folder: Path) -> tuple[LoggedSession, SessionLog]:
+async def _read(
+    access: Access, folder: Path, portfolio: str, run: str
+) -> tuple[LoggedSession, SessionLog]:
     client = await connect(access.url, access.seed_file, CLIENT, CONNECT_SECONDS)
     try:
         bus = JetStreamBus(client)
         await _refuse_missing_streams(bus, folder)
-        found = await read_logged_session(bus)
+        found = await read_logged_session(bus, portfolio, run)
     finally:
         await client.close()
     if found is None:

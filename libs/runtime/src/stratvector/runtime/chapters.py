@@ -268,9 +268,11 @@ def chapter_reader(ports: Ports, portfolio: Portfolio) -> Reader[Chapter]:
 
 async def logged_chapters(bus: Bus) -> Sequence[Stored]:
     """The first chapter of every portfolio that a log tells of, as stored."""
-    found: dict[str, Stored] = {}
-    for stored in await bus.read(f"{hop('chapters').noun}.>", 0):
-        found.setdefault(stored.message.subject, stored)
+    found, after = dict[str, Stored](), 0
+    while page := await bus.read(f"{hop('chapters').noun}.>", after):
+        after = page[-1].sequence
+        for stored in page:
+            found.setdefault(stored.message.subject, stored)
     return tuple(found.values())
 
 

@@ -6,7 +6,7 @@ change it at once the second is told.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from stratvector.runtime.chapters import first_chapter
 from stratvector.runtime.logged_session import LoggedSession
-from stratvector.runtime.ports import KeyValue, WrongRevision
+from stratvector.runtime.ports import Entry, KeyValue, WrongRevision
 from stratvector.runtime.session_document import BadSession, canonical
 from stratvector.runtime.validation_sentences import mistakes
 from stratvector.trading.chapters import FIRST, Chapter, ChapterBars
@@ -144,11 +144,15 @@ class Documents:
 
     async def all(self) -> Sequence[Wished]:
         """Everything that is wanted, ordered by key. Raises BadSession."""
-        entries = await self._key_value.all()
+        entries = await self.stored()
         return [
             Wished(decode_wish(f"document {key}", entry.value), entry.revision)
             for key, entry in sorted(entries.items())
         ]
+
+    async def stored(self) -> Mapping[str, Entry]:
+        """The same as it is stored, by key: one that can't be read hides none of the others."""
+        return await self._key_value.all()
 
     async def put(self, wish: Wish, version: int) -> int:
         """Want something else; the new version. version : the one that was seen, 0 for none.

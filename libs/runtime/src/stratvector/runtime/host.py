@@ -1,6 +1,6 @@
 """host: what a service is to whatever runs it: the simulated world, or a process of its own."""
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,8 @@ from stratvector.runtime.ports import Ports
 if TYPE_CHECKING:
     import grpc.aio
     from prometheus_client.registry import Collector
+
+    from stratvector.runtime.deployment import Deployment
 
 Page = Callable[[], tuple[str, bytes]]
 
@@ -28,30 +30,46 @@ class Servicer:
 
 @dataclass(frozen=True)
 class Tasks:
-    """The coroutines of one service instance.
+    """The coroutines of one portfolio in one run, in one service instance.
 
     main : the work, in the same order in every instance of a service; each ends when its part of
     the session does. lanes : what the work writes to, `lanes[n]` by `main[n]`; main coroutines
-    that write no lane stand last. Their leases are kept beside the work.
-    servicers : what a process of the service answers. pages : what its HTTP port shows beside
-    `/metrics`, by path: content type and bytes, asked on a thread. collectors : metrics of the
-    service's own. trouble : why the process is not ready although it runs, empty when all is well;
-    asked on a thread. close : called on a thread at a drain's end, when nothing runs and nobody can
-    ask any more. LostOwnership out of any of them ends the whole instance, which is started anew
-    under another instance name.
+    that write no lane stand last. Their leases are kept beside the work. LostOwnership out of any
+    of them ends the whole instance, which is started anew under another instance name.
     """
 
     main: Sequence[Coroutine[Any, Any, None]]
     lanes: Sequence[Lane] = ()
+
+    def keepers(self) -> list[Coroutine[Any, Any, None]]:
+        """New coroutines that keep the leases, one per lane; they never end by themselves."""
+        return [lane.keep() for lane in self.lanes]
+
+
+Begin = Callable[["Deployment"], Tasks | Awaitable[Tasks]]
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a process of a service is made of, once, whatever portfolios it comes to serve.
+
+    begin : asked once for each portfolio in each run that this process finds; what it awaits holds
+    up no other portfolio. None for a service that works for none. It raises CannotStart or
+    BadSession for a portfolio that can't be served here.
+    main : coroutines of the process itself, which write no lane. servicers : what it answers.
+    pages : what its HTTP port shows beside `/metrics`, by path: content type and bytes, asked on a
+    thread. collectors : metrics of the service's own. trouble : why the process is not ready
+    although it runs, empty when all is well; asked on a thread. close : called on a thread at a
+    drain's end, when nothing runs and nobody can ask any more.
+    """
+
+    begin: Begin | None = None
+    main: Sequence[Coroutine[Any, Any, None]] = ()
     servicers: Sequence[Servicer] = ()
     pages: Mapping[str, Page] = field(default_factory=dict)
     collectors: Sequence["Collector"] = ()
     trouble: Callable[[], str] = str
     close: Callable[[], None] | None = None
-
-    def keepers(self) -> list[Coroutine[Any, Any, None]]:
-        """New coroutines that keep the leases, one per lane; they never end by themselves."""
-        return [lane.keep() for lane in self.lanes]
 
 
 ServiceFactory = Callable[[Ports], Tasks]

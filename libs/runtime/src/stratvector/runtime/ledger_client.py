@@ -14,6 +14,7 @@ from stratvector.contracts.v1 import ledger_service_pb2 as pb
 from stratvector.contracts.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from stratvector.contracts.v1.orders_pb2 import OUTCOME_UNSPECIFIED
 from stratvector.runtime.peer import Peer, Refused
+from stratvector.runtime.served import PortfolioRun
 from stratvector.trading.explanation import Explanation
 from stratvector.trading.ledger_answers import (
     EquityRecord,
@@ -76,15 +77,19 @@ class Page(Generic[Record]):
     cursor: str
 
 
+ANY = PortfolioRun("", "")  # the only one that there is
+
+
 class LedgerClient:
     """Questions about one portfolio, or the only one there is; each raises PeerError."""
 
-    def __init__(self, peer: Peer, portfolio: str = "") -> None:
-        self._peer, self._portfolio = peer, portfolio
+    def __init__(self, peer: Peer, whose: PortfolioRun = ANY) -> None:
+        self._peer = peer
+        self._whose: dict[str, Any] = {"portfolio": whose.portfolio, "run": whose.run}
 
     async def status(self) -> LedgerStatus:
         """How far the record has come."""
-        request = pb.GetStatusRequest(portfolio=self._portfolio)
+        request = pb.GetStatusRequest(**self._whose)
         return await self._peer.read(
             self._stub().GetStatus, request, lambda answer: codec.status_of(answer.status)
         )
@@ -109,12 +114,12 @@ class LedgerClient:
 
     async def positions(self, at: int | None = None) -> HeldPositions:
         """What is held after the newest close at or before a time, ns UTC."""
-        request = pb.QueryPositionsRequest(portfolio=self._portfolio, at_ns=at)
+        request = pb.QueryPositionsRequest(**self._whose, at_ns=at)
         return await self._peer.read(self._stub().QueryPositions, request, codec.positions_of)
 
     async def attribution(self, closes: Range) -> list[ModelResult]:
         """What each model has earned."""
-        request = pb.GetAttributionRequest(portfolio=self._portfolio, range=closes.message())
+        request = pb.GetAttributionRequest(**self._whose, range=closes.message())
         return await self._peer.read(
             self._stub().GetAttribution,
             request,
@@ -125,9 +130,7 @@ class LedgerClient:
         self, order_id: str = "", symbol: str = "", at: int | None = None
     ) -> Explanation:
         """Why an order was sent, or the newest decision about a symbol up to a time, ns UTC."""
-        request = pb.ExplainRequest(
-            portfolio=self._portfolio, order_id=order_id, symbol=symbol, at_ns=at
-        )
+        request = pb.ExplainRequest(**self._whose, order_id=order_id, symbol=symbol, at_ns=at)
         return await self._peer.read(
             self._stub().Explain,
             request,
@@ -137,7 +140,7 @@ class LedgerClient:
     async def rejections(self, closes: Range, reason: Outcome | None, symbol: str) -> Rejections:
         """Decisions without an order: by reason and symbol, or each close of one symbol."""
         request = pb.QueryRejectionsRequest(
-            portfolio=self._portfolio,
+            **self._whose,
             range=closes.message(),
             reason=OUTCOME_UNSPECIFIED if reason is None else OUTCOME_TO_WIRE[reason],
             symbol=symbol,
@@ -161,9 +164,7 @@ class LedgerClient:
         read: Callable[[Any], Record],
         asked: Asked,
     ) -> Page[Record]:
-        wanted = request(
-            portfolio=self._portfolio, range=asked.closes.message(), page=asked.page(noun)
-        )
+        wanted = request(**self._whose, range=asked.closes.message(), page=asked.page(noun))
 
         def page_of(answer: Any) -> Page[Record]:
             token = answer.next_page_token

@@ -54,12 +54,13 @@ class BrokerUnknown(RuntimePortError):
 class LedgerConflict(RuntimePortError):
     """The ledger holds another entry of a committed close, or none of one before its newest."""
 
-    def __init__(self, portfolio: str, close_time: int) -> None:
+    def __init__(self, portfolio: str, close_time: int, run: str = "") -> None:
+        of = f"{portfolio} in {run}" if run else portfolio
         super().__init__(
-            f"the ledger's record of {portfolio} at {utc_text(close_time)} is not what the log "
+            f"the ledger's record of {of} at {utc_text(close_time)} is not what the log "
             "says: it was written from another log, or by another version; give it a new database"
         )
-        self.portfolio, self.close_time = portfolio, close_time
+        self.portfolio, self.close_time, self.run = portfolio, close_time, run
 
 
 class ForeignMessage(RuntimePortError):
@@ -249,8 +250,8 @@ class Broker(Protocol):
 class LedgerStore(Protocol):
     """Where the ledger keeps its entries; only the ledger service holds one."""
 
-    async def last_close(self, portfolio: str) -> int | None:
-        """The newest close of a portfolio that survives every crash from here on, or None."""
+    async def last_close(self, run: str, portfolio: str) -> int | None:
+        """The newest close of a portfolio in a run that survives every crash, or None."""
 
     async def commit(self, entry: LedgerEntry) -> None:
         """Take one close, which is kept whole or not at all, and never without those before it.
@@ -258,6 +259,12 @@ class LedgerStore(Protocol):
         It may be durable a little later: the log is the source of truth, and who recovers asks
         `last_close`. The same close again changes nothing. Raises LedgerConflict for another entry
         of a close that is there.
+        """
+
+    async def written(self, run: str, portfolio: str) -> None:
+        """Wait until everything that was committed of a portfolio in a run survives every crash.
+
+        Raises what keeps it from that, such as LedgerConflict.
         """
 
 

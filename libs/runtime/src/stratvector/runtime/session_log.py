@@ -23,6 +23,7 @@ from stratvector.runtime.logged_bars import UniverseBars, certain, read_bars
 from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.ports import Bus, Kind, Stored
 from stratvector.runtime.readers import opening_in
+from stratvector.runtime.served import NotServed, PortfolioRun, chosen
 from stratvector.runtime.session_document import BadSession
 from stratvector.runtime.unfit_messages import MisplacedOpening, OutOfStep, UnfitMessage
 from stratvector.trading.chapters import Opened
@@ -281,21 +282,29 @@ def _all_at(
     return {name: at[close_time] for name, at in lanes.items()}
 
 
-async def logged_session(bus: Bus) -> LoggedSession | None:
-    """The session that a log tells; None while it has not begun. Raises BadSession."""
-    chapters = await logged_chapters(bus)
+async def logged_session(bus: Bus, portfolio: str = "", run: str = "") -> LoggedSession | None:
+    """The session of a portfolio in a run that a log tells; None while none has begun.
+
+    portfolio, run : may be left open where only one is meant. Raises BadSession.
+    """
+    chapters = {
+        PortfolioRun.parsed(stored.message.subject.partition(".")[2]): stored
+        for stored in await logged_chapters(bus)
+    }
     if not chapters:
         return None
-    if len(chapters) > 1:
-        lanes = ", ".join(stored.message.subject for stored in chapters)
-        raise BadSession(f"the log holds more than one session: {lanes}")
     try:
-        return LoggedSession(chapter_of(chapters[0]))
+        _, stored = chosen(chapters, portfolio, run, "the log")
+        return LoggedSession(chapter_of(stored))
+    except NotServed as error:
+        raise BadSession(str(error)) from None
     except (BadMessage, OtherChapter) as error:
-        raise BadSession(f"{chapters[0].message.subject}: {error}") from None
+        raise BadSession(f"{stored.message.subject}: {error}") from None
 
 
-async def read_logged_session(bus: Bus) -> tuple[LoggedSession, SessionLog] | None:
+async def read_logged_session(
+    bus: Bus, portfolio: str = "", run: str = ""
+) -> tuple[LoggedSession, SessionLog] | None:
     """The same with all its lanes. Raises BadSession."""
-    session = await logged_session(bus)
+    session = await logged_session(bus, portfolio, run)
     return None if session is None else (session, await read_session(bus, session))

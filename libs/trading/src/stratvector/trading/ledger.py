@@ -37,7 +37,8 @@ class LedgerEntry:
 
     positions : lots per symbol, zero ones left out. cash, equity : base currency, exact.
     attributed : per executed fill, its execution id and the signed lots per model in config order.
-    marks : the prices that came with this close's bars, base currency per unit.
+    marks : the prices that came with this close's bars, base currency per unit. run : of the
+    portfolio, empty in what was recorded before runs were kept.
     """
 
     portfolio: str
@@ -51,6 +52,7 @@ class LedgerEntry:
     equity: Decimal
     models: tuple[ModelAccount, ...]
     marks: dict[str, Decimal] = field(default_factory=dict)
+    run: str = ""
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ class LedgerStatus:
     fills: int
     chain_hash: str = ""
     lot_sizes: dict[str, Decimal] = field(default_factory=dict)
+    run: str = ""
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,7 @@ class LedgerFold:
                 for allocation, model in zip(self._portfolio.models, books.models, strict=True)
             ),
             marks=marks,
+            run=self._portfolio.run,
         )
 
 

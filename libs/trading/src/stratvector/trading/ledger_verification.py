@@ -21,21 +21,26 @@ class Finding:
     portfolio: str
     close_time: int | None
     what: str
+    run: str = ""
 
     def __str__(self) -> str:
         of = f" of {self.portfolio}" if self.portfolio else ""
+        of += f" in {self.run}" if self.run else ""
         at = "" if self.close_time is None else f" at {utc_text(self.close_time)}"
         return f"{self.table}{of}{at}: {self.what}"
 
 
 @dataclass(frozen=True)
 class VerifiedRecord:
-    """One portfolio's record. chain_hash : after its newest close, as it was computed anew."""
+    """The record of a portfolio in a run. chain_hash : after its newest close, as it was computed
+    anew. run : empty for what was recorded before runs were kept and none has continued since.
+    """
 
     portfolio: str
     closes: int
     last_close: int | None
     chain_hash: str
+    run: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,13 +64,18 @@ class Verification:
 
     @property
     def closes(self) -> int:
-        """Verified closes of all portfolios."""
+        """Verified closes of all records."""
         return sum(record.closes for record in self.records)
+
+    def _named(self, record: VerifiedRecord) -> str:
+        """The run tells records apart where there is more than one."""
+        alone = len(self.records) == 1
+        return record.portfolio if alone else f"{record.portfolio} in {record.run or 'no run'}"
 
     def sentence(self) -> str:
         """The verdict; of findings the first."""
         if self.passed:
-            heads = ", ".join(f"{r.portfolio} {r.chain_hash[:16]}" for r in self.records)
+            heads = ", ".join(f"{self._named(r)} {r.chain_hash[:16]}" for r in self.records)
             chain = f", chain {heads}" if heads else ""
             seal = ", the file as it was sealed" if self.sealed else ""
             return f"verified: {self.closes:,} closes, {self.rows:,} rows{chain}{seal}"

@@ -78,10 +78,10 @@ class LocalBus:
             documents = Documents(JetStreamKeyValue(client, DOCUMENTS))
             await apply(JetStreamBus(client), documents, wish)
 
-    async def read(self) -> tuple[LoggedSession, SessionLog]:
+    async def read(self, portfolio: str = "", run: str = "") -> tuple[LoggedSession, SessionLog]:
         """The session as the log tells it. Raises BusConnectionError, BadSession."""
         async with self._client(OPERATOR) as client:
-            found = await read_logged_session(JetStreamBus(client))
+            found = await read_logged_session(JetStreamBus(client), portfolio, run)
         if found is None:
             raise BadSession("the log has no chapter; the session has not begun to run")
         return found

@@ -20,6 +20,7 @@ from stratvector.runtime.peer import OPTIONS
 from stratvector.runtime.ports import NoAnswer
 from stratvector.trading.logged import SessionLog
 from stratvector.trading.orders import ValueAtRisk
+from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.timestamps import utc_text
 from stratvector.trading.value_at_risk import DailyMarks, NoQuestion, Question, question
 
@@ -116,7 +117,7 @@ async def _drift(ports: PortPlan, session: SessionParts, log: SessionLog) -> tup
     async with grpc.aio.insecure_channel(address, options=OPTIONS) as channel:
         drift = DriftServiceStub(channel)
         while True:
-            answer, why = await _checked(drift)
+            answer, why = await _checked(drift, session.portfolio)
             if ends == {one.model: one.close_time_ns for one in answer}:
                 return tuple(map(_score, answer))
             if time.monotonic() > deadline:
@@ -124,9 +125,12 @@ async def _drift(ports: PortPlan, session: SessionParts, log: SessionLog) -> tup
             await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _checked(drift: "DriftServiceAsyncStub") -> tuple[list[ModelDrift], str]:
+async def _checked(
+    drift: "DriftServiceAsyncStub", portfolio: Portfolio
+) -> tuple[list[ModelDrift], str]:
+    request = RunCheckRequest(portfolio=portfolio.name, run=portfolio.run)
     try:
-        answer = await drift.RunCheck(RunCheckRequest(), timeout=ANSWER_SECONDS)
+        answer = await drift.RunCheck(request, timeout=ANSWER_SECONDS)
     except grpc.aio.AioRpcError as error:
         return [], f"drift: {error.code().name.lower()}: {error.details()}"
     return list(answer.models), "drift has not read the whole session"

@@ -8,6 +8,7 @@ from stratvector.cli.failures import CommandFailed
 from stratvector.cli.platform.ports import HOST, PortPlan
 from stratvector.runtime.ledger_client import LedgerClient
 from stratvector.runtime.peer import Away, Peer, PeerError
+from stratvector.runtime.served import PortfolioRun
 from stratvector.trading.ledger_answers import LedgerStatus
 from stratvector.trading.ledger_verification import Verification
 
@@ -46,11 +47,11 @@ class Ledgers:
 
 
 @asynccontextmanager
-async def ledgers_of(ports: PortPlan, portfolio: str) -> AsyncIterator[Ledgers]:
-    """Those of a plan, about one portfolio."""
+async def ledgers_of(ports: PortPlan, whose: PortfolioRun) -> AsyncIterator[Ledgers]:
+    """Those of a plan, about one portfolio in its run."""
     async with AsyncExitStack() as held:
         seats = [seat for name, seat in ports.seats.items() if name.startswith("ledger")]
         peers = [Peer("ledger", f"{HOST}:{seat.grpc}", ANSWER_SECONDS) for seat in seats]
         for peer in peers:
             await held.enter_async_context(peer)
-        yield Ledgers([LedgerClient(peer, portfolio) for peer in peers])
+        yield Ledgers([LedgerClient(peer, whose) for peer in peers])

@@ -37,6 +37,7 @@ from stratvector.contracts.codecs import encode_ledger_entry
 from stratvector.runtime.deployment import installed_services
 from stratvector.runtime.jetstream.server import find_binary
 from stratvector.runtime.logged_session import LoggedSession
+from stratvector.runtime.served import PortfolioRun
 from stratvector.trading.identity import chained_hash
 from stratvector.trading.ledger import positions_of
 from stratvector.trading.ledger_answers import LedgerStatus
@@ -184,9 +185,9 @@ async def _work(platform: Platform, run: RunFolder, wishes: Wishes) -> Run:
             for task in (starting, ready):
                 task.cancel()
             await asyncio.gather(starting, ready, return_exceptions=True)
-    logged, log = await platform.bus.read()
+    logged, log = await platform.bus.read(session.portfolio.name, session.portfolio.run)
     refuse_differences(log, status)
-    async with ledgers_of(platform.ports, session.portfolio.name) as ledgers:
+    async with ledgers_of(platform.ports, PortfolioRun.of(session.portfolio)) as ledgers:
         verification = await ledgers.verify()
     refuse_damage(log, verification)
     _remark(f"Ledger {verification.sentence()}.")
@@ -250,12 +251,12 @@ def refuse_damage(log: SessionLog, verification: Verification) -> None:
     """
     if not verification.passed:
         raise CommandFailed(f"the ledger's database is {verification.sentence()}")
-    portfolio, chain = log.entries[-1].portfolio, ""
+    last, chain = log.entries[-1], ""
     for entry in log.entries:
-        chain = chained_hash(chain, portfolio, entry.close_time, encode_ledger_entry(entry))
-    heads = {record.portfolio: record.chain_hash for record in verification.records}
-    if heads.get(portfolio) != chain:
-        raise ResultsDiffer("chain of closes", chain, heads.get(portfolio))
+        chain = chained_hash(chain, last.portfolio, entry.close_time, encode_ledger_entry(entry))
+    heads = {(one.portfolio, one.run): one.chain_hash for one in verification.records}
+    if (head := heads.get((last.portfolio, last.run))) != chain:
+        raise ResultsDiffer("chain of closes", chain, head)
 
 
 def _remark(line: str) -> None:

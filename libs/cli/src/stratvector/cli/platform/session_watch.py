@@ -12,6 +12,7 @@ from stratvector.cli.platform.ledgers import ledgers_of
 from stratvector.cli.platform.local import Platform
 from stratvector.cli.platform.readiness import HALTED, Readiness
 from stratvector.runtime.process.status import UNSTORED
+from stratvector.runtime.served import PortfolioRun
 from stratvector.trading.ledger_answers import LedgerStatus
 from stratvector.trading.portfolio import Portfolio
 
@@ -91,7 +92,7 @@ async def until_committed(platform: Platform, session: Finite, progress: Progres
     assert last_close is not None
     looked_at = time.monotonic()
     pace, store = Pace(closes, looked_at), StoreWatch(platform.bus.store, platform.told)
-    async with ledgers_of(platform.ports, session.portfolio.name) as ledgers:
+    async with ledgers_of(platform.ports, PortfolioRun.of(session.portfolio)) as ledgers:
         while True:
             status = await ledgers.status()
             if status is not None and status.last_close is not None:

@@ -1,52 +1,97 @@
-"""finding: how a service comes to its portfolio: from the log, and risk from what is wanted.
+"""finding: which portfolios in which runs there are to serve, for as long as the process lives.
+
+    chapters in the log      ─▶ every service: what has begun
+    documents that are wanted ─▶ risk alone: what has begun, and what is to begin
 
 A process that finds none stands by, and is ready: somebody will apply a document, and risk will
-open its chapter.
+open its chapter. What comes later is found by those who are here, without a word to them.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from stratvector.runtime.applying import chapter_in
-from stratvector.runtime.chapters import logged_chapters
-from stratvector.runtime.documents import Documents, Wished
+from stratvector.runtime.documents import Documents, decode_wish
 from stratvector.runtime.logged_session import LoggedSession
-from stratvector.runtime.ports import Ports
-from stratvector.trading.lanes import chapters_lane_of
+from stratvector.runtime.ports import Entry, Ports, Stored
+from stratvector.trading.flow import hop
 
-REST_SECONDS = 0.1
+REST_SECONDS = 0.05
+REST_SECONDS_MAX = 0.5
+PAGE = 256
 NO_DOCUMENT = "no portfolio is wanted yet: apply a document"
 NO_CHAPTER = "no portfolio has begun yet"
 
-Find = Callable[[Ports, Callable[[str], None]], Awaitable[LoggedSession]]
 
-
-async def begun_session(ports: Ports, idle: Callable[[str], None]) -> LoggedSession:
-    """What the log's first chapter tells, as soon as there is one. Raises BadSession.
-
-    idle : takes why there is nothing to do, and an empty text when there is.
+@dataclass(frozen=True)
+class Found:
+    """A portfolio in a run. key : `<run>.<portfolio>`. version : another one after each change of
+    what is wanted; a chapter that has begun has one. read : its session; raises BadSession.
     """
-    while not (chapters := await logged_chapters(ports.bus)):
-        idle(NO_CHAPTER)
-        await ports.clock.sleep(REST_SECONDS)
-    idle("")
-    return LoggedSession(chapter_in(chapters[0]))
+
+    key: str
+    version: int
+    read: Callable[[], LoggedSession]
 
 
-async def wanted_session(ports: Ports, idle: Callable[[str], None]) -> LoggedSession:
-    """What the document of the run that has begun wants, before any has that of the first one that
-    was applied, as soon as there is one. Raises BadSession.
+@dataclass(frozen=True)
+class Finding:
+    """A way to find. idle : why there is nothing to do as long as nothing was found.
 
-    idle : as above.
+    follow : batches of what was found since the batch before; it never ends. All that is there at
+    the start is in the first batch that holds anything.
     """
+
+    idle: str
+    follow: Callable[[Ports], AsyncGenerator[Sequence[Found], None]]
+
+
+async def _begun_sessions(ports: Ports) -> AsyncGenerator[Sequence[Found], None]:
+    """What the first chapter of each lane tells."""
+    noun, after, rest_seconds = hop("chapters").noun, 0, REST_SECONDS
+    while True:
+        found = list[Found]()
+        while page := await ports.bus.read(f"{noun}.>", after, PAGE):
+            after = page[-1].sequence
+            found += [_begun(stored, len(noun) + 1) for stored in page]
+        if found:
+            rest_seconds = REST_SECONDS
+            yield found
+        await ports.clock.sleep(rest_seconds)
+        rest_seconds = min(2 * rest_seconds, REST_SECONDS_MAX)
+
+
+def _begun(stored: Stored, prefix_length: int) -> Found:
+    def read() -> LoggedSession:
+        return LoggedSession(chapter_in(stored))
+
+    return Found(stored.message.subject[prefix_length:], 1, read)
+
+
+async def _wanted_sessions(ports: Ports) -> AsyncGenerator[Sequence[Found], None]:
+    """What each document wants, whether its run has begun or not; again when it is changed."""
     assert ports.documents is not None, "this service may not read documents"
-    documents = Documents(ports.documents)
-    while not (wanted := await documents.all()):
-        idle(NO_DOCUMENT)
-        await ports.clock.sleep(REST_SECONDS)
-    idle("")
-    begun = {stored.message.subject for stored in await logged_chapters(ports.bus)}
+    documents, seen = Documents(ports.documents), dict[str, int]()
+    rest_seconds = REST_SECONDS
+    while True:
+        stored = await documents.stored()
+        found = [
+            Found(key, entry.revision, partial(_wanted, key, entry))
+            for key, entry in sorted(stored.items(), key=lambda one: one[1].revision)
+            if seen.get(key) != entry.revision
+        ]
+        if found:
+            seen.update({one.key: one.version for one in found})
+            rest_seconds = REST_SECONDS
+            yield found
+        await ports.clock.sleep(rest_seconds)
+        rest_seconds = min(2 * rest_seconds, REST_SECONDS_MAX)
 
-    def late(one: Wished) -> tuple[bool, int]:
-        return chapters_lane_of(one.wish.run, one.wish.portfolio) not in begun, one.version
 
-    return min(wanted, key=late).wish.session()
+def _wanted(key: str, entry: Entry) -> LoggedSession:
+    return decode_wish(f"document {key}", entry.value).session()
+
+
+BEGUN = Finding(NO_CHAPTER, _begun_sessions)
+WANTED = Finding(NO_DOCUMENT, _wanted_sessions)

@@ -1,18 +1,16 @@
-"""foundation: what a service process stands on: one bus connection and the portfolio that it finds
-there, or nothing.
+"""foundation: what a service process stands on: one bus connection and the portfolios that it
+finds there, or nothing.
 """
 
 import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Awaitable, Callable
-from inspect import isawaitable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Generic, Protocol
 
-from stratvector.runtime.deployment import Deployment
 from stratvector.runtime.documents import DOCUMENTS
-from stratvector.runtime.host import Tasks
+from stratvector.runtime.host import Service
 from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.clock import AsyncClock
 from stratvector.runtime.jetstream.connection import BusClient, BusConnectionError, connect
@@ -20,17 +18,16 @@ from stratvector.runtime.jetstream.key_value import JetStreamKeyValue
 from stratvector.runtime.jetstream.keys import BadSeedFile
 from stratvector.runtime.ports import Bus, Ports
 from stratvector.runtime.process.cannot_start import CannotStart
-from stratvector.runtime.process.finding import Find
+from stratvector.runtime.process.finding import Finding, Found
 from stratvector.runtime.process.metered_bus import MeteredBus
 from stratvector.runtime.process.metrics import ProcessMetrics
 from stratvector.runtime.process.settings import BusSettings, ServiceSettings, Settings
 from stratvector.runtime.process.status import UNSTORED
 from stratvector.runtime.process.telemetry import current_telemetry
-from stratvector.runtime.session_document import BadSession
 from stratvector.trading.ledger import LedgerEntry
 
-BuildService = Callable[[BusSettings, Deployment, Ports], Tasks | Awaitable[Tasks]]
-BuildPlainService = Callable[[Settings], Tasks]
+BuildService = Callable[[BusSettings, Ports], Service]
+BuildPlainService = Callable[[Settings], Service]
 Tell = Callable[[str], None]
 
 
@@ -43,12 +40,20 @@ class Foundation(Protocol):
     client: BusClient | None
     sent_away: asyncio.Future[str]
 
-    async def build(self, tell: Tell, idle: Tell) -> Tasks:
+    async def build(self, tell: Tell) -> Service:
         """The service on its foundation. Raises CannotStart.
 
-        tell : takes what it waits for before it can be asked anything. idle : takes why it has
-        nothing to do yet.
+        tell : takes what it waits for before it can be asked anything.
         """
+
+    @property
+    def idle(self) -> str:
+        """Why there is nothing to do as long as no portfolio was found; empty for a service that
+        works for none.
+        """
+
+    def found(self) -> AsyncGenerator[Sequence[Found], None]:
+        """The portfolios that there are to serve, and those that come."""
 
     def trouble(self) -> str:
         """Why the process is not ready although it runs; empty when all is well."""
@@ -62,9 +67,16 @@ class PlainFoundation(Generic[Settings]):
         self.client: BusClient | None = None
         self.sent_away: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-    async def build(self, tell: Tell, idle: Tell) -> Tasks:
+    idle = ""
+
+    async def build(self, tell: Tell) -> Service:
         """The service."""
         return self._build(self._settings)
+
+    async def found(self) -> AsyncGenerator[Sequence[Found], None]:
+        """None, ever."""
+        await asyncio.Event().wait()
+        yield ()
 
     def trouble(self) -> str:
         """None of its own."""
@@ -72,7 +84,7 @@ class PlainFoundation(Generic[Settings]):
 
 
 class BusFoundation(Generic[BusSettings]):
-    """Ports on one bus connection, and the portfolio that is found there."""
+    """Ports on one bus connection, and the portfolios that are found there."""
 
     def __init__(
         self,
@@ -80,18 +92,16 @@ class BusFoundation(Generic[BusSettings]):
         instance: str,
         metrics: ProcessMetrics,
         build: BuildService[BusSettings],
-        find: Find,
+        finding: Finding,
     ) -> None:
         self._settings, self._instance, self._metrics = settings, instance, metrics
-        self._build, self._find = build, find
+        self._build, self._finding = build, finding
+        self._ports: Ports | None = None
         self.client: BusClient | None = None
         self.sent_away: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-    async def build(self, tell: Tell, idle: Tell) -> Tasks:
-        """The service on its ports, as soon as the bus answers and has a portfolio for it.
-
-        Raises CannotStart.
-        """
+    async def build(self, tell: Tell) -> Service:
+        """The service on its ports, as soon as the bus answers. Raises CannotStart."""
         settings = self._settings
         waiting = f"waiting for NATS at {settings.nats_url}"
         tell(waiting)
@@ -99,15 +109,18 @@ class BusFoundation(Generic[BusSettings]):
             settings, self._instance, lambda why: tell(f"{waiting}: {why}"), self._lost_bus
         )
         tell("")
-        ports = ports_of(client, settings, self._instance, self._metrics)
-        try:
-            session = await self._find(ports, idle)
-            _ = session.portfolio, session.start
-            deployment = Deployment(session=session, ledger_store=NoLedgerStore())
-            built = self._build(settings, deployment, ports)
-            return await built if isawaitable(built) else built
-        except BadSession as error:
-            raise CannotStart(f"session: {error}") from None
+        self._ports = ports_of(client, settings, self._instance, self._metrics)
+        return self._build(settings, self._ports)
+
+    @property
+    def idle(self) -> str:
+        """What the finding says."""
+        return self._finding.idle
+
+    def found(self) -> AsyncGenerator[Sequence[Found], None]:
+        """Portfolios on the bus; to be asked after `build`."""
+        assert self._ports is not None
+        return self._finding.follow(self._ports)
 
     def trouble(self) -> str:
         """A lost connection, or a bus that does not store."""
@@ -127,13 +140,16 @@ class NoLedgerStore:
     own, and no other service writes one.
     """
 
-    async def last_close(self, portfolio: str) -> int | None:
+    async def last_close(self, run: str, portfolio: str) -> int | None:
         """Raises PermissionError."""
-        raise PermissionError(f"only the ledger's process may ask what it holds of {portfolio}")
+        raise PermissionError(f"only the ledger may ask what it holds of {portfolio} in {run}")
 
     async def commit(self, entry: LedgerEntry) -> None:
         """Raises PermissionError."""
         raise PermissionError(f"only the ledger's process may write to {entry.portfolio}")
+
+    async def written(self, run: str, portfolio: str) -> None:
+        """Nothing is on its way."""
 
 
 def new_instance(service: str) -> str:

@@ -1,22 +1,27 @@
 """life: one service process from its first port to its drain.
 
-http port ─▶ session ─▶ bus ─▶ build ─▶ gRPC port ─▶ main coroutines beside their lanes' keepers
-                                                          │
-      SIGTERM, LostOwnership, a defect ─▶ drain ◀─────────┘
+http port ─▶ bus ─▶ build ─▶ gRPC port ─▶ portfolios as they are found ─▶ main coroutines
+                                                                 │   beside their lanes' keepers
+             SIGTERM, LostOwnership, a defect ─▶ drain ◀─────────┘
 """
 
 import asyncio
 import gc
 import signal
 from collections.abc import Callable
+from inspect import isawaitable
 from typing import Any
 
-from stratvector.runtime.host import Page
+from stratvector.runtime.deployment import Deployment
+from stratvector.runtime.host import Page, Service, Tasks
 from stratvector.runtime.jetstream.connection import BusClient
 from stratvector.runtime.jetstream.key_value import JetStreamKeyValue
+from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import LostOwnership, Stored
+from stratvector.runtime.process.beginnings import Beginnings, Begun
 from stratvector.runtime.process.cannot_start import CannotStart
-from stratvector.runtime.process.foundation import Foundation
+from stratvector.runtime.process.finding import Found
+from stratvector.runtime.process.foundation import Foundation, NoLedgerStore
 from stratvector.runtime.process.grpc_server import GrpcPort
 from stratvector.runtime.process.http_port import HttpPort
 from stratvector.runtime.process.logs import log_loop_errors, logger, trace_of
@@ -30,7 +35,7 @@ from stratvector.runtime.process.quarantine import (
 )
 from stratvector.runtime.process.settings import ProcessSettings
 from stratvector.runtime.process.status import Heartbeat, State, Status
-from stratvector.runtime.process.work import Ended, Work, cancel
+from stratvector.runtime.process.work import Ended, Part, Work, cancel
 from stratvector.runtime.session_document import BadSession
 
 STOPPED, FAILED, LOST, REFUSED = 0, 1, 75, 78
@@ -54,14 +59,14 @@ class Life:
         self._service, self._instance, self._settings = service, instance, settings
         self._foundation, self._metrics = foundation, metrics
         self._log = logger()
-        self._status = Status(trouble=self._trouble)
+        self._status = Status(parts=self._parts, trouble=self._trouble)
         self._pages: dict[str, Page] = {}
         self._heartbeat = Heartbeat(settings.stall_seconds)
         self._stop = asyncio.Event()
         self._grpc: GrpcPort | None = None
+        self._service_made = Service()
         self._work: Work | None = None
-        self._close: Callable[[], None] | None = None
-        self._own_trouble: Callable[[], str] = str
+        self._beginnings: Beginnings | None = None
 
     async def run(self) -> int:
         """Start, work, drain; the exit code. Raises CannotStart.
@@ -101,65 +106,110 @@ class Life:
         try:
             waited: set[asyncio.Future[Any]] = {starting, stop}
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-            return await self._attend(starting.result(), stop) if starting.done() else STOPPED
+            return await self._attend(*starting.result(), stop) if starting.done() else STOPPED
         finally:
             await cancel({starting}, self._settings.drain_seconds / 2)
             await cancel({stop}, STEP_SECONDS_MIN)
 
-    async def _start(self) -> Work:
-        """Everything up to running coroutines. Raises CannotStart."""
-        settings, status = self._settings, self._status
-        tasks = await self._foundation.build(self._waits_for, self._idles)
-        self._close, self._own_trouble = tasks.close, tasks.trouble
-        self._work = work = Work(tasks)
-        self._grpc = GrpcPort(settings.host, settings.grpc_port, tasks.servicers)
+    async def _start(self) -> tuple[Work, Beginnings]:
+        """Everything up to looking for portfolios. Raises CannotStart."""
+        settings, status, foundation = self._settings, self._status, self._foundation
+        self._service_made = service = await foundation.build(self._waits_for)
+        self._work = work = Work(service.main)
+        self._grpc = GrpcPort(settings.host, settings.grpc_port, service.servicers)
         await self._grpc.start()
         self._log.info("listening", grpc_port=self._grpc.port)
-        self._metrics.watch(tasks.lanes, tasks.collectors)
-        self._pages.update(tasks.pages)
-        status.lanes, status.mains = tuple(tasks.lanes), len(tasks.main)
-        status.started = True
+        self._metrics.watch(lambda: work.lanes, service.collectors)
+        self._pages.update(service.pages)
+        self._beginnings = beginnings = Beginnings(foundation.found(), self._begin)
+        status.idle, status.started = foundation.idle, True
         _keep_what_is_there()
-        return work
+        return work, beginnings
 
-    async def _attend(self, work: Work, stop: asyncio.Task[bool]) -> int:
-        """Look after what ends until the process must; the exit code."""
+    async def _begin(self, found: Found) -> Tasks:
+        """The coroutines of a portfolio. Raises BadSession, CannotStart."""
+        status, beginnings, begin = self._status, self._beginnings, self._service_made.begin
+        assert beginnings is not None
+        assert begin is not None, f"{self._service} works for no portfolio"
+        status.refused = {k: why for k, why in status.refused.items() if k != found.key}
+        if not beginnings.served:
+            status.beginning = (*status.beginning, found.key)
+        status.idle = ""
+        session = found.read()
+        _ = session.portfolio, session.start
+        built = begin(Deployment(session=session, ledger_store=NoLedgerStore()))
+        return await built if isawaitable(built) else built
+
+    async def _attend(self, work: Work, beginnings: Beginnings, stop: asyncio.Task[bool]) -> int:
+        """Look after what begins and ends until the process must; the exit code."""
         sent_away = self._foundation.sent_away
-        while True:
-            ending = asyncio.create_task(work.ended(), name="ended")
-            try:
-                waited: set[asyncio.Future[Any]] = {stop, ending, sent_away}
+        ending = asyncio.create_task(work.ended(), name="ended")
+        beginning = asyncio.create_task(beginnings.next(), name="begun")
+        try:
+            while True:
+                waited: set[asyncio.Future[Any]] = {stop, ending, beginning, sent_away}
                 await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
                 if self._stop.is_set():
                     return STOPPED
                 if sent_away.done():
                     raise CannotStart(sent_away.result())
-                for ended in ending.result():
-                    code = await self._settle(work, ended)
-                    if code is not None:
-                        return code
-            finally:
-                await cancel({ending}, STEP_SECONDS_MIN)
+                if beginning.done():
+                    self._take_up(work, beginnings, beginning.result())
+                    beginning = asyncio.create_task(beginnings.next(), name="begun")
+                if ending.done():
+                    for ended in ending.result():
+                        if (code := await self._settle(work, ended)) is not None:
+                            return code
+                    ending = asyncio.create_task(work.ended(), name="ended")
+        finally:
+            await cancel({ending, beginning}, STEP_SECONDS_MIN)
+
+    def _take_up(self, work: Work, beginnings: Beginnings, begun: Begun) -> None:
+        """Work for a portfolio that has begun, or say why not. Raises CannotStart."""
+        if isinstance(begun.outcome, CannotStart):
+            self._refuse(begun.key, begun.outcome)
+        else:
+            work.begin(begun.key, begun.outcome)
+            self._log.info("begun", portfolio=begun.key, parts=len(begun.outcome.main))
+            self._status.beginning = ()
+            _keep_what_is_there()
+        if not beginnings.served:
+            self._status.beginning = beginnings.waiting
+
+    def _refuse(self, key: str, error: CannotStart) -> None:
+        """A portfolio that can't be served here stays where it is, and says why. Where the process
+        serves no other it ends: whoever started it for this one is told. Raises CannotStart.
+        """
+        refused, beginnings = self._status.refused, self._beginnings
+        assert beginnings is not None
+        if not ({*beginnings.served, *beginnings.waiting} - {key, *refused}):
+            raise error
+        self._status.refused = {**refused, key: str(error)}
+        self._log.error("refused", portfolio=key, reason=str(error))
 
     async def _settle(self, work: Work, ended: Ended) -> int | None:
         """What the end of one coroutine means: an exit code, or None to go on without it."""
         stored = refused(ended.error, ended.at_hand)
-        if stored is not None and ended.number is not None:
-            await self._halt(ended.number, stored, str(ended.error))
+        part = ended.part
+        if stored is not None and part is not None:
+            await self._halt(part, stored, str(ended.error))
             return None
         match ended.error:
             case None:
-                assert ended.number is not None
-                self._status.finished.add(ended.number)
-                self._log.info("part_finished", part=ended.number)
+                assert part is not None
+                part.finished = True
+                self._log.info("part_finished", part=part.number, portfolio=part.session)
                 return None
             case LostOwnership() as error:
                 await self._leave(work, str(error))
                 return LOST
-            case CannotStart() as error:
-                raise error
-            case BadSession() as error:
-                raise CannotStart(f"session: {error}") from None
+            case CannotStart() | BadSession() as error:
+                told = error if isinstance(error, CannotStart) else CannotStart(f"session: {error}")
+                if part is None or not part.session:
+                    raise told
+                self._refuse(part.session, told)
+                part.halted = f"{part.session}: {told}"
+                return None
             case error:
                 self._log.critical("defect", exc_info=error, **trace_of(ended.at_hand))
                 return FAILED if not await self._fails_for_good(ended) else None
@@ -170,7 +220,7 @@ class Life:
         False where nobody can count: without a message or a bus, a start is tried again.
         """
         stored, client = ended.at_hand, self._foundation.client
-        if stored is None or ended.number is None or client is None:
+        if stored is None or ended.part is None or client is None:
             return False
         try:
             async with asyncio.timeout(QUARANTINE_SECONDS_MAX):
@@ -182,16 +232,16 @@ class Life:
         if count < FAILURES_MAX:
             return False
         why = f"{count} attempts failed, the last with {type(ended.error).__name__}: {ended.error}"
-        await self._halt(ended.number, stored, why)
+        await self._halt(ended.part, stored, why)
         return True
 
-    async def _halt(self, number: int, stored: Stored, reason: str) -> None:
+    async def _halt(self, part: Part, stored: Stored, reason: str) -> None:
         """Keep the message for a person; the part of the work that met it stays where it is."""
-        place, lanes = _place(stored), self._status.lanes
+        place = _place(stored)
         told = f"{place} can't be processed: {reason.rstrip('.')}"
-        if number < len(lanes):
-            told += f"; lane {lanes[number].subject} is halted"
-        self._status.halted[number] = told
+        if part.lane is not None:
+            told += f"; lane {part.lane.subject} is halted"
+        part.halted = told
         self._metrics.quarantined.inc()
         client = self._foundation.client
         assert client is not None
@@ -230,6 +280,8 @@ class Life:
         self._log.info("draining", seconds_max=self._settings.drain_seconds)
         if self._grpc is not None:
             await self._grpc.tell(False)
+        if self._beginnings is not None:
+            await self._beginnings.end(left() / 4)
         if self._work is not None:
             await self._work.stop_main(left() / 2)
             kept = await self._work.hand_over(left() / 2)
@@ -238,8 +290,11 @@ class Life:
         if self._grpc is not None:
             await self._grpc.stop(left() / 2)
             self._grpc = None
-        if self._close is not None:
-            await self._close_service(self._close, left() / 2)
+            # Of calls that were under way when something was kept, the rest goes now.
+            gc.unfreeze()
+            gc.collect()
+        if (close := self._service_made.close) is not None:
+            await self._close_service(close, left() / 2)
         if (client := self._foundation.client) is not None:
             await self._close_bus(client, left())
 
@@ -266,7 +321,7 @@ class Life:
             status = self._status
             now = (status.state(), status.is_ready(), status.reason())
             if now != told:
-                lanes = {lane.subject: lane.epoch for lane in status.lanes}
+                lanes = {lane.subject: lane.epoch for lane in self._lanes()}
                 self._log.info("state", state=now[0], ready=now[1], reason=now[2], epochs=lanes)
                 if self._grpc is not None:
                     await self._grpc.tell(now[1])
@@ -274,13 +329,16 @@ class Life:
             await asyncio.sleep(PULSE_SECONDS)
 
     def _trouble(self) -> str:
-        return self._foundation.trouble() or self._own_trouble()
+        return self._foundation.trouble() or self._service_made.trouble()
+
+    def _parts(self) -> tuple[Part, ...]:
+        return self._work.parts if self._work is not None else ()
+
+    def _lanes(self) -> tuple[Lane, ...]:
+        return self._work.lanes if self._work is not None else ()
 
     def _waits_for(self, what: str) -> None:
         self._status.waiting_for = what
-
-    def _idles(self, why: str) -> None:
-        self._status.idle = why
 
     def _asked_to_stop(self, number: signal.Signals) -> None:
         self._log.info("asked_to_stop", signal=signal.Signals(number).name)

@@ -1,6 +1,6 @@
 """metrics: what Prometheus scrapes from a service process."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from prometheus_client import (
     CollectorRegistry,
@@ -54,8 +54,12 @@ class ProcessMetrics:
         PlatformCollector(registry=registry)
         GCCollector(registry=registry)
 
-    def watch(self, lanes: Sequence[Lane], collectors: Sequence[Collector] = ()) -> None:
-        """Tell of these lanes, and of what the service itself collects, at each scrape."""
+    def watch(
+        self, lanes: Callable[[], Sequence[Lane]], collectors: Sequence[Collector] = ()
+    ) -> None:
+        """Tell of the lanes that there are, and of what the service itself collects, at each
+        scrape.
+        """
         for collector in (_LaneCollector(lanes), *collectors):
             self.registry.register(collector)
 
@@ -63,7 +67,7 @@ class ProcessMetrics:
 class _LaneCollector(Collector):
     """Reads the lanes when asked; the lanes know nothing of it."""
 
-    def __init__(self, lanes: Sequence[Lane]) -> None:
+    def __init__(self, lanes: Callable[[], Sequence[Lane]]) -> None:
         self._lanes = lanes
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
@@ -78,7 +82,7 @@ class _LaneCollector(Collector):
             "The epoch of this process as owner of the lane, 0 as a standby.",
             labels=["lane"],
         )
-        for lane in self._lanes:
+        for lane in self._lanes():
             owner.add_metric([lane.subject], float(lane.epoch > 0 and not lane.lost))
             epoch.add_metric([lane.subject], lane.epoch)
         yield owner

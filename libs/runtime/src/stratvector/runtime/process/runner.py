@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry, disable_created_metrics
 from stratvector.runtime.process.arguments import settings_file_of
 from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.process.file_modes import keep_files_private
-from stratvector.runtime.process.finding import Find, begun_session
+from stratvector.runtime.process.finding import BEGUN, Finding
 from stratvector.runtime.process.foundation import (
     BuildPlainService,
     BuildService,
@@ -45,11 +45,11 @@ def run_service(
     service: str,
     settings_type: type[BusSettings],
     build: BuildService[BusSettings],
-    find: Find = begun_session,
+    finding: Finding = BEGUN,
 ) -> int:
     """Run a service on the bus as this process until it is told to stop; its exit code.
 
-    find : how it comes to its portfolio.
+    build : makes the service, once. finding : how it comes to its portfolios.
 
     0 stopped cleanly, 1 failed or left something behind, 2 wrong settings, 75 lost a lane, 78 can't
     work until a person puts something right. When something is left that would keep the process
@@ -57,7 +57,7 @@ def run_service(
     """
 
     def on_bus(settings: BusSettings, instance: str, metrics: ProcessMetrics) -> Foundation:
-        return BusFoundation(settings, instance, metrics, build, find)
+        return BusFoundation(settings, instance, metrics, build, finding)
 
     return _run(service, settings_type, on_bus)
 

@@ -3,16 +3,17 @@
     starting ─▶ standby ─▶ owner ─▶ finished        standby: also while no portfolio is there yet
         └──────────┴─────────┴──▶ halted | draining
 
+A process is as far as the least advanced of its portfolios, and finished when all are that it has.
 Lanes are looked at when somebody asks: the work itself reports nothing.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from stratvector.runtime.lane import Lane
+from stratvector.runtime.process.work import Part
 
 UNSTORED = "NATS does not store"  # how a trouble begins that holds up the whole session
 
@@ -66,19 +67,19 @@ class Status:
     """What the runner knows about its process; read by other threads, so each field is set at once.
 
     waiting_for : why the service can't start yet. idle : why it has nothing to do, although it is
-    there with its bus: nobody wants a portfolio. mains : how many main coroutines it has; lanes :
-    what they write to, in their order. finished : numbers of those that came to their end. halted :
-    why, by number. trouble : asked at each look; why the process is not ready although it runs.
+    there with its bus: nobody wants a portfolio. beginning : the first portfolios, while none has
+    begun, `<run>.<portfolio>`. refused : why those can't be served here that others can. parts :
+    asked at each look; every main coroutine. trouble : asked too; why the process is not ready
+    although it runs.
     """
 
     waiting_for: str = ""
     idle: str = ""
-    mains: int = 0
-    lanes: Sequence[Lane] = ()
+    beginning: tuple[str, ...] = ()
     started: bool = False
     draining: bool = False
-    finished: set[int] = field(default_factory=set)
-    halted: dict[int, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
+    parts: Callable[[], Sequence[Part]] = tuple
     trouble: Callable[[], str] = str
 
     def state(self) -> State:
@@ -86,21 +87,23 @@ class Status:
         if self.draining:
             return State.DRAINING
         if not self.started:
-            return State.STANDBY if self.idle else State.STARTING
-        if self.halted:
+            return State.STARTING
+        if self._halts():
             return State.HALTED
-        states = {lane.state for lane in self.lane_statuses()}
-        if State.STANDBY in states:
+        if self.beginning:
+            return State.STARTING
+        if self.idle:
             return State.STANDBY
-        return State.FINISHED if 0 < self.mains == len(self.finished) else State.OWNER
+        return _least_advanced([part for part in self.parts() if part.session])
 
     def reason(self) -> str:
         """Why the process is not ready, empty when it is."""
         match self.state():
             case State.STARTING:
-                return self.waiting_for or "the service is being built"
+                told = self.waiting_for or "the service is being built"
+                return f"beginning {', '.join(self.beginning)}" if self.beginning else told
             case State.HALTED:
-                return "; ".join(self.halted[n] for n in sorted(self.halted))
+                return "; ".join(self._halts())
             case State.DRAINING:
                 return "the process is asked to stop"
         return self.trouble()
@@ -112,9 +115,18 @@ class Status:
     def lane_statuses(self) -> list[LaneStatus]:
         """Every lane as it is now."""
         return [
-            LaneStatus(lane.subject, self._lane_state(n, lane), lane.epoch, lane.sequence)
-            for n, lane in enumerate(self.lanes)
+            LaneStatus(part.lane.subject, _state_of(part), part.lane.epoch, part.lane.sequence)
+            for part in self.parts()
+            if part.lane is not None
         ]
+
+    def portfolio_states(self) -> dict[str, State]:
+        """The state of each portfolio in each run, by `<run>.<portfolio>`."""
+        states = dict.fromkeys(self.beginning, State.STARTING)
+        parts = self.parts()
+        for session in dict.fromkeys(part.session for part in parts if part.session):
+            states[session] = _least_advanced([p for p in parts if p.session == session])
+        return states | dict.fromkeys(self.refused, State.HALTED)
 
     def document(self) -> dict[str, Any]:
         """What `/readyz` answers."""
@@ -123,12 +135,31 @@ class Status:
             "ready": self.is_ready(),
             "reason": self.reason(),
             "idle": self.idle,
+            "portfolios": self.portfolio_states(),
             "lanes": [asdict(lane) for lane in self.lane_statuses()],
         }
 
-    def _lane_state(self, n: int, lane: Lane) -> State:
-        if n in self.halted:
-            return State.HALTED
-        if n in self.finished:
-            return State.FINISHED
-        return State.OWNER if lane.epoch and not lane.lost else State.STANDBY
+    def _halts(self) -> list[str]:
+        halted = {part.session: part.halted for part in self.parts() if part.halted}
+        told = [part.halted for part in self.parts() if part.halted]
+        refused = self.refused.items()
+        return told + [f"{session}: {why}" for session, why in refused if session not in halted]
+
+
+def _least_advanced(parts: Sequence[Part]) -> State:
+    """The state of a portfolio, or of all; without a part there is nothing to wait for."""
+    states = {_state_of(part) for part in parts}
+    for state in (State.HALTED, State.STANDBY):
+        if state in states:
+            return state
+    return State.FINISHED if states == {State.FINISHED} else State.OWNER
+
+
+def _state_of(part: Part) -> State:
+    if part.halted:
+        return State.HALTED
+    if part.finished:
+        return State.FINISHED
+    if part.lane is None:
+        return State.OWNER
+    return State.OWNER if part.lane.epoch and not part.lane.lost else State.STANDBY

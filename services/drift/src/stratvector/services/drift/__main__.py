@@ -4,7 +4,7 @@ import sys
 
 from stratvector.runtime.process.runner import run_service
 from stratvector.services.drift.settings import DriftSettings
-from stratvector.services.drift.wiring import build
+from stratvector.services.drift.wiring import serve
 
 if __name__ == "__main__":
-    sys.exit(run_service("drift", DriftSettings, build))
+    sys.exit(run_service("drift", DriftSettings, serve))

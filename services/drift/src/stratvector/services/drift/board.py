@@ -5,9 +5,11 @@ replaced.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from stratvector.drift import ModelDrift
+from stratvector.runtime.served import PortfolioRun
 
 HISTORY_MAX = 2_000  # scores that the report draws: more than a year at four a day
 
@@ -47,3 +49,6 @@ class Board:
         history = (*before.history, (drift.close_time, drift.score))[-HISTORY_MAX:]
         self._records[drift.model] = replace(before, drift=drift, history=history)
         self.checks += 1
+
+
+Boards = Sequence[tuple[PortfolioRun, Board]]

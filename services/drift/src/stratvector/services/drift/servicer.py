@@ -12,6 +12,7 @@ from stratvector.contracts.v1.drift_service_pb2_grpc import (
 )
 from stratvector.drift import DriftRules, FeatureDrift, ModelDrift
 from stratvector.runtime.host import Servicer
+from stratvector.runtime.served import Served
 from stratvector.services.drift.session_watch import SessionWatch, UnknownModel
 
 NAME: str = pb.DESCRIPTOR.services_by_name["DriftService"].full_name
@@ -19,32 +20,31 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class DriftAnswers(DriftServiceServicer):
-    """Answers for the models of one session."""
+    """Answers for the models of each portfolio."""
 
-    def __init__(self, watch: SessionWatch) -> None:
-        self._watch = watch
+    def __init__(self, served: Served[SessionWatch]) -> None:
+        self._served = served
 
     async def GetScores(  # noqa: N802  the proto's name
         self, request: pb.GetScoresRequest, context: Context
     ) -> pb.GetScoresResponse:
         """The newest score of each model."""
-        found = await _asked(self._watch.scores, request.model, context)
-        return pb.GetScoresResponse(models=self._messages(found))
+        watch = await self._served.asked(request, context)
+        found = await _asked(watch.scores, request.model, context)
+        return pb.GetScoresResponse(models=_messages(found, watch.rules))
 
     async def RunCheck(  # noqa: N802  the proto's name
         self, request: pb.RunCheckRequest, context: Context
     ) -> pb.RunCheckResponse:
         """Scores at the newest close that was read."""
-        found = await _asked(self._watch.check, request.model, context)
-        return pb.RunCheckResponse(models=self._messages(found))
-
-    def _messages(self, found: Iterable[ModelDrift]) -> list[pb.ModelDrift]:
-        return [model_message(drift, self._watch.rules) for drift in found]
+        watch = await self._served.asked(request, context)
+        found = await _asked(watch.check, request.model, context)
+        return pb.RunCheckResponse(models=_messages(found, watch.rules))
 
 
-def drift_servicer(watch: SessionWatch) -> Servicer:
+def drift_servicer(served: Served[SessionWatch]) -> Servicer:
     """What the drift process answers."""
-    answers = DriftAnswers(watch)
+    answers = DriftAnswers(served)
     return Servicer(NAME, lambda server: add_DriftServiceServicer_to_server(answers, server))
 
 
@@ -58,6 +58,10 @@ def model_message(drift: ModelDrift, rules: DriftRules) -> pb.ModelDrift:
         features=map(_feature_message, drift.features),
         band=rules.band(drift.score).value,
     )
+
+
+def _messages(found: Iterable[ModelDrift], rules: DriftRules) -> list[pb.ModelDrift]:
+    return [model_message(drift, rules) for drift in found]
 
 
 def _feature_message(drift: FeatureDrift) -> pb.FeatureDrift:

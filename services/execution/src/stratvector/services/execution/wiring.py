@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from stratvector.runtime.deployment import Deployment
-from stratvector.runtime.host import Tasks
+from stratvector.runtime.host import Service, Tasks
 from stratvector.runtime.ports import Broker, Ports
 from stratvector.services.execution.account_lane import AccountLane
 from stratvector.services.execution.adapters.simulated import SimulatedBrokerAdapter
@@ -19,25 +19,24 @@ def build(deployment: Deployment, ports: Ports) -> Tasks:
     """The lane of the session's account, on the simulated broker unless the deployment brings
     another.
     """
-    account = _account(deployment, ports)
-    return Tasks(main=[account.run()], lanes=[account.lane])
+    return _tasks(deployment, ports)
 
 
-def serve(settings: "ExecutionSettings", deployment: Deployment, ports: Ports) -> Tasks:
-    """The same lane, measured."""
+def serve(settings: "ExecutionSettings", ports: Ports) -> Service:
+    """The same lane for each portfolio, all measured together."""
     # The simulated world has no metrics, and need not wait for these.
     from stratvector.services.execution.metrics import OrderMetrics
 
     metrics = OrderMetrics(SIMULATED)
-    account = _account(deployment, ports, metrics)
-    return Tasks(main=[account.run()], lanes=[account.lane], collectors=metrics.collectors)
+    return Service(
+        begin=lambda deployment: _tasks(deployment, ports, metrics), collectors=metrics.collectors
+    )
 
 
-def _account(
-    deployment: Deployment, ports: Ports, meter: "OrderMeter | None" = None
-) -> AccountLane:
+def _tasks(deployment: Deployment, ports: Ports, meter: "OrderMeter | None" = None) -> Tasks:
     session = deployment.session
     broker: Broker = SimulatedBrokerAdapter(session.portfolio)
     if deployment.broker is not None:
         broker = deployment.broker(ports)
-    return AccountLane(ports, session.portfolio, session.start, broker, meter)
+    account = AccountLane(ports, session.portfolio, session.start, broker, meter)
+    return Tasks(main=[account.run()], lanes=[account.lane])

@@ -4,7 +4,7 @@ import sys
 
 from stratvector.runtime.process.runner import run_service
 from stratvector.services.gateway.settings import GatewaySettings
-from stratvector.services.gateway.wiring import build
+from stratvector.services.gateway.wiring import serve
 
 if __name__ == "__main__":
-    sys.exit(run_service("gateway", GatewaySettings, build))
+    sys.exit(run_service("gateway", GatewaySettings, serve))

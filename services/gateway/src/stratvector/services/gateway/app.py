@@ -9,6 +9,7 @@ from stratvector.services.gateway.api import (
     monitoring,
     montecarlo,
     portfolio,
+    portfolios,
     strategies,
     trading,
     websocket,
@@ -20,7 +21,10 @@ from stratvector.services.gateway.api.problems import tell_problems
 from stratvector.services.gateway.context import GatewayContext
 from stratvector.services.gateway.guard import ANSWER_HEADERS, Guard
 
-DESCRIPTION = """Asks the services of one StratVector session.
+DESCRIPTION = """Asks the services of StratVector about portfolios.
+
+Where several portfolios have begun, or several runs of one, `portfolio` and `run` name which is
+meant; without them it is the one that began last. `/api/portfolios` lists them.
 
 Times are RFC 3339 in UTC, money, prices and quantities are plain decimal texts, fractions are
 numbers, and null is *not known*. Lists come in pages: `limit`, `order`, and `cursor` = the
@@ -47,7 +51,16 @@ def gateway_app(context: GatewayContext) -> FastAPI:
     app.add_middleware(GZipMiddleware, minimum_size=PACKED_BYTES_MIN, compresslevel=PACKING_LEVEL)
     app.add_middleware(HeadAsGet)
     app.add_middleware(Guard, metrics=context.metrics)
-    rooms = (portfolio, trading, explaining, strategies, monitoring, backtesting, montecarlo)
+    rooms = (
+        portfolios,
+        portfolio,
+        trading,
+        explaining,
+        strategies,
+        monitoring,
+        backtesting,
+        montecarlo,
+    )
     for room in (*rooms, websocket):
         app.include_router(room.router)
     serve_documentation(app)

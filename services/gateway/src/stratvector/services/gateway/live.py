@@ -7,6 +7,7 @@ curve of at most a thousand points. A restart reads the lanes again and comes to
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from stratvector.contracts.codecs import (
     decode_closed_bars,
@@ -68,8 +69,18 @@ class LiveSession:
         self.counts: Counter[str] = Counter()
         self.decision: Decision | None = None
         self.positions: Positions | None = None
+        self._last_closes: dict[str, int] = {}  # of universes that never close again
         self.happenings: deque[Happening] = deque(maxlen=HAPPENINGS_MAX)
         self.version = 0
+
+    @property
+    def state(self) -> Literal["waiting", "running", "finished"]:
+        """waiting : no close is decided yet. finished : the last close is, and there comes none."""
+        if self.decision is None:
+            return "waiting"
+        over = len(self._last_closes) == len(self.portfolio.universes)
+        is_last = over and self.decision.close_time == max(self._last_closes.values())
+        return "finished" if is_last else "running"
 
     def take_bars(self, batch: Sequence[Stored]) -> None:
         """Cross-sections of one universe."""
@@ -78,6 +89,8 @@ class LiveSession:
         check_known("universe", [sections[-1].universe], self._own.universes)
         check_known("symbol", sections[-1].symbols, self._own.universes[sections[-1].universe])
         self._hub.publish(event_bodies.bars(sections[-1], self.instruments, len(batch) - 1))
+        if not sections[-1].next_close:
+            self._last_closes[sections[-1].universe] = sections[-1].close_time
         self.marks.take(decoded(batch[::-1], decode_closed_bars))
 
     def take_signals(self, batch: Sequence[Stored]) -> None:

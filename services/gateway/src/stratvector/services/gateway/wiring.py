@@ -1,26 +1,21 @@
 """The only place that constructs the gateway's parts."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from stratvector.runtime.deployment import Deployment
-from stratvector.runtime.host import Tasks
-from stratvector.runtime.ledger_client import LedgerClient
+from stratvector.runtime.host import Service, Tasks
 from stratvector.runtime.peer import Peer
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.process.logs import logger
+from stratvector.runtime.served import Served
 from stratvector.services.gateway.app import gateway_app
 from stratvector.services.gateway.cached_answers import ASK_SECONDS as ANSWERS_SECONDS
-from stratvector.services.gateway.cached_answers import CachedAnswers
-from stratvector.services.gateway.clients.drift import DriftClient
 from stratvector.services.gateway.clients.monte_carlo import MonteCarloClient
 from stratvector.services.gateway.clients.research import ResearchClient
-from stratvector.services.gateway.clients.risk import RiskClient
-from stratvector.services.gateway.clients.strategy import StrategyClient
 from stratvector.services.gateway.console.page import mount_console
-from stratvector.services.gateway.context import GatewayContext
+from stratvector.services.gateway.context import GatewayContext, PortfolioContext
 from stratvector.services.gateway.event_bodies import health as health_event
-from stratvector.services.gateway.events import Hub
 from stratvector.services.gateway.following import Follower
 from stratvector.services.gateway.health import ASK_SECONDS as HEALTH_SECONDS
 from stratvector.services.gateway.health import HealthWatch
@@ -40,19 +35,20 @@ from stratvector.trading.portfolio import Portfolio
 ASKED = ("ledger", "risk", "strategy", "drift", "monte_carlo", "research")
 
 
-def build(settings: GatewaySettings, deployment: Deployment, ports: Ports) -> Tasks:
+def serve(settings: GatewaySettings, ports: Ports) -> Service:
     """The web server, what it shows and whom it asks. Raises PortTaken."""
-    portfolio, closes = deployment.session.portfolio, deployment.session.closes
-    peers = peers_of(settings)
-    context = new_context(settings, portfolio, closes, peers)
+    context = new_context(settings)
     server = WebServer(settings.host, settings.console_port)
-    return Tasks(
-        main=[
-            _serve(server, context, list(peers.values())),
-            _watch_health(context),
-            _watch_answers(context),
-            *(follower.run() for follower in _followers(ports, portfolio, context.live)),
-        ],
+
+    def begin(deployment: Deployment) -> Tasks:
+        session = deployment.session
+        begun = context.begin(session.portfolio, session.closes)
+        followers = _followers(ports, session.portfolio, begun.live)
+        return Tasks(main=[_watch_answers(begun), *(one.run() for one in followers)])
+
+    return Service(
+        begin=begin,
+        main=[_serve(server, context), _watch_health(context)],
         collectors=context.metrics.collectors,
         close=server.close,
     )
@@ -64,25 +60,14 @@ def peers_of(settings: GatewaySettings) -> dict[str, Peer]:
     return {name: Peer(name, getattr(settings, f"{name}_grpc"), log=log) for name in ASKED}
 
 
-def new_context(
-    settings: GatewaySettings, portfolio: Portfolio, closes: int | None, peers: dict[str, Peer]
-) -> GatewayContext:
-    """The context of a portfolio. closes : of the whole session, None where
-    nobody knows an end. peers : by service."""
-    hub = Hub()
-    strategy = StrategyClient(peers["strategy"])
-    drift = DriftClient(peers["drift"])
-    risk = RiskClient(peers["risk"], portfolio.name)
+def new_context(settings: GatewaySettings) -> GatewayContext:
+    """The context of a gateway to which no portfolio has begun yet."""
+    peers = peers_of(settings)
     return GatewayContext(
-        live=LiveSession(portfolio, closes, hub),
-        hub=hub,
+        portfolios=Served("the gateway"),
         health=HealthWatch(settings.probes),
-        cached=CachedAnswers(strategy, drift, risk),
         metrics=GatewayMetrics(),
-        ledger=LedgerClient(peers["ledger"], portfolio.name),
-        risk=risk,
-        strategy=strategy,
-        drift=drift,
+        peers=peers,
         monte_carlo=MonteCarloClient(peers["monte_carlo"]),
         research=ResearchClient(peers["research"]),
     )
@@ -101,25 +86,26 @@ def _followers(ports: Ports, portfolio: Portfolio, live: LiveSession) -> Iterato
     yield Follower(ports, positions_lane(portfolio), live.take_positions)
 
 
-async def _serve(server: WebServer, context: GatewayContext, peers: Sequence[Peer]) -> None:
+async def _serve(server: WebServer, context: GatewayContext) -> None:
     app = gateway_app(context)
     pages = mount_console(app, context)
     try:
         await server.run(app)
     finally:
         await pages.end()
-        for peer in peers:
+        for peer in context.peers.values():
             await peer.close()
 
 
 async def _watch_health(context: GatewayContext) -> None:
     while True:
         for health in await context.health.ask():
-            context.hub.publish(health_event(health))
+            for one in context.portfolios.values():
+                one.hub.publish(health_event(health))
         await asyncio.sleep(HEALTH_SECONDS)
 
 
-async def _watch_answers(context: GatewayContext) -> None:
+async def _watch_answers(context: PortfolioContext) -> None:
     while True:
         await context.cached.ask()
         await asyncio.sleep(ANSWERS_SECONDS)

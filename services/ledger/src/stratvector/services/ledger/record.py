@@ -44,14 +44,14 @@ class PortfolioRecord:
 
     async def run(self) -> None:
         """Own the lane, then fold the log from the newest chapter that begins within what is
-        committed; that is not written again.
+        committed; that is not written again. It ends when the last close is in the database.
         """
         await self.lane.acquire()
         async for stored in self.lane.history():
             positions = decode_positions(stored.message.payload)
             check_positions_of(positions, self._own, self._published)
             self._number, self._published = positions.number + 1, positions.close_time
-        committed = await self._store.last_close(self._portfolio.name)
+        committed = await self._store.last_close(self._portfolio.run, self._portfolio.name)
         self._begin(await self._chapter_of(committed))
         while (due := await self._bars.due()) is not None:
             close_time = due.close_time
@@ -66,6 +66,7 @@ class PortfolioRecord:
             if entry.decision.ends_chapter:
                 opened = await self._decisions.opening()
                 self._begin(await opened_chapter(self._ports.bus, opened, self._portfolio.run))
+        await self._store.written(self._portfolio.run, self._portfolio.name)
 
     async def _chapter_of(self, committed: int | None) -> Standing | None:
         """The newest chapter whose beginning is committed, None for the first one."""

@@ -17,9 +17,11 @@ import grpc.aio
 
 from stratvector.runtime.documents import decode_wish
 from stratvector.runtime.process.cannot_start import CannotStart
+from stratvector.runtime.served import Served
 from stratvector.runtime.session_document import BadSession
 from stratvector.services.ledger.adapters.resting import RestingDatabase
 from stratvector.services.ledger.servicer import ledger_servicer
+from stratvector.trading.portfolio import Portfolio
 
 REFUSED = 78
 
@@ -33,7 +35,9 @@ async def serve(document: Path, database: str) -> None:
     opened = RestingDatabase(database)
     opened.refuse_unreadable()
     server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
-    ledger_servicer(opened, portfolio).register(server)
+    served = Served[Portfolio]("the ledger")
+    served.add(portfolio, portfolio)
+    ledger_servicer(opened, served).register(server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     sys.stdout.write(f"127.0.0.1:{port}\n")

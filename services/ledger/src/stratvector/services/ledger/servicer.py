@@ -18,6 +18,7 @@ from stratvector.contracts.v1.ledger_service_pb2_grpc import (
     add_LedgerServiceServicer_to_server,
 )
 from stratvector.runtime.host import Servicer
+from stratvector.runtime.served import Served
 from stratvector.services.ledger.adapters.database import BadDatabase, LedgerDatabase
 from stratvector.services.ledger.adapters.queries import Closes, Found, Ledger, Page
 from stratvector.services.ledger.adapters.reasons import NotRecorded, Reasons
@@ -34,23 +35,19 @@ Record = TypeVar("Record")
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class UnknownPortfolio(LookupError):
-    """This ledger records another portfolio."""
-
-
 class LedgerAnswers(LedgerServiceServicer):
-    """Answers for one portfolio, as it is configured."""
+    """Answers for each portfolio, as it is configured."""
 
-    def __init__(self, database: LedgerDatabase, portfolio: Portfolio) -> None:
-        self._database = database
-        self._portfolio = portfolio
+    def __init__(self, database: LedgerDatabase, served: Served[Portfolio]) -> None:
+        self._database, self._served = database, served
 
     async def GetStatus(  # noqa: N802  the proto's name
         self, request: pb.GetStatusRequest, context: Context
     ) -> pb.GetStatusResponse:
         """How far the record has come."""
+        portfolio = await self._served.asked(request, context)
         status = await self._ask(request, context, lambda ledger: ledger.status())
-        sizes = {one.symbol: one.lot_size for one in self._portfolio.instruments}
+        sizes = {one.symbol: one.lot_size for one in portfolio.instruments}
         return pb.GetStatusResponse(status=codec.status_message(replace(status, lot_sizes=sizes)))
 
     async def QueryOrders(  # noqa: N802  the proto's name
@@ -134,15 +131,18 @@ class LedgerAnswers(LedgerServiceServicer):
 
     def _verify(self) -> Verification:
         # Rows that are not there yet can't be verified; why they can't be made is a finding.
-        with suppress(BadDatabase), self._database.asked(Key(self._portfolio.name)):
-            pass
+        for portfolio in self._served.values():
+            with suppress(BadDatabase), self._database.asked(Key.of_portfolio(portfolio)):
+                pass
         return self._database.verify()
 
     async def _ask_why(
         self, request: Any, context: Context, question: Callable[[Reasons], Answer]
     ) -> Answer:
+        portfolio = await self._served.asked(request, context)
+
         def asked(ledger: Ledger) -> Answer:
-            return question(Reasons(ledger.connection, self._portfolio))
+            return question(Reasons(ledger.connection, portfolio))
 
         return await self._ask(request, context, asked)
 
@@ -163,25 +163,23 @@ class LedgerAnswers(LedgerServiceServicer):
         self, request: Any, context: Context, question: Callable[[Ledger], Answer]
     ) -> Answer:
         """The answer to a question, or the call ends with a status and a sentence."""
+        key = Key.of_portfolio(await self._served.asked(request, context))
         try:
-            return await asyncio.to_thread(self._read, request.portfolio, question)
-        except (UnknownPortfolio, NotRecorded, NotDecided) as error:
+            return await asyncio.to_thread(self._read, key, question)
+        except (NotRecorded, NotDecided) as error:
             await _refuse(context, grpc.StatusCode.NOT_FOUND, error)
         except BadDatabase as error:
             await _refuse(context, grpc.StatusCode.INTERNAL, error)
 
-    def _read(self, portfolio: str, question: Callable[[Ledger], Answer]) -> Answer:
-        name = self._portfolio.name
-        if portfolio not in ("", name):
-            raise UnknownPortfolio(f"this ledger records portfolio {name!r}, not {portfolio!r}")
+    def _read(self, key: Key, question: Callable[[Ledger], Answer]) -> Answer:
         # One transaction: an answer is of one state, whatever is committed meanwhile.
-        with self._database.asked(Key(name)) as connection:
-            return question(Ledger(connection, Key(name)))
+        with self._database.asked(key) as connection:
+            return question(Ledger(connection, key))
 
 
-def ledger_servicer(database: LedgerDatabase, portfolio: Portfolio) -> Servicer:
+def ledger_servicer(database: LedgerDatabase, served: Served[Portfolio]) -> Servicer:
     """What the ledger's process answers."""
-    answers = LedgerAnswers(database, portfolio)
+    answers = LedgerAnswers(database, served)
     return Servicer(NAME, lambda server: add_LedgerServiceServicer_to_server(answers, server))
 
 

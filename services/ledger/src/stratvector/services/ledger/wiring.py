@@ -1,17 +1,17 @@
 """The only place that constructs ledger's parts."""
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 from stratvector.runtime.deployment import Deployment
-from stratvector.runtime.host import Tasks
+from stratvector.runtime.host import Service, Tasks
 from stratvector.runtime.ports import LedgerConflict, LedgerStore, Ports
 from stratvector.runtime.process.cannot_start import CannotStart
+from stratvector.runtime.served import Served
 from stratvector.services.ledger.record import PortfolioRecord
+from stratvector.trading.portfolio import Portfolio
 
 if TYPE_CHECKING:
-    from stratvector.services.ledger.adapters.sql_store import SqlLedgerStore
     from stratvector.services.ledger.settings import LedgerSettings
 
 
@@ -21,8 +21,8 @@ def build(deployment: Deployment, ports: Ports) -> Tasks:
     return Tasks(main=[record.run()], lanes=[record.lane])
 
 
-def serve(settings: "LedgerSettings", deployment: Deployment, ports: Ports) -> Tasks:
-    """The record in its database, with what answers questions about it. Raises BadDatabase."""
+def serve(settings: "LedgerSettings", ports: Ports) -> Service:
+    """The records in one database, with what answers questions about them. Raises BadDatabase."""
     # The simulated world builds a record without a database, and need not wait for these.
     from stratvector.services.ledger.adapters.database import LedgerDatabase
     from stratvector.services.ledger.adapters.sql_store import SqlLedgerStore
@@ -34,11 +34,17 @@ def serve(settings: "LedgerSettings", deployment: Deployment, ports: Ports) -> T
     spans = None if ports.spans is None else RecordSpans(ports.spans)
     store = SqlLedgerStore(database, on_written=None if spans is None else spans.written)
     told = store if spans is None else TracedLedgerStore(store, spans)
-    record = _record(deployment, ports, told)
-    return Tasks(
-        main=[_told(partial(_to_the_end, record, store)), _told(store.write)],
-        lanes=[record.lane],
-        servicers=[ledger_servicer(database, deployment.session.portfolio)],
+    served = Served[Portfolio]("the ledger")
+
+    def begin(deployment: Deployment) -> Tasks:
+        portfolio, record = deployment.session.portfolio, _record(deployment, ports, told)
+        served.add(portfolio, portfolio)
+        return Tasks(main=[_told(record.run)], lanes=[record.lane])
+
+    return Service(
+        begin=begin,
+        main=[store.write()],
+        servicers=[ledger_servicer(database, served)],
         close=database.close,
     )
 
@@ -46,12 +52,6 @@ def serve(settings: "LedgerSettings", deployment: Deployment, ports: Ports) -> T
 def _record(deployment: Deployment, ports: Ports, store: LedgerStore) -> PortfolioRecord:
     session = deployment.session
     return PortfolioRecord(ports, session.portfolio, session.start, store)
-
-
-async def _to_the_end(record: PortfolioRecord, store: "SqlLedgerStore") -> None:
-    """The session is recorded when its last close is in the database."""
-    await record.run()
-    await store.close()
 
 
 async def _told(work: Callable[[], Awaitable[None]]) -> None:

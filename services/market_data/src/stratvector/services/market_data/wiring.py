@@ -1,11 +1,12 @@
 """The only place that constructs market_data's parts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from stratvector.runtime.deployment import Deployment
-from stratvector.runtime.host import Tasks
+from stratvector.runtime.deployment import Deployment, SessionParts
+from stratvector.runtime.host import Service, Tasks
 from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.ports import Ports
 from stratvector.services.market_data.loading import bars_at_hand
@@ -13,6 +14,8 @@ from stratvector.services.market_data.replay import ReplayLane
 from stratvector.services.market_data.replay_store import Recording, ReplayStore
 from stratvector.services.market_data.settings import MarketDataSettings
 from stratvector.trading.bars import ClosedBars
+from stratvector.trading.lanes import bars_lane
+from stratvector.trading.portfolio import Universe
 from stratvector.trading.schedule import merge
 from stratvector.trading.timestamps import Nanoseconds
 
@@ -48,48 +51,77 @@ def build(deployment: Deployment, ports: Ports, closes_per_s_max: float | None =
     closes_per_s_max : None is as fast as decisions follow.
     """
     session = cast("Session", deployment.session)
-    recordings = {one.name: InMemory(session, one.name) for one in session.portfolio.universes}
-    return _tasks(deployment, ports, recordings, deployment.bars_ahead_max, closes_per_s_max)
+    universes = session.portfolio.universes
+    recordings = {one.name: InMemory(session, one.name) for one in universes}
+    pace = (deployment.bars_ahead_max, closes_per_s_max)
+    return _tasks(_replay_lanes(session, universes, ports, recordings, *pace))
 
 
-async def serve(settings: MarketDataSettings, deployment: Deployment, ports: Ports) -> Tasks:
-    """The same over the bars that the chapter names, which are in the store or come there now, as
-    far ahead of decisions and as fast as told. Raises BarsUnavailable.
+def serve(settings: MarketDataSettings, ports: Ports) -> Service:
+    """The same over the bars that each portfolio's chapter names, which are in the store or come
+    there when it begins, as far ahead of decisions and as fast as told.
     """
-    session, store = cast("LoggedSession", deployment.session), ReplayStore(settings.store)
-    recordings = {
-        universe.name: await bars_at_hand(
-            store,
-            session.chapter.bars_of(universe.name).hash,
-            universe,
-            session.source(universe.name),
-        )
-        for universe in session.portfolio.universes
-    }
-    ahead, pace = settings.bars_ahead_max, settings.closes_per_s_max
-    return _tasks(deployment, ports, recordings, ahead, pace)
+    return Service(begin=Feeds(settings, ports).begin)
 
 
-def _tasks(
-    deployment: Deployment,
+class Feeds:
+    """The lanes of a process: each universe of a run has one, however many portfolios read it."""
+
+    def __init__(self, settings: MarketDataSettings, ports: Ports) -> None:
+        self._settings, self._ports = settings, ports
+        self._store = ReplayStore(settings.store)
+        self._taken: set[str] = set()
+
+    async def begin(self, deployment: Deployment) -> Tasks:
+        """The lanes of a portfolio that this process does not have yet. Raises BarsUnavailable."""
+        session = cast("LoggedSession", deployment.session)
+        portfolio = session.portfolio
+        new = [one for one in portfolio.universes if bars_lane(portfolio, one) not in self._taken]
+        subjects = {bars_lane(portfolio, one) for one in new}
+        # Before anything is awaited: two portfolios may begin at once.
+        self._taken |= subjects
+        try:
+            return _tasks(await self._lanes_of(session, new))
+        except BaseException:
+            self._taken -= subjects
+            raise
+
+    async def _lanes_of(
+        self, session: LoggedSession, universes: Sequence[Universe]
+    ) -> list[ReplayLane]:
+        """One lane per universe, which publishes its recording."""
+        if not universes:
+            return []
+        recordings = {
+            universe.name: await bars_at_hand(
+                self._store,
+                session.chapter.bars_of(universe.name).hash,
+                universe,
+                session.source(universe.name),
+            )
+            for universe in session.portfolio.universes
+        }
+        pace = (self._settings.bars_ahead_max, self._settings.closes_per_s_max)
+        return _replay_lanes(session, universes, self._ports, recordings, *pace)
+
+
+def _replay_lanes(
+    session: SessionParts,
+    universes: Sequence[Universe],
     ports: Ports,
     recordings: Mapping[str, Recording],
     bars_ahead_max: int,
     closes_per_s_max: float | None,
-) -> Tasks:
-    portfolio, start = deployment.session.portfolio, deployment.session.start
+) -> list[ReplayLane]:
+    """The lanes of some of a session's universes. recordings : of all of them."""
     closes = {name: one.close_times for name, one in recordings.items()}
-    schedule = merge({name: times[times >= start] for name, times in closes.items()})
-    lanes = [
-        ReplayLane(
-            ports,
-            portfolio,
-            universe,
-            recordings[universe.name],
-            schedule,
-            bars_ahead_max,
-            closes_per_s_max,
-        )
-        for universe in portfolio.universes
+    schedule = merge({name: times[times >= session.start] for name, times in closes.items()})
+    lane = partial(ReplayLane, ports, session.portfolio)
+    return [
+        lane(one, recordings[one.name], schedule, bars_ahead_max, closes_per_s_max)
+        for one in universes
     ]
+
+
+def _tasks(lanes: Sequence[ReplayLane]) -> Tasks:
     return Tasks(main=[one.run() for one in lanes], lanes=[one.lane for one in lanes])

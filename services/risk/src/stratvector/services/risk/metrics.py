@@ -1,72 +1,88 @@
-"""What Prometheus scrapes of the portfolio: read off the newest decision when it asks."""
+"""What Prometheus scrapes of portfolios: read off their newest decisions when it asks."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from stratvector.services.risk.portfolio_state import PortfolioState
+from stratvector.runtime.served import Served
+from stratvector.services.risk.portfolio_state import Decided, PortfolioState
 from stratvector.trading.portfolio import Portfolio
 
 NANOSECONDS_PER_SECOND = 1_000_000_000
+LABELS = ("portfolio", "run")
 
-Look = Callable[[], PortfolioState | None]
+
+def _gauge(name: str, text: str) -> tuple[str, str]:
+    """Name without its beginning, and what it tells."""
+    return name, text
+
+
+GAUGES = (
+    _gauge("equity_usd", "Cash and positions at the newest decision's close, in USD."),
+    _gauge("pnl_usd", "Equity less the initial cash, in USD."),
+    _gauge("drawdown", "The fall of equity from its peak, as a fraction of the peak, 0 or below."),
+    _gauge(
+        "drawdown_limit", "The drawdown at which the portfolio is flattened and halted, below 0."
+    ),
+    _gauge("drawdown_factor", "The factor on all targets that the drawdown asks for."),
+    _gauge("halted", "Whether the portfolio is halted by its drawdown: 1 if it is, else 0."),
+    _gauge(
+        "var_95", "The one-day loss exceeded with a probability of 5 %, as a fraction of equity."
+    ),
+    _gauge(
+        "var_age_seconds",
+        "The event time since the close whose portfolio the value at risk describes.",
+    ),
+)
 
 
 class RiskCollector(Collector):
-    """Gauges of one portfolio, base currency taken as USD; none before the first decision."""
+    """Gauges of each portfolio, base currency taken as USD; none before its first decision."""
 
-    def __init__(self, portfolio: Portfolio, look: Look) -> None:
-        self._name, self._look = portfolio.name, look
-        self._initial = float(portfolio.initial_cash)
-        self._drawdown_limit = portfolio.limits.drawdown_halt
-        self._lot_sizes = {i.symbol: float(i.lot_size) for i in portfolio.instruments}
+    def __init__(self, served: Served[Decided]) -> None:
+        self._served = served
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Equity, profit, drawdown's factor, positions and value at risk with its age."""
-        state = self._look()
-        if state is None:
-            return
-        decision = state.decision
-        text = "Cash and positions at the newest decision's close, in USD."
-        yield self._gauge("equity_usd", text, decision.equity)
-        text = "Equity less the initial cash, in USD."
-        yield self._gauge("pnl_usd", text, decision.equity - self._initial)
-        yield from self._drawdown(state)
-        if state.figure is not None:
-            text = "The one-day loss exceeded with a probability of 5 %, as a fraction of equity."
-            yield self._gauge("var_95", text, state.figure.var_95)
-            text = "The event time since the close whose portfolio the value at risk describes."
-            age_ns = decision.close_time - state.figure.as_of
-            yield self._gauge("var_age_seconds", text, age_ns / NANOSECONDS_PER_SECOND)
-        yield self._notionals(state)
+        known = [(one.portfolio, state) for one in self._served.values() if (state := one.look())]
+        for name, text in GAUGES:
+            family = GaugeMetricFamily(f"stratvector_portfolio_{name}", text, labels=LABELS)
+            for portfolio, state in known:
+                if (value := _figures(portfolio, state).get(name)) is not None:
+                    family.add_metric([portfolio.name, portfolio.run], value)
+            if family.samples:
+                yield family
+        if known:
+            yield _notionals(known)
 
-    def _drawdown(self, state: PortfolioState) -> Iterator[GaugeMetricFamily]:
-        """How far below the peak, where trading stops, and whether it has."""
-        equity, peak = state.decision.equity, state.peak
-        text = "The fall of equity from its peak, as a fraction of the peak, 0 or below."
-        yield self._gauge("drawdown", text, equity / peak - 1.0 if peak > 0.0 else math.nan)
-        if self._drawdown_limit is not None:
-            text = "The drawdown at which the portfolio is flattened and halted, below 0."
-            yield self._gauge("drawdown_limit", text, -self._drawdown_limit)
-        text = "The factor on all targets that the drawdown asks for."
-        yield self._gauge("drawdown_factor", text, state.decision.drawdown_factor)
-        text = "Whether the portfolio is halted by its drawdown: 1 if it is, else 0."
-        yield self._gauge("halted", text, float(state.decision.halted))
 
-    def _gauge(self, name: str, text: str, value: float) -> GaugeMetricFamily:
-        family = GaugeMetricFamily(f"stratvector_portfolio_{name}", text, labels=["portfolio"])
-        family.add_metric([self._name], value)
-        return family
+def _figures(portfolio: Portfolio, state: PortfolioState) -> dict[str, float]:
+    """By name; what is not known or not configured is left out."""
+    decision, peak, limit = state.decision, state.peak, portfolio.limits.drawdown_halt
+    figures = {
+        "equity_usd": decision.equity,
+        "pnl_usd": decision.equity - float(portfolio.initial_cash),
+        "drawdown": decision.equity / peak - 1.0 if peak > 0.0 else math.nan,
+        "drawdown_factor": decision.drawdown_factor,
+        "halted": float(decision.halted),
+    }
+    if limit is not None:
+        figures["drawdown_limit"] = -limit
+    if state.figure is not None:
+        age_ns = decision.close_time - state.figure.as_of
+        figures["var_95"] = state.figure.var_95
+        figures["var_age_seconds"] = age_ns / NANOSECONDS_PER_SECOND
+    return figures
 
-    def _notionals(self, state: PortfolioState) -> GaugeMetricFamily:
-        name, text = (
-            "stratvector_position_notional_usd",
-            "The signed value of a position at its mark.",
-        )
-        family = GaugeMetricFamily(name, text, labels=["portfolio", "symbol"])
+
+def _notionals(known: list[tuple[Portfolio, PortfolioState]]) -> GaugeMetricFamily:
+    name, text = "stratvector_position_notional_usd", "The signed value of a position at its mark."
+    family = GaugeMetricFamily(name, text, labels=(*LABELS, "symbol"))
+    for portfolio, state in known:
+        lot_sizes = {one.symbol: float(one.lot_size) for one in portfolio.instruments}
         for symbol, lots in state.lots.items():
-            notional = lots * self._lot_sizes[symbol] * state.marks[symbol]
-            family.add_metric([self._name, symbol], notional)
-        return family
+            notional = lots * lot_sizes[symbol] * state.marks[symbol]
+            family.add_metric([portfolio.name, portfolio.run, symbol], notional)
+    return family

@@ -1,9 +1,10 @@
 """What risk knows of its portfolio after a decision, for whoever asks or scrapes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from stratvector.trading.orders import Decision, ValueAtRisk
+from stratvector.trading.portfolio import Portfolio
 
 
 @dataclass(frozen=True)
@@ -23,3 +24,11 @@ class PortfolioState:
     figure: ValueAtRisk | None
     recorded_at: int
     trouble: str
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A portfolio that risk decides for. look : its state, None before the first decision."""
+
+    portfolio: Portfolio
+    look: Callable[[], PortfolioState | None]

@@ -1,6 +1,5 @@
-"""gRPC: the portfolio as risk sees it; decode, one look, encode."""
+"""gRPC: each portfolio as risk sees it; decode, one look, encode."""
 
-from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -13,40 +12,38 @@ from stratvector.contracts.v1.risk_service_pb2_grpc import (
     add_RiskServiceServicer_to_server,
 )
 from stratvector.runtime.host import Servicer
-from stratvector.services.risk.portfolio_state import PortfolioState
+from stratvector.runtime.served import Served
+from stratvector.services.risk.portfolio_state import Decided, PortfolioState
 
 NAME: str = pb.DESCRIPTOR.services_by_name["RiskService"].full_name
 Context = grpc.aio.ServicerContext[Any, Any]
-Look = Callable[[], PortfolioState | None]
 
 
 class RiskAnswers(RiskServiceServicer):
-    """Answers for one portfolio. look : its state, None before the first decision."""
+    """Answers for each portfolio."""
 
-    def __init__(self, portfolio: str, look: Look) -> None:
-        self._portfolio, self._look = portfolio, look
+    def __init__(self, served: Served[Decided]) -> None:
+        self._served = served
 
     async def GetPortfolio(  # noqa: N802  the proto's name
         self, request: pb.GetPortfolioRequest, context: Context
     ) -> pb.GetPortfolioResponse:
         """The portfolio as of the newest decision."""
-        if request.portfolio not in ("", self._portfolio):
-            await context.abort(
-                grpc.StatusCode.NOT_FOUND,
-                f"this risk service decides for {self._portfolio!r}, not {request.portfolio!r}",
-            )
-        state = self._look()
+        decided = await self._served.asked(request, context)
+        state = decided.look()
         if state is None:
             await context.abort(
                 grpc.StatusCode.FAILED_PRECONDITION,
-                f"portfolio {self._portfolio!r} has no decision here yet",
+                f"portfolio {decided.portfolio.name!r} has no decision here yet",
             )
-        return pb.GetPortfolioResponse(portfolio=_message(state))
+        message = _message(state)
+        message.run = decided.portfolio.run
+        return pb.GetPortfolioResponse(portfolio=message)
 
 
-def risk_servicer(portfolio: str, look: Look) -> Servicer:
+def risk_servicer(served: Served[Decided]) -> Servicer:
     """What the risk process answers."""
-    answers = RiskAnswers(portfolio, look)
+    answers = RiskAnswers(served)
     return Servicer(NAME, lambda server: add_RiskServiceServicer_to_server(answers, server))
 
 

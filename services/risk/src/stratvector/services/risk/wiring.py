@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 from stratvector.runtime.chapters import first_chapter
 from stratvector.runtime.deployment import Deployment
-from stratvector.runtime.host import Tasks
+from stratvector.runtime.host import Service, Tasks
 from stratvector.runtime.ports import Ports
+from stratvector.runtime.served import Served
 from stratvector.services.risk.portfolio_lane import PortfolioLane
 
 if TYPE_CHECKING:
@@ -25,26 +26,32 @@ def build(deployment: Deployment, ports: Ports) -> Tasks:
     return Tasks(main=[portfolio.run()], lanes=[portfolio.lane])
 
 
-def serve(settings: "RiskSettings", deployment: Deployment, ports: Ports) -> Tasks:
-    """The lane, what asks for its value at risk, and what answers questions about it."""
+def serve(settings: "RiskSettings", ports: Ports) -> Service:
+    """The lane of each portfolio, what asks for its value at risk, and what answers questions
+    about it.
+    """
     # The simulated world has no gRPC, and need not wait for these.
     from stratvector.services.risk.adapters.monte_carlo import queries_of
     from stratvector.services.risk.metrics import RiskCollector
+    from stratvector.services.risk.portfolio_state import Decided
     from stratvector.services.risk.servicer import risk_servicer
 
-    session = deployment.session
-    queries = queries_of(session.portfolio, settings)
-    portfolio = PortfolioLane(
-        ports,
-        session.portfolio,
-        session.start,
-        first_chapter(session),
-        queries,
-        settings.closes_per_chapter,
-    )
-    return Tasks(
-        main=[portfolio.run()],
-        lanes=[portfolio.lane],
-        servicers=[risk_servicer(session.portfolio.name, portfolio.state)],
-        collectors=[RiskCollector(session.portfolio, portfolio.state)],
+    served = Served[Decided]("risk")
+
+    def begin(deployment: Deployment) -> Tasks:
+        session = deployment.session
+        queries, chapter = queries_of(session.portfolio, settings), first_chapter(session)
+        lane = PortfolioLane(
+            ports,
+            session.portfolio,
+            session.start,
+            chapter,
+            queries,
+            settings.closes_per_chapter,
+        )
+        served.add(session.portfolio, Decided(session.portfolio, lane.state))
+        return Tasks(main=[lane.run()], lanes=[lane.lane])
+
+    return Service(
+        begin=begin, servicers=[risk_servicer(served)], collectors=[RiskCollector(served)]
     )

@@ -117,6 +117,8 @@ class ModelLane:
         self._last_close: int | None = None
         if standing is not None:
             self._portfolio, self._own = standing.portfolio, Own.of(standing.portfolio)
+            named = {model.name: model for model in standing.portfolio.models}
+            self._allocation = named[self._name]
         self._chapter = FIRST if standing is None else standing.number
         carried = None if standing is None else standing.carried
         if carried is not None and carried.model(self._name).close_time:

@@ -1,4 +1,4 @@
-"""gRPC: the models that this process runs; one look, encode."""
+"""gRPC: the models that this process runs, by portfolio; one look, encode."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,29 +11,31 @@ from stratvector.contracts.v1.strategy_service_pb2_grpc import (
     add_StrategyServiceServicer_to_server,
 )
 from stratvector.runtime.host import Servicer
+from stratvector.runtime.served import Served
 from stratvector.services.strategy.model_state import ModelState
 
 NAME: str = pb.DESCRIPTOR.services_by_name["StrategyService"].full_name
 Context = grpc.aio.ServicerContext[Any, Any]
-Look = Callable[[], Sequence[ModelState]]
+Models = Callable[[], Sequence[ModelState]]
 
 
 class StrategyAnswers(StrategyServiceServicer):
-    """Answers for every model of the session."""
+    """Answers for every model of each portfolio."""
 
-    def __init__(self, look: Look) -> None:
-        self._look = look
+    def __init__(self, served: Served[Models]) -> None:
+        self._served = served
 
     async def ListModels(  # noqa: N802  the proto's name
         self, request: pb.ListModelsRequest, context: Context
     ) -> pb.ListModelsResponse:
-        """Every model, in config order."""
-        return pb.ListModelsResponse(models=map(_message, self._look()))
+        """Every model of a portfolio, in config order."""
+        models = await self._served.asked(request, context)
+        return pb.ListModelsResponse(models=map(_message, models()))
 
 
-def strategy_servicer(look: Look) -> Servicer:
+def strategy_servicer(served: Served[Models]) -> Servicer:
     """What the strategy process answers."""
-    answers = StrategyAnswers(look)
+    answers = StrategyAnswers(served)
     return Servicer(NAME, lambda server: add_StrategyServiceServicer_to_server(answers, server))
 
 

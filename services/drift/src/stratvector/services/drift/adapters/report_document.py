@@ -6,18 +6,24 @@ from dataclasses import asdict
 from typing import Any
 
 from stratvector.drift import DriftRules, FeatureDrift, Span
-from stratvector.services.drift.board import Board, ModelRecord
+from stratvector.services.drift.board import Boards, ModelRecord
 from stratvector.trading.timestamps import utc_text
 
 JSON = "application/json"
 
 
-def report_document(portfolio: str, rules: DriftRules, board: Board) -> bytes:
-    """Rules, and each model with its newest check and its history."""
+def report_document(rules: DriftRules, boards: Boards) -> bytes:
+    """Rules, and per portfolio each model with its newest check and its history."""
     document = {
-        "portfolio": portfolio,
         "rules": asdict(rules),
-        "models": [_model(record, rules) for record in board.records()],
+        "portfolios": [
+            {
+                "portfolio": one.portfolio,
+                "run": one.run,
+                "models": [_model(record, rules) for record in board.records()],
+            }
+            for one, board in boards
+        ],
     }
     return json.dumps(document, allow_nan=False).encode() + b"\n"
 

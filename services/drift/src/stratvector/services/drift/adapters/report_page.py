@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from html import escape
 
 from stratvector.drift import Band, DriftRules, FeatureDrift, ModelDrift, Span
+from stratvector.runtime.served import PortfolioRun
 from stratvector.services.drift.adapters.score_chart import score_chart
-from stratvector.services.drift.board import Board, ModelRecord
+from stratvector.services.drift.board import Board, Boards, ModelRecord
 from stratvector.trading.timestamps import utc_text
 
 HTML = "text/html; charset=utf-8"
@@ -34,19 +35,27 @@ line.warning { stroke: #bf8700; } line.critical { stroke: #b42318; }
 COLUMNS = ("feature", "score", "PSI", "KS", "p-value", "reference", "window")
 
 
-def report_page(portfolio: str, rules: DriftRules, board: Board) -> bytes:
-    """Every model: score, band, what was compared with what, and the scores so far."""
-    title = f"Drift of {escape(portfolio)}"
-    models = "".join(_model(record, rules) for record in board.records())
-    empty = "" if models else "<p>This session has no models.</p>"
+def report_page(rules: DriftRules, boards: Boards) -> bytes:
+    """Each portfolio's models: score, band, what was compared with what, and the scores so far."""
+    names = ", ".join(dict.fromkeys(one.portfolio for one, _ in boards))
+    title = f"Drift of {escape(names)}" if names else "Drift"
+    sections = "".join(_portfolio(one, board, rules) for one, board in boards)
     page = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<link rel="icon" href="data:,">'
         f"<title>{title}</title><style>{STYLE}</style></head><body><main><h1>{title}</h1>"
-        f"<p>{_explained(rules)}</p>{empty}{models}</main></body></html>\n"
+        f"<p>{_explained(rules)}</p>{sections or '<p>No portfolio has begun yet.</p>'}"
+        "</main></body></html>\n"
     )
     return page.encode()
+
+
+def _portfolio(one: PortfolioRun, board: Board, rules: DriftRules) -> str:
+    """Ids are of the whole: two portfolios may have a model of one name."""
+    models = "".join(_model(record, rules, one.key) for record in board.records())
+    empty = "" if models else "<p>This portfolio has no models.</p>"
+    return f'<h2 class="portfolio">{escape(str(one))}</h2>{empty}{models}'
 
 
 def _explained(rules: DriftRules) -> str:
@@ -58,15 +67,15 @@ def _explained(rules: DriftRules) -> str:
     )
 
 
-def _model(record: ModelRecord, rules: DriftRules) -> str:
+def _model(record: ModelRecord, rules: DriftRules, key: str) -> str:
     band = rules.band(record.score)
     name = "no score" if band is Band.UNKNOWN else band.value
     heading = (
-        f"<h2>{escape(record.model).replace('_', '_<wbr>')} {_number(record.score, '.2f')} "
-        f'<span class="band {band.value}">{name}</span></h2>'
+        f"<h3>{escape(record.model).replace('_', '_<wbr>')} {_number(record.score, '.2f')} "
+        f'<span class="band {band.value}">{name}</span></h3>'
     )
     # The console links to its models' sections.
-    section = f'<section id="{escape(record.model)}">'
+    section = f'<section id="{escape(f"{key}.{record.model}")}">'
     if record.drift is None:
         return f"{section}{heading}<p>No close of this model was checked yet.</p></section>"
     chart = score_chart(record.history, rules)

@@ -2,24 +2,55 @@
 
 from typing import Annotated
 
-from fastapi import Depends, HTTPException, WebSocketException
+from fastapi import Depends, HTTPException, Query, WebSocketException
 from starlette.requests import HTTPConnection
 
 from stratvector.runtime.process.settings import nearest
+from stratvector.runtime.served import NotServed
 from stratvector.services.gateway.api.declared import declared
-from stratvector.services.gateway.context import GatewayContext
+from stratvector.services.gateway.context import GatewayContext, PortfolioContext
 
 JSON = ("*/*", "application/*", "application/json")
 POLICY_VIOLATION = 1008
+NAME_MAX = 100  # of a client's words, in what is said of them
+REASON_MAX = 120  # bytes that a WebSocket gives to a reason, nearly
+WEBSOCKET_KEYS = ["portfolio", "run"]
 
 
-def context_of(connection: HTTPConnection) -> GatewayContext:
+def gateway_of(connection: HTTPConnection) -> GatewayContext:
     """The context of the application that was asked."""
     context: GatewayContext = connection.app.state.context
     return context
 
 
-Context = Annotated[GatewayContext, Depends(context_of)]
+Gateway = Annotated[GatewayContext, Depends(gateway_of)]
+PortfolioName = Annotated[
+    str, Query(description="name of the portfolio; none: the one that began last")
+]
+RunName = Annotated[
+    str, Query(description="its run, such as `replay.4f27e6dc`; none: the one that began last")
+]
+
+
+def context_of(
+    gateway: Gateway,
+    connection: HTTPConnection,
+    portfolio: PortfolioName = "",
+    run: RunName = "",
+) -> PortfolioContext:
+    """The context of the portfolio that is asked about.
+
+    Raises NotServed, WebSocketException for a WebSocket.
+    """
+    try:
+        return gateway.portfolios.newest(portfolio[:NAME_MAX], run[:NAME_MAX])
+    except NotServed as error:
+        if connection.scope["type"] == "websocket":
+            raise WebSocketException(POLICY_VIOLATION, str(error)[:REASON_MAX]) from None
+        raise
+
+
+Context = Annotated[PortfolioContext, Depends(context_of)]
 
 
 async def well_asked(connection: HTTPConnection) -> None:
@@ -29,7 +60,7 @@ async def well_asked(connection: HTTPConnection) -> None:
     """
     scope = connection.scope
     if scope["type"] == "websocket":
-        if wrong := _wrong_keys(connection, []):
+        if wrong := _wrong_keys(connection, WEBSOCKET_KEYS):
             raise WebSocketException(POLICY_VIOLATION, wrong)
         return
     operation = declared(connection.app).operation(scope)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from stratvector.services.gateway.api.asking import Context
+from stratvector.services.gateway.api.asking import Gateway
 from stratvector.services.gateway.api.values import Figure, Shape, Time, figure, time_of
 from stratvector.services.gateway.clients.research import Job
 
@@ -50,7 +50,7 @@ class Jobs(Shape):
 
 
 @router.post("", status_code=202)
-async def submit_backtest(context: Context, wish: Wish, response: Response) -> JobShape:
+async def submit_backtest(context: Gateway, wish: Wish, response: Response) -> JobShape:
     """Put a backtest into the queue; `Location` tells where to ask for it."""
     job = await context.research.submit(wish.config, wish.start, wish.end)
     response.headers["Location"] = f"/api/backtesting/{job.id}"
@@ -58,13 +58,13 @@ async def submit_backtest(context: Context, wish: Wish, response: Response) -> J
 
 
 @router.get("")
-async def get_jobs(context: Context) -> Jobs:
+async def get_jobs(context: Gateway) -> Jobs:
     """Every job, the newest first."""
     return Jobs(jobs=[_shape(job) for job in await context.research.jobs()])
 
 
 @router.get("/{job_id}")
-async def get_job(context: Context, job_id: str) -> JobShape:
+async def get_job(context: Gateway, job_id: str) -> JobShape:
     """A job as it is now."""
     return _shape(await context.research.job(job_id))
 

@@ -27,7 +27,7 @@ PROBLEMS = {
     503: "A service is away, or failed",
     504: "A service did not answer in time",
 }
-NAMED = ("order", "symbol")  # query keys that name one thing, as paths do
+NAMED = ("order", "symbol", "portfolio")  # query keys that name one thing, as paths do
 OF_PATHS = {404: "There is no such thing"}
 OF_BODIES = {
     408: "The body did not come in time",

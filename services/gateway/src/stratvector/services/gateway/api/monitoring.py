@@ -6,7 +6,7 @@ from collections import defaultdict
 from fastapi import APIRouter
 from prometheus_client.parser import text_string_to_metric_families
 
-from stratvector.services.gateway.api.asking import Context
+from stratvector.services.gateway.api.asking import Gateway
 from stratvector.services.gateway.api.values import Figure, Shape, figure
 from stratvector.services.gateway.health import fetch
 
@@ -54,7 +54,7 @@ class MonitoringMetrics(Shape):
 
 
 @router.get("")
-async def get_monitoring(context: Context) -> Monitoring:
+async def get_monitoring(context: Gateway) -> Monitoring:
     """State and readiness of each process, at most a second old."""
     found = [
         ServiceHealth(
@@ -71,7 +71,7 @@ async def get_monitoring(context: Context) -> Monitoring:
 
 
 @router.get("/metrics")
-async def get_metrics(context: Context) -> MonitoringMetrics:
+async def get_metrics(context: Gateway) -> MonitoringMetrics:
     """Key figures of each process, asked now."""
     probes = context.health.probes
     found = await asyncio.gather(*(_metrics(url) for url in probes.values()))

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from stratvector.services.gateway.api.asking import Context
+from stratvector.services.gateway.api.asking import Gateway
 from stratvector.services.gateway.api.values import Shape
 
 router = APIRouter(prefix="/api/montecarlo", tags=["montecarlo"])
@@ -23,7 +23,7 @@ class Scenarios(Shape):
 
 
 @router.get("/scenarios")
-async def get_scenarios(context: Context) -> Scenarios:
+async def get_scenarios(context: Gateway) -> Scenarios:
     """What monte_carlo can run."""
     return Scenarios(
         scenarios=[

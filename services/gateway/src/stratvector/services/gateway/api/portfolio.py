@@ -21,7 +21,7 @@ from stratvector.services.gateway.api.portfolio_shapes import (
 )
 from stratvector.services.gateway.api.summary import Summary, summarised
 from stratvector.services.gateway.api.values import figure, time_of
-from stratvector.services.gateway.context import GatewayContext
+from stratvector.services.gateway.context import PortfolioContext
 from stratvector.services.gateway.event_bodies import money
 from stratvector.trading.ledger import rounded_money
 from stratvector.trading.ledger_answers import EquityRecord, PositionRecord
@@ -36,6 +36,7 @@ async def get_portfolio(context: Context) -> PortfolioShape:
     portfolio, status = context.live.portfolio, await context.ledger.status()
     return PortfolioShape(
         name=portfolio.name,
+        run=portfolio.run,
         account=portfolio.account,
         initial_cash=portfolio.initial_cash,
         universes=[
@@ -92,7 +93,9 @@ async def get_attribution(context: Context, closes: ClosesWanted) -> Attribution
     )
 
 
-def _position(context: GatewayContext, one: PositionRecord, equity: Decimal | None) -> HeldPosition:
+def _position(
+    context: PortfolioContext, one: PositionRecord, equity: Decimal | None
+) -> HeldPosition:
     instrument, mark = context.live.instruments[one.symbol], context.live.marks.of(one.symbol)
     quantity = instrument.quantity(one.lots)
     # The value is of the mark itself: values and cash add up to the ledger's equity.

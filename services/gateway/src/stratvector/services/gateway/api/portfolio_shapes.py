@@ -23,6 +23,7 @@ class PortfolioShape(Shape):
     """A portfolio, and how far its record has come. Base currency USD."""
 
     name: str
+    run: str
     account: str
     currency: str = "USD"
     initial_cash: DecimalText

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 
 from stratvector.runtime.peer import PeerError, Refused, TooSlow
 from stratvector.runtime.process.settings import nearest
+from stratvector.runtime.served import NotServed, UnknownPortfolio
 from stratvector.runtime.validation_sentences import MISSING, UNKNOWN, Mistake, mistakes
 from stratvector.services.gateway.api.declared import declared
 from stratvector.services.gateway.api.values import BadTime, Shape
@@ -62,6 +63,12 @@ def tell_problems(app: FastAPI, headers: Mapping[str, str]) -> None:
     @app.exception_handler(PeerError)
     async def unanswered(request: Request, error: PeerError) -> Response:
         return problem(request.url.path, status_of(error), str(error))
+
+    @app.exception_handler(NotServed)
+    async def not_served(request: Request, error: NotServed) -> Response:
+        # What is unknown may be misspelled; that nothing has begun will pass.
+        status = 404 if isinstance(error, UnknownPortfolio) else 503
+        return problem(request.url.path, status, str(error))
 
     @app.exception_handler(BadTime)
     async def bad_time(request: Request, error: BadTime) -> Response:

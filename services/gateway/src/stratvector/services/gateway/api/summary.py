@@ -11,7 +11,7 @@ from stratvector.services.gateway.api.values import (
 )
 from stratvector.services.gateway.clients.drift import Score
 from stratvector.services.gateway.clients.risk import RiskState, ValueAtRisk
-from stratvector.services.gateway.context import GatewayContext
+from stratvector.services.gateway.context import PortfolioContext
 from stratvector.services.gateway.event_bodies import halted_since, money
 from stratvector.services.gateway.live import LiveSession
 from stratvector.services.gateway.staleness import flat_since, stale_value_at_risk
@@ -66,6 +66,7 @@ class Summary(Shape):
     """
 
     portfolio: str
+    run: str
     close_time: Time | None
     equity: DecimalText
     cash: DecimalText
@@ -91,7 +92,7 @@ class Summary(Shape):
     unavailable: dict[str, str]
 
 
-async def summarised(context: GatewayContext) -> Summary:
+async def summarised(context: PortfolioContext) -> Summary:
     """Now. Raises PeerError when the ledger does not answer."""
     status, live = await context.ledger.status(), context.live
     unavailable: dict[str, str] = {}
@@ -103,6 +104,7 @@ async def summarised(context: GatewayContext) -> Summary:
     decision = live.decision
     return Summary(
         portfolio=status.portfolio,
+        run=live.portfolio.run,
         close_time=time_of(status.last_close),
         equity=equity,
         cash=start if status.cash is None else status.cash,
@@ -129,7 +131,7 @@ async def summarised(context: GatewayContext) -> Summary:
     )
 
 
-async def _risk(context: GatewayContext, unavailable: dict[str, str]) -> RiskState | None:
+async def _risk(context: PortfolioContext, unavailable: dict[str, str]) -> RiskState | None:
     try:
         state = await context.risk.portfolio()
     except PeerError as error:
@@ -143,7 +145,7 @@ async def _risk(context: GatewayContext, unavailable: dict[str, str]) -> RiskSta
     return state
 
 
-async def _drift(context: GatewayContext, unavailable: dict[str, str]) -> list[DriftShape]:
+async def _drift(context: PortfolioContext, unavailable: dict[str, str]) -> list[DriftShape]:
     try:
         scores = await context.drift.scores()
     except PeerError as error:

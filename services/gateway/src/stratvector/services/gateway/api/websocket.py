@@ -1,21 +1,21 @@
-"""websocket: /ws sends what happens; what clients send is ignored."""
+"""websocket: /ws sends what happens to one portfolio; what clients send is ignored."""
 
 import asyncio
 from contextlib import suppress
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
-from stratvector.services.gateway.api.asking import Context
+from stratvector.services.gateway.api.asking import Context, Gateway
 from stratvector.services.gateway.events import Subscriber
 
 router = APIRouter()
 
 
 @router.websocket("/ws")
-async def tell(socket: WebSocket, context: Context) -> None:
+async def tell(socket: WebSocket, gateway: Gateway, context: Context) -> None:
     """The states as they are now, then each event, until the client leaves."""
     await socket.accept()
-    context.metrics.websocket_clients.inc()
+    gateway.metrics.websocket_clients.inc()
     try:
         with context.hub.subscribed() as subscriber:
             sending = asyncio.create_task(_send(socket, subscriber), name="/ws")
@@ -27,7 +27,7 @@ async def tell(socket: WebSocket, context: Context) -> None:
                     task.cancel()
                 await asyncio.gather(sending, leaving, return_exceptions=True)
     finally:
-        context.metrics.websocket_clients.dec()
+        gateway.metrics.websocket_clients.dec()
 
 
 async def _send(socket: WebSocket, subscriber: Subscriber) -> None:

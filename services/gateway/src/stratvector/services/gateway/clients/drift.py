@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from stratvector.contracts.v1 import drift_service_pb2 as pb
 from stratvector.contracts.v1.drift_service_pb2_grpc import DriftServiceStub
 from stratvector.runtime.peer import Peer
+from stratvector.runtime.served import PortfolioRun
 
 
 @dataclass(frozen=True)
@@ -22,15 +23,16 @@ class Score:
 
 
 class DriftClient:
-    """Questions to drift; each raises PeerError."""
+    """Questions about one portfolio; each raises PeerError."""
 
-    def __init__(self, peer: Peer) -> None:
-        self._peer = peer
+    def __init__(self, peer: Peer, whose: PortfolioRun) -> None:
+        self._peer, self._whose = peer, whose
 
     async def scores(self) -> dict[str, Score]:
         """The newest by model; one that was never scored is left out."""
         stub = DriftServiceStub(self._peer.channel())
-        answer = await self._peer.ask(stub.GetScores, pb.GetScoresRequest())
+        request = pb.GetScoresRequest(portfolio=self._whose.portfolio, run=self._whose.run)
+        answer = await self._peer.ask(stub.GetScores, request)
         return {
             one.model: Score(
                 one.model, one.close_time_ns, one.score, one.reason, one.band or "unknown"

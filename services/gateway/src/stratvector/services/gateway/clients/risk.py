@@ -6,6 +6,7 @@ from stratvector.contracts.v1 import orders_pb2
 from stratvector.contracts.v1 import risk_service_pb2 as pb
 from stratvector.contracts.v1.risk_service_pb2_grpc import RiskServiceStub
 from stratvector.runtime.peer import Peer
+from stratvector.runtime.served import PortfolioRun
 
 
 @dataclass(frozen=True)
@@ -38,13 +39,14 @@ class RiskState:
 class RiskClient:
     """Questions about one portfolio; each raises PeerError."""
 
-    def __init__(self, peer: Peer, portfolio: str) -> None:
-        self._peer, self._portfolio = peer, portfolio
+    def __init__(self, peer: Peer, whose: PortfolioRun) -> None:
+        self._peer = peer
+        self._whose = {"portfolio": whose.portfolio, "run": whose.run}
 
     async def portfolio(self) -> RiskState:
         """The newest decision's."""
         stub = RiskServiceStub(self._peer.channel())
-        request = pb.GetPortfolioRequest(portfolio=self._portfolio)
+        request = pb.GetPortfolioRequest(**self._whose)
         found = (await self._peer.ask(stub.GetPortfolio, request)).portfolio
         known = found.HasField("value_at_risk")
         return RiskState(

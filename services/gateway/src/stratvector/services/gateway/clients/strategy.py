@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from stratvector.contracts.v1 import strategy_service_pb2 as pb
 from stratvector.contracts.v1.strategy_service_pb2_grpc import StrategyServiceStub
 from stratvector.runtime.peer import Peer
+from stratvector.runtime.served import PortfolioRun
 
 
 @dataclass(frozen=True)
@@ -24,15 +25,16 @@ class Model:
 
 
 class StrategyClient:
-    """Questions to strategy; each raises PeerError."""
+    """Questions about one portfolio; each raises PeerError."""
 
-    def __init__(self, peer: Peer) -> None:
-        self._peer = peer
+    def __init__(self, peer: Peer, whose: PortfolioRun) -> None:
+        self._peer, self._whose = peer, whose
 
     async def models(self) -> list[Model]:
         """In config order."""
         stub = StrategyServiceStub(self._peer.channel())
-        answer = await self._peer.ask(stub.ListModels, pb.ListModelsRequest())
+        request = pb.ListModelsRequest(portfolio=self._whose.portfolio, run=self._whose.run)
+        answer = await self._peer.ask(stub.ListModels, request)
         return [_model(one) for one in answer.models]
 
 

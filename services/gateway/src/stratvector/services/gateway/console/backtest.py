@@ -5,7 +5,7 @@ from nicegui import ui
 from stratvector.runtime.peer import PeerError
 from stratvector.services.gateway.clients.research import Job, JobState
 from stratvector.services.gateway.console.markup import escaped
-from stratvector.services.gateway.context import GatewayContext
+from stratvector.services.gateway.context import PortfolioContext
 from stratvector.services.gateway.words import NOTHING, minute, percent
 
 LOOK_SECONDS = 0.5
@@ -27,7 +27,7 @@ FIGURES = (
 class BacktestCard:
     """A form, the job that it made, and the newest jobs."""
 
-    def __init__(self, context: GatewayContext) -> None:
+    def __init__(self, context: PortfolioContext) -> None:
         self._research = context.research
         self._job_id = ""
         with ui.element("div").classes("form"):

@@ -1,12 +1,12 @@
 """banner: what must not be overlooked: a portfolio that is halted, or may only reduce."""
 
 from stratvector.services.gateway.console.markup import broken
-from stratvector.services.gateway.context import GatewayContext
+from stratvector.services.gateway.context import PortfolioContext
 from stratvector.services.gateway.words import breach, minute
 from stratvector.trading.halts import DRAWDOWN_HALT, Halt
 
 
-def banner(context: GatewayContext) -> str:
+def banner(context: PortfolioContext) -> str:
     """A line for each halt that lasts; nothing while there is none."""
     return "".join(map(_line, context.live.account.lasting))
 

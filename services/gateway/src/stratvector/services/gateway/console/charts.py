@@ -5,7 +5,7 @@ from typing import Any
 
 from nicegui import ui
 
-from stratvector.services.gateway.context import GatewayContext
+from stratvector.services.gateway.context import PortfolioContext
 from stratvector.services.gateway.curve import Point
 
 DRAW_SECONDS_MIN = 1.0
@@ -19,7 +19,7 @@ TEXT = {"color": INK, "fontSize": 11}
 class Chart:
     """One curve, drawn at most once a second; the browser gets at most a thousand points."""
 
-    def __init__(self, context: GatewayContext, name: str, options: dict[str, Any]) -> None:
+    def __init__(self, context: PortfolioContext, name: str, options: dict[str, Any]) -> None:
         self._context, self._name = context, name
         self._shown = -1
         self._drawn_at = 0.0
@@ -53,7 +53,7 @@ def drawn(name: str, points: list[Point], start: float) -> list[list[float]]:
     return [[p.close_time // MILLISECOND, round(100.0 * p.drawdown, 3)] for p in points]
 
 
-def equity_chart(context: GatewayContext) -> Chart:
+def equity_chart(context: PortfolioContext) -> Chart:
     """Equity in USD; the axis fits the curve, and what the account began with is marked."""
     start = context.live.curve.start
     series = {
@@ -80,7 +80,7 @@ def equity_chart(context: GatewayContext) -> Chart:
     return Chart(context, "equity", _options(series, axis, tooltip))
 
 
-def drawdown_chart(context: GatewayContext) -> Chart:
+def drawdown_chart(context: PortfolioContext) -> Chart:
     """Fall from the peak in per cent, zero at the top; of merged closes, the deepest."""
     series = {
         "type": "line",

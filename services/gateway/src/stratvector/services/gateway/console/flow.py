@@ -1,7 +1,7 @@
 """flow: how much of each noun has come, and the newest orders and fills."""
 
 from stratvector.services.gateway.console.markup import chip, empty, escaped, row, table
-from stratvector.services.gateway.context import GatewayContext
+from stratvector.services.gateway.context import PortfolioContext
 from stratvector.services.gateway.words import minute
 from stratvector.trading.flow import read_by
 
@@ -11,7 +11,7 @@ ORDER = {"fills": 0, "orders": 1, "halts": 2}
 HEADS = (("Time (UTC)", False), ("Kind", False), ("Symbol", False), ("What happened", False))
 
 
-def flow(context: GatewayContext) -> str:
+def flow(context: PortfolioContext) -> str:
     """Counts in the order of the flow, then the newest happenings first."""
     counts = "".join(
         f'<span class="count">{chip(hop.noun)} <b data-testid="count-{hop.noun}">'
@@ -22,7 +22,7 @@ def flow(context: GatewayContext) -> str:
     return f'<div class="counts">{counts}</div><div data-testid="events">{_newest(context)}</div>'
 
 
-def _newest(context: GatewayContext) -> str:
+def _newest(context: PortfolioContext) -> str:
     # Lanes are read one by one: their happenings are put into the order of the closes here.
     ordered = sorted(context.live.happenings, key=lambda one: (one.close_time, ORDER[one.noun]))
     newest = ordered[: -SHOWN_MAX - 1 : -1]

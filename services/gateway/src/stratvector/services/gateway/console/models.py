@@ -4,14 +4,14 @@ from urllib.parse import quote
 
 from stratvector.services.gateway.clients.strategy import Model
 from stratvector.services.gateway.console.markup import broken, empty, escaped, row, table
-from stratvector.services.gateway.context import GatewayContext
+from stratvector.services.gateway.context import PortfolioContext
 from stratvector.services.gateway.staleness import stale_score
 from stratvector.services.gateway.words import minute, percent
 
 HEADS = (("Model", False), ("Budget", True), ("Drift", True))
 
 
-def models(context: GatewayContext) -> str:
+def models(context: PortfolioContext) -> str:
     """The table."""
     cached = context.cached
     if not cached.models:
@@ -23,7 +23,7 @@ def models(context: GatewayContext) -> str:
     return f'<div data-testid="models">{table("Models", HEADS, rows)}{about}</div>'
 
 
-def _row(context: GatewayContext, model: Model) -> str:
+def _row(context: PortfolioContext, model: Model) -> str:
     when = "not signalled yet" if model.last_close is None else f"{minute(model.last_close)} UTC"
     name = f"<b>{broken(model.name)}</b><br><small>{escaped(when)}</small>"
     cells = [
@@ -43,7 +43,7 @@ def _targets(model: Model) -> str:
     )
 
 
-def _drift(context: GatewayContext, model: str) -> str:
+def _drift(context: PortfolioContext, model: str) -> str:
     score = context.cached.scores.get(model)
     if score is None:
         return "<small>not scored</small>"
@@ -58,5 +58,6 @@ def _drift(context: GatewayContext, model: str) -> str:
     shown = f'<span class="{escaped(classes)}" title="{about}">{escaped(figure)}</span>{mark}'
     # Drift shows how a model came to its score on the port that is watched.
     if report := context.health.probes.get("drift"):
-        return f'<a href="{escaped(report)}/#{quote(model)}" target="_blank">{shown}</a>'
+        section = quote(f"{context.whose.key}.{model}")
+        return f'<a href="{escaped(report)}/#{section}" target="_blank">{shown}</a>'
     return shown

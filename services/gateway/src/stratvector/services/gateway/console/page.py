@@ -6,18 +6,20 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from nicegui import ui
 
+from stratvector.runtime.served import NotServed
 from stratvector.services.gateway.console.backtest import BacktestCard
 from stratvector.services.gateway.console.banner import banner
 from stratvector.services.gateway.console.card import Card, HtmlCard, framed
 from stratvector.services.gateway.console.charts import drawdown_chart, equity_chart
+from stratvector.services.gateway.console.chooser import chooser
 from stratvector.services.gateway.console.flow import flow
-from stratvector.services.gateway.console.markup import escaped
+from stratvector.services.gateway.console.markup import empty, escaped
 from stratvector.services.gateway.console.models import models
 from stratvector.services.gateway.console.positions import positions
 from stratvector.services.gateway.console.services import services
 from stratvector.services.gateway.console.sockets import PageTasks
 from stratvector.services.gateway.console.tiles import tiles
-from stratvector.services.gateway.context import GatewayContext
+from stratvector.services.gateway.context import GatewayContext, PortfolioContext
 
 REFRESH_SECONDS = 0.25
 # A page is pinged every 16 s and may take 8 s to answer: on a busy machine it stays connected.
@@ -27,6 +29,8 @@ HEAD = (
     '<link rel="stylesheet" href="/console/theme.css">'
     '<script type="module" src="/console/page.js"></script>'
 )
+BRAND = '<img src="/console/favicon.svg" alt="" width="26" height="26"><h1>StratVector</h1>'
+NAME_MAX = 100  # of what an address names
 LOST = (
     '<div id="lost" class="banner banner-lost" role="alert" data-testid="banner-lost" hidden></div>'
 )
@@ -41,12 +45,21 @@ def mount_console(app: FastAPI, context: GatewayContext) -> PageTasks:
     app.mount("/console", StaticFiles(directory=ASSETS))
 
     @ui.page("/")
-    def console() -> None:
-        _page(context)
+    def console(portfolio: str = "", run: str = "") -> None:
+        ui.add_head_html(HEAD)
+        ui.colors(primary="#1d4ed8")
+        ui.query(".nicegui-content").classes("page")
+        try:
+            shown = context.portfolios.newest(portfolio[:NAME_MAX], run[:NAME_MAX])
+        except NotServed as error:
+            _nothing_to_show(context, str(error))
+            return
+        ui.page_title(f"{shown.live.portfolio.name} \N{MIDDLE DOT} StratVector")
+        _page(context, shown)
 
     ui.run_with(
         app,
-        title=f"{context.live.portfolio.name} \N{MIDDLE DOT} StratVector",
+        title="StratVector",
         favicon=ASSETS / "favicon.svg",
         dark=None,  # as the system prefers
         language="en-US",
@@ -58,13 +71,28 @@ def mount_console(app: FastAPI, context: GatewayContext) -> PageTasks:
     return tasks
 
 
-def _page(context: GatewayContext) -> None:
-    ui.add_head_html(HEAD)
-    ui.colors(primary="#1d4ed8")
-    ui.query(".nicegui-content").classes("page")
+def _nothing_to_show(context: GatewayContext, sentence: str) -> None:
+    """Said until a portfolio begins, or of a name that there is not."""
+    known = len(context.portfolios.names())
+    ui.html(f"<header>{BRAND}</header>", sanitize=False)
+    ui.html(empty(sentence), sanitize=False)
+    ui.html(chooser(context.portfolios, None), sanitize=False)
+
+    def look() -> None:
+        if len(context.portfolios.names()) > known:
+            ui.navigate.reload()
+
+    ui.timer(REFRESH_SECONDS, look)
+
+
+def _page(gateway: GatewayContext, context: PortfolioContext) -> None:
     ui.html(_header(context), sanitize=False)
     ui.html(LOST, sanitize=False).classes("banners")
-    cards = _cards(context)
+    portfolios = gateway.portfolios
+    cards = [
+        HtmlCard(portfolios.names, lambda: chooser(portfolios, context.whose)),
+        *_cards(context),
+    ]
 
     def refresh() -> None:
         for card in cards:
@@ -74,7 +102,7 @@ def _page(context: GatewayContext) -> None:
     ui.timer(REFRESH_SECONDS, refresh)
 
 
-def _cards(context: GatewayContext) -> list[Card]:
+def _cards(context: PortfolioContext) -> list[Card]:
     live, cached, health = context.live, context.cached, context.health
 
     def account() -> object:
@@ -106,11 +134,11 @@ def _cards(context: GatewayContext) -> list[Card]:
     return cards
 
 
-def _header(context: GatewayContext) -> str:
+def _header(context: PortfolioContext) -> str:
     portfolio = context.live.portfolio
     return (
-        '<header><img src="/console/favicon.svg" alt="" width="26" height="26">'
-        f"<h1>StratVector</h1><span>{escaped(portfolio.name)}</span>"
+        f"<header>{BRAND}<span>{escaped(portfolio.name)}</span>"
+        f'<span class="quiet">run {escaped(portfolio.run)}</span>'
         f'<span class="quiet">account {escaped(portfolio.account)}</span>'
         '<nav><a href="/api/docs">API</a><a href="/api/redoc">Reference</a></nav></header>'
     )

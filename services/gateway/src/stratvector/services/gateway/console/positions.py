@@ -13,7 +13,7 @@ from stratvector.services.gateway.console.markup import (
     table,
     tone,
 )
-from stratvector.services.gateway.context import GatewayContext
+from stratvector.services.gateway.context import PortfolioContext
 from stratvector.services.gateway.live import LiveSession
 from stratvector.services.gateway.marks import Mark
 from stratvector.services.gateway.staleness import behind, flat_since
@@ -35,7 +35,7 @@ EXPLAINED = (
 )
 
 
-def positions(context: GatewayContext) -> str:
+def positions(context: PortfolioContext) -> str:
     """The table, with cash at its end."""
     held, live = context.live.positions, context.live
     if held is None:

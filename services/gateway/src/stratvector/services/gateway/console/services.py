@@ -1,13 +1,13 @@
 """services: each process with its state in colour and in words."""
 
 from stratvector.services.gateway.console.markup import empty, escaped
-from stratvector.services.gateway.context import GatewayContext
+from stratvector.services.gateway.context import PortfolioContext
 from stratvector.services.gateway.health import Health, Level
 
 WORDS = {Level.GREEN: "ready", Level.AMBER: "not ready", Level.RED: "down"}
 
 
-def services(context: GatewayContext) -> str:
+def services(context: PortfolioContext) -> str:
     """A line per process."""
     if not context.health.now:
         return empty("No process is watched: the setting `probes` names none.")

@@ -3,17 +3,17 @@
 import math
 
 from stratvector.services.gateway.console.markup import broken, escaped, gain, money, tone
-from stratvector.services.gateway.context import GatewayContext
+from stratvector.services.gateway.context import PortfolioContext
 from stratvector.services.gateway.staleness import stale_score, stale_value_at_risk
 from stratvector.services.gateway.words import NOTHING, minute, percent
 
 
-def tiles(context: GatewayContext) -> str:
+def tiles(context: PortfolioContext) -> str:
     """All six."""
     return f'<div class="tiles">{"".join((*_account(context), *_asked(context)))}</div>'
 
 
-def _account(context: GatewayContext) -> tuple[str, ...]:
+def _account(context: PortfolioContext) -> tuple[str, ...]:
     live = context.live
     if live.decision is None:
         waiting = "no close yet"
@@ -56,7 +56,7 @@ def _state(halted: bool, reduce_only: bool) -> str:
     return "reduce only" if reduce_only else "active"
 
 
-def _asked(context: GatewayContext) -> tuple[str, str]:
+def _asked(context: PortfolioContext) -> tuple[str, str]:
     cached = context.cached
     worst = cached.worst_drift
     if worst is None:
@@ -68,7 +68,7 @@ def _asked(context: GatewayContext) -> tuple[str, str]:
     return _value_at_risk(context), drift
 
 
-def _value_at_risk(context: GatewayContext) -> str:
+def _value_at_risk(context: PortfolioContext) -> str:
     cached = context.cached
     known = None if cached.risk is None else cached.risk.value_at_risk
     trouble = cached.troubles.get("risk") or (cached.risk.trouble if cached.risk else "")
@@ -80,7 +80,7 @@ def _value_at_risk(context: GatewayContext) -> str:
     return _tile(title, "var-95", percent(known.var_95), about, stale=stale)
 
 
-def _no_drift(context: GatewayContext) -> str:
+def _no_drift(context: PortfolioContext) -> str:
     if trouble := context.cached.troubles.get("drift"):
         return trouble
     reasons = [score.reason for score in context.cached.scores.values() if math.isnan(score.score)]

@@ -20,6 +20,7 @@ from sqlalchemy.pool import NullPool
 
 from stratvector.contracts.bad_message import BadMessage
 from stratvector.runtime.process.cannot_start import CannotStart
+from stratvector.services.ledger.adapters.adopting import adopt, may_adopt
 from stratvector.services.ledger.adapters.deriving import BATCH_CLOSES, derive, is_behind
 from stratvector.services.ledger.adapters.migrating import (
     BEFORE_PAYLOADS,
@@ -153,6 +154,16 @@ class LedgerDatabase:
             self.unseal()
             while derive(connection, key) == BATCH_CLOSES:
                 pass
+
+    def adopt(self, key: Key) -> None:
+        """Give a record of before runs were kept this run, if it is its own. Raises BadDatabase."""
+        with self.errors_told():
+            with self.reader.begin() as connection:
+                waits = may_adopt(connection, key)
+            if waits:
+                self.unseal()
+                with self.writer.begin() as connection:
+                    adopt(connection, key)
 
     @contextmanager
     def asked(self, key: Key) -> Iterator[Connection]:

@@ -55,7 +55,7 @@ def derive(connection: Connection, key: Key) -> int:
         rows: defaultdict[Table, list[Row]] = defaultdict(list)
         for payload in waiting:
             entry = document_of(inflated(payload))
-            for table, found in rows_of(Close(entry, before)):
+            for table, found in rows_of(Close(key, entry, before)):
                 rows[table] += found
             before = entry
         for table, found in rows.items():

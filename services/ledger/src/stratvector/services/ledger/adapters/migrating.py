@@ -8,9 +8,11 @@ from sqlalchemy import Connection
 if TYPE_CHECKING:
     from alembic.config import Config
 
-NEWEST_REVISION = "0004"
+NEWEST_REVISION = "0005"
 BEFORE_PAYLOADS = frozenset({"0001", "0002"})
-BEFORE_DERIVING = "0003"  # payloads are there, under the number of their portfolio
+# Payloads are there: under the number of their portfolio, and under its name without a run.
+BEFORE_DERIVING, BEFORE_RUNS = "0003", "0004"
+EARLIER = frozenset({BEFORE_DERIVING, BEFORE_RUNS})
 VERSION_TABLE = "ledger_revision"
 SCRIPTS = Path(__file__).parent / "migrations"
 

@@ -92,8 +92,9 @@ class Ledger:
         signals, orders, fills = [self._one(select(func.count()), t)[0] for t in counted]
         cash, equity = newest[0] if newest else (None, None)
         head = chain_hash_at(self._connection, self._key, last)
+        of, counts = self._key, (signals, orders, fills)
         return LedgerStatus(
-            self._key.portfolio, count, first, last, cash, equity, signals, orders, fills, head
+            of.portfolio, count, first, last, cash, equity, *counts, head, run=of.run
         )
 
     def orders(self, closes: Closes, page: Page) -> Found[OrderRecord]:

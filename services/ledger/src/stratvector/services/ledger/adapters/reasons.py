@@ -29,7 +29,7 @@ class Reasons:
 
     def __init__(self, connection: Connection, portfolio: Portfolio) -> None:
         self._connection, self._portfolio = connection, portfolio
-        self._key = Key(portfolio.name)
+        self._key = Key.of_portfolio(portfolio)
 
     def of_order(self, order_id: str) -> Explanation:
         """Why an order was sent. order_id : whole, or its beginning. Raises NotRecorded."""

@@ -9,13 +9,15 @@ from typing import Any
 
 from sqlalchemy import Connection, select, text
 
+from stratvector.services.ledger.adapters import migrating
+from stratvector.services.ledger.adapters.adopting import may_adopt
 from stratvector.services.ledger.adapters.database import (
     LedgerDatabase,
     WithoutHashes,
     revision_of,
 )
 from stratvector.services.ledger.adapters.deriving import insert_rows, is_behind
-from stratvector.services.ledger.adapters.migrating import BEFORE_DERIVING, BEFORE_PAYLOADS
+from stratvector.services.ledger.adapters.migrating import BEFORE_PAYLOADS, EARLIER
 from stratvector.services.ledger.adapters.payloads import last_close
 from stratvector.services.ledger.adapters.schema import Key, payloads
 from stratvector.services.ledger.adapters.verification import verify
@@ -44,10 +46,12 @@ class RestingDatabase(LedgerDatabase):
             revision = revision_of(connection)
             if revision in BEFORE_PAYLOADS:
                 raise WithoutHashes(self.shown)
-            if revision != BEFORE_DERIVING and not is_behind(connection, key):
+            is_there = revision not in EARLIER and not may_adopt(connection, key)
+            if is_there and not is_behind(connection, key):
                 yield connection
                 return
             copy = self._copied(connection, key)
+        copy.adopt(key)
         with copy.asked(key) as connection:
             yield connection
 
@@ -58,7 +62,7 @@ class RestingDatabase(LedgerDatabase):
 
     def _verified(self, connection: Connection, broken: str, sealed: bool) -> Verification:
         """Tables of an earlier version are asked no more; what they were made of is verified."""
-        if revision_of(connection) != BEFORE_DERIVING:
+        if revision_of(connection) not in EARLIER:
             return super()._verified(connection, broken, sealed)
         with self._copied(connection, None).snapshot() as copy:
             return verify(copy, broken, sealed, file=connection)
@@ -74,7 +78,7 @@ class RestingDatabase(LedgerDatabase):
 
     def _lacks(self, connection: Connection, key: Key) -> bool:
         assert self._copy is not None
-        if revision_of(connection) == BEFORE_DERIVING:
+        if revision_of(connection) in EARLIER:
             return False  # who writes brings it to the newest version first
         with self._copy.snapshot() as copy:
             return last_close(copy, key) != last_close(connection, key)
@@ -91,11 +95,16 @@ def _copy_of(connection: Connection, folder: Path) -> LedgerDatabase:
     copy = LedgerDatabase(f"sqlite:///{folder / 'ledger.db'}")
     copy.prepare()
     statement: Any = select(payloads)
-    if revision_of(connection) == BEFORE_DERIVING:
-        statement = text(
-            "SELECT name, close_time, payload, payload_hash, chain_hash "
-            "FROM payloads LEFT JOIN portfolios USING (portfolio_id)"
-        )
+    match revision_of(connection):
+        case migrating.BEFORE_DERIVING:
+            statement = text(
+                "SELECT name, '', close_time, payload, payload_hash, chain_hash "
+                "FROM payloads LEFT JOIN portfolios USING (portfolio_id)"
+            )
+        case migrating.BEFORE_RUNS:
+            statement = text(
+                "SELECT portfolio, '', close_time, payload, payload_hash, chain_hash FROM payloads"
+            )
     with copy.errors_told(), copy.writer.begin() as there:
         for rows in connection.execute(statement).partitions(ROWS_AT_ONCE):
             insert_rows(there, payloads, [tuple(row) for row in rows])

@@ -10,20 +10,33 @@ from sqlalchemy import ColumnElement, MetaData, PrimaryKeyConstraint, Table, and
 
 from stratvector.services.ledger.adapters.exact_types import columns_of
 from stratvector.trading.ledger import LedgerEntry
+from stratvector.trading.portfolio import Portfolio
+
+UNKNOWN_RUN = ""
 
 
 class Key(NamedTuple):
     """Whose record it is: the key of every table begins with these columns.
 
-    One more is one more line here, in `LedgerEntry`, and a migration of `payloads`.
+    run : `UNKNOWN_RUN` for a record that no run has continued since runs are kept, see `adopting`.
     """
 
     portfolio: str
+    run: str
 
     @classmethod
     def of(cls, entry: LedgerEntry) -> "Key":
         """Whose an entry is."""
         return cls(*[getattr(entry, name) for name in cls._fields])
+
+    @classmethod
+    def of_portfolio(cls, portfolio: Portfolio) -> "Key":
+        """That of a portfolio in its run."""
+        return cls(portfolio.name, portfolio.run)
+
+    def has(self, entry: LedgerEntry) -> bool:
+        """Whether an entry belongs to this record; before runs were kept, none was named in it."""
+        return entry.portfolio == self.portfolio and entry.run in (UNKNOWN_RUN, self.run)
 
 
 metadata = MetaData()

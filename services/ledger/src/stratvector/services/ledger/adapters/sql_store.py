@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from stratvector.runtime.ports import LedgerConflict
 from stratvector.services.ledger.adapters.database import LedgerDatabase
 from stratvector.services.ledger.adapters.deriving import BATCH_CLOSES, derive
 from stratvector.services.ledger.adapters.payloads import last_close
@@ -54,30 +55,43 @@ class SqlLedgerStore:
         self._behind_closes_max = behind_closes_max
         self._behind: dict[Key, int] = {}  # closes that may not be derived yet
         self._pending: list[LedgerEntry] = []
+        self._conflicts: dict[Key, LedgerConflict] = {}
+        self._is_verified = False
         self._changed = asyncio.Condition()
         self._closed = False
         self._ended = False
         self._failure: Exception | None = None
 
-    async def last_close(self, portfolio: str) -> int | None:
-        """The newest close of a portfolio that is in the database, or None; all that is there is
-        verified first. Raises BadDatabase.
+    async def last_close(self, run: str, portfolio: str) -> int | None:
+        """The newest close of a portfolio in a run that is in the database, or None; all that is
+        there is verified before it is asked first. Raises BadDatabase.
         """
-        newest = await asyncio.to_thread(self._read_last_close, portfolio)
-        self._behind.setdefault(Key(portfolio), 0)  # who wrote before may have been killed
+        key = Key(portfolio, run)
+        newest = await asyncio.to_thread(self._read_last_close, key)
+        self._behind.setdefault(key, 0)  # who wrote before may have been killed
         return newest
 
     async def commit(self, entry: LedgerEntry) -> None:
         """Take one close; `write` makes it durable, after all that were committed before it.
 
-        Raises what ended `write`.
+        Raises what ended `write`, or LedgerConflict for a record that is another one.
         """
         async with self._changed:
             await self._changed.wait_for(self._has_room)
-            if self._ended:
-                raise self._failure or RuntimeError("the ledger's writer has ended")
+            self._refuse_to_go_on(Key.of(entry))
             self._pending.append(entry)
             self._changed.notify_all()
+
+    async def written(self, run: str, portfolio: str) -> None:
+        """Wait until everything that was committed of a record is in the database.
+
+        Raises what ended `write`, or LedgerConflict.
+        """
+        key = Key(portfolio, run)
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._ended or not self._waits(key))
+            if self._waits(key) or key in self._conflicts:
+                self._refuse_to_go_on(key)
 
     async def close(self) -> None:
         """Say that nothing more is committed: `write` ends when all is in the database."""
@@ -88,7 +102,8 @@ class SqlLedgerStore:
     async def write(self) -> None:
         """Write until `close`; when cancelled, what was committed is written first.
 
-        Raises LedgerConflict, BadDatabase.
+        A record that is another one in the database is told to who commits to it, and holds up no
+        other. Raises BadDatabase.
         """
         try:
             with self._database.errors_told(), self._database.writer.connect() as connection:
@@ -121,8 +136,8 @@ class SqlLedgerStore:
     def _write_group(self, connection: Connection, group: list[LedgerEntry]) -> None:
         """On a thread; meanwhile others are only added behind the group."""
         self._database.unseal()
-        write(connection, group)
-        del self._pending[: len(group)]
+        taken, group = len(group), self._written_of(connection, group)
+        del self._pending[:taken]
         for entry in group:
             self._behind[Key.of(entry)] = self._behind.get(Key.of(entry), 0) + 1
         if self._on_written is not None:
@@ -130,9 +145,21 @@ class SqlLedgerStore:
         while sum(self._behind.values()) > self._behind_closes_max:
             self._derive_batch(connection)
 
+    def _written_of(self, connection: Connection, group: list[LedgerEntry]) -> list[LedgerEntry]:
+        """What of a group is in the database then: all but records that conflict."""
+        while True:
+            group = [entry for entry in group if Key.of(entry) not in self._conflicts]
+            try:
+                write(connection, group)
+            except LedgerConflict as error:
+                self._conflicts[Key(error.portfolio, error.run)] = error
+                continue
+            return group
+
     def _derive_batch(self, connection: Connection) -> None:
         """Some closes of one record, on a thread."""
-        key, closes = next(iter(self._behind.items()))
+        # Portfolios may begin meanwhile.
+        key, closes = next(iter(self._behind.copy().items()))
         if derive(connection, key) < BATCH_CLOSES:
             del self._behind[key]
         else:
@@ -158,13 +185,25 @@ class SqlLedgerStore:
             await asyncio.sleep(self._linger_seconds)
         return list(self._pending)
 
+    def _waits(self, key: Key) -> bool:
+        return any(Key.of(entry) == key for entry in self._pending)
+
+    def _refuse_to_go_on(self, key: Key) -> None:
+        if key in self._conflicts:
+            raise self._conflicts[key]
+        if self._ended:
+            raise self._failure or RuntimeError("the ledger's writer has ended")
+
     def _has_room(self) -> bool:
         return self._ended or len(self._pending) < self._group_closes_max
 
-    def _read_last_close(self, portfolio: str) -> int | None:
-        self._database.refuse_damage()
+    def _read_last_close(self, key: Key) -> int | None:
+        if not self._is_verified:
+            self._database.refuse_damage()
+            self._is_verified = True
+        self._database.adopt(key)
         with self._database.errors_told(), self._database.reader.connect() as connection:
-            return last_close(connection, Key(portfolio))
+            return last_close(connection, key)
 
 
 async def _whole(work: Coroutine[Any, Any, None]) -> None:

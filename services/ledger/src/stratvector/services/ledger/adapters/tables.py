@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, get_type_hints
 from sqlalchemy import Index, PrimaryKeyConstraint, Table, UniqueConstraint
 
 from stratvector.services.ledger.adapters.exact_types import ExactText, columns_of
-from stratvector.services.ledger.adapters.schema import CLOSE, KEY, metadata
+from stratvector.services.ledger.adapters.schema import CLOSE, KEY, Key, metadata
 from stratvector.trading.fills import FillEvent, FillKind
 from stratvector.trading.ledger import LedgerEntry, ModelAccount
 from stratvector.trading.orders import ApprovedOrder, Cancel, Cross, SymbolDecision, ValueAtRisk
@@ -29,19 +29,21 @@ PART: Mapping[str, Any] = {**PLACE, "model_place": int}
 
 
 class Close(NamedTuple):
-    """An entry, and the one of the record's close before: a change of position is between two."""
+    """An entry of a record, and the one of the close before: a change of position is between
+    two.
+    """
 
+    key: Key
     entry: Document
     before: Document | None
 
 
 ROWS: dict[Table, Rows] = {}
-_PREFIX = itemgetter(*CLOSE)
 
 
 def rows_of(close: Close) -> Iterator[tuple[Table, list[Row]]]:
     """The rows of one close as the driver takes them, in the order of the tables' columns."""
-    prefix = _PREFIX(close.entry)
+    prefix = (*close.key, close.entry["close_time"])
     for table, rows in ROWS.items():
         if found := [(*prefix, *row) for row in rows(close)]:
             yield table, found

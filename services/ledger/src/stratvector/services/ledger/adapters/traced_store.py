@@ -16,16 +16,16 @@ class RecordSpans:
 
     def __init__(self, spans: Spans) -> None:
         self._spans = spans
-        self._open: dict[int, Callable[[], None]] = {}
+        self._open: dict[tuple[str, str, int], Callable[[], None]] = {}
 
-    def begin(self, close_time: int) -> None:
-        """The calling coroutine has what it needs to record a close (ns UTC)."""
-        self._open[close_time] = self._spans.open(SPAN, close_time)
+    def begin(self, entry: LedgerEntry) -> None:
+        """The calling coroutine has what it needs to record a close."""
+        self._open[_key(entry)] = self._spans.open(SPAN, entry.close_time)
 
     def written(self, group: Sequence[LedgerEntry]) -> None:
         """These are in the database; told on any thread."""
         for entry in group:
-            end = self._open.pop(entry.close_time, None)
+            end = self._open.pop(_key(entry), None)
             if end is not None:
                 end()
 
@@ -35,15 +35,24 @@ class TracedLedgerStore:
 
     def __init__(self, store: LedgerStore, spans: RecordSpans) -> None:
         self._store, self._spans = store, spans
-        self._last: int | None = None
+        self._last: dict[tuple[str, str], int | None] = {}
 
-    async def last_close(self, portfolio: str) -> int | None:
+    async def last_close(self, run: str, portfolio: str) -> int | None:
         """The store's."""
-        self._last = await self._store.last_close(portfolio)
-        return self._last
+        self._last[run, portfolio] = last = await self._store.last_close(run, portfolio)
+        return last
 
     async def commit(self, entry: LedgerEntry) -> None:
         """The store's; a close that was there before has had its span."""
-        if self._last is None or entry.close_time > self._last:
-            self._spans.begin(entry.close_time)
+        last = self._last.get((entry.run, entry.portfolio))
+        if last is None or entry.close_time > last:
+            self._spans.begin(entry)
         await self._store.commit(entry)
+
+    async def written(self, run: str, portfolio: str) -> None:
+        """The store's."""
+        await self._store.written(run, portfolio)
+
+
+def _key(entry: LedgerEntry) -> tuple[str, str, int]:
+    return entry.run, entry.portfolio, entry.close_time

@@ -64,6 +64,7 @@ REASON_MAX = 160
 # SQLite's messages quote damaged text, which Python can't read then.
 UNREADABLE = (DBAPIError, UnicodeDecodeError)
 LAST = 2**63 - 1
+OF_NONE = Key("", "")
 CHANGES = frozenset({position_changes, model_position_changes})
 
 
@@ -86,7 +87,10 @@ def verify(
         _check_pages(file, found)
     records: tuple[VerifiedRecord, ...] = ()
     if _has_tables(connection, found):
-        keys = [Key(*row) for row in found.read(select(*_raw(payloads, KEY)).distinct(), payloads)]
+        keys = [
+            Key(*tuple(row))
+            for row in found.read(select(*_raw(payloads, KEY)).distinct(), payloads)
+        ]
         records = tuple(_RecordCheck(key, found).run() for key in sorted(keys, key=str))
         _find_strays(keys, found)
     return Verification(records, found.rows, sealed, tuple(found.kept), found.count)
@@ -102,10 +106,10 @@ class _Findings:
     rows: int = 0
     unreadable: set[str] = field(default_factory=set)
 
-    def add(self, table: str, what: str, portfolio: str = "", close: int | None = None) -> None:
+    def add(self, table: str, what: str, key: Key = OF_NONE, close: int | None = None) -> None:
         self.count += 1
         if len(self.kept) < FINDINGS_KEPT or table not in {one.table for one in self.kept}:
-            self.kept.append(Finding(table, portfolio, close, what))
+            self.kept.append(Finding(table, str(key.portfolio), close, what, str(key.run)))
 
     def read(self, statement: Any, table: Table) -> Sequence[Row[Any]]:
         """Rows of a table; nothing once it could not be read."""
@@ -158,7 +162,6 @@ class _RecordCheck:
 
     def __init__(self, key: Key, found: _Findings) -> None:
         self._key, self._found = key, found
-        self._name = str(key.portfolio)
         self._chain, self._closes, self._rows, self._last = "", 0, 0, None
         self._before: Document | None = None
         self._is_before_known = True
@@ -177,7 +180,8 @@ class _RecordCheck:
         if not self._is_at_watermark:
             self._add(watermarks, self._watermark, "the row is of a close that has no payload")
         self._found.rows += self._rows
-        return VerifiedRecord(self._name, self._closes, self._last, self._chain)
+        portfolio, run = map(str, self._key)
+        return VerifiedRecord(portfolio, self._closes, self._last, self._chain, run)
 
     def _check(self, block: Sequence[Any], after: int, until: int) -> None:
         """Closes later than `after`, up to `until`: rows as they should be, and as they are."""
@@ -191,7 +195,7 @@ class _RecordCheck:
             elif self._watermark is not None and close <= self._watermark:
                 if not self._is_before_known:
                     changes_unknown.add(close)
-                for table, rows in rows_of(Close(entry, self._before)):
+                for table, rows in rows_of(Close(self._key, entry, self._before)):
                     expected[table] += rows
             self._before, self._is_before_known = entry, entry is not None
         for table in DERIVED:
@@ -213,7 +217,7 @@ class _RecordCheck:
         except (BadPayload, BadMessage, TypeError, AttributeError) as error:
             self._add(payloads, close, f"the payload can't be read: {error}")
             return None
-        if (Key.of(entry), entry.close_time) != (self._key, close):
+        if not self._key.has(entry) or entry.close_time != close:
             self._add(payloads, close, "the payload is of another close")
             return None
         return document_of(words)
@@ -251,7 +255,7 @@ class _RecordCheck:
         return rows[0].close_time if rows else None
 
     def _add(self, table: Table, close: int | None, what: str) -> None:
-        self._found.add(table.name, what, self._name, close)
+        self._found.add(table.name, what, self._key, close)
 
 
 def _differences(

@@ -1,11 +1,12 @@
 """Groups of closes into the record, each group one transaction."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from stratvector.contracts.codecs import encode_ledger_entry
+from stratvector.contracts.codecs import decode_ledger_entry, encode_ledger_entry
 from stratvector.runtime.ports import LedgerConflict
 from stratvector.services.ledger.adapters.deriving import insert_rows
 from stratvector.services.ledger.adapters.payloads import (
@@ -15,7 +16,7 @@ from stratvector.services.ledger.adapters.payloads import (
     stored_text,
 )
 from stratvector.services.ledger.adapters.schema import Key, payloads
-from stratvector.trading.ledger import LedgerEntry
+from stratvector.trading.ledger import LedgerEntry, same_entry
 
 
 class _Newest(NamedTuple):
@@ -51,5 +52,14 @@ def _newest(connection: Connection, key: Key) -> _Newest:
 
 
 def _compare(connection: Connection, entry: LedgerEntry) -> None:
-    if stored_text(connection, Key.of(entry), entry.close_time) != encode_ledger_entry(entry):
-        raise LedgerConflict(entry.portfolio, entry.close_time)
+    text = stored_text(connection, Key.of(entry), entry.close_time)
+    if text == encode_ledger_entry(entry):
+        return
+    kept = None if text is None else decode_ledger_entry(text)
+    # What was written before runs were kept names none, and says the same without it.
+    if (
+        kept is None
+        or not Key.of(entry).has(kept)
+        or not same_entry(replace(kept, run=entry.run), entry)
+    ):
+        raise LedgerConflict(entry.portfolio, entry.close_time, entry.run)
