@@ -50,7 +50,7 @@ class Lane:
         self._clock = ports.clock
         self._instance = ports.instance
         self._lease = Lease(ports, subject, lease_seconds or ports.lease_seconds)
-        self._mark_sequence = 0
+        self._mark_sequence = self._mark_previous = 0
 
     async def acquire(self) -> None:
         """Wait as a standby until the lane is free, then own it: swap the lease, store the mark."""
@@ -79,6 +79,28 @@ class Lane:
                 if epochs.admits(stored.message):
                     AT_HAND.set(stored)
                     yield stored
+
+    async def newest(self, count: int) -> list[Stored]:
+        """Up to `count` of the lane's newest messages of content, in order, before this owner's
+        mark. It walks back from there, so it takes as long in a lane of years as in one of a day.
+
+        Raises LostOwnership when the log shows a higher epoch than this owner's.
+        """
+        found: list[Stored] = []
+        sequence, epoch = self._mark_previous, self.epoch
+        while sequence and len(found) < count:
+            page = await self._bus.read(self.subject, sequence - 1, 1)
+            self._check_page(page)
+            stored = page[0]
+            sequence = stored.previous
+            # The fence keeps a lower epoch from following a higher one; going back it only falls.
+            if stored.message.kind is Kind.CONTENT and stored.message.epoch <= epoch:
+                found.append(stored)
+            epoch = min(epoch, stored.message.epoch)
+        found.reverse()
+        if found:
+            AT_HAND.set(found[-1])
+        return found
 
     async def publish(self, id: str, payload: bytes, event_time: int = 0) -> Stored:
         """Store a message exactly once, however often the request or its answer is lost.
@@ -159,6 +181,7 @@ class Lane:
         mark = self._mark(epoch)
         while True:
             self.sequence = _sequence_of(last)
+            self._mark_previous = self.sequence
             try:
                 answer = await self._bus.publish(mark, self.sequence)
                 if not answer.duplicate:
@@ -170,7 +193,7 @@ class Lane:
             # refused by its sequence.
             last = await self._bus.last(self.subject)
             if last is not None and last.message == mark:
-                self.sequence = last.sequence
+                self.sequence, self._mark_previous = last.sequence, last.previous
                 return True
             if last is not None and last.message.epoch >= epoch:
                 return False

@@ -2,8 +2,11 @@
 
 import asyncio
 import importlib
+import math
+import ssl
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from random import Random
 from typing import Any, Self, TypeVar
 
@@ -39,6 +42,22 @@ _WATCHED_CANDLES = 10
 _UNTOLD_WAIT_SECONDS = (5.0, 120.0)
 # What ccxt stumbles over when an answer has another shape than the venue's documents say.
 _STUMBLES = (TypeError, ValueError, KeyError, IndexError, AttributeError)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What a venue trades a pair on. decimals : of its prices. lot_size : units of one lot."""
+
+    decimals: int
+    lot_size: Decimal
+
+
+class NoGrid(ValueError):
+    """A pair of which the venue does not tell the tick or the lot."""
+
+    def __init__(self, venue: str, symbol: str) -> None:
+        self.venue, self.symbol = venue, symbol
+        super().__init__(f"{venue} does not tell the price tick and the lot size of {symbol}")
 
 
 class NoSuchInterval(ValueError):
@@ -110,6 +129,7 @@ class Venue:
                 "options": {**terms.options, "OHLCVLimit": _WATCHED_CANDLES},
             }
         )
+        exchange.session = _session(exchange)
         if urls is not None:
             exchange.urls["api"] = dict(urls)
         venue = cls(state or VenueState(name), clock, exchange, errors, seed)
@@ -138,6 +158,16 @@ class Venue:
             short = tuple(name.upper() for name in known if name[-1] in "mhd")
             raise NoSuchInterval(self.name, timeframe.name, short)
         return wanted
+
+    def grid(self, symbol: str) -> Grid:
+        """Price decimals and lot of "BTC-USD". Raises UnknownPair, NoGrid."""
+        told = self._exchange.markets[self.unified(symbol)].get("precision") or {}
+        tick, lot = (_tick(told.get(key)) for key in ("price", "amount"))
+        if tick is None or lot is None:
+            raise NoGrid(self.name, symbol)
+        exponent = tick.normalize().as_tuple().exponent
+        assert isinstance(exponent, int)
+        return Grid(max(0, -exponent), lot)
 
     @property
     def watches(self) -> bool:
@@ -243,6 +273,24 @@ class Venue:
         else:
             state.unreachable += 1
         return error
+
+
+def _session(exchange: Any) -> Any:
+    """What ccxt would make for itself, but for the resolver: aiohttp's usual one may leave a thread
+    behind that ends when it likes.
+    """
+    aiohttp = importlib.import_module("aiohttp")
+    resolver = aiohttp.ThreadedResolver()
+    context = ssl.create_default_context(cafile=exchange.cafile)
+    connector = aiohttp.TCPConnector(ssl=context, resolver=resolver)
+    return aiohttp.ClientSession(connector=connector, trust_env=exchange.aiohttp_trust_env)
+
+
+def _tick(told: Any) -> Decimal | None:
+    """A step as ccxt tells it, which are steps at all these venues; None where it tells none."""
+    if not isinstance(told, (int, float)) or not 0 < told < math.inf:
+        return None
+    return Decimal(format(Decimal(repr(told)), "f"))  # 0.00000001, and not 1E-8
 
 
 def _is_row(row: Any) -> bool:

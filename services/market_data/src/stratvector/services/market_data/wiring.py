@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from stratvector.runtime.deployment import Deployment
@@ -49,14 +50,23 @@ def build(deployment: Deployment, ports: Ports, closes_per_s_max: float | None =
     """
     session = cast("Session", deployment.session)
     recordings = {one.name: InMemory(session, one.name) for one in session.portfolio.universes}
-    return _tasks(deployment, ports, recordings, deployment.bars_ahead_max, closes_per_s_max)
+    return _replays(deployment, ports, recordings, deployment.bars_ahead_max, closes_per_s_max)
 
 
 async def serve(settings: MarketDataSettings, deployment: Deployment, ports: Ports) -> Tasks:
-    """The same over the bars that the chapter names, which are in the store or come there now, as
-    far ahead of decisions and as fast as told. Raises BarsUnavailable.
+    """The lanes of what the chapter names. Raises BarsUnavailable, OtherChapter."""
+    return await lanes_of(settings, deployment, ports)
+
+
+async def lanes_of(settings: MarketDataSettings, deployment: Deployment, ports: Ports) -> Tasks:
+    """A feed lane per universe of a session without an end, else a replay lane: over the bars that
+    the chapter names, which are in the store or come there now, as far ahead of decisions and as
+    fast as told. Raises BarsUnavailable, OtherChapter.
     """
-    session, store = cast("LoggedSession", deployment.session), ReplayStore(settings.store)
+    session = cast("LoggedSession", deployment.session)
+    if session.closes is None:
+        return _feeds(session, ports)
+    store = ReplayStore(settings.store)
     recordings = {
         universe.name: await bars_at_hand(
             store,
@@ -67,10 +77,42 @@ async def serve(settings: MarketDataSettings, deployment: Deployment, ports: Por
         for universe in session.portfolio.universes
     }
     ahead, pace = settings.bars_ahead_max, settings.closes_per_s_max
-    return _tasks(deployment, ports, recordings, ahead, pace)
+    return _replays(deployment, ports, recordings, ahead, pace)
 
 
-def _tasks(
+def _feeds(session: LoggedSession, ports: Ports) -> Tasks:
+    # Replays need not wait for what reads venues.
+    from stratvector.runtime.run_clock import RunClock
+    from stratvector.services.market_data.feed import FeedLane
+    from stratvector.services.market_data.feed_reports import FeedCollector, FeedReports
+    from stratvector.services.market_data.venues import Venues, source_of
+
+    venues = Venues(RunClock(ports.clock, session.time_map), seed=hash(ports.instance))
+    lanes, reports = [], []
+    for universe in session.portfolio.universes:
+        source = source_of(session, universe)
+        reports.append(FeedReports(universe.name, universe.timeframe))
+        open_feed = partial(venues.feed, source)
+        lanes.append(
+            FeedLane(
+                ports,
+                session.portfolio,
+                universe,
+                source,
+                session.start,
+                open_feed,
+                reports[-1],
+            )
+        )
+    return Tasks(
+        main=[one.run() for one in lanes],
+        lanes=[one.lane for one in lanes],
+        collectors=[FeedCollector(reports, venues.states)],
+        trouble=venues.trouble,
+    )
+
+
+def _replays(
     deployment: Deployment,
     ports: Ports,
     recordings: Mapping[str, Recording],
