@@ -7,7 +7,7 @@ What is published is adopted and never computed again: what the venue says other
 reported and changes nothing.
 """
 
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Protocol
 
@@ -31,12 +31,18 @@ from stratvector.trading.unfit import Absurd
 RECALLED_CLOSES = 64
 
 
+class Closes(Protocol):
+    """Closes as they come; `aclose` ends what listens for them."""
+
+    def __aiter__(self) -> AsyncIterator[ClosedCandles]: ...
+
+    async def aclose(self) -> None: ...
+
+
 class Feed(Protocol):
     """Speaks `CandleFeed`."""
 
-    def closes(
-        self, after: int, given: Iterable[ClosedBars] = ()
-    ) -> AsyncGenerator[ClosedCandles, None]:
+    def closes(self, after: int, given: Iterable[ClosedBars] = ()) -> Closes:
         """Each close later than `after` (UTC ns), once, in order, for ever. given : the newest
         closes that were published before.
         """
