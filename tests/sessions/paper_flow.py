@@ -19,29 +19,32 @@ from stratvector.cli.platform.local import Platform
 from stratvector.cli.platform.ports import plan_ports
 from stratvector.cli.platform.replicas import seat_names
 from stratvector.config import read_configuration
+from stratvector.contracts.codecs import decode_decision
 from stratvector.runtime.logged_session import LoggedSession
+from stratvector.runtime.ports import Kind
 from stratvector.trading.flow import SERVICES
+from stratvector.trading.lanes import orders_lane
 from stratvector.trading.logged import SessionLog
 from stratvector.trading.timestamps import utc_text
 from tests.exchange.faults import Fault
 from tests.exchange.prices import NANOSECONDS_PER_SECOND
 
 ROOT = Path(__file__).parents[2]
-LEASE_SECONDS = 2.0
+LEASE_SECONDS, LOOK_SECONDS = 2.0, 0.5
 
 SYSTEM = """
 system: {{mode: paper, portfolio: paper, account: simulated, backtest_initial_nav: 50000.00}}
 clock: {{origin: "{origin}", at: "{at}", rate: {rate}}}
 models:
-  - {{name: IndexMeanReversionModel_v1, version: "1.0.0", status: paper, budget_fraction: 0.5}}
+  - {{name: EquityTrendModel_v1, version: "1.0.0", status: paper, budget_fraction: 0.5}}
   - {{name: CryptoMomentumModel_v1, version: "1.0.0", status: paper, budget_fraction: 0.5}}
 risk: {{per_asset_cap: 0.60, rebalance_band: 0.01}}
 """
 MODELS = """
 models:
-  IndexMeanReversionModel_v1:
+  EquityTrendModel_v1:
     universe: minutes
-    parameters: {rsi_period: 2, rsi_oversold: 40, rsi_overbought: 60, bb_period: 5}
+    parameters: {slow_ma_period: 5, momentum_lookback_days: 1, exit_ma_period: 3}
   CryptoMomentumModel_v1:
     universe: hours
     asset_classes: [crypto]
@@ -129,13 +132,20 @@ class PaperRun:
         """What is complete now."""
         return await self.platform.bus.read()
 
-    async def until(self, close_time: int) -> SessionLog:
-        """Wait until a close is complete."""
-        while True:
-            _, log = await self.log()
-            if log.closes and log.closes[-1].close_time >= close_time:
-                return log
-            await asyncio.sleep(0.5)
+    async def decided(self) -> int:
+        """The newest close that is decided, ns UTC; 0 before the first."""
+        lane = orders_lane(self.platform.wish.session().portfolio)
+        async with self.platform.bus.reading() as bus:
+            last = await bus.last(lane)
+        if last is None or last.message.kind is not Kind.CONTENT:
+            return 0
+        return decode_decision(last.message.payload).close_time
+
+    async def until(self, close_time: int) -> int:
+        """Wait until a close is decided; the newest one then."""
+        while (newest := await self.decided()) < close_time:
+            await asyncio.sleep(LOOK_SECONDS)
+        return newest
 
     def said(self, event: str) -> list[dict[str, Any]]:
         """The log lines of market_data about an event, in their order."""

@@ -267,7 +267,4 @@ class FeedPlay:
 
     @asynccontextmanager
     async def _opened(self, clock: UtcClock) -> AsyncIterator[ScriptedFeed]:
-        yield ScriptedFeed(
-            self.script, clock, lambda: UTC_ORIGIN + round(self.world.now * 1e9)
-        )
-
+        yield ScriptedFeed(self.script, clock, lambda: UTC_ORIGIN + round(self.world.now * 1e9))

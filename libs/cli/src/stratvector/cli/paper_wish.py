@@ -95,6 +95,7 @@ async def _venue_grids(
     from stratvector.market.live import CandleFeed, Refused, Venue, VenueState
 
     state = VenueState(source.venue)
+    await Venue.load()
     try:
         async with asyncio.timeout(connect_seconds):
             venue = await Venue.connect(source.venue, clock, time.time_ns(), source.urls, state)

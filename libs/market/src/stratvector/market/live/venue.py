@@ -98,6 +98,13 @@ class Venue:
         self._jitter = Random(seed)
         self._throttle_waits = Waits(self._jitter, *_UNTOLD_WAIT_SECONDS)
 
+    @staticmethod
+    async def load() -> Any:
+        """Load ccxt, which takes seconds: not while others wait for this thread, nor in the time
+        that a venue is given to answer.
+        """
+        return await asyncio.to_thread(importlib.import_module, "ccxt.pro")
+
     @classmethod
     async def connect(
         cls,
@@ -115,8 +122,7 @@ class Venue:
         Raises UnknownVenue, and Refused where the venue does not serve this address.
         """
         terms = venue_terms(name)
-        # ccxt takes seconds to load: not while others wait for this thread.
-        ccxt = await asyncio.to_thread(importlib.import_module, "ccxt.pro")
+        ccxt = await cls.load()
         errors = importlib.import_module("ccxt.base.errors")
         exchange = telling(getattr(ccxt, name), errors.BadResponse)(
             {
