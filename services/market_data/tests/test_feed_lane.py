@@ -1,4 +1,4 @@
-"""The feed lane: each close once and in order, as it was known at its deadline, whatever befalls."""
+"""The feed lane: each close once, in order, as it was known at its deadline, whatever befalls."""
 
 import math
 from collections.abc import Callable

@@ -87,20 +87,21 @@ class Lane:
         Raises LostOwnership when the log shows a higher epoch than this owner's.
         """
         found: list[Stored] = []
-        sequence, epoch = self._mark_previous, self.epoch
-        while sequence and len(found) < count:
+        sequence = self._mark_previous
+        # One more than wanted: what stands before a message tells whether it counts.
+        while sequence and len(found) <= count:
             page = await self._bus.read(self.subject, sequence - 1, 1)
             self._check_page(page)
             stored = page[0]
             sequence = stored.previous
-            # The fence keeps a lower epoch from following a higher one; going back it only falls.
-            if stored.message.kind is Kind.CONTENT and stored.message.epoch <= epoch:
+            # What a lower epoch stored after this does not count, for any reader.
+            found = [one for one in found if one.message.epoch >= stored.message.epoch]
+            if stored.message.kind is Kind.CONTENT:
                 found.append(stored)
-            epoch = min(epoch, stored.message.epoch)
-        found.reverse()
-        if found:
-            AT_HAND.set(found[-1])
-        return found
+        newest = found[:count][::-1]
+        if newest:
+            AT_HAND.set(newest[-1])
+        return newest
 
     async def publish(self, id: str, payload: bytes, event_time: int = 0) -> Stored:
         """Store a message exactly once, however often the request or its answer is lost.
