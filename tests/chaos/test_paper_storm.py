@@ -1,4 +1,4 @@
-"""Three virtual days of one-minute and four-hour candles, a storm at the exchange, and ten kills."""
+"""Three virtual days of one-minute and four-hour candles, a storm at the exchange, ten kills."""
 
 import asyncio
 import random
