@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -109,7 +108,7 @@ def exchange() -> Iterator[Exchange]:
             assert process.stdout is not None
             yield Exchange(int(process.stdout.readline()))
         finally:
-            process.send_signal(signal.SIGINT)
+            process.terminate()
 
 
 @dataclass

@@ -19,7 +19,7 @@ from tests.exchange.shapes import MINUTE
 from tests.sessions.paper_flow import Exchange, configure, exchange
 
 if TYPE_CHECKING:
-    from click.testing import Result
+    from typer.testing import Result
 
     from stratvector.runtime.documents import Wish
 

@@ -60,7 +60,7 @@ def assert_in_order(sections: list[ClosedBars], first: int) -> None:
 def opens(play: FeedPlay, number: int) -> list[float]:
     """What was published of a close, NaN as None would stand."""
     section = next(s for s in play.published() if s.close_time == close_at(number))
-    return section.open.tolist()
+    return [float(value) for value in section.open]
 
 
 def events(play: FeedPlay, name: str) -> list[tuple[str, str]]:

@@ -93,12 +93,20 @@ async def _venue_grids(
     config: Path, source: "LiveSource", clock: "RunClock", connect_seconds: float
 ) -> "dict[str, Grid]":
     from stratvector.market.live import CandleFeed, Refused, Venue, VenueState
+    from stratvector.market.live.venue import REQUEST_SECONDS
 
     state = VenueState(source.venue)
     await Venue.load()
     try:
         async with asyncio.timeout(connect_seconds):
-            venue = await Venue.connect(source.venue, clock, time.time_ns(), source.urls, state)
+            venue = await Venue.connect(
+                source.venue,
+                clock,
+                time.time_ns(),
+                source.urls,
+                state,
+                REQUEST_SECONDS * clock.rate,
+            )
     except TimeoutError:
         why = state.last_error or "it does not answer"
         raise CommandFailed(

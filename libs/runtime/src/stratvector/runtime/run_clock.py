@@ -55,6 +55,11 @@ class RunClock:
     def __init__(self, clock: Clock, times: TimeMap | None = None) -> None:
         self._clock, self._times = clock, times
 
+    @property
+    def rate(self) -> float:
+        """Seconds of the run per second of the machine: what a network takes does not shrink."""
+        return 1.0 if self._times is None else self._times.rate
+
     def now(self) -> int:
         """UTC ns."""
         machine = self._clock.utc_now()
@@ -62,4 +67,4 @@ class RunClock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait for so many seconds of the run."""
-        await self._clock.sleep(seconds if self._times is None else seconds / self._times.rate)
+        await self._clock.sleep(seconds / self.rate)

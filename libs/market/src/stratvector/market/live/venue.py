@@ -86,7 +86,13 @@ class Venue:
     """
 
     def __init__(
-        self, state: VenueState, clock: UtcClock, exchange: Any, errors: Any, seed: int
+        self,
+        state: VenueState,
+        clock: UtcClock,
+        exchange: Any,
+        errors: Any,
+        seed: int,
+        request_seconds: float = REQUEST_SECONDS,
     ) -> None:
         self.name = name = state.venue
         self.state, self.clock = state, clock
@@ -94,6 +100,7 @@ class Venue:
         # The newest row of a page may be the candle that is still open.
         self.page_closes = self._terms.page_rows - 1
         self._exchange, self._errors = exchange, errors
+        self._request_seconds = request_seconds
         self._budget = Budget(self._terms.allowance, clock, self.state)
         self._jitter = Random(seed)
         self._throttle_waits = Waits(self._jitter, *_UNTOLD_WAIT_SECONDS)
@@ -113,12 +120,14 @@ class Venue:
         seed: int,
         urls: Mapping[str, Any] | None = None,
         state: VenueState | None = None,
+        request_seconds: float = REQUEST_SECONDS,
     ) -> Self:
         """Load the venue's markets, asking again until it answers.
 
         name : "binance", "kraken" or "coinbase". seed : of the retries' jitter.
         urls : what stands in place of ccxt's `urls["api"]`, for a proxy or a loopback exchange.
         state : counters that somebody already shows while this waits for the venue.
+        request_seconds : how long an answer may take on the given clock.
         Raises UnknownVenue, and Refused where the venue does not serve this address.
         """
         terms = venue_terms(name)
@@ -138,7 +147,8 @@ class Venue:
         exchange.session = _session(exchange)
         if urls is not None:
             exchange.urls["api"] = dict(urls)
-        venue = cls(state or VenueState(name), clock, exchange, errors, seed)
+        told = state or VenueState(name)
+        venue = cls(told, clock, exchange, errors, seed, request_seconds)
         try:
             await venue._load_markets()
         except BaseException:
@@ -242,13 +252,15 @@ class Venue:
         return told, answers[-1]
 
     async def _in_time(self, asked: Awaitable[Told]) -> Told:
-        """The answer, if it comes within REQUEST_SECONDS of the given clock."""
+        """The answer, if it comes within `request_seconds` of the given clock."""
         request = asyncio.ensure_future(asked)
-        limit = asyncio.ensure_future(self.clock.sleep(REQUEST_SECONDS))
+        limit = asyncio.ensure_future(self.clock.sleep(self._request_seconds))
         try:
             await asyncio.wait({request, limit}, return_when=asyncio.FIRST_COMPLETED)
             if not request.done():
-                raise Unreachable(f"{self.name} gave no answer in {REQUEST_SECONDS:g} seconds")
+                raise Unreachable(
+                    f"{self.name} gave no answer in {self._request_seconds:g} seconds"
+                )
             return request.result()
         finally:
             for each in (request, limit):

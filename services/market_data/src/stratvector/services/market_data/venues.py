@@ -14,13 +14,14 @@ from stratvector.market.live import (
     Refused,
     UnknownPair,
     UnknownVenue,
-    UtcClock,
     Venue,
     VenueState,
 )
+from stratvector.market.live.venue import REQUEST_SECONDS
 from stratvector.runtime.chapters import OtherChapter
 from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.process.cannot_start import CannotStart
+from stratvector.runtime.run_clock import RunClock
 from stratvector.trading.portfolio import Universe
 
 Key = tuple[str, str]
@@ -42,7 +43,7 @@ class _Seat:
 class Venues:
     """Connections by venue. clock : of the run. seed : of the retries' jitter."""
 
-    def __init__(self, clock: UtcClock, seed: int) -> None:
+    def __init__(self, clock: RunClock, seed: int) -> None:
         self._clock, self._seed = clock, seed
         self._seats: dict[Key, _Seat] = {}
 
@@ -82,7 +83,12 @@ class Venues:
             if seat.venue is None:
                 try:
                     seat.venue = await Venue.connect(
-                        source.venue, self._clock, self._seed, source.urls, seat.state
+                        source.venue,
+                        self._clock,
+                        self._seed,
+                        source.urls,
+                        seat.state,
+                        REQUEST_SECONDS * self._clock.rate,
                     )
                 except (UnknownVenue, Refused) as error:
                     raise FeedUnavailable(f"universe {source.universe}: {error}") from None
