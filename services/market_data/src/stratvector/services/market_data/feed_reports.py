@@ -13,13 +13,19 @@ from stratvector.runtime.process.logs import logger
 from stratvector.trading.timestamps import NANOSECONDS_PER_SECOND, utc_text
 
 Tell = Callable[[str, Mapping[str, Any]], None]
-TEXTS = {
-    "closes": "The closes of a live feed that were published.",
-    "filled_closes": "Those read from the venue's history, after their deadline.",
-    "missing_candles": "The candles that were not there when their close was published.",
-    "late_candles": "The candles that came after their close was published without them.",
-    "corrected_candles": "The candles that the venue told otherwise after their close.",
-    "refused_candles": "The candles that broke a rule and count as missing.",
+COUNTERS = {
+    "stratvector_feed_closes": "The closes of a live feed that were published.",
+    "stratvector_feed_filled_closes": "Those read from history, after their deadline.",
+    "stratvector_feed_missing_candles": "The candles that a close was published without.",
+    "stratvector_feed_late_candles": "Those that came after their close was published.",
+    "stratvector_feed_corrected_candles": "Those that the venue told otherwise after their close.",
+    "stratvector_feed_refused_candles": "Those that broke a rule and count as missing.",
+}
+VENUE_COUNTERS = {
+    "stratvector_venue_requests": ("requests", "The requests to a venue."),
+    "stratvector_venue_retries": ("retries", "Those sent again after a failed one."),
+    "stratvector_venue_throttled": ("throttled", "The answers that told to wait."),
+    "stratvector_venue_unreachable": ("unreachable", "The requests without a fit answer."),
 }
 
 
@@ -43,14 +49,16 @@ class FeedReports:
     def take(self, closed: ClosedCandles) -> None:
         """What came with a close that is about to be published."""
         close_time = closed.bars.close_time
-        self._count("closes", 1)
-        self._count("filled_closes", int(closed.filled))
+        self._count("stratvector_feed_closes", 1)
+        self._count("stratvector_feed_filled_closes", int(closed.filled))
         self.last_close = close_time
         for symbol, why in closed.missing.items():
-            self._report("missing_candles", "candle missing", symbol, close_time, why=why)
+            self._report(
+                "stratvector_feed_missing_candles", "candle missing", symbol, close_time, why=why
+            )
         for refusal in closed.refusals:
             self._report(
-                "refused_candles",
+                "stratvector_feed_refused_candles",
                 "candle refused",
                 refusal.symbol,
                 refusal.close_time,
@@ -63,12 +71,12 @@ class FeedReports:
     def figures(self) -> dict[str, int]:
         """Every count, asked on whatever thread."""
         with self._lock:
-            return {name: self.counts[name] for name in TEXTS}
+            return {name: self.counts[name] for name in COUNTERS}
 
     def _corrected(self, correction: Correction) -> None:
         is_late = correction.old is None
         self._report(
-            "late_candles" if is_late else "corrected_candles",
+            "stratvector_feed_late_candles" if is_late else "stratvector_feed_corrected_candles",
             "candle late" if is_late else "candle corrected",
             correction.symbol,
             correction.close_time,
@@ -99,10 +107,8 @@ class FeedCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Counts by universe and timeframe, then requests by venue."""
         figures = [(feed.labels, feed.figures()) for feed in self._feeds]
-        for name, text in TEXTS.items():
-            family = CounterMetricFamily(
-                f"stratvector_feed_{name}", text, labels=["universe", "timeframe"]
-            )
+        for name, text in COUNTERS.items():
+            family = CounterMetricFamily(name, text, labels=["universe", "timeframe"])
             for labels, counts in figures:
                 family.add_metric(labels, counts[name])
             yield family
@@ -120,13 +126,8 @@ class FeedCollector(Collector):
 
     def _requests(self) -> Iterator[Metric]:
         states = self._venues()
-        for key, name, text in (
-            ("requests", "requests", "The requests to a venue."),
-            ("retries", "retries", "Those sent again after a failed one."),
-            ("throttled", "throttled", "The answers that told to wait."),
-            ("unreachable", "unreachable", "The requests without an answer that is one."),
-        ):
-            family = CounterMetricFamily(f"stratvector_venue_{name}", text, labels=["venue"])
+        for name, (key, text) in VENUE_COUNTERS.items():
+            family = CounterMetricFamily(name, text, labels=["venue"])
             for state in states:
                 family.add_metric([state.venue], getattr(state, key))
             yield family
