@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,6 +110,8 @@ def test_asked_again_the_wish_is_the_same_although_time_passed_and_nobody_answer
     file = config(tmp_path / "config", venue)
     first = wish_of(file)
     assert first.session().start % MINUTE == 0
+    grids = {(i.decimals, i.lot_size) for i in first.session().portfolio.instruments}
+    assert grids == {(2, Decimal("0.0001"))}  # the venue's own
     system = (tmp_path / "config" / "system.yaml").read_text()
     venue.fail([])
     again = wish_of(file, first)
