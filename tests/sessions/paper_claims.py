@@ -47,18 +47,21 @@ def assert_each_close_once(session: LoggedSession, log: SessionLog) -> None:
 
 
 def assert_no_order_without_a_bar(log: SessionLog) -> None:
-    """Each order was decided on a bar, and each execution happened in one."""
+    """No order was decided on a bar that is missing, and each execution happened in one that is
+    there. Of a symbol that does not close, only a halt orders: the way out.
+    """
     for close in log.closes:
-        there = {
-            symbol
+        decision, when = close.decision.noun, utc_text(close.close_time)
+        prices = {
+            symbol: price
             for logged in close.bars.values()
             for symbol, price in zip(logged.noun.symbols, logged.noun.close.tolist(), strict=True)
-            if not np.isnan(price)
         }
-        ordered = {order.symbol for order in close.decision.noun.orders}
-        filled = {e.symbol for e in close.events if e.kind is FillKind.FILLED}
-        assert ordered <= there, utc_text(close.close_time)
-        assert filled <= there, utc_text(close.close_time)
+        there = {symbol for symbol, price in prices.items() if not np.isnan(price)}
+        ordered = {order.symbol for order in decision.orders}
+        assert not ordered & (prices.keys() - there), when
+        assert ordered <= there or decision.halted or decision.reduce_only, when
+        assert {e.symbol for e in close.events if e.kind is FillKind.FILLED} <= there, when
 
 
 def unreported(
