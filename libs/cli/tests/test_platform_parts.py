@@ -24,7 +24,7 @@ from stratvector.cli.platform.interrupts import first_and_second
 from stratvector.cli.platform.ports import PortPlan, SeatPorts, plan_ports
 from stratvector.cli.platform.readiness import Readiness, readiness
 from stratvector.cli.platform.run_folder import RunFolder, earlier_run, new_run
-from stratvector.cli.platform.session_run import _remark
+from stratvector.cli.platform.session_run import remark
 from stratvector.cli.platform.session_watch import Pace, StoreWatch, until_ready, until_started
 from stratvector.cli.platform.settings_files import (
     given_keys,
@@ -331,7 +331,7 @@ def test_a_session_is_looked_at_less_often_the_longer_it_still_takes() -> None:
 
 
 @pytest.mark.parametrize("error", [OSError(errno.EIO, "gone"), BrokenPipeError()])
-def test_a_remark_that_nobody_can_read_any_more_is_no_error(
+def test_aremark_that_nobody_can_read_any_more_is_no_error(
     error: OSError, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried: list[str] = []
@@ -342,7 +342,7 @@ def test_a_remark_that_nobody_can_read_any_more_is_no_error(
             raise error
 
     monkeypatch.setattr(sys, "stderr", ClosedTerminal())
-    _remark("Stopping every service.")
+    remark("Stopping every service.")
     assert any("Stopping every service." in text for text in tried)
 
 

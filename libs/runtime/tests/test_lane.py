@@ -330,6 +330,26 @@ def test_history_drops_what_a_lower_epoch_stored_after_a_higher_mark(
     play(script)
 
 
+@pytest.mark.parametrize(("count", "expected"), [(1, ["c"]), (2, ["b", "c"]), (9, ["a", "b", "c"])])
+def test_the_newest_messages_are_the_end_of_the_history(
+    count: int, expected: list[str], play: Callable[..., World]
+) -> None:
+    async def script(ports: Ports) -> None:
+        first, second, third = (lane_of(ports, name) for name in ("first", "second", "third"))
+        await first.acquire()
+        assert await first.newest(count) == []
+        await first.publish("a", b"")
+        await second.acquire()
+        await second.publish("b", b"")
+        await second.publish("c", b"")
+        await ports.bus.publish(Message(SUBJECT, "stale", b"", epoch=1), 5)
+        await third.acquire()
+        assert [s.message.id for s in await third.newest(count)] == expected
+        assert (await contents(third))[-len(expected) :] == expected
+
+    play(script)
+
+
 def test_history_that_shows_a_higher_epoch_ends_the_owner(play: Callable[..., World]) -> None:
     async def script(ports: Ports) -> None:
         first, second = lane_of(ports, "first", UNAWARE), lane_of(ports, "second")

@@ -101,6 +101,9 @@ class Noting:
     def monotonic_seconds(self) -> float:
         return self.clock.monotonic_seconds()
 
+    def utc_now(self) -> int:
+        return self.clock.utc_now()
+
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         await self.clock.sleep(seconds)

@@ -7,6 +7,8 @@ Services find it on their bus: nobody tells them of files.
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from enum import Enum
 from getpass import getuser
 from pathlib import Path
@@ -42,7 +44,9 @@ File = Annotated[
 RunName = Annotated[
     str | None,
     typer.Option(
-        "--run", metavar="ID", help="The replay's name, instead of its configuration's hash."
+        "--run",
+        metavar="ID",
+        help="The run's name, instead of a replay's hash of its configuration or paper's 1.",
     ),
 ]
 
@@ -69,19 +73,64 @@ def apply(
     json: AsJson = None,
 ) -> None:
     """Want a portfolio to run as a configuration says; applied again, nothing changes."""
+    from stratvector.config import read_configuration
+    from stratvector.trading.runs import PAPER
+
+    check_outputs(json)
+    is_paper = read_configuration(file).system.system.mode == PAPER
+    wishing = _paper(file, run, start, end) if is_paper else _replay(file, run, start, end)
+    looks = Look.DIFF if diff else Look.DRY_RUN if dry_run else None
+    document = asyncio.run(_applied(wishing, looks, nats_url, seed_file, connect, wait))
+    emit(json, document, _tell_diff if diff else _tell, document)
+    if document["state"] in ("wanted", "superseded"):
+        raise typer.Exit(NOT_TAKEN_UP)
+
+
+@dataclass(frozen=True)
+class Wishing:
+    """A wish to be made. key : of its document. make : takes what is wanted already."""
+
+    key: str
+    make: "Callable[[Wish | None], Awaitable[Wish]]"
+
+
+def _replay(file: Path, run: str | None, start: str | None, end: str | None) -> Wishing:
+    """Of recorded bars, which are loaded at once. Raises BadConfig, CommandFailed."""
     from stratvector.cli.runs import load, runnable
     from stratvector.runtime.documents import wish_of
 
-    check_outputs(json)
     session = load(runnable(file, "apply"), start, end)
     if run is not None:
         session = _named(session, run)
     wish = wish_of(session, getuser(), time.time_ns())
-    looks = Look.DIFF if diff else Look.DRY_RUN if dry_run else None
-    document = asyncio.run(_applied(wish, looks, nats_url, seed_file, connect, wait))
-    emit(json, document, _tell_diff if diff else _tell, document)
-    if document["state"] in ("wanted", "superseded"):
-        raise typer.Exit(NOT_TAKEN_UP)
+
+    async def make(before: "Wish | None") -> "Wish":
+        return wish
+
+    return Wishing(wish.key, make)
+
+
+def _paper(file: Path, run: str | None, start: str | None, end: str | None) -> Wishing:
+    """Of live candles. Raises BadConfig, CommandFailed."""
+    from stratvector.cli.paper_wish import VENUE_SECONDS, paper_wish
+    from stratvector.config import read_configuration
+    from stratvector.trading.runs import PAPER, check_run
+
+    if start is not None or end is not None:
+        raise CommandFailed(
+            "--start and --end are for replays: a paper run begins at the first close after it is "
+            "applied and has no end"
+        )
+    configuration, named = read_configuration(file), f"{PAPER}.{run or 1}"
+    try:
+        check_run(named)
+    except ValueError as error:
+        raise CommandFailed(f"--run {run!r}: {error}") from None
+
+    async def make(before: "Wish | None") -> "Wish":
+        return await paper_wish(configuration, named, before, VENUE_SECONDS)
+
+    return Wishing(f"{named}.{configuration.system.system.portfolio}", make)
 
 
 def _named(session: Any, run: str) -> Any:
@@ -96,7 +145,7 @@ def _named(session: Any, run: str) -> Any:
 
 
 async def _applied(
-    wish: "Wish",
+    wishing: Wishing,
     looks: Look | None,
     url: str,
     seed_file: Path | None,
@@ -109,7 +158,8 @@ async def _applied(
     from stratvector.runtime.chapters import newest_chapter
 
     async with reached(url, seed_file, connect_seconds) as at:
-        before = await at.documents.of(wish.key)
+        before = await at.documents.of(wishing.key)
+        wish = await wishing.make(None if before is None else before.wish)
         version = before.version if before else 0
         told: dict[str, Any] = {
             "run": wish.run,

@@ -23,6 +23,7 @@ from stratvector.cli.failures import (
 from stratvector.cli.ledger import PortfolioName, RunName, ledger
 from stratvector.cli.logs import RESULTS, logs_of
 from stratvector.cli.outputs import AsJson, Commands, check_outputs, emit
+from stratvector.cli.paper import paper
 from stratvector.cli.portfolios import portfolios
 from stratvector.cli.progress_lines import ProgressForm
 from stratvector.cli.provision import provision
@@ -63,6 +64,7 @@ app.add_typer(backtest, name="backtest")
 app.add_typer(data, name="data")
 app.add_typer(ledger, name="ledger")
 app.command(epilog="Example: stratvector explain AAPL@2018-02-06 --session results/main-1")(explain)
+app.add_typer(paper, name="paper")
 app.add_typer(portfolios, name="portfolios")
 app.command(epilog="Example: stratvector apply -f config/system.yaml --diff")(apply)
 app.command(epilog="Example: stratvector provision --nats-url nats://127.0.0.1:4222")(provision)

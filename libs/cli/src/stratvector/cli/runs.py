@@ -49,6 +49,7 @@ def runnable(config: Path, command: str) -> "Configuration":
         raise CommandFailed(
             f"{config}: system.mode is {mode!r}, but {command} sends nothing to a broker: write "
             f"{' or '.join(RUNS_HERE)}"
+            + ("; `stratvector paper run` trades live candles" if mode == "paper" else "")
         )
     return configuration
 

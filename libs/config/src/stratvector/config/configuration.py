@@ -64,7 +64,22 @@ class Configuration:
     def traded_universes(self) -> dict[str, UniverseEntry]:
         """The universes that an active model trades, in the order of universes.yaml."""
         wanted = {model.settings.universe for model in self.traded}
-        return {name: u for name, u in self.universes.universes.items() if name in wanted}
+        return {
+            name: self._with_source(name, entry)
+            for name, entry in self.universes.universes.items()
+            if name in wanted
+        }
+
+    def source_place(self, universe: str) -> tuple[Path, str]:
+        """File and key that say where a universe's bars come from."""
+        if universe in self.system.sources:
+            return self.path, f"sources.{universe}"
+        return self.universes_path, f"universes.{universe}.source"
+
+    def _with_source(self, name: str, entry: UniverseEntry) -> UniverseEntry:
+        if (source := self.system.sources.get(name)) is None:
+            return entry
+        return entry.model_copy(update={"source": source})
 
     def effective(self) -> dict[str, Any]:
         """Every value that a result is made of, defaults included, as JSON values."""
@@ -74,7 +89,7 @@ class Configuration:
                 model.entry.model_dump(mode="json") | model.settings.model_dump(mode="json")
                 for model in self.traded
             ],
-            "universes": {n: u.model_dump(mode="json") for n, u in self.traded_universes.items()},
+            "universes": {n: u.effective() for n, u in self.traded_universes.items()},
             "risk": self.risk.model_dump(mode="json", exclude={"profile"}),
             "costs": self.system.costs.model_dump(mode="json"),
         }
@@ -148,9 +163,28 @@ def _check(configuration: Configuration) -> None:
     held = {name: u.asset_class for name, u in configuration.universes.universes.items()}
     paths = configuration.path, configuration.universes_path
     check_caps(paths, configuration.risk, configuration.system.risk, held)
+    for name in configuration.system.sources:
+        if name not in held:
+            rule = f"{UNIVERSES_FILE} does not hold it; {suggestion(name, held)}"
+            raise BadValue(configuration.path, f"sources.{name}", name, rule)
     if not configuration.traded:
         raise BadConfig(f"{configuration.models_path}: no model of the portfolio is active")
     _check_budgets(configuration)
+    _check_recorded(configuration)
+
+
+def _check_recorded(configuration: Configuration) -> None:
+    """Only paper and live trade candles that are still to come."""
+    mode = configuration.system.system.mode
+    if mode in ("paper", "live"):
+        return
+    for name, entry in configuration.traded_universes.items():
+        if entry.venue is not None:
+            place, key = configuration.source_place(name)
+            rule = f"{mode} needs recorded bars; live candles are for mode: paper"
+            raise BadValue(place, key, entry.source, rule)
+    if configuration.system.clock is not None:
+        raise BadConfig(f"{configuration.path}: clock is for mode: paper; {mode} has event time")
 
 
 def _check_budgets(configuration: Configuration) -> None:

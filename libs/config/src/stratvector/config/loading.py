@@ -1,7 +1,7 @@
 """From configuration to a session: bars on their calendars, strategies, and their caveats."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -57,17 +57,14 @@ def session_of(
 
     system = configuration.system.system
     first, last = session_range(configuration, start, end)
-    strategies = {m.entry.name: _strategy(configuration, m) for m in configuration.traded}
-    portfolio = _portfolio(configuration)
+    strategies = strategies_of(configuration)
+    digits = hash_of(configuration.effective())[:RUN_DIGITS]
+    portfolio = portfolio_of(configuration, f"{REPLAY}.{digits}")
     histories: dict[str, History] = {}
     universes: list[Universe] = []
     caveats: list[Caveat] = []
     for universe in portfolio.universes:
-        warmup = max(
-            strategies[m.entry.name].history - 1
-            for m in configuration.traded
-            if m.settings.universe == universe.name
-        )
+        warmup = warmup_closes(configuration, strategies, universe.name)
         asked = _source(configuration, universe, data, (first, last), warmup)
         loaded = _loaded(configuration, asked)
         provenance = loaded.provenance
@@ -78,7 +75,7 @@ def session_of(
             provenance.source,
             asked.document(),
         )
-        with _blaming(configuration.universes_path, f"universes.{universe.name}"):
+        with blaming(configuration.universes_path, f"universes.{universe.name}"):
             instruments, coarse = price_grids(universe.instruments, loaded.bars)
         universes.append(replace(universe, instruments=instruments))
         caveats += (*provenance.caveats(), *loaded.caveats, *coarse)
@@ -91,6 +88,22 @@ def session_of(
         tuple(caveats),
         configured_benchmark(configuration, histories, (first, last)),
         system.risk_free_rate,
+    )
+
+
+def strategies_of(configuration: Configuration) -> dict[str, "Strategy"]:
+    """The strategy of each traded model. Raises BadConfig."""
+    return {m.entry.name: _strategy(configuration, m) for m in configuration.traded}
+
+
+def warmup_closes(
+    configuration: Configuration, strategies: Mapping[str, "Strategy"], universe: str
+) -> int:
+    """Closes before the first that trades which the universe's models need, the longest counts."""
+    return max(
+        strategies[m.entry.name].history - 1
+        for m in configuration.traded
+        if m.settings.universe == universe
     )
 
 
@@ -136,7 +149,8 @@ def _data_hash(session: "Session") -> str:
     return digest.hexdigest()
 
 
-def _portfolio(configuration: Configuration) -> "Portfolio":
+def portfolio_of(configuration: Configuration, run: str) -> "Portfolio":
+    """The portfolio in a run; price grids that bars decide are still open. Raises BadConfig."""
     from stratvector.trading.portfolio import ModelAllocation, Portfolio
 
     system = configuration.system
@@ -148,8 +162,7 @@ def _portfolio(configuration: Configuration) -> "Portfolio":
         ModelAllocation(m.entry.name, m.settings.universe, m.entry.budget_fraction)
         for m in configuration.traded
     )
-    digits = hash_of(configuration.effective())[:RUN_DIGITS]
-    with _blaming(configuration.path):
+    with blaming(configuration.path):
         return Portfolio(
             system.system.portfolio,
             system.system.account,
@@ -158,7 +171,7 @@ def _portfolio(configuration: Configuration) -> "Portfolio":
             allocations,
             configuration.risk.limits({i.asset_class for u in universes for i in u.instruments}),
             system.costs.costs(),
-            f"{REPLAY}.{digits}",
+            run,
         )
 
 
@@ -168,9 +181,9 @@ def _universe(configuration: Configuration, name: str, entry: UniverseEntry) -> 
 
     given = entry.timeframe
     path = configuration.universes_path if given else configuration.path
-    with _blaming(path, f"universes.{name}.timeframe" if given else "system.timeframe"):
+    with blaming(path, f"universes.{name}.timeframe" if given else "system.timeframe"):
         step = timeframe(given or configuration.system.system.timeframe)
-    with _blaming(configuration.universes_path, f"universes.{name}"):
+    with blaming(configuration.universes_path, f"universes.{name}"):
         return Universe(name, step.name, entry.calendar, entry.instruments())
 
 
@@ -180,10 +193,10 @@ def _strategy(configuration: Configuration, model: TradedModel) -> "Strategy":
 
     universe = configuration.traded_universes[model.settings.universe]
     timeframe = universe.timeframe or configuration.system.system.timeframe
-    with _blaming(configuration.universes_path, f"universes.{model.settings.universe}"):
+    with blaming(configuration.universes_path, f"universes.{model.settings.universe}"):
         bars_per_day = calendar(universe.calendar).bars_per_day(timeframe)
     name, version = model.entry.name, model.entry.version
-    with _blaming(configuration.models_path, f"models.{name}"):
+    with blaming(configuration.models_path, f"models.{name}"):
         strategy = create(name, model.settings.parameters, bars_per_day)
     if version is not None and version != strategy.version:
         key = f"models[{model.index}].version"
@@ -234,7 +247,7 @@ def _unusable(configuration: Configuration, universe: str, source: str) -> Itera
 
 
 @contextmanager
-def _blaming(path: Path, key: str = "") -> Iterator[None]:
+def blaming(path: Path, key: str = "") -> Iterator[None]:
     """Put file and key before a part's own sentence."""
     try:
         yield

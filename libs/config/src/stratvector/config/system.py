@@ -48,6 +48,16 @@ class SessionSection(Section):
     data_quality: Literal["caveat", "strict"] = "caveat"
 
 
+class ClockSection(Section):
+    """For tests: the run's UTC was `origin` at the machine's UTC `at`, and `rate` seconds have
+    passed in it for each of the machine's since.
+    """
+
+    origin: Instant
+    at: Instant
+    rate: float = Field(gt=0, le=100_000)
+
+
 class ModelEntry(Section):
     """A model of the portfolio. status : its stage, which seeds the model registry once."""
 
@@ -73,10 +83,14 @@ TOP_KEYS = ("backtest_initial_nav", "timeframe", "benchmark", "risk_free_rate")
 
 
 class SystemFile(Section):
-    """The whole of system.yaml."""
+    """The whole of system.yaml. sources : by universe, instead of the one in universes.yaml, and of
+    what belongs to it there: how files are read, price grid and lots.
+    """
 
     system: SystemSection = Field(default_factory=SystemSection)
     session: SessionSection | None = None
+    sources: dict[str, str] = Field(default_factory=dict)
+    clock: ClockSection | None = None
     models: tuple[ModelEntry, ...] = Field(min_length=1)
     risk: RiskSection = Field(default_factory=RiskSection)
     costs: CostsSection = Field(default_factory=CostsSection)

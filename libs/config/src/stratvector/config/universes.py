@@ -1,7 +1,7 @@
 """universes.yaml: symbols that close together, and where their bars come from."""
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -13,6 +13,8 @@ Precision = Annotated[int, Field(ge=0, le=PRECISION_MAX)]
 if TYPE_CHECKING:
     from stratvector.market.read_options import ReadOptions
 
+LIVE = "ccxt:"
+LIVE_KEYS = {"deadline_seconds", "venue_urls"}
 READING_KEYS = ("columns", "tz", "times", "date_format", "drop", "keep")
 
 
@@ -21,6 +23,10 @@ class UniverseEntry(Section):
     that is not the symbol itself. `READING_KEYS` say how a source that is a file is to be read, as
     in `read_bars`. price_precision : decimals, of all symbols or by symbol; where none are given,
     those that hold every price of the bars. lot_size : units of one lot.
+    A source `ccxt:<venue>` is live: price grid and lots are then the venue's. deadline_seconds :
+    how long after a close its candles are waited for; twenty leave room for five retries, and for a
+    venue of one request a second to be asked for twenty symbols. venue_urls : what stands in place
+    of ccxt's `urls["api"]`, such as a mirror or a proxy.
     """
 
     symbols: tuple[str, ...] = Field(min_length=1)
@@ -37,6 +43,13 @@ class UniverseEntry(Section):
     keep: Literal["first", "last"] | None = None
     price_precision: Precision | dict[str, Precision] | None = None
     lot_size: Decimal = Field(default=Decimal(1), gt=0)
+    deadline_seconds: float = Field(default=20.0, gt=0, le=3600)
+    venue_urls: dict[str, Any] | None = None
+
+    @property
+    def venue(self) -> str | None:
+        """The venue of a live source; None for recorded bars."""
+        return self.source.removeprefix(LIVE) if self.source.startswith(LIVE) else None
 
     @model_validator(mode="after")
     def _tables_are_of_symbols(self) -> Self:
@@ -48,6 +61,10 @@ class UniverseEntry(Section):
                     listed = ", ".join(self.symbols)
                     raise ValueError(f"{key} names {symbol}, which is not one of {listed}")
         return self
+
+    def effective(self) -> dict[str, Any]:
+        """Every value that a result is made of: of recorded bars none that only live ones have."""
+        return self.model_dump(mode="json", exclude=None if self.venue else LIVE_KEYS)
 
     def precision_of(self, symbol: str) -> int | None:
         """Decimals of a symbol's prices; None where the bars decide."""

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from stratvector.runtime.chapters import first_chapter
 from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.ports import Entry, KeyValue, WrongRevision
-from stratvector.runtime.session_document import BadSession, canonical
+from stratvector.runtime.session_document import BadSession, EndlessSession, canonical
 from stratvector.runtime.validation_sentences import mistakes
 from stratvector.trading.chapters import FIRST, Chapter, ChapterBars
 from stratvector.trading.runs import check_run
@@ -98,6 +98,12 @@ def wish_of(session: "Session", by: str, at: int) -> Wish:
     """What a session in memory wants. by : who asks. at : when, ns UTC."""
     portfolio, chapter = session.portfolio, first_chapter(session)
     return Wish(portfolio.run, portfolio.name, chapter.document, chapter.bars, by, at)
+
+
+def endless_wish_of(session: EndlessSession, by: str, at: int) -> Wish:
+    """What a session without an end wants. by, at : as above."""
+    portfolio, document = session.portfolio, canonical(session.document())
+    return Wish(portfolio.run, portfolio.name, document, session.bars, by, at)
 
 
 def encode_wish(wish: Wish) -> bytes:

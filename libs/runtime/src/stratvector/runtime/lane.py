@@ -50,7 +50,7 @@ class Lane:
         self._clock = ports.clock
         self._instance = ports.instance
         self._lease = Lease(ports, subject, lease_seconds or ports.lease_seconds)
-        self._mark_sequence = 0
+        self._mark_sequence = self._mark_previous = 0
 
     async def acquire(self) -> None:
         """Wait as a standby until the lane is free, then own it: swap the lease, store the mark."""
@@ -79,6 +79,29 @@ class Lane:
                 if epochs.admits(stored.message):
                     AT_HAND.set(stored)
                     yield stored
+
+    async def newest(self, count: int) -> list[Stored]:
+        """Up to `count` of the lane's newest messages of content, in order, before this owner's
+        mark. It walks back from there, so it takes as long in a lane of years as in one of a day.
+
+        Raises LostOwnership when the log shows a higher epoch than this owner's.
+        """
+        found: list[Stored] = []
+        sequence = self._mark_previous
+        # One more than wanted: what stands before a message tells whether it counts.
+        while sequence and len(found) <= count:
+            page = await self._bus.read(self.subject, sequence - 1, 1)
+            self._check_page(page)
+            stored = page[0]
+            sequence = stored.previous
+            # What a lower epoch stored after this does not count, for any reader.
+            found = [one for one in found if one.message.epoch >= stored.message.epoch]
+            if stored.message.kind is Kind.CONTENT:
+                found.append(stored)
+        newest = found[:count][::-1]
+        if newest:
+            AT_HAND.set(newest[-1])
+        return newest
 
     async def publish(
         self, id: str, payload: bytes, event_time: int = 0, kind: Kind = Kind.CONTENT
@@ -161,6 +184,7 @@ class Lane:
         mark = self._mark(epoch)
         while True:
             self.sequence = _sequence_of(last)
+            self._mark_previous = self.sequence
             try:
                 answer = await self._bus.publish(mark, self.sequence)
                 if not answer.duplicate:
@@ -172,7 +196,7 @@ class Lane:
             # refused by its sequence.
             last = await self._bus.last(self.subject)
             if last is not None and last.message == mark:
-                self.sequence = last.sequence
+                self.sequence, self._mark_previous = last.sequence, last.previous
                 return True
             if last is not None and last.message.epoch >= epoch:
                 return False

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stratvector.runtime.run_clock import TimeMap
 from stratvector.runtime.session_document import BadSession, SessionDocument
 from stratvector.trading.bars import FIELDS, Bars, ClosedBars
 from stratvector.trading.benchmark import Benchmark
@@ -68,6 +69,11 @@ class LoggedSession:
     def strategies(self) -> Mapping[str, "Strategy"]:
         """Per model of the portfolio, as they are installed here."""
         return self._document.strategies
+
+    @property
+    def time_map(self) -> TimeMap | None:
+        """How the run's UTC follows the machine's; None where it is the machine's."""
+        return self._document.time_map
 
     def source(self, universe: str) -> Mapping[str, Any]:
         """Where a universe's bars came from: source, total_return, and how to load them again."""

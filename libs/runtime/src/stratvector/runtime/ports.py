@@ -195,10 +195,15 @@ class KeyValue(Protocol):
 
 
 class Clock(Protocol):
-    """Monotonic time for leases and waits; never a source of results."""
+    """Monotonic time for leases and waits, and UTC for the live feed; never a source of results."""
 
     def monotonic_seconds(self) -> float:
         """Seconds on a clock that never steps back."""
+
+    def utc_now(self) -> int:
+        """The host's UTC in ns, which may step either way. Only market_data's feed may ask: when a
+        close is due is its judgement, and everybody else follows its messages.
+        """
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from stratvector.runtime.run_clock import TimeMap
 from stratvector.runtime.source_hash import source_hash
 from stratvector.runtime.validation_sentences import mistakes
 from stratvector.trading.benchmark import Benchmark, benchmark_document, benchmark_from
 from stratvector.trading.caveats import Caveat
+from stratvector.trading.chapters import ChapterBars
 from stratvector.trading.portfolio import Portfolio
 
 # Whole sessions and strategies load the compiler; most processes read only the portfolio.
@@ -55,6 +57,41 @@ def document_of(session: "Session") -> dict[str, Any]:
             for name, h in session.histories.items()
         },
     }
+
+
+@dataclass(frozen=True)
+class EndlessSession:
+    """A session whose bars are still to come, from live sources: nobody knows an end.
+
+    start : the first close that may trade, ns UTC. strategies : per model. bars : what stands for
+    the bars of each universe in a chapter, their `closes` 0. sources : per universe, as the
+    document tells them. time_map : see `SessionDocument`.
+    """
+
+    portfolio: Portfolio
+    start: int
+    strategies: Mapping[str, "Strategy"]
+    bars: tuple[ChapterBars, ...]
+    sources: Mapping[str, Mapping[str, Any]]
+    caveats: tuple[Caveat, ...] = ()
+    risk_free_rate: float = 0.0
+    time_map: TimeMap | None = None
+
+    def document(self) -> dict[str, Any]:
+        """Its document, as `document_of` gives that of a finite one."""
+        return {
+            "format": FORMAT,
+            "portfolio": PORTFOLIO.dump_python(self.portfolio, mode="json"),
+            "start": self.start,
+            "closes": None,
+            "last_close": None,
+            "strategies": {name: _described(s) for name, s in self.strategies.items()},
+            "caveats": CAVEATS.dump_python(self.caveats, mode="json"),
+            "benchmark": benchmark_document(None),
+            "risk_free_rate": self.risk_free_rate,
+            "sources": {name: dict(source) for name, source in self.sources.items()},
+            "clock": None if self.time_map is None else self.time_map.document(),
+        }
 
 
 def canonical(document: Mapping[str, Any]) -> str:
@@ -139,6 +176,15 @@ class SessionDocument:
         return self._part(
             "strategies", lambda all_: {name: self._strategy(name, d) for name, d in all_.items()}
         )
+
+    @cached_property
+    def time_map(self) -> TimeMap | None:
+        """How the run's UTC follows the machine's; None where it is the machine's, as nearly
+        always.
+        """
+        if self.values.get("clock") is None:
+            return None
+        return self._part("clock", TimeMap.from_document)
 
     def source(self, universe: str) -> Mapping[str, Any]:
         """Where a universe's bars came from: source, total_return, and how to load them again."""

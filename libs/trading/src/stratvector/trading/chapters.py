@@ -27,7 +27,8 @@ class ChapterBars:
     """The bars of one universe, warm-up first.
 
     hash : of all of them and their times, see `hash_of_bars`. closes : how many there are; 0 =
-    without end, a live feed.
+    without end, a live feed: of bars that don't exist yet there is no hash, so `hash` is of what
+    they are instead: venue, symbols and timeframe, see `market.live.LiveSource`.
     """
 
     universe: str

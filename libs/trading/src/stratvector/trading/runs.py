@@ -8,7 +8,7 @@ replay has bars of its own.
 import re
 
 MODES = ("live", "paper", "shadow", "replay")
-REPLAY, LIVE_FEED = "replay", "live.1"
+REPLAY, PAPER, LIVE_FEED = "replay", "paper", "live.1"
 FIRST_REPLAY = "replay.1"
 ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 

@@ -87,6 +87,12 @@ class LocalBus:
         return found
 
     @asynccontextmanager
+    async def reading(self) -> AsyncIterator[JetStreamBus]:
+        """The log, to be followed for the time of a block. Raises BusConnectionError."""
+        async with self._client(OPERATOR) as client:
+            yield JetStreamBus(client)
+
+    @asynccontextmanager
     async def _client(self, user: str) -> AsyncIterator[BusClient]:
         client = await connect(self.url, self.seed_file(user), f"up-{user}", SERVER_SECONDS)
         try:

@@ -50,7 +50,7 @@ class Platform:
         wished: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self.ports = ports
-        self._wish = wish
+        self.wish = wish
         self.bus = LocalBus(session_folder, ports)
         self._nats = Child(
             "nats-server", self.bus.command, told, memory_settings(os.environ), logs=logs
@@ -97,7 +97,7 @@ class Platform:
         """
         self._keep(self._nats)
         await self.bus.provision()
-        await self.bus.apply(self._wish)
+        await self.bus.apply(self.wish)
         for child in self._services.values():
             self._keep(child)
 

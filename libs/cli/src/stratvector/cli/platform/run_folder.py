@@ -1,6 +1,6 @@
 """run_folder: where one run by processes lies, from its start on.
 
-    results/<portfolio>-<hash>-<n>/
+    results/<portfolio>-<hash>-<n>/           of a paper run <portfolio>-paper.<id>, without results
         result.json, orders, fills and equity     at the end, whole
         session/
             document.json                         what is applied at each start
@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from getpass import getuser
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from stratvector.backtest import Result, new_folder, write_result_into
@@ -115,6 +116,22 @@ def new_run(configuration: Configuration, session: Session, out: Path) -> RunFol
     return RunFolder(new_folder(out, run_name(session, facts), fill) / SESSION)
 
 
+def endless_run(wish: Wish, out: Path) -> RunFolder:
+    """The place of a run without an end, out/<portfolio>-<run>, made with the document in it unless
+    it is there already. Raises BadSession, CommandFailed or OSError.
+    """
+    run = RunFolder(out / f"{wish.portfolio}-{wish.run}" / SESSION)
+    if run.folder.exists():
+        return run
+    out.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".draft-", dir=out) as place:
+        draft = Path(place) / run.folder.name
+        (draft / SESSION).mkdir(parents=True)
+        write_document(draft / SESSION, wish)
+        draft.rename(run.folder)
+    return run
+
+
 def write_document(folder: Path, wish: Wish) -> None:
     """Put what is to be applied into a session's folder. Raises OSError."""
     text = json.dumps(json.loads(encode_wish(wish)), indent=1) + "\n"
@@ -124,6 +141,11 @@ def write_document(folder: Path, wish: Wish) -> None:
 def earlier_run(session_folder: Path) -> RunFolder:
     """The run whose session lies in a folder. Raises BadSession, CommandFailed."""
     run = RunFolder(session_folder)
+    if run.session.closes is None:
+        raise CommandFailed(
+            f"{session_folder} is of a paper run, which has no end: `stratvector paper run` "
+            "continues it"
+        )
     _ = run.session.portfolio
     run.facts()
     return run

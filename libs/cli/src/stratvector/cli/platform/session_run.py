@@ -3,8 +3,8 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -107,24 +107,9 @@ def run_session(run: RunFolder, wishes: Wishes, show: Callable[[Run], None]) -> 
 
 
 async def _run(run: RunFolder, wishes: Wishes, show: Callable[[Run], None]) -> None:
-    logs = logs_of(run.folder.parent)
-    seats = seat_names(wishes.replicas)
-    platform = Platform(
-        run.session_folder,
-        run.wish,
-        seats,
-        wishes.ports,
-        _remark,
-        wishes.verbose,
-        logs,
-        wished=wishes.settings(),
-    )
-    _remark(f"Session {run.session_folder}, NATS on {platform.bus.url}, what each says in {logs}/.")
-    for title, address in platform.ports.pages():
-        _remark(f"{title}: {address}")
-    with first_and_second(platform.kill) as asked:
+    async with supervised(run, wishes) as (platform, asked):
         try:
-            finished = await _unless_asked(asked, platform, _work(platform, run, wishes))
+            finished = await unless_asked(asked, platform, _work(platform, run, wishes))
             if finished is None:
                 raise Interrupted(
                     f"interrupted before the end; `stratvector up --session {run.session_folder}` "
@@ -132,22 +117,46 @@ async def _run(run: RunFolder, wishes: Wishes, show: Callable[[Run], None]) -> N
                 )
             show(finished)
             if not wishes.once:
-                _remark(_done(platform))
-                await _unless_asked(asked, platform, asyncio.Event().wait())
+                remark(_done(platform))
+                await unless_asked(asked, platform, asyncio.Event().wait())
         except SessionHalted as halted:
             if wishes.once:
                 raise
-            _remark(f"{halted}; the other services stay up until Ctrl-C.")
-            await _unless_asked(asked, platform, asyncio.Event().wait())
+            remark(f"{halted}; the other services stay up until Ctrl-C.")
+            await unless_asked(asked, platform, asyncio.Event().wait())
             raise
+
+
+@asynccontextmanager
+async def supervised(
+    run: RunFolder, wishes: Wishes
+) -> AsyncIterator[tuple[Platform, asyncio.Event]]:
+    """A run's platform, not yet started, and what Ctrl-C sets; drained at the end of the block."""
+    logs = logs_of(run.folder.parent)
+    platform = Platform(
+        run.session_folder,
+        run.wish,
+        seat_names(wishes.replicas),
+        wishes.ports,
+        remark,
+        wishes.verbose,
+        logs,
+        wished=wishes.settings(),
+    )
+    remark(f"Session {run.session_folder}, NATS on {platform.bus.url}, what each says in {logs}/.")
+    for title, address in platform.ports.pages():
+        remark(f"{title}: {address}")
+    with first_and_second(platform.kill) as asked:
+        try:
+            yield platform, asked
         finally:
             if asked.is_set():
-                _remark("Stopping every service; Ctrl-C again ends them at once.")
+                remark("Stopping every service; Ctrl-C again ends them at once.")
             for name in await platform.drain():
-                _remark(f"{name} did not stop in time and was killed.")
+                remark(f"{name} did not stop in time and was killed.")
 
 
-async def _unless_asked(
+async def unless_asked(
     asked: asyncio.Event, platform: Platform, work: Coroutine[Any, Any, Any]
 ) -> Any:
     """The work's result, or None if Ctrl-C came first. Raises ChildFailed and what work raises."""
@@ -173,7 +182,7 @@ async def _unless_asked(
 async def _work(platform: Platform, run: RunFolder, wishes: Wishes) -> Run:
     session = run.session
     began_at = time.perf_counter()
-    ready = asyncio.create_task(_tell_ready(platform, began_at))
+    ready = asyncio.create_task(tell_ready(platform, began_at))
     with session_progress(session.closes, "session") as progress:
         starting = asyncio.create_task(until_started(platform, progress.wait_for))
         try:
@@ -190,23 +199,23 @@ async def _work(platform: Platform, run: RunFolder, wishes: Wishes) -> Run:
     async with ledgers_of(platform.ports, PortfolioRun.of(session.portfolio)) as ledgers:
         verification = await ledgers.verify()
     refuse_damage(log, verification)
-    _remark(f"Ledger {verification.sentence()}.")
+    remark(f"Ledger {verification.sentence()}.")
     if wishes.verbose:
         for entry in log.entries:
             for line in told(entry, session.portfolio):
-                _remark(line)
+                remark(line)
     finished = await asyncio.to_thread(_recorded, run, logged, log, seconds)
     beside = await companion_figures(platform.ports, logged, log)
     return replace(finished, document=finished.document | beside.document())
 
 
-async def _tell_ready(platform: Platform, began_at: float) -> None:
+async def tell_ready(platform: Platform, began_at: float) -> None:
     """Say when every service is ready, or which are not in time: the session needs not all."""
     if late := await until_ready(platform, READY_SECONDS_MAX):
-        _remark(f"{late}; the session goes on.")
+        remark(f"{late}; the session goes on.")
         return
     count = len(platform.ports.seats)
-    _remark(f"{count} services ready after {time.perf_counter() - began_at:.1f} s.")
+    remark(f"{count} services ready after {time.perf_counter() - began_at:.1f} s.")
 
 
 def _done(platform: Platform) -> str:
@@ -259,7 +268,7 @@ def refuse_damage(log: SessionLog, verification: Verification) -> None:
         raise ResultsDiffer("chain of closes", chain, head)
 
 
-def _remark(line: str) -> None:
+def remark(line: str) -> None:
     """A line beside the result, above a progress bar that is shown; nothing where nobody reads."""
     # A terminal that was closed must not keep a drain from its work.
     with suppress(OSError):

@@ -108,6 +108,18 @@ async def until_committed(platform: Platform, session: Finite, progress: Progres
             await asyncio.sleep(pace.rest_seconds(done, time.monotonic()))
 
 
+async def until_halted(platform: Platform) -> None:
+    """Watch the services of a session without an end. Raises SessionHalted. A bus that stores
+    nothing is told.
+    """
+    store = StoreWatch(platform.bus.store, platform.told)
+    while True:
+        found = await platform.readiness()
+        refuse_halts(found)
+        store.look(found)
+        await asyncio.sleep(HALT_LOOK_SECONDS)
+
+
 class Pace:
     """When to look again: half way to the session's end at its present speed, within limits."""
 

@@ -14,12 +14,14 @@ from stratvector.market.live.answers import NoTurn, Refused, Throttled, Unreacha
 from stratvector.market.live.candles import Candle, ClosedCandles, Correction, Refusal
 from stratvector.market.live.clock import UtcClock
 from stratvector.market.live.feed import BadFeedTerms, CandleFeed, FeedTerms
+from stratvector.market.live.source import CCXT, LiveSource, venue_of
 from stratvector.market.live.state import FeedState, VenueState
 from stratvector.market.live.symbols import UnknownPair
-from stratvector.market.live.venue import NoSuchInterval, Venue
+from stratvector.market.live.venue import Grid, NoSuchInterval, Venue
 from stratvector.market.live.venues import UnknownVenue, venue_terms
 
 __all__ = [
+    "CCXT",
     "BadFeedTerms",
     "Candle",
     "CandleFeed",
@@ -27,6 +29,8 @@ __all__ = [
     "Correction",
     "FeedState",
     "FeedTerms",
+    "Grid",
+    "LiveSource",
     "NoSuchInterval",
     "NoTurn",
     "Refusal",
@@ -39,5 +43,6 @@ __all__ = [
     "Venue",
     "VenueError",
     "VenueState",
+    "venue_of",
     "venue_terms",
 ]

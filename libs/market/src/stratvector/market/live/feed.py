@@ -78,6 +78,12 @@ class CandleFeed:
         self._failed: dict[str, str] = {}
         self._sightings: Sightings
 
+    @staticmethod
+    def check_terms(terms: FeedTerms, timeframe: str) -> None:
+        """Raises BadFeedTerms, UnknownTimeframe."""
+        parsed = parse_timeframe(timeframe)
+        _check(terms, parsed.name, parsed.nanoseconds)
+
     async def closes(
         self, after: int, given: Iterable[ClosedBars] = ()
     ) -> AsyncGenerator[ClosedCandles, None]:

@@ -2,8 +2,11 @@
 
 import asyncio
 import importlib
+import math
+import ssl
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from random import Random
 from typing import Any, Self, TypeVar
 
@@ -41,6 +44,22 @@ _UNTOLD_WAIT_SECONDS = (5.0, 120.0)
 _STUMBLES = (TypeError, ValueError, KeyError, IndexError, AttributeError)
 
 
+@dataclass(frozen=True)
+class Grid:
+    """What a venue trades a pair on. decimals : of its prices. lot_size : units of one lot."""
+
+    decimals: int
+    lot_size: Decimal
+
+
+class NoGrid(ValueError):
+    """A pair of which the venue does not tell the tick or the lot."""
+
+    def __init__(self, venue: str, symbol: str) -> None:
+        self.venue, self.symbol = venue, symbol
+        super().__init__(f"{venue} does not tell the price tick and the lot size of {symbol}")
+
+
 class NoSuchInterval(ValueError):
     """A timeframe that the venue has no candles of."""
 
@@ -67,7 +86,13 @@ class Venue:
     """
 
     def __init__(
-        self, state: VenueState, clock: UtcClock, exchange: Any, errors: Any, seed: int
+        self,
+        state: VenueState,
+        clock: UtcClock,
+        exchange: Any,
+        errors: Any,
+        seed: int,
+        request_seconds: float = REQUEST_SECONDS,
     ) -> None:
         self.name = name = state.venue
         self.state, self.clock = state, clock
@@ -75,9 +100,17 @@ class Venue:
         # The newest row of a page may be the candle that is still open.
         self.page_closes = self._terms.page_rows - 1
         self._exchange, self._errors = exchange, errors
+        self._request_seconds = request_seconds
         self._budget = Budget(self._terms.allowance, clock, self.state)
         self._jitter = Random(seed)
         self._throttle_waits = Waits(self._jitter, *_UNTOLD_WAIT_SECONDS)
+
+    @staticmethod
+    async def load() -> Any:
+        """Load ccxt, which takes seconds: not while others wait for this thread, nor in the time
+        that a venue is given to answer.
+        """
+        return await asyncio.to_thread(importlib.import_module, "ccxt.pro")
 
     @classmethod
     async def connect(
@@ -87,17 +120,18 @@ class Venue:
         seed: int,
         urls: Mapping[str, Any] | None = None,
         state: VenueState | None = None,
+        request_seconds: float = REQUEST_SECONDS,
     ) -> Self:
         """Load the venue's markets, asking again until it answers.
 
         name : "binance", "kraken" or "coinbase". seed : of the retries' jitter.
         urls : what stands in place of ccxt's `urls["api"]`, for a proxy or a loopback exchange.
         state : counters that somebody already shows while this waits for the venue.
+        request_seconds : how long an answer may take on the given clock.
         Raises UnknownVenue, and Refused where the venue does not serve this address.
         """
         terms = venue_terms(name)
-        # ccxt takes seconds to load: not while others wait for this thread.
-        ccxt = await asyncio.to_thread(importlib.import_module, "ccxt.pro")
+        ccxt = await cls.load()
         errors = importlib.import_module("ccxt.base.errors")
         exchange = telling(getattr(ccxt, name), errors.BadResponse)(
             {
@@ -110,9 +144,11 @@ class Venue:
                 "options": {**terms.options, "OHLCVLimit": _WATCHED_CANDLES},
             }
         )
+        exchange.session = _session(exchange)
         if urls is not None:
             exchange.urls["api"] = dict(urls)
-        venue = cls(state or VenueState(name), clock, exchange, errors, seed)
+        told = state or VenueState(name)
+        venue = cls(told, clock, exchange, errors, seed, request_seconds)
         try:
             await venue._load_markets()
         except BaseException:
@@ -138,6 +174,16 @@ class Venue:
             short = tuple(name.upper() for name in known if name[-1] in "mhd")
             raise NoSuchInterval(self.name, timeframe.name, short)
         return wanted
+
+    def grid(self, symbol: str) -> Grid:
+        """Price decimals and lot of "BTC-USD". Raises UnknownPair, NoGrid."""
+        told = self._exchange.markets[self.unified(symbol)].get("precision") or {}
+        tick, lot = (_tick(told.get(key)) for key in ("price", "amount"))
+        if tick is None or lot is None:
+            raise NoGrid(self.name, symbol)
+        exponent = tick.normalize().as_tuple().exponent
+        assert isinstance(exponent, int)
+        return Grid(max(0, -exponent), lot)
 
     @property
     def watches(self) -> bool:
@@ -206,13 +252,15 @@ class Venue:
         return told, answers[-1]
 
     async def _in_time(self, asked: Awaitable[Told]) -> Told:
-        """The answer, if it comes within REQUEST_SECONDS of the given clock."""
+        """The answer, if it comes within `request_seconds` of the given clock."""
         request = asyncio.ensure_future(asked)
-        limit = asyncio.ensure_future(self.clock.sleep(REQUEST_SECONDS))
+        limit = asyncio.ensure_future(self.clock.sleep(self._request_seconds))
         try:
             await asyncio.wait({request, limit}, return_when=asyncio.FIRST_COMPLETED)
             if not request.done():
-                raise Unreachable(f"{self.name} gave no answer in {REQUEST_SECONDS:g} seconds")
+                raise Unreachable(
+                    f"{self.name} gave no answer in {self._request_seconds:g} seconds"
+                )
             return request.result()
         finally:
             for each in (request, limit):
@@ -243,6 +291,24 @@ class Venue:
         else:
             state.unreachable += 1
         return error
+
+
+def _session(exchange: Any) -> Any:
+    """What ccxt would make for itself, but for the resolver: aiohttp's usual one may leave a thread
+    behind that ends when it likes.
+    """
+    aiohttp = importlib.import_module("aiohttp")
+    resolver = aiohttp.ThreadedResolver()
+    context = ssl.create_default_context(cafile=exchange.cafile)
+    connector = aiohttp.TCPConnector(ssl=context, resolver=resolver)
+    return aiohttp.ClientSession(connector=connector, trust_env=exchange.aiohttp_trust_env)
+
+
+def _tick(told: Any) -> Decimal | None:
+    """A step as ccxt tells it, which are steps at all these venues; None where it tells none."""
+    if not isinstance(told, (int, float)) or not 0 < told < math.inf:
+        return None
+    return Decimal(format(Decimal(repr(told)), "f"))  # 0.00000001, and not 1E-8
 
 
 def _is_row(row: Any) -> bool:

@@ -1,4 +1,4 @@
-"""clock: the machine's monotonic time, in which a machine that was suspended slept."""
+"""clock: the machine's UTC and its monotonic time, in which a machine that was suspended slept."""
 
 import asyncio
 import time
@@ -15,6 +15,10 @@ class AsyncClock:
         gone when it continues: meanwhile another machine may have taken its lanes.
         """
         return time.clock_gettime(COUNTS_SUSPENSION)
+
+    def utc_now(self) -> int:
+        """The machine's UTC, ns."""
+        return time.time_ns()
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""

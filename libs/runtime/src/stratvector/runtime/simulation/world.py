@@ -25,6 +25,7 @@ from stratvector.trading.identity import payload_hash
 
 RESTART_SECONDS = 0.25
 RESTART_SECONDS_MAX = 8.0
+OFFSET_SECONDS_MAX = 1_000_000.0
 
 
 class SimulationError(Exception):
@@ -53,6 +54,7 @@ class World:
 
     seed : decides every fault and every tie.
     faults, plans : what may go wrong, and what must.
+    skew_seconds_max : how far a host's UTC may be ahead or behind, where there are faults.
     horizon_seconds, effects_max : without progress for so long, or so many, it is a standstill.
     crashes : how often a service was killed at a kind of effect, "before" or "after".
     losses : how often each service lost a lane.
@@ -65,6 +67,7 @@ class World:
         plans: Iterable[Plan] = (),
         horizon_seconds: float = 600.0,
         effects_max: int = 1_000_000,
+        skew_seconds_max: float = 1.0,
     ) -> None:
         faults, plans = faults or Faults.none(), tuple(plans)
         calm = faults == Faults.none()
@@ -74,6 +77,7 @@ class World:
         self.key_value, self.documents = SimulatedKeyValue(), SimulatedKeyValue()
         self.crashes: Counter[tuple[str, str, str]] = Counter()
         self.losses: Counter[str] = Counter()
+        self._skew_seconds_max = skew_seconds_max
         self._processes: dict[str, Process] = {}
         self._awaited: set[str] = set()
         self._parts: dict[str, int] = {}
@@ -177,8 +181,7 @@ class World:
     def _start(self, seat: Seat) -> None:
         seat.number += 1
         instance = f"{seat.name}-{seat.number}"
-        offset = 0.0 if self._dice is None else 1_000_000.0 * self._dice.tie()
-        clock = SimulatedClock(self.scheduler, offset)
+        clock = self._clock()
         tasks = seat.factory(
             Ports(self.bus, self.key_value, clock, instance, documents=self.documents)
         )
@@ -187,6 +190,14 @@ class World:
         self._parts[seat.service] = len(process.main)
         for task in process.tasks:
             self.scheduler.start(task)
+
+    def _clock(self) -> SimulatedClock:
+        """Of another host at each start, where there are faults."""
+        if self._dice is None:
+            return SimulatedClock(self.scheduler)
+        drawn = self._dice.tie()
+        skew = self._skew_seconds_max * (2.0 * drawn - 1.0)
+        return SimulatedClock(self.scheduler, OFFSET_SECONDS_MAX * drawn, skew)
 
     def _restart(self, process: Process) -> None:
         process.end()

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from prometheus_client.registry import Collector
+
 from stratvector.runtime.deployment import Deployment, SessionParts
 from stratvector.runtime.host import Service, Tasks
 from stratvector.runtime.logged_session import LoggedSession
@@ -20,6 +22,10 @@ from stratvector.trading.schedule import merge
 from stratvector.trading.timestamps import Nanoseconds
 
 if TYPE_CHECKING:
+    from prometheus_client.core import Metric
+
+    from stratvector.services.market_data.feed import FeedLane
+    from stratvector.services.market_data.live_feeds import LiveFeeds
     from stratvector.trading.session import Session
 
 
@@ -61,7 +67,8 @@ def serve(settings: MarketDataSettings, ports: Ports) -> Service:
     """The same over the bars that each portfolio's chapter names, which are in the store or come
     there when it begins, as far ahead of decisions and as fast as told.
     """
-    return Service(begin=Feeds(settings, ports).begin)
+    feeds = Feeds(settings, ports)
+    return Service(begin=feeds.begin, collectors=[LiveCollector(feeds)], trouble=feeds.trouble)
 
 
 class Feeds:
@@ -71,6 +78,11 @@ class Feeds:
         self._settings, self._ports = settings, ports
         self._store = ReplayStore(settings.store)
         self._taken: set[str] = set()
+        self.live: LiveFeeds | None = None
+
+    def trouble(self) -> str:
+        """Which venues are waited for; empty when all that are needed are connected."""
+        return "" if self.live is None else self.live.trouble()
 
     async def begin(self, deployment: Deployment) -> Tasks:
         """The lanes of a portfolio that this process does not have yet. Raises BarsUnavailable."""
@@ -88,10 +100,14 @@ class Feeds:
 
     async def _lanes_of(
         self, session: LoggedSession, universes: Sequence[Universe]
-    ) -> list[ReplayLane]:
-        """One lane per universe, which publishes its recording."""
+    ) -> "Sequence[ReplayLane | FeedLane]":
+        """One lane per universe: of its venue's candles where the session has no end, else of its
+        recording.
+        """
         if not universes:
             return []
+        if session.closes is None:
+            return self._live_feeds().lanes(session, universes)
         recordings = {
             universe.name: await bars_at_hand(
                 self._store,
@@ -103,6 +119,26 @@ class Feeds:
         }
         pace = (self._settings.bars_ahead_max, self._settings.closes_per_s_max)
         return _replay_lanes(session, universes, self._ports, recordings, *pace)
+
+    def _live_feeds(self) -> "LiveFeeds":
+        if self.live is None:
+            # Replays need not wait for what reads venues.
+            from stratvector.services.market_data.live_feeds import LiveFeeds
+
+            self.live = LiveFeeds(self._ports)
+        return self.live
+
+
+class LiveCollector(Collector):
+    """What Prometheus scrapes of the live feeds, as soon as there are any."""
+
+    def __init__(self, feeds: Feeds) -> None:
+        self._feeds = feeds
+
+    def collect(self) -> "Iterator[Metric]":
+        """Nothing before the first live portfolio begins."""
+        if self._feeds.live is not None:
+            yield from self._feeds.live.collect()
 
 
 def _replay_lanes(
@@ -123,5 +159,5 @@ def _replay_lanes(
     ]
 
 
-def _tasks(lanes: Sequence[ReplayLane]) -> Tasks:
+def _tasks(lanes: "Sequence[ReplayLane | FeedLane]") -> Tasks:
     return Tasks(main=[one.run() for one in lanes], lanes=[one.lane for one in lanes])

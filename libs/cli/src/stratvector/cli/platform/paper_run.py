@@ -1,0 +1,129 @@
+"""paper_run: a session without an end through the services as processes, until Ctrl-C."""
+
+import asyncio
+import time
+from collections.abc import Coroutine, Iterator
+from typing import Any
+
+import numpy as np
+
+from stratvector.cli.logs import logs_of
+from stratvector.cli.platform.bus import client_logs
+from stratvector.cli.platform.local import Platform
+from stratvector.cli.platform.run_folder import RunFolder
+from stratvector.cli.platform.session_run import (
+    Wishes,
+    remark,
+    supervised,
+    tell_ready,
+    unless_asked,
+)
+from stratvector.cli.platform.session_watch import SessionHalted, until_halted
+from stratvector.contracts.codecs import decode_closed_bars, decode_decision
+from stratvector.runtime.logged_session import LoggedSession
+from stratvector.runtime.ports import Bus, Kind
+from stratvector.trading.lanes import bars_lane, orders_lane
+from stratvector.trading.orders import Decision
+from stratvector.trading.portfolio import Portfolio, Universe
+from stratvector.trading.timestamps import utc_text
+
+LOOK_SECONDS = 0.5
+
+
+def run_paper(run: RunFolder, wishes: Wishes) -> None:
+    """Run until Ctrl-C; ends when nothing that was started is left.
+
+    Raises SessionHalted, ChildFailed and what starting raises.
+    """
+    with run.held(), client_logs(logs_of(run.folder.parent)):
+        asyncio.run(_run(run, wishes))
+
+
+async def _run(run: RunFolder, wishes: Wishes) -> None:
+    name = run.wish.run
+    async with supervised(run, wishes) as (platform, asked):
+        try:
+            await unless_asked(asked, platform, _work(platform, run.session, wishes.verbose))
+        except SessionHalted as halted:
+            remark(f"{halted}; the other services stay up until Ctrl-C.")
+            await unless_asked(asked, platform, asyncio.Event().wait())
+            raise
+    remark(
+        f"{name} is stopped; the same command goes on with it, and "
+        f"`stratvector parity {run.folder}` proves it so far."
+    )
+
+
+async def _work(platform: Platform, session: LoggedSession, verbose: bool) -> None:
+    began_at = time.perf_counter()
+    await platform.start()
+    portfolio = session.portfolio
+    remark(f"{portfolio.run}: the first close that trades is {utc_text(session.start)}.")
+    async with platform.bus.reading() as bus:
+        await _together(
+            until_halted(platform),
+            tell_ready(platform, began_at),
+            _tell_closes(bus, portfolio, verbose),
+            *(_tell_missing(bus, portfolio, u, session.start) for u in portfolio.universes),
+        )
+
+
+async def _together(*work: Coroutine[Any, Any, None]) -> None:
+    """Until all have ended, or one fails: with its own error then."""
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _tell_closes(bus: Bus, portfolio: Portfolio, verbose: bool) -> None:
+    """A line per close that is decided from now on."""
+    lane = orders_lane(portfolio)
+    after = await _newest(bus, lane)
+    while True:
+        for stored in (page := await bus.read(lane, after)):
+            after = stored.sequence
+            if stored.message.kind is Kind.CONTENT:
+                for line in decided(decode_decision(stored.message.payload), portfolio, verbose):
+                    remark(line)
+        if not page:
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _tell_missing(bus: Bus, portfolio: Portfolio, universe: Universe, start: int) -> None:
+    """A line per close that some symbol has no candle of."""
+    lane = bars_lane(portfolio, universe)
+    after = await _newest(bus, lane)
+    while True:
+        for stored in (page := await bus.read(lane, after)):
+            after = stored.sequence
+            if stored.message.kind is not Kind.CONTENT:
+                continue
+            section = decode_closed_bars(stored.message.payload)
+            absent = np.flatnonzero(np.isnan(section.close)).tolist()
+            if absent and section.close_time >= start:
+                named = ", ".join(section.symbols[column] for column in absent)
+                remark(f"{utc_text(section.close_time)} {universe.timeframe}: no candle of {named}")
+        if not page:
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _newest(bus: Bus, lane: str) -> int:
+    last = await bus.last(lane)
+    return 0 if last is None else last.sequence
+
+
+def decided(decision: Decision, portfolio: Portfolio, verbose: bool) -> Iterator[str]:
+    """What a close came to, for people; with `verbose` each order too."""
+    when = utc_text(decision.close_time)
+    count = len(decision.orders)
+    orders = f"{count} order{'' if count == 1 else 's'}" if count else "no order"
+    halted = ", halted" if decision.halted else ""
+    yield f"{when} equity {decision.equity:,.2f}, {orders}{halted}"
+    sizes = {instrument.symbol: instrument for instrument in portfolio.instruments}
+    for order in decision.orders if verbose else ():
+        side = "buy" if order.lots > 0 else "sell"
+        yield f"  {side} {sizes[order.symbol].quantity(abs(order.lots))} {order.symbol}"

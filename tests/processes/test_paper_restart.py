@@ -1,0 +1,64 @@
+"""`stratvector paper run` as a user starts it: stopped by Ctrl-C, started again, it goes on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.exchange.prices import NANOSECONDS_PER_SECOND
+from tests.sessions.paper_flow import configure, exchange
+
+COMMAND = Path(sys.executable).with_name("stratvector")
+ORIGIN = 1_699_156_800 * NANOSECONDS_PER_SECOND
+RATE = 60.0
+
+
+def closes_told(place: Path, config: Path, count: int) -> tuple[int, list[str]]:
+    """Run until so many closes were told, then Ctrl-C; the exit code, and each close's line."""
+    options = ["-c", str(config), "--out", str(place / "results"), "--base-port", "0"]
+    command = [str(COMMAND), "paper", "run", *options]
+    told: list[str] = []
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env=os.environ | {"COLUMNS": "200"}
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            told.append(line.rstrip())
+            if len([one for one in told if " equity " in one]) == count:
+                process.send_signal(signal.SIGINT)
+                break
+        told += process.stderr.read().splitlines()
+    print(*told, sep="\n")  # noqa: T201  of a run that failed
+    return process.returncode, [line.split(" ")[0] for line in told if " equity " in line]
+
+
+@pytest.mark.parametrize("starts", [1, pytest.param(3, marks=pytest.mark.long)])
+def test_a_paper_run_that_is_stopped_goes_on_and_its_log_is_equal(
+    starts: int, tmp_path: Path, say: Callable[[str], None]
+) -> None:
+    at = time.time_ns() // NANOSECONDS_PER_SECOND * NANOSECONDS_PER_SECOND
+    with exchange() as venue:
+        config = configure(tmp_path / "config", venue.urls(), ORIGIN, at, RATE)
+        venue.live(ORIGIN + round((time.time_ns() - at) * RATE), RATE)
+        closes: list[str] = []
+        for _ in range(starts):
+            code, told = closes_told(tmp_path, config, 3)
+            assert code == 0
+            closes += told
+    assert closes == sorted(set(closes))
+    run = tmp_path / "results" / "paper-paper.1"
+    examined = subprocess.run(
+        [str(COMMAND), "parity", str(run), "--json"], capture_output=True, text=True, check=False
+    )
+    assert examined.returncode == 0, examined.stderr
+    parity = json.loads(examined.stdout)
+    assert parity["equal"]
+    assert not parity["complete"]
+    assert parity["closes"] >= len(closes) >= 3 * starts
+    say(f"paper: {parity['closes']} closes of {starts} starts; parity equal to the newest")
