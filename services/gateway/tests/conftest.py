@@ -5,7 +5,7 @@ the ledger's own on a database, and hand-written ones with the other services' p
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,16 @@ from stratvector.contracts.v1 import (
     strategy_service_pb2,
     strategy_service_pb2_grpc,
 )
+from stratvector.runtime.chapters import first_chapter
+from stratvector.runtime.host import Tasks
+from stratvector.runtime.ports import Ports
+from stratvector.runtime.simulation.world import World
 from stratvector.services.gateway.app import gateway_app
 from stratvector.services.gateway.context import GatewayContext, PortfolioContext
 from stratvector.services.gateway.live import LiveSession
 from stratvector.services.gateway.settings import GatewaySettings
 from stratvector.services.gateway.web_server import WebServer
-from stratvector.services.gateway.wiring import new_context
+from stratvector.services.gateway.wiring import followers, new_context
 from stratvector.trading.lanes import (
     bars_lane,
     fills_lane,
@@ -45,6 +49,7 @@ from tests.sessions.recorded_ledger import answering, new_database, record
 from tests.sessions.simulated_flow import Flow, run_flow
 
 HOST = "127.0.0.1"
+READ_SECONDS = 10.0  # of a calm world, in which a follower rests a quarter of one
 AS_OF = 1_600_000_000_000_000_000
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -194,10 +199,38 @@ def recorded_flow() -> Flow:
 def in_house(tmp_path: Path, recorded_flow: Flow) -> Callable[..., None]:
     """Runs a coroutine in a house, whose services are all there or all away."""
 
-    def run(ask: Ask, services: bool = True, probes: dict[str, str] | None = None) -> None:
-        asyncio.run(_run(ask, tmp_path, recorded_flow, services, probes or {}))
+    def run(
+        ask: Ask,
+        services: bool = True,
+        probes: dict[str, str] | None = None,
+        flow: Flow | None = None,
+    ) -> None:
+        asyncio.run(_run(ask, tmp_path, flow or recorded_flow, services, probes or {}))
 
     return run
+
+
+def follow(live: LiveSession, flow: Flow) -> None:
+    """Let a gateway's own followers read a finished flow, in a calm world."""
+    live.open_chapter(first_chapter(flow.session))
+
+    def reading(ports: Ports) -> Tasks:
+        of_flow = replace(ports, bus=flow.world.bus)
+        return Tasks([one.run() for one in followers(of_flow, flow.session.portfolio, live)])
+
+    async def until_read(ports: Ports) -> None:
+        await ports.clock.sleep(READ_SECONDS)
+
+    world = World()
+    world.add("gateway", reading)
+    world.add("patience", lambda ports: Tasks([until_read(ports)]))
+    world.run(until=["patience"])
+
+
+@pytest.fixture
+def follow_live() -> Callable[[LiveSession, Flow], None]:
+    """`follow`, for tests that have no house."""
+    return follow
 
 
 def fill(live: LiveSession, flow: Flow) -> None:
@@ -236,7 +269,7 @@ async def _run(ask: Ask, folder: Path, flow: Flow, services: bool, probes: dict[
         settings = GatewaySettings.model_validate({"probes": probes, **addresses})
         context = new_context(settings)
         begun = context.begin(flow.session.portfolio, len(flow.session.schedule))
-        fill(begun.live, flow)
+        (follow if flow.openings else fill)(begun.live, flow)
         try:
             async with _listening(context, flow, risk, monte_carlo) as house:
                 await ask(house)

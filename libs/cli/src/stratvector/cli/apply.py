@@ -206,7 +206,7 @@ def _changes(before: "Wish", after: "Wish") -> list[dict[str, Any]]:
     """Each value that differs: its place, what it was and what it is."""
     import json
 
-    from stratvector.cli.document_changes import changes
+    from stratvector.runtime.document_changes import changes
 
     return list(changes(json.loads(before.document), json.loads(after.document)))
 

@@ -53,7 +53,7 @@ async def paper_wish(
 
 def refuse_another(folder: Path, run: str, wanted: "Wish", begun: "Wish") -> None:
     """A run keeps the configuration that it began with. Raises CommandFailed."""
-    from stratvector.cli.document_changes import changes
+    from stratvector.runtime.document_changes import changes
 
     if wanted.says_the_same(begun):
         return

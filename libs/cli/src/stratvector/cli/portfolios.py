@@ -135,8 +135,8 @@ async def _newest_close(at: Reached, portfolio: Any) -> int | None:
 
 
 async def _history(at: Reached, key: str) -> dict[str, Any]:
-    from stratvector.cli.document_changes import changes
     from stratvector.runtime.chapters import opened_chapters
+    from stratvector.runtime.document_changes import changes
 
     wish = (await _wanted(at, key)).wish
     rows: list[dict[str, Any]] = []

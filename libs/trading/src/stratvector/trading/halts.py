@@ -59,10 +59,13 @@ class Halt:
 
 
 class HaltWatch:
-    """Folds decisions, in order from the session's first one, into halts."""
+    """Folds decisions, in order from the session's first one, into halts.
+
+    limits : those that hold at the next decision; a chapter may change them.
+    """
 
     def __init__(self, portfolio: Portfolio) -> None:
-        self._limits = portfolio.limits
+        self.limits = portfolio.limits
         cash = float(portfolio.initial_cash)
         self._peak = self._day_start = self._last_equity = cash
         self._day = -1
@@ -87,7 +90,7 @@ class HaltWatch:
         if day != self._day:
             self._day, self._day_start = day, self._last_equity
         self._peak = max(self._peak, equity)
-        limits = self._limits
+        limits = self.limits
         self._fold(DRAWDOWN_HALT, decision.halted, self._peak, limits.drawdown_halt, decision, flat)
         self._fold(
             DAILY_LOSS, decision.reduce_only, self._day_start, limits.daily_loss, decision, flat

@@ -11,7 +11,7 @@ from decimal import Decimal
 from stratvector.trading.fills import FillEvent
 from stratvector.trading.halts import Halt, HaltWatch
 from stratvector.trading.orders import Decision
-from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.portfolio import Portfolio, RiskLimits
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,9 @@ class Account:
         self.holdings: dict[str, Holding] = {}
         self.lasting: tuple[Halt, ...] = ()
         self._watch = HaltWatch(portfolio)
-        self._undecided: deque[Decision] = deque()  # wait for their fills
+        self._limits = portfolio.limits
+        # Decisions that wait for their fills, each with the limits of its chapter.
+        self._undecided: deque[tuple[Decision, RiskLimits]] = deque()
         self._turns: deque[tuple[int, bool]] = deque()  # place in the lane, flat from there on
         self._flat = self._flat_at_decision = True
         self._tripped = (False, False)
@@ -78,6 +80,10 @@ class Account:
         """The close (ns UTC) from which the portfolio is halted by its drawdown, else None."""
         return self._watch.halted_since
 
+    def hold(self, limits: RiskLimits) -> None:
+        """From the next decision on, these hold."""
+        self._limits = limits
+
     def take_fill(self, event: FillEvent) -> None:
         """An execution."""
         holding = after_fill(self.holdings.get(event.symbol), event.lots, event.price)
@@ -96,13 +102,15 @@ class Account:
     def take_decision(self, decision: Decision) -> None:
         """A decision, in the order of closes."""
         # What a halt is told from, alone: many may wait while the fills are read anew.
-        self._undecided.append(replace(decision, orders=(), cancels=(), crosses=(), symbols=()))
+        told_from = replace(decision, orders=(), cancels=(), crosses=(), symbols=())
+        self._undecided.append((told_from, self._limits))
 
     def settle(self) -> list[tuple[Halt, bool]]:
         """Judge the decisions whose fills are here; the halts that began (True) or ended."""
         changed: list[tuple[Halt, bool]] = []
-        while self._undecided and self._undecided[0].cut.fills_sequence <= self._fills_read_to:
-            changed += self._judge(self._undecided.popleft())
+        while self._undecided and self._undecided[0][0].cut.fills_sequence <= self._fills_read_to:
+            decision, self._watch.limits = self._undecided.popleft()
+            changed += self._judge(decision)
         if changed or self.lasting:
             self.lasting = tuple(halt for halt in self.halts if halt.until is None)
         return changed

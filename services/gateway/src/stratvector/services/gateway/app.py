@@ -5,6 +5,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from stratvector.services.gateway.api import (
     backtesting,
+    chapters,
     explaining,
     monitoring,
     montecarlo,
@@ -54,6 +55,7 @@ def gateway_app(context: GatewayContext) -> FastAPI:
     rooms = (
         portfolios,
         portfolio,
+        chapters,
         trading,
         explaining,
         strategies,

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from stratvector.services.gateway.account import Account
+from stratvector.services.gateway.chapters import ChapterRow
 from stratvector.services.gateway.curve import Curve
 from stratvector.services.gateway.events import Event
 from stratvector.services.gateway.health import Health
@@ -178,6 +179,18 @@ def positions(held: Positions, instruments: Instruments) -> Event:
         "equity": decimal_text(held.equity),
     }
     return Event("positions", held.portfolio, held.close_time, body)
+
+
+def chapter(row: ChapterRow, portfolio: str) -> Event:
+    """A chapter that opened. close_time : the last one before it, none for the first."""
+    body = {
+        "chapter": row.number,
+        "engine_hash": row.engine_hash,
+        "by": row.applied_by,
+        "at": utc_text(row.applied_at) if row.applied_at else None,
+        "changes": list(row.changes),
+    }
+    return Event("chapters", portfolio, row.after or 0, body)
 
 
 def health(one: Health) -> Event:

@@ -4,11 +4,17 @@ Nobody waits for the gateway, so it asks a few times a second, whatever the flow
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from typing import TypeVar
 
 from stratvector.runtime.at_hand import AT_HAND
+from stratvector.runtime.chapters import opened_chapter
 from stratvector.runtime.inbox import PAGE, Inbox
 from stratvector.runtime.ports import Kind, Ports, Stored
+from stratvector.runtime.readers import opening_in
+from stratvector.trading.chapters import Chapter
+from stratvector.trading.lanes import orders_lane
+from stratvector.trading.portfolio import Portfolio
 
 REST_SECONDS = 0.25
 Noun = TypeVar("Noun")
@@ -29,17 +35,44 @@ class Follower:
             while self._inbox.at_hand():
                 batch.append(await self._inbox.next())
             if batch:
-                self._take(batch)
+                await self._hand_on(batch)
             if len(batch) < PAGE // 2:
                 await self._clock.sleep(REST_SECONDS)
 
+    async def _hand_on(self, batch: Sequence[Stored]) -> None:
+        self._take(batch)
+
+
+class OrdersFollower(Follower):
+    """The portfolio's `orders` lane: decisions in batches, and between them each chapter where it
+    opens. So what was proposed and never opened is not met, and what a chapter changes holds from
+    the very decision that it holds for.
+    """
+
+    def __init__(
+        self,
+        ports: Ports,
+        portfolio: Portfolio,
+        take: Callable[[Sequence[Stored]], None],
+        open_chapter: Callable[[Chapter], None],
+    ) -> None:
+        super().__init__(ports, orders_lane(portfolio), take)
+        self._bus, self._run, self._open = ports.bus, portfolio.run, open_chapter
+
+    async def _hand_on(self, batch: Sequence[Stored]) -> None:
+        """Raises OtherChapter where the content of a chapter is not there."""
+        for is_opening, messages in groupby(batch, lambda one: one.message.kind is Kind.OPENED):
+            if not is_opening:
+                self._take(list(messages))
+                continue
+            for stored in messages:
+                AT_HAND.set(stored)
+                standing = await opened_chapter(self._bus, opening_in(stored), self._run)
+                self._open(standing.chapter)
+
 
 def decoded(batch: Sequence[Stored], decode: Callable[[bytes], Noun]) -> Iterator[Noun]:
-    """What a batch carries; each message is the one in hand while it is decoded. The opening of a
-    chapter is no noun.
-    """
+    """What a batch carries; each message is the one in hand while it is decoded."""
     for stored in batch:
-        if stored.message.kind is Kind.OPENED:
-            continue
         AT_HAND.set(stored)
         yield decode(stored.message.payload)

@@ -1,12 +1,14 @@
 """live: the session as its lanes tell it now: what the console shows and /ws is told.
 
-Bounded whatever the session's length: the newest of each state, a few hundred happenings, and a
-curve of at most a thousand points. A restart reads the lanes again and comes to the same.
+Bounded whatever the session's length, but for a row per chapter: the newest of each state, a few
+hundred happenings, and a curve of at most a thousand points. A restart reads the lanes again and
+comes to the same.
 """
 
+import math
 from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from stratvector.contracts.codecs import (
@@ -16,15 +18,19 @@ from stratvector.contracts.codecs import (
     decode_positions,
     decode_signals,
 )
+from stratvector.runtime.chapters import as_first
+from stratvector.runtime.logged_session import portfolio_of
 from stratvector.runtime.ports import Stored
 from stratvector.services.gateway import event_bodies
 from stratvector.services.gateway.account import Account
 from stratvector.services.gateway.causes import Causes
+from stratvector.services.gateway.chapters import Chapters
 from stratvector.services.gateway.curve import Curve
 from stratvector.services.gateway.events import Hub
 from stratvector.services.gateway.following import decoded
 from stratvector.services.gateway.marks import Marks
 from stratvector.services.gateway.words import fill_text, halt_text, order_text
+from stratvector.trading.chapters import Chapter
 from stratvector.trading.fills import FillKind
 from stratvector.trading.ledger import Positions
 from stratvector.trading.meaning.fills import check_report_of
@@ -53,15 +59,18 @@ class Happening:
 class LiveSession:
     """What the gateway knows from the lanes.
 
-    closes : of the whole session, None where nobody knows an end. counts : messages per noun; of
-    orders and fills, orders and executions. decision : the newest. positions : the newest that were
-    published. account : entry prices and halts. version : another one after each change.
+    portfolio : as the newest chapter's document describes it. closes : of the whole session, None
+    where nobody knows an end. counts : messages per noun; of orders and fills, orders and
+    executions. decision : the newest. positions : the newest that were published. account : entry
+    prices and halts. chapters : those that have opened. version : another one after each change.
     """
 
     def __init__(self, portfolio: Portfolio, closes: int | None, hub: Hub) -> None:
         self.portfolio, self.closes, self._hub = portfolio, closes, hub
         self.instruments = {i.symbol: i for i in portfolio.instruments}
         self._own = Own.of(portfolio)
+        self._own_in: dict[int, Own] = {}  # by chapter
+        self.chapters = Chapters()
         self.curve = Curve(float(portfolio.initial_cash))
         self.account = Account(portfolio)
         self.marks = Marks(self.instruments)
@@ -82,6 +91,17 @@ class LiveSession:
         is_last = over and self.decision.close_time == max(self._last_closes.values())
         return "finished" if is_last else "running"
 
+    def open_chapter(self, chapter: Chapter) -> None:
+        """What its document says holds from the next decision on. Raises BadSession."""
+        portfolio = portfolio_of(as_first(chapter))
+        own = Own.of(portfolio)
+        if own != self._own:
+            self._own = own
+        self.portfolio, self._own_in[chapter.number] = portfolio, self._own
+        self.account.hold(portfolio.limits)
+        self.version += 1
+        self._hub.publish(event_bodies.chapter(self.chapters.open(chapter), portfolio.name))
+
     def take_bars(self, batch: Sequence[Stored]) -> None:
         """Cross-sections of one universe."""
         self._count("bars", len(batch))
@@ -97,7 +117,7 @@ class LiveSession:
         """Signals of one model."""
         self._count("signals", len(batch))
         for signals in decoded(batch[-1:], decode_signals):
-            check_signals_of(signals, self._own, signals.model)
+            check_signals_of(signals, self._own_at(signals.chapter), signals.model)
             self._hub.publish(event_bodies.signals(signals, len(batch) - 1))
 
     def take_decisions(self, batch: Sequence[Stored]) -> None:
@@ -107,6 +127,7 @@ class LiveSession:
             self.curve.append(decision.close_time, decision.equity)
             self._count("orders", len(decision.orders))
             self.account.take_decision(decision)
+            self.chapters.take(decision)
             self.decision = decision
             if decision.orders or decision.cancels:
                 self._tell_orders(decision)
@@ -138,6 +159,12 @@ class LiveSession:
             check_positions_of(held, self._own, newest)
             self.positions = held
             self._hub.publish(event_bodies.positions(held, self.instruments))
+
+    def _own_at(self, chapter: int) -> Own:
+        """The lanes are read one by one, so a model may name a chapter of which the other lane has
+        not told yet, and nobody knows how much it lets the portfolio borrow.
+        """
+        return self._own_in.get(chapter) or replace(self._own, weight_max=math.inf)
 
     def _settle(self) -> bool:
         """Tell the halts that began or ended; whether any did."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 
+from stratvector.runtime.chapters import first_chapter
 from stratvector.runtime.deployment import Deployment
 from stratvector.runtime.host import Service, Tasks
 from stratvector.runtime.peer import Peer
@@ -16,7 +17,7 @@ from stratvector.services.gateway.clients.research import ResearchClient
 from stratvector.services.gateway.console.page import mount_console
 from stratvector.services.gateway.context import GatewayContext, PortfolioContext
 from stratvector.services.gateway.event_bodies import health as health_event
-from stratvector.services.gateway.following import Follower
+from stratvector.services.gateway.following import Follower, OrdersFollower
 from stratvector.services.gateway.health import ASK_SECONDS as HEALTH_SECONDS
 from stratvector.services.gateway.health import HealthWatch
 from stratvector.services.gateway.live import LiveSession
@@ -26,7 +27,6 @@ from stratvector.services.gateway.web_server import WebServer
 from stratvector.trading.lanes import (
     bars_lane,
     fills_lane,
-    orders_lane,
     positions_lane,
     signals_lane,
 )
@@ -43,8 +43,9 @@ def serve(settings: GatewaySettings, ports: Ports) -> Service:
     def begin(deployment: Deployment) -> Tasks:
         session = deployment.session
         begun = context.begin(session.portfolio, session.closes)
-        followers = _followers(ports, session.portfolio, begun.live)
-        return Tasks(main=[_watch_answers(begun), *(one.run() for one in followers)])
+        begun.live.open_chapter(first_chapter(session))
+        reading = followers(ports, session.portfolio, begun.live)
+        return Tasks(main=[_watch_answers(begun), *(one.run() for one in reading)])
 
     return Service(
         begin=begin,
@@ -73,7 +74,7 @@ def new_context(settings: GatewaySettings) -> GatewayContext:
     )
 
 
-def _followers(ports: Ports, portfolio: Portfolio, live: LiveSession) -> Iterator[Follower]:
+def followers(ports: Ports, portfolio: Portfolio, live: LiveSession) -> Iterator[Follower]:
     """One for each lane of the portfolio."""
     for universe in portfolio.universes:
         lane = bars_lane(portfolio, universe)
@@ -81,7 +82,7 @@ def _followers(ports: Ports, portfolio: Portfolio, live: LiveSession) -> Iterato
     for model in portfolio.models:
         lane = signals_lane(portfolio, model.name)
         yield Follower(ports, lane, live.take_signals)
-    yield Follower(ports, orders_lane(portfolio), live.take_decisions)
+    yield OrdersFollower(ports, portfolio, live.take_decisions, live.open_chapter)
     yield Follower(ports, fills_lane(portfolio), live.take_fills)
     yield Follower(ports, positions_lane(portfolio), live.take_positions)
 

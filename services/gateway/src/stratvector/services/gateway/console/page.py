@@ -10,6 +10,7 @@ from stratvector.runtime.served import NotServed
 from stratvector.services.gateway.console.backtest import BacktestCard
 from stratvector.services.gateway.console.banner import banner
 from stratvector.services.gateway.console.card import Card, HtmlCard, framed
+from stratvector.services.gateway.console.chapters import chapters
 from stratvector.services.gateway.console.charts import drawdown_chart, equity_chart
 from stratvector.services.gateway.console.chooser import chooser
 from stratvector.services.gateway.console.flow import flow
@@ -129,6 +130,8 @@ def _cards(context: PortfolioContext) -> list[Card]:
                 )
             with framed("Models", "models"):
                 cards.append(HtmlCard(lambda: cached.version, lambda: models(context)))
+            with framed("Chapters", "chapters"):
+                cards.append(HtmlCard(lambda: live.version, lambda: chapters(context)))
             with framed("Backtest", "backtest"):
                 BacktestCard(context)
     return cards

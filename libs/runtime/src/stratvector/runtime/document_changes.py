@@ -7,7 +7,7 @@ from typing import Any
 ABSENT = object()
 
 
-def changes(before: Any, after: Any, place: str = "") -> Iterator[dict[str, Any]]:
+def changes(before: Any, after: Any, place: str = "") -> Iterator[dict[str, str]]:
     """Each value that differs, in the order of its place: before and after as JSON, "absent" for
     none. A list is compared element by element; of named things, such as models, by name.
     """

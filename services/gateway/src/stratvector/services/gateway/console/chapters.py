@@ -1,0 +1,66 @@
+"""chapters: the newest stretches of the portfolio's life, and what each changed."""
+
+from collections.abc import Mapping
+
+from stratvector.services.gateway.chapters import ChapterRow
+from stratvector.services.gateway.console.markup import broken, empty, escaped, row, table
+from stratvector.services.gateway.context import PortfolioContext
+from stratvector.services.gateway.words import minute
+
+SHOWN_MAX = 10
+CHANGES_MAX = 5  # of one chapter; the API has all
+VALUE_MAX = 60  # characters of one value
+HEADS = (("Chapter", False), ("What changed", False))
+
+
+def chapters(context: PortfolioContext) -> str:
+    """The table, the newest first."""
+    rows = context.live.chapters.rows
+    newest = rows[: -SHOWN_MAX - 1 : -1]
+    if not newest:
+        return empty("No chapter yet: the portfolio has not begun.")
+    older = len(rows) - len(newest)
+    about = f'<p class="about">{older:,} older ones: /api/chapters</p>' if older else ""
+    shown = table("Chapters", HEADS, map(_row, newest))
+    return f'<div data-testid="chapters">{shown}{about}</div>'
+
+
+def _row(one: ChapterRow) -> str:
+    cells = [(f"<b>{one.number:,}</b> {_since(one)}", False), (_changes(one), False)]
+    return row(cells, f"chapter-{one.number}")
+
+
+def _since(one: ChapterRow) -> str:
+    """From which close on it holds, and who wanted that."""
+    if one.first_close is not None:
+        since = f"from {_time(one.first_close)}"
+    else:
+        since = "no close yet" if one.after is None else f"after {_time(one.after)}"
+    by = ""
+    if one.applied_by:
+        by = f"<br>by {broken(one.applied_by)}, {_time(one.applied_at)}"
+    return f"<small>{since}{by}</small>"
+
+
+def _time(nanoseconds: int) -> str:
+    return f'<span class="time">{minute(nanoseconds)}</span>'
+
+
+def _changes(one: ChapterRow) -> str:
+    closes = f"{one.closes:,} close{'' if one.closes == 1 else 's'}"
+    if not one.changes:
+        return f"<small>{'begun' if one.after is None else 'no change'}, {closes}</small>"
+    told = "".join(map(_change, one.changes[:CHANGES_MAX]))
+    more = len(one.changes) - CHANGES_MAX
+    rest = f"and {more:,} more, " if more > 0 else ""
+    return f"{told}<small>{rest}{closes}</small>"
+
+
+def _change(change: Mapping[str, str]) -> str:
+    place = broken(change["place"]).replace(".", ".<wbr>").replace("[", "<wbr>[")
+    before, after = _value(change["before"]), _value(change["after"])
+    return f'<div class="change">{place}<br><b>{before} → {after}</b></div>'
+
+
+def _value(text: str) -> str:
+    return escaped(text if len(text) <= VALUE_MAX else f"{text[:VALUE_MAX]}…")

@@ -1,0 +1,234 @@
+"""Chapters are told as the orders lane opens them, and what each one says holds from its closes on."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from stratvector.contracts.codecs import decode_signals, encode_signals
+from stratvector.runtime.applying import apply
+from stratvector.runtime.chapters import chapter_message, first_chapter
+from stratvector.runtime.documents import Documents, wish_of
+from stratvector.runtime.host import Tasks
+from stratvector.runtime.ports import Ports
+from stratvector.runtime.simulation.faults import Faults
+from stratvector.runtime.simulation.world import World
+from stratvector.services.gateway.console.chapters import SHOWN_MAX, chapters
+from stratvector.services.gateway.events import Hub
+from stratvector.services.gateway.live import LiveSession
+from stratvector.trading.lanes import chapters_lane, signals_lane
+from stratvector.trading.portfolio import RiskLimits
+from stratvector.trading.session import Session
+from stratvector.trading.timestamps import utc_text
+from stratvector.trading.unfit import Absurd
+from tests.sessions.generated_sessions import Shape, generated_session
+from tests.sessions.scripted_sessions import Script, scripted_session
+from tests.sessions.simulated_flow import Flow, run_flow
+
+Follow = Callable[[LiveSession, Flow], None]
+SLOW = Faults(delay_seconds_max=0.05)
+APPLIED_AT = 1_600_000_000_000_000_000
+CLOSES, LENGTH = 60, 20
+
+
+def live_of(session: Session, hub: Hub | None = None) -> LiveSession:
+    return LiveSession(session.portfolio, len(session.schedule), hub or Hub())
+
+
+def changed_flow(session: Session, limits: RiskLimits, closes_per_chapter: int = LENGTH) -> Flow:
+    """A run into which other limits are applied."""
+    changed = replace(session, portfolio=replace(session.portfolio, limits=limits))
+    wish = wish_of(changed, "ada", APPLIED_AT)
+
+    async def change(ports: Ports) -> None:
+        assert ports.documents is not None
+        await ports.clock.sleep(1.0)
+        await apply(ports.bus, Documents(ports.documents), wish)
+
+    def beside(ports: Ports) -> Tasks:
+        return Tasks([change(ports)])
+
+    return run_flow(session, 3, SLOW, closes_per_chapter=closes_per_chapter, beside=beside)
+
+
+@pytest.fixture(scope="module")
+def changed() -> Flow:
+    """Chapters that open by their length, and one by a cap that is cut down."""
+    session = generated_session(3, Shape(2, 2, 2, closes=CLOSES, warmup=2))
+    flow = changed_flow(session, RiskLimits(gross=0.02))
+    assert len(flow.openings) >= 2
+    return flow
+
+
+def test_the_api_tells_every_chapter_that_opened_from_which_close_and_what_changed(
+    in_house: Callable[..., None], changed: Flow
+) -> None:
+    async def ask(house: Any) -> None:
+        answer = await house.client.get("/api/chapters")
+        assert answer.status_code == 200, answer.text
+        told, decisions = answer.json()["chapters"], changed.decisions
+        assert [one["chapter"] for one in told] == list(range(1, len(changed.openings) + 2))
+        opened = [utc_text(opening.close_time) for opening in changed.openings]
+        assert [one["after"] for one in told] == [None, *opened]
+        for one in told:
+            closes = [d.close_time for d in decisions if d.chapter == one["chapter"]]
+            assert one["closes"] == len(closes)
+            assert one["first_close"] == (utc_text(closes[0]) if closes else None)
+            assert one["engine_hash"] == first_chapter(changed.session).engine_hash
+        assert sum(one["closes"] for one in told) == CLOSES
+        (cut,) = [one for one in told if one["changes"]]
+        gross = {one["place"]: one for one in cut["changes"]}["portfolio.limits.gross"]
+        assert gross["after"] == "0.02"
+        assert gross["before"] == json.dumps(changed.session.portfolio.limits.gross)
+        assert (cut["by"], cut["at"]) == ("ada", "2020-09-13T12:26:40Z")
+        assert (told[0]["by"], told[0]["at"]) == ("", None)
+        refused = await house.client.get("/api/chapters", params={"portfolio": "nobody"})
+        assert refused.status_code == 404
+
+    in_house(ask, flow=changed)
+
+
+def test_a_chapter_that_was_proposed_and_never_opened_is_not_told(
+    changed: Flow, follow_live: Follow
+) -> None:
+    session, bus = changed.session, changed.world.bus
+    lane = chapters_lane(session.portfolio)
+    expected = [1, *(opening.number for opening in changed.openings)]
+    stray = replace(first_chapter(session), number=expected[-1] + 1, applied_by="mallory")
+
+    async def propose(ports: Ports) -> None:
+        await bus.publish(chapter_message(stray, 1), bus.contents(lane)[-1].sequence)
+
+    world, before = World(), len(bus.contents(lane))
+    world.add("sleeper", lambda ports: Tasks([propose(ports)]))
+    world.run(until=["sleeper"])
+    live = live_of(session)
+    follow_live(live, changed)
+    assert len(bus.contents(lane)) == before + 1
+    assert [row.number for row in live.chapters.rows] == expected
+    assert all(row.applied_by != "mallory" for row in live.chapters.rows)
+
+
+def test_the_portfolio_that_is_shown_is_the_newest_chapters(
+    in_house: Callable[..., None],
+) -> None:
+    session = generated_session(3, Shape(2, 2, 2, closes=CLOSES, warmup=2))
+    (first, *others) = session.portfolio.models
+    smaller = replace(session.portfolio, models=(replace(first, budget_fraction=0.01), *others))
+    wish = wish_of(replace(session, portfolio=smaller), "ada", APPLIED_AT)
+
+    async def change(ports: Ports) -> None:
+        assert ports.documents is not None
+        await ports.clock.sleep(1.0)
+        await apply(ports.bus, Documents(ports.documents), wish)
+
+    flow = run_flow(session, 3, SLOW, beside=lambda ports: Tasks([change(ports)]))
+
+    async def ask(house: Any) -> None:
+        models = (await house.client.get("/api/portfolio")).json()["models"]
+        assert [one["budget_fraction"] for one in models] == [
+            0.01, *(one.budget_fraction for one in others)
+        ]  # fmt: skip
+
+    in_house(ask, flow=flow)
+
+
+@pytest.mark.parametrize("fills_first", [True, False])
+def test_a_halt_names_the_limit_of_the_chapter_that_it_began_in(
+    follow_live: Follow, fills_first: bool
+) -> None:
+    """Nearer by a document that came before the fall; no other limit would have halted it."""
+    closes = [10.0] * 40 + [12.0, 10.5, 10.5, 10.5]
+    script = Script(
+        {"A": closes},
+        {"model": {"A": [1.0] * len(closes)}},
+        limits=RiskLimits(gross=1.0, drawdown_halt=0.5),
+    )
+    session = scripted_session(script)
+    flow = changed_flow(session, RiskLimits(gross=1.0, drawdown_halt=0.1), 5_000)
+    assert flow.decisions[-1].halted
+    live = live_of(session)
+    follow_live(live, flow)
+    (halt,) = live.account.halts
+    assert (halt.rule, halt.limit) == ("drawdown_halt", 0.1)
+
+
+def test_weights_are_held_against_what_their_own_chapter_lets_the_portfolio_borrow() -> None:
+    """The lanes are read one by one: neither an older nor a newer chapter's are a reason to halt."""
+    session = scripted_session(
+        Script({"A": [10.0] * 3}, {"model": {"A": [1.0] * 3}}, limits=RiskLimits(gross=2.0))
+    )
+    live, first = live_of(session), first_chapter(session)
+    live.open_chapter(first)
+    lane = signals_lane(session.portfolio, "model")
+    stored = run_flow(session).world.bus.contents(lane)[-1]
+    said = decode_signals(stored.message.payload)
+
+    def taken(chapter: int, weight: float) -> None:
+        other = replace(said, chapter=chapter, rows=(replace(said.rows[0], weight=weight),))
+        message = replace(stored.message, payload=encode_signals(other))
+        live.take_signals([replace(stored, message=message)])
+
+    document = json.loads(first.document)
+    document["portfolio"]["limits"]["gross"] = 1.0
+    taken(1, 1.8)
+    taken(2, 1.8)  # its chapter is still to be read
+    live.open_chapter(replace(first, number=2, document=json.dumps(document)))
+    taken(1, 1.8)
+    with pytest.raises(Absurd, match="weight of A by model model is 1.8"):
+        taken(2, 1.8)
+
+
+def test_sockets_are_told_that_a_chapter_opens_once(changed: Flow, follow_live: Follow) -> None:
+    hub = Hub()
+    live = live_of(changed.session, hub)
+    with hub.subscribed(queue_max=10_000) as client:
+        follow_live(live, changed)
+        told = [json.loads(event.text) for event in client._queue]
+    opened = [one for one in told if one["type"] == "chapters"]
+    assert [one["chapter"] for one in opened] == list(range(1, len(changed.openings) + 2))
+    assert "close_time" not in opened[0]
+    times = [utc_text(one.close_time) for one in changed.openings]
+    assert [one["close_time"] for one in opened[1:]] == times
+    assert sum(bool(one["changes"]) for one in opened) == 1
+
+
+def test_the_card_has_the_newest_first_with_what_changed_and_says_where_nothing_did(
+    changed: Flow, follow_live: Follow
+) -> None:
+    live = live_of(changed.session)
+    context: Any = SimpleNamespace(live=live)
+    assert "No chapter yet" in chapters(context)
+    follow_live(live, changed)
+    html = chapters(context)
+    numbers = re.findall(r'data-testid="chapter-(\d+)"', html)
+    assert numbers == [str(n) for n in range(len(changed.openings) + 1, 0, -1)]
+    by_length = [row for row in live.chapters.rows[1:] if not row.changes]
+    assert by_length
+    for row in by_length:
+        line = html.split(f'data-testid="chapter-{row.number}"')[1].split("</tr>")[0]
+        assert f"no change, {row.closes} close" in line
+    words = re.sub("<[^>]+>", "", html)
+    assert "portfolio.limits.gross" in words
+    assert "→ 0.02" in words
+    assert "by ada, 2020-09-13 12:26" in words
+
+
+def test_the_card_shows_ten_chapters_and_escapes_who_and_what(changed: Flow) -> None:
+    live, first = live_of(changed.session), first_chapter(changed.session)
+    evil, document = "<script>alert(1)</script>", json.loads(first.document)
+    for number in range(1, SHOWN_MAX + 3):
+        document["caveats"] = {evil: [evil * number] * 10}
+        text = json.dumps(document)
+        said = replace(first, number=number, applied_by=evil, applied_at=APPLIED_AT, document=text)
+        live.open_chapter(replace(said, document=first.document) if number == 1 else said)
+    html = chapters(SimpleNamespace(live=live))  # type: ignore[arg-type]
+    assert html.count('data-testid="chapter-') == SHOWN_MAX
+    assert "2 older ones" in html
+    assert "and 5 more" in html
+    assert "<script" not in html
+    assert "&lt;script&gt;" in html
