@@ -13,6 +13,7 @@ import pytest
 import typer
 
 from stratvector.cli.failures import guarded
+from stratvector.runtime.documents import StaleDocument
 from stratvector.trading.bad_strategy import BadSignal
 
 if TYPE_CHECKING:
@@ -74,6 +75,23 @@ def test_a_strategy_that_no_run_can_use_is_one_sentence(
     assert ended.value.exit_code == 1
     sentence = "weight of A by model trend is 7 at 1970-01-01T00:00:00Z; |weight| <= 1 must hold"
     assert capsys.readouterr().err.strip() == f"stratvector: {sentence}"
+    assert not (place.folder / "logs").exists()
+
+
+def test_a_document_that_somebody_else_changed_meanwhile_is_one_sentence(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @guarded
+    def run() -> None:
+        raise StaleDocument("replay.a.main", 2)
+
+    with pytest.raises(typer.Exit) as ended:
+        run()
+    assert ended.value.exit_code == 1
+    sentence = (
+        "the document of replay.a.main was changed meanwhile: this change was made on version 2"
+    )
+    assert capsys.readouterr().err.startswith(f"stratvector: {sentence}; look at it again")
     assert not (place.folder / "logs").exists()
 
 

@@ -94,6 +94,7 @@ def _sentence(error: Exception, out: object) -> str:
     """out : where the command's results go, if it has any."""
     from stratvector.config.bad_config import BadConfig
     from stratvector.runtime.deployment import ServiceMissing
+    from stratvector.runtime.documents import StaleDocument
     from stratvector.runtime.jetstream.connection import BusConnectionError
     from stratvector.runtime.jetstream.keys import BadSeedFile
     from stratvector.runtime.jetstream.provisioner import ProvisioningError
@@ -103,7 +104,7 @@ def _sentence(error: Exception, out: object) -> str:
     from stratvector.trading.bad_strategy import BadStrategy
 
     ours = CommandFailed | BadConfig | BadSession | BadStrategy | CannotStart | ServiceMissing
-    bus = NatsServerError | BusConnectionError | ProvisioningError | BadSeedFile
+    bus = NatsServerError | BusConnectionError | ProvisioningError | BadSeedFile | StaleDocument
     if isinstance(error, ours | bus):
         return str(error)
     if isinstance(error, OSError):

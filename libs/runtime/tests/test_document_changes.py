@@ -1,0 +1,41 @@
+"""Where two documents differ is told value by value, and things with a name are held against their
+namesakes, whatever their order.
+"""
+
+from typing import Any
+
+import pytest
+
+from stratvector.runtime.document_changes import changes
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ({"a": 1, "b": [1, 2]}, {"b": [1, 2], "a": 1}, []),
+        ({"a": {"b": 0.4}}, {"a": {"b": 0.35}}, [("a.b", "0.4", "0.35")]),
+        ({"a": None}, {"a": 0}, [("a", "null", "0")]),
+        ({"a": 1}, {"a": True}, [("a", "1", "true")]),
+        ({"a": 1}, {}, [("a", "1", "absent")]),
+        ({}, {"é": "ü"}, [("é", "absent", '"ü"')]),
+        ([1, 2], [1, 3, 4], [("[1]", "2", "3"), ("[2]", "absent", "4")]),
+        (
+            {"models": [{"name": "x", "budget": 1}, {"name": "y", "budget": 2}]},
+            {"models": [{"name": "y", "budget": 3}, {"name": "x", "budget": 1}]},
+            [("models[y].budget", "2", "3")],
+        ),
+        (
+            [{"symbol": "A", "lot": 1}],
+            [{"symbol": "B", "lot": 1}],
+            [
+                ("[A]", '{"symbol": "A", "lot": 1}', "absent"),
+                ("[B]", "absent", '{"symbol": "B", "lot": 1}'),
+            ],
+        ),
+    ],
+)
+def test_each_value_that_differs_is_told_with_its_place(
+    before: Any, after: Any, told: list[tuple[str, str, str]]
+) -> None:
+    found = [(one["place"], one["before"], one["after"]) for one in changes(before, after)]
+    assert found == told
