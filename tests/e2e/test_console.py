@@ -163,6 +163,7 @@ def test_the_page_moves_with_the_replay_and_loads_nothing_from_elsewhere(
         )
         expect(seen.page.get_by_test_id("positions")).to_contain_text("Cash")
         expect(seen.page.get_by_test_id("events")).to_contain_text("bought")
+        expect(seen.page.get_by_test_id("chapter-1")).to_contain_text("begun")
         expect(seen.page.get_by_test_id("equity-chart").locator("canvas")).to_be_visible()
         expect(seen.page.get_by_test_id("drawdown-chart").locator("canvas")).to_be_visible()
         expect(seen.page.get_by_test_id("var-95")).to_contain_text("%", timeout=PATIENCE_MS)
@@ -233,7 +234,9 @@ def test_a_phone_shows_everything_without_scrolling_sideways(
     with opened(platform.url, width=390, height=844) as seen:
         expect(seen.page.get_by_test_id("positions")).to_contain_text("Cash", timeout=PATIENCE_MS)
         assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
-        for card in ("equity", "drawdown", "positions", "flow", "services", "models", "backtest"):
+        for card in (
+            "equity", "drawdown", "positions", "flow", "services", "models", "chapters", "backtest",
+        ):  # fmt: skip
             box = seen.page.get_by_test_id(f"{card}-card").bounding_box()
             assert box is not None
             assert box["x"] >= 0

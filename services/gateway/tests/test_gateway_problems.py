@@ -80,7 +80,7 @@ def test_an_unknown_or_repeated_key_is_refused_with_the_nearest(in_house: InHous
             assert answer.status_code == 422
             check(answer, {method.lower(): operation})
             keys = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"]
-            near = next((key for key in ("limit", "time") if key in keys), "start")
+            near = next((key for key in ("limit", "time") if key in keys), "portfolio")
             end = f"the nearest is {near}" if keys else "it takes none"
             assert answer.json()["detail"] == f"{path} takes no query key 'limt'; {end}"
         twice = await house.client.get("/api/trading/orders?limit=1&limit=2")

@@ -26,9 +26,11 @@ from stratvector.runtime.jetstream.server import NatsServer, free_port
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from stratvector.trading.flow import FLOW
 from stratvector.trading.ledger import rounded_money
+from stratvector.trading.timestamps import utc_text
 from tests.bus.lanes import lanes
 from tests.processes.service_process import ServiceProcess
-from tests.sessions.simulated_flow import Flow
+from tests.sessions.generated_sessions import Shape, generated_session
+from tests.sessions.simulated_flow import Flow, run_flow
 
 MODULE = "stratvector.services.gateway"
 MAIN_LINES_MAX = 30
@@ -120,6 +122,30 @@ def test_a_killed_gateway_comes_back_to_the_same_account(stage: Stage, recorded_
             last.positions
         )
         assert process.stop() == 0
+
+
+def test_a_killed_gateway_tells_the_same_chapters_as_the_log(tmp_path: Path) -> None:
+    session = generated_session(4, Shape(2, 2, 3, closes=120))
+    chaptered = Stage(tmp_path, run_flow(session, closes_per_chapter=50))
+    flow, told = chaptered.flow, []
+    chaptered.server.start()
+    try:
+        asyncio.run(chaptered.publish())
+        with chaptered.process("chapters") as process:
+            for _ in range(2):
+                states_until_the_end(process, flow)
+                told.append(json.loads(page(process, "/api/chapters"))["chapters"])
+                process.signal(signal.SIGKILL)
+                process.ended()
+                process.start()
+            assert "chapters-card" in page(process, "/")
+    finally:
+        chaptered.server.stop()
+    assert told[0] == told[1]
+    numbers = [decision.chapter for decision in flow.decisions]
+    assert [one["closes"] for one in told[0]] == [numbers.count(n) for n in sorted(set(numbers))]
+    assert [one["after"] for one in told[0][1:]] == [utc_text(o.close_time) for o in flow.openings]
+    assert len(told[0]) > 2
 
 
 def test_the_console_page_names_no_other_place_and_its_drain_leaves_nothing(

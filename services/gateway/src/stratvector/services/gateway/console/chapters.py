@@ -31,13 +31,13 @@ def _row(one: ChapterRow) -> str:
 
 
 def _since(one: ChapterRow) -> str:
-    """From which close on it holds, and who wanted that."""
+    """From which close on it holds, and who wanted what it changed."""
     if one.first_close is not None:
         since = f"from {_time(one.first_close)}"
     else:
         since = "no close yet" if one.after is None else f"after {_time(one.after)}"
     by = ""
-    if one.applied_by:
+    if one.applied_by and (one.changes or one.after is None):
         by = f"<br>by {broken(one.applied_by)}, {_time(one.applied_at)}"
     return f"<small>{since}{by}</small>"
 
