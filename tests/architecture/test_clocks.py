@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 UTC, READS = "utc_now", {"time", "time_ns", "now", "utcnow", "today"}
 MODULES = {"time", "datetime", "date", "dt"}
 RUN_CLOCK = "libs/runtime/src/stratvector/runtime/run_clock.py"
-WIRING = "services/market_data/src/stratvector/services/market_data/wiring.py"
+WIRING = "services/market_data/src/stratvector/services/market_data/live_feeds.py"
 # Wall time that becomes no judgement: metrics, and when somebody asked for a job.
 MEASURES = {
     "services/execution/src/stratvector/services/execution/metrics.py",

@@ -168,7 +168,7 @@ def test_a_halt_whose_fills_are_read_late_keeps_the_limit_that_tripped_it() -> N
     bus, portfolio = flow.world.bus, session.portfolio
     live.open_chapter(first)
     live.take_decisions(bus.contents(orders_lane(portfolio)))
-    assert live.account.halts == ()
+    assert not live.account.halts
     document = json.loads(first.document)
     document["portfolio"]["limits"]["drawdown_halt"] = 0.5
     live.open_chapter(replace(first, number=2, document=json.dumps(document)))
