@@ -17,7 +17,7 @@ from libs.cli.tests.test_parity_command import messages_of, stored_in
 from stratvector.cli.failures import CommandFailed
 from stratvector.cli.parity import examine
 from stratvector.cli.platform.run_folder import DOCUMENT, RunFolder
-from stratvector.runtime.applying import apply
+from stratvector.runtime.applying import go_on
 from stratvector.runtime.chapters import OtherChapter
 from stratvector.runtime.documents import DOCUMENTS, Documents, Wish
 from stratvector.runtime.jetstream.accounts import APPLY
@@ -48,7 +48,7 @@ class Begun:
     def refusal(self) -> str:
         """What continuing the session is refused with; empty when it would go on."""
         try:
-            self.run(apply(self.bus, self.documents, RunFolder(self.folder).wish))
+            self.run(go_on(self.bus, self.documents, RunFolder(self.folder).wish))
         except REFUSALS as error:
             return str(error)
         return ""

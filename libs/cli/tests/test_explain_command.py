@@ -64,7 +64,7 @@ def test_an_edited_fill_is_named_and_the_exit_code_says_so(run: Path, tmp_path: 
     answer = told("ledger", "verify", "--session", tmp_path / "copy")
     assert answer.exit_code == 1
     assert "not as it was recorded" in answer.stdout
-    assert f"fills of {NAME} at {utc_text(filled)}: lots of the row" in answer.stdout
+    assert f"fills of {NAME} in replay.1 at {utc_text(filled)}: lots of the row" in answer.stdout
     assert "  file: it is not the file that was sealed" in answer.stdout
 
 

@@ -100,11 +100,17 @@ def test_metrics_tell_every_models_score_and_how_many_checks_there_were(
     process: ServiceProcess, checks: dict[str, list[ModelDrift]]
 ) -> None:
     _, text = process.get("/metrics")
-    told = dict(re.findall(r'^strategy_drift_score\{model="(\w+)"\} (\S+)$', text, re.M))
+    told = dict(
+        re.findall(
+            r'^strategy_drift_score\{model="(\w+)",portfolio="generated",run="replay.1"\} (\S+)$',
+            text,
+            re.M,
+        )
+    )
     assert {model: float(score) for model, score in told.items()} == {
         model: found[-1].score for model, found in checks.items()
     }
-    count = re.search(r"^stratvector_strategy_drift_checks_total (\S+)$", text, re.M)
+    count = re.search(r"^stratvector_strategy_drift_checks_total\{.*\} (\S+)$", text, re.M)
     assert count is not None
     assert float(count[1]) == sum(map(len, checks.values()))
 
@@ -116,9 +122,9 @@ def test_the_report_shows_each_model(
     assert status == 200
     for model in MODELS:
         name = model.replace("_", "_<wbr>")
-        assert f"<h2>{name} {checks[model][-1].score:.2f} " in page
-        assert f'<section id="{model}">' in page
-    document = json.loads(process.get("/report.json")[1])
+        assert f"<h3>{name} {checks[model][-1].score:.2f} " in page
+        assert f'<section id="replay.1.generated.{model}">' in page
+    (document,) = json.loads(process.get("/report.json")[1])["portfolios"]
     assert [one["model"] for one in document["models"]] == list(MODELS)
     assert [one["score"] for one in document["models"]] == [
         checks[model][-1].score for model in MODELS

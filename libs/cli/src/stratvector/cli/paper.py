@@ -2,14 +2,17 @@
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stratvector.cli.failures import CommandFailed, guarded
 from stratvector.cli.logs import RESULTS
-from stratvector.cli.outputs import Commands, check_outputs
+from stratvector.cli.outputs import AsJson, Commands, check_outputs, emit
 from stratvector.cli.paper_wish import VENUE_SECONDS, paper_wish, refuse_another
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 CONFIG = Path("config/paper_crypto.yaml")
 
@@ -51,6 +54,7 @@ def run(
         Path, typer.Option(metavar="DIR", help="Where the run lies, in a folder of its own.")
     ] = RESULTS,
     verbose: Annotated[bool, typer.Option("--verbose", help="Tell every order.")] = False,
+    json: AsJson = None,
 ) -> None:
     """Trade live candles until Ctrl-C; started again, it goes on where it stopped."""
     from stratvector.cli.platform.paper_run import run_paper
@@ -59,7 +63,7 @@ def run(
     from stratvector.config import read_configuration
     from stratvector.trading.runs import PAPER, check_run
 
-    check_outputs(None, out)
+    check_outputs(json, out)
     named = f"{PAPER}.{name}"
     try:
         check_run(named)
@@ -72,4 +76,9 @@ def run(
     wish = asyncio.run(paper_wish(configuration, named, before, connect))
     if before is not None:
         refuse_another(folder, named, wish, before)
-    run_paper(endless_run(wish, out), wishes)
+    document = run_paper(endless_run(wish, out), wishes)
+    emit(json, document, _tell_nothing, None)
+
+
+def _tell_nothing(console: "Console", shown: None) -> None:
+    """Everything was told while it ran."""

@@ -4,12 +4,19 @@ Asked again with the same wish, nothing changes: who was interrupted applies aga
 """
 
 from stratvector.contracts.codecs import BadMessage
-from stratvector.runtime.chapters import OtherChapter, chapter_of, newest_chapter, refuse_change
+from stratvector.runtime.chapters import (
+    OtherChapter,
+    chapter_of,
+    newest_chapter,
+    refuse_change,
+    refuse_other,
+)
 from stratvector.runtime.documents import Documents, Wish, Wished
 from stratvector.runtime.ports import Bus, Kind, Stored
 from stratvector.runtime.session_document import BadSession
 from stratvector.trading.chapters import Chapter
 from stratvector.trading.flow import FLOW
+from stratvector.trading.lanes import chapters_lane_of
 from stratvector.trading.runs import bars_run
 
 
@@ -51,6 +58,24 @@ async def apply(bus: Bus, documents: Documents, wish: Wish, version: int | None 
         return there
     seen = (there.version if there else 0) if version is None else version
     return Wished(wish, await documents.put(wish, seen))
+
+
+async def go_on(bus: Bus, documents: Documents, wish: Wish) -> Wished:
+    """Want what a run folder holds: the run begins with it, or began with it and goes on, with
+    whatever was applied to it since.
+
+    Raises OtherChapter where the log began with something else, and what `apply` raises.
+    """
+    first = await bus.read(chapters_lane_of(wish.run, wish.portfolio), 0, 1)
+    there = await documents.of(wish.key)
+    if not first or there is None:
+        if first:
+            refuse_other(chapter_in(first[0]), wish.chapter())
+        return await apply(bus, documents, wish)
+    for sentence in wish.session().other_sources():
+        raise BadSession(f"document {wish.key}: {sentence}")
+    refuse_other(chapter_in(first[0]), wish.chapter())
+    return there
 
 
 async def _refuse_headless(bus: Bus, wish: Wish) -> None:

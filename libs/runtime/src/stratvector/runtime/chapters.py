@@ -276,6 +276,13 @@ async def logged_chapters(bus: Bus) -> Sequence[Stored]:
     return tuple(found.values())
 
 
+def refuse_other(logged: Chapter, own: Chapter) -> None:
+    """Hold what is at hand against what a log began with. Raises OtherChapter where they differ."""
+    refuse_change(logged, own)
+    if as_first(logged) != as_first(own):
+        raise OtherChapter("the session's document is not the one that its log began with")
+
+
 def refuse_change(standing: Chapter, wanted: Chapter) -> None:
     """Hold what is wanted of a run against the chapter that holds in it: what may change while it
     runs is its limits, its costs, the budgets of its models, and what its reports say.

@@ -11,7 +11,7 @@ import structlog
 
 from stratvector.cli.logs import FOLDER
 from stratvector.cli.platform.ports import HOST, PortPlan
-from stratvector.runtime.applying import apply
+from stratvector.runtime.applying import go_on
 from stratvector.runtime.documents import DOCUMENTS, Documents, Wish
 from stratvector.runtime.jetstream.accounts import (
     APPLY,
@@ -76,7 +76,7 @@ class LocalBus:
         """Want this, unless the log says otherwise. Raises BadSession, OtherChapter."""
         async with self._client(APPLY) as client:
             documents = Documents(JetStreamKeyValue(client, DOCUMENTS))
-            await apply(JetStreamBus(client), documents, wish)
+            await go_on(JetStreamBus(client), documents, wish)
 
     async def read(self, portfolio: str = "", run: str = "") -> tuple[LoggedSession, SessionLog]:
         """The session as the log tells it. Raises BusConnectionError, BadSession."""

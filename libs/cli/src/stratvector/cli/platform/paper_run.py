@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,20 +31,43 @@ from stratvector.trading.timestamps import utc_text
 LOOK_SECONDS = 0.5
 
 
-def run_paper(run: RunFolder, wishes: Wishes) -> None:
-    """Run until Ctrl-C; ends when nothing that was started is left.
+@dataclass
+class Told:
+    """What was told of a run. closes : decided while it was watched. newest : the last of them."""
+
+    closes: int = 0
+    newest: Decision | None = None
+
+    def document(self, run: RunFolder) -> dict[str, Any]:
+        """For programs."""
+        newest = self.newest
+        return {
+            "run": run.wish.run,
+            "portfolio": run.wish.portfolio,
+            "folder": str(run.folder),
+            "closes": self.closes,
+            "last_close": None if newest is None else utc_text(newest.close_time),
+            "equity": None if newest is None else newest.equity,
+        }
+
+
+def run_paper(run: RunFolder, wishes: Wishes) -> dict[str, Any]:
+    """Run until Ctrl-C; ends when nothing that was started is left. What was told, for programs.
 
     Raises SessionHalted, ChildFailed and what starting raises.
     """
+    told = Told()
     with run.held(), client_logs(logs_of(run.folder.parent)):
-        asyncio.run(_run(run, wishes))
+        asyncio.run(_run(run, wishes, told))
+    return told.document(run)
 
 
-async def _run(run: RunFolder, wishes: Wishes) -> None:
+async def _run(run: RunFolder, wishes: Wishes, told: Told) -> None:
     name = run.wish.run
     async with supervised(run, wishes) as (platform, asked):
         try:
-            await unless_asked(asked, platform, _work(platform, run.session, wishes.verbose))
+            work = _work(platform, run.session, wishes.verbose, told)
+            await unless_asked(asked, platform, work)
         except SessionHalted as halted:
             remark(f"{halted}; the other services stay up until Ctrl-C.")
             await unless_asked(asked, platform, asyncio.Event().wait())
@@ -54,7 +78,7 @@ async def _run(run: RunFolder, wishes: Wishes) -> None:
     )
 
 
-async def _work(platform: Platform, session: LoggedSession, verbose: bool) -> None:
+async def _work(platform: Platform, session: LoggedSession, verbose: bool, told: Told) -> None:
     began_at = time.perf_counter()
     await platform.start()
     portfolio = session.portfolio
@@ -63,7 +87,7 @@ async def _work(platform: Platform, session: LoggedSession, verbose: bool) -> No
         await _together(
             until_halted(platform),
             tell_ready(platform, began_at),
-            _tell_closes(bus, portfolio, verbose),
+            _tell_closes(bus, portfolio, verbose, told),
             *(_tell_missing(bus, portfolio, u, session.start) for u in portfolio.universes),
         )
 
@@ -79,7 +103,7 @@ async def _together(*work: Coroutine[Any, Any, None]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _tell_closes(bus: Bus, portfolio: Portfolio, verbose: bool) -> None:
+async def _tell_closes(bus: Bus, portfolio: Portfolio, verbose: bool, told: Told) -> None:
     """A line per close that is decided from now on."""
     lane = orders_lane(portfolio)
     after = await _newest(bus, lane)
@@ -87,7 +111,9 @@ async def _tell_closes(bus: Bus, portfolio: Portfolio, verbose: bool) -> None:
         for stored in (page := await bus.read(lane, after)):
             after = stored.sequence
             if stored.message.kind is Kind.CONTENT:
-                for line in decided(decode_decision(stored.message.payload), portfolio, verbose):
+                told.newest = decode_decision(stored.message.payload)
+                told.closes += 1
+                for line in decided(told.newest, portfolio, verbose):
                     remark(line)
         if not page:
             await asyncio.sleep(LOOK_SECONDS)

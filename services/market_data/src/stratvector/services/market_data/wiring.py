@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from prometheus_client.registry import Collector
-
 from stratvector.runtime.deployment import Deployment, SessionParts
 from stratvector.runtime.host import Service, Tasks
 from stratvector.runtime.logged_session import LoggedSession
@@ -22,8 +20,6 @@ from stratvector.trading.schedule import merge
 from stratvector.trading.timestamps import Nanoseconds
 
 if TYPE_CHECKING:
-    from prometheus_client.core import Metric
-
     from stratvector.services.market_data.feed import FeedLane
     from stratvector.services.market_data.live_feeds import LiveFeeds
     from stratvector.trading.session import Session
@@ -67,8 +63,13 @@ def serve(settings: MarketDataSettings, ports: Ports) -> Service:
     """The same over the bars that each portfolio's chapter names, which are in the store or come
     there when it begins, as far ahead of decisions and as fast as told.
     """
+    # The simulated world has no metrics.
+    from stratvector.services.market_data.live_collector import LiveCollector
+
     feeds = Feeds(settings, ports)
-    return Service(begin=feeds.begin, collectors=[LiveCollector(feeds)], trouble=feeds.trouble)
+    return Service(
+        begin=feeds.begin, collectors=[LiveCollector(lambda: feeds.live)], trouble=feeds.trouble
+    )
 
 
 class Feeds:
@@ -127,18 +128,6 @@ class Feeds:
 
             self.live = LiveFeeds(self._ports)
         return self.live
-
-
-class LiveCollector(Collector):
-    """What Prometheus scrapes of the live feeds, as soon as there are any."""
-
-    def __init__(self, feeds: Feeds) -> None:
-        self._feeds = feeds
-
-    def collect(self) -> "Iterator[Metric]":
-        """Nothing before the first live portfolio begins."""
-        if self._feeds.live is not None:
-            yield from self._feeds.live.collect()
 
 
 def _replay_lanes(
