@@ -80,9 +80,9 @@ async def _published(run: Running, service: str, owner: Owner) -> None:
     lane = run.lane(service)
     while True:
         last = await run.bus.last(lane)
-        if last is not None and last.message.epoch >= owner.epoch:
-            if last.message.kind.value != "owner":
-                return
+        is_new = last is not None and last.message.epoch >= owner.epoch
+        if last is not None and is_new and last.message.kind.value != "owner":
+            return
         await asyncio.sleep(0.02)
 
 

@@ -98,10 +98,10 @@ class Running:
 
     async def fraction(self) -> float:
         """How much of the session is decided."""
-        close_time = await newest_decided(self.bus, orders_lane(self.session.portfolio))
-        if close_time is None:
+        newest = await newest_decided(self.bus, orders_lane(self.session.portfolio))
+        if newest is None:
             return 0.0
-        return (self.session.schedule.index(close_time) + 1) / len(self.session.schedule)
+        return (self.session.schedule.index(newest.close_time) + 1) / len(self.session.schedule)
 
     async def reach(self, fraction: float, look_seconds: float = LOOK_SECONDS) -> float:
         """Wait until so much of the session is decided; how much it is then."""

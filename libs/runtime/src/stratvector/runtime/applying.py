@@ -3,6 +3,8 @@
 Asked again with the same wish, nothing changes: who was interrupted applies again.
 """
 
+from dataclasses import replace
+
 from stratvector.contracts.codecs import BadMessage
 from stratvector.runtime.chapters import OtherChapter, chapter_of, newest_chapter, refuse_change
 from stratvector.runtime.documents import Documents, Wish, Wished
@@ -47,10 +49,26 @@ async def apply(bus: Bus, documents: Documents, wish: Wish, version: int | None 
     """
     await refuse_unmeetable(bus, wish)
     there = await documents.of(wish.key)
+    if there is not None and there.wish.stopped:
+        raise OtherChapter(
+            f"{wish.key} was stopped by {there.wish.by}, which nobody takes back: apply it as "
+            "another run"
+        )
     if there is not None and there.wish.says_the_same(wish):
         return there
     seen = (there.version if there else 0) if version is None else version
     return Wished(wish, await documents.put(wish, seen))
+
+
+async def stop(documents: Documents, there: Wished, by: str, at: int) -> Wished:
+    """Want a portfolio to trade no more in its run. by : who asks. at : when, ns UTC.
+
+    Raises StaleDocument.
+    """
+    if there.wish.stopped:
+        return there
+    wish = replace(there.wish, stopped=True, by=by, at=at)
+    return Wished(wish, await documents.put(wish, there.version))
 
 
 async def _refuse_headless(bus: Bus, wish: Wish) -> None:
