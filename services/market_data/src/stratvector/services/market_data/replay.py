@@ -100,8 +100,9 @@ class ReplayLane:
         await self.lane.publish(identity, encode_closed_bars(section), close_time)
 
     async def _wait_for_decisions(self, close_time: int) -> bool:
-        """Whether the portfolio was stopped, so that nobody needs any more bars. Hold back at `bars_ahead_max` closes ahead until half of them are decided: bars then come
-        in bursts, and between these the way of an order has the processors for itself.
+        """Hold back at `bars_ahead_max` closes ahead until half of them are decided: bars then come
+        in bursts, and between these the way of an order has the processors for itself. True when
+        the portfolio was stopped, so that nobody needs any more bars.
         """
         if close_time < self._schedule.close_times[0]:
             return False
