@@ -1,6 +1,6 @@
 # StratVector: `make help` lists what can be done. Longer work is done by tools/*.sh.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test simulation chaos bench fuzz-api lint format lines proto lock coverage clean
+.PHONY: help setup run test simulation chaos bench soak fuzz-api lint format lines proto lock coverage clean
 SHELL := /bin/bash
 BIN := .venv/bin
 CODE := $(wildcard libs services tests benchmarks examples tools conftest.py)
@@ -33,6 +33,9 @@ bench: $(patsubst benchmarks/bench_%.py,bench-%,$(wildcard benchmarks/bench_*.py
 
 bench-%: setup  ## Run one benchmark, such as bench-engine
 	$(BIN)/python -m benchmarks.bench_$* $(ARGS)
+
+soak: setup  ## Run a life of a million closes, which takes about an hour (ARGS='--closes 100000')
+	$(BIN)/python -m benchmarks.bench_soak --closes 1000000 $(ARGS)
 
 fuzz-api: setup  ## Fuzz the REST API with Schemathesis, in a venv of its own (EXAMPLES=100)
 	@tools/fuzz_api.sh

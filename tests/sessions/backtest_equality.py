@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from stratvector.trading import replay
+from stratvector.trading.chapters import FIRST
 from stratvector.trading.fills import FillEvent
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.orders import Cut, Decision
@@ -28,8 +29,10 @@ class Played(Protocol):
 
 
 def explained(decisions: list[Decision]) -> list[Decision]:
-    """Decisions without their cut: a backtest reads no messages, so it has none."""
-    return [replace(decision, cut=Cut()) for decision in decisions]
+    """Decisions without their cut and chapter: a backtest reads no messages, so it has none."""
+    return [
+        replace(decision, cut=Cut(), chapter=FIRST, ends_chapter=False) for decision in decisions
+    ]
 
 
 def assert_equal_to_backtest(session: Session, flow: Played) -> None:

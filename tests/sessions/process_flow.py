@@ -13,7 +13,7 @@ from stratvector.cli.platform.ports import PortPlan, plan_ports
 from stratvector.cli.platform.replicas import seat_names
 from stratvector.cli.platform.session_run import refuse_differences
 from stratvector.cli.platform.session_watch import until_committed
-from stratvector.contracts.codecs import decode_decision
+from stratvector.runtime.chapter_watch import newest_decided
 from stratvector.runtime.documents import wish_of
 from stratvector.runtime.jetstream.accounts import OPERATOR
 from stratvector.runtime.jetstream.bus import JetStreamBus
@@ -98,12 +98,10 @@ class Running:
 
     async def fraction(self) -> float:
         """How much of the session is decided."""
-        lane = orders_lane(self.session.portfolio)
-        last = await self.bus.last(lane)
-        if last is None or last.message.kind.value == "owner":
+        newest = await newest_decided(self.bus, orders_lane(self.session.portfolio))
+        if newest is None:
             return 0.0
-        close_time = decode_decision(last.message.payload).close_time
-        return (self.session.schedule.index(close_time) + 1) / len(self.session.schedule)
+        return (self.session.schedule.index(newest.close_time) + 1) / len(self.session.schedule)
 
     async def reach(self, fraction: float, look_seconds: float = LOOK_SECONDS) -> float:
         """Wait until so much of the session is decided; how much it is then."""
@@ -142,6 +140,24 @@ def run_processes(
     replicas : processes of a service, 1 where nothing is said. settings : environment variables of
     the services.
     """
+    ran = _run_in(folder, session, replicas, disturb, settings, True)
+    assert ran is not None
+    return ran
+
+
+def run_life(folder: Path, session: Session, disturb: Disturb) -> None:
+    """The same for one that is too long to be read at its end."""
+    _run_in(folder, session, None, disturb, None, False)
+
+
+def _run_in(
+    folder: Path,
+    session: Session,
+    replicas: Mapping[str, int] | None,
+    disturb: Disturb | None,
+    settings: Mapping[str, str] | None,
+    reads: bool,
+) -> ProcessFlow | None:
     (folder / "session").mkdir(parents=True)
     fill_store(folder / "session" / "store", session)
     counts = dict.fromkeys(SERVICES, 1) | dict(replicas or {})
@@ -156,7 +172,7 @@ def run_processes(
     before = dict(os.environ)
     os.environ.update(given | dict(settings or {}))
     try:
-        return asyncio.run(_run(folder, session, counts, plan, disturb))
+        return asyncio.run(_run(folder, session, counts, plan, disturb, reads))
     finally:
         os.environ.clear()
         os.environ.update(before)
@@ -168,7 +184,8 @@ async def _run(
     counts: Mapping[str, int],
     plan: PortPlan,
     disturb: Disturb | None,
-) -> ProcessFlow:
+    reads: bool,
+) -> ProcessFlow | None:
     wish, told = wish_of(session, "tests", 0), list[str]()
     platform = Platform(
         folder / "session",
@@ -181,10 +198,12 @@ async def _run(
     try:
         await platform.start()
         status = await _or_failure(platform, _watched(platform, session, disturb))
-        _, log = await platform.bus.read()
+        log = (await platform.bus.read())[1] if reads else None
     finally:
         killed = await platform.drain()
     assert killed == [], f"{killed} did not stop by themselves"
+    if log is None:
+        return None
     refuse_differences(log, status)
     return ProcessFlow(session, log, told)
 

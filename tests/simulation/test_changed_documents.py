@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from stratvector.runtime.applying import apply
+from stratvector.runtime.applying import apply, stop
 from stratvector.runtime.chapters import OtherChapter
 from stratvector.runtime.documents import Documents, Wish, wish_of
 from stratvector.runtime.host import Tasks
@@ -167,3 +167,68 @@ def test_orders_keep_the_costs_of_the_chapter_that_they_were_decided_in() -> Non
             assert abs(float(rate) - costs.commission) < 1e-4
             seen.add(is_later)
     assert seen == {False, True}
+
+
+@dataclass
+class Stopping:
+    """Stops the portfolio after some time, as `stratvector portfolios stop` does."""
+
+    wish: Wish
+    pause_seconds: float
+
+    def __call__(self, ports: Ports) -> Tasks:
+        return Tasks([self._stop(ports)])
+
+    async def _stop(self, ports: Ports) -> None:
+        assert ports.documents is not None
+        documents = Documents(ports.documents)
+        wanted = await apply(ports.bus, documents, self.wish)
+        await ports.clock.sleep(self.pause_seconds)
+        await stop(documents, wanted, "ada", 9)
+
+
+@pytest.mark.parametrize("closes_per_chapter", [4, 5_000])
+def test_a_stopped_portfolio_cancels_what_works_orders_nothing_and_ends(
+    closes_per_chapter: int, say: Callable[[str], None]
+) -> None:
+    """In storms, with standbys: every service comes to its end, and parity holds to the last."""
+    ended = []
+    for seed in range(12):
+        session = generated_session(seed, SHAPE)
+        stopping = Stopping(wish_of(session, "ada", 1), 0.4 + seed / 8)
+        faults = STORMY if seed % 2 else SLOW
+        flow = run_flow(session, seed, faults, (), None, 1 + seed % 2, closes_per_chapter, stopping)
+        assert breaches_in_the_log(flow) == [], f"seed {seed}"
+        decisions = flow.decisions
+        first = next((n for n, d in enumerate(decisions) if d.stopping), len(decisions))
+        assert all(d.stopping and not d.orders for d in decisions[first:])
+        assert [d.ended for d in decisions[:-1]] == [False] * (len(decisions) - 1)
+        if first < len(decisions):
+            assert decisions[-1].ended or decisions[-1].close_time == session.last_close
+            assert flow.entries[-1].decision == decisions[-1]
+            log = log_of(flow.world.bus, session)
+            assert log.is_complete
+            ended.append(len(decisions))
+    say(f"stopped after {ended} of {SHAPE.closes} closes")
+    assert min(ended) < SHAPE.closes
+
+
+def test_what_was_stopped_is_not_taken_up_again() -> None:
+    session = generated_session(3, SHAPE)
+    wish, refusals = wish_of(session, "ada", 1), list[str]()
+    again = replace(wish, at=2)
+
+    async def script(ports: Ports) -> None:
+        assert ports.documents is not None
+        documents = Documents(ports.documents)
+        wanted = await apply(ports.bus, documents, wish)
+        await stop(documents, wanted, "bob", 9)
+        try:
+            await apply(ports.bus, documents, again)
+        except OtherChapter as error:
+            refusals.append(str(error))
+
+    flow = run_flow(session, 3, SLOW, beside=lambda ports: Tasks([script(ports)]))
+    assert len(refusals) == 1
+    assert "was stopped by bob" in refusals[0]
+    assert flow.decisions[-1].ended

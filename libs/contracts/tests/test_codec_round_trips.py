@@ -344,7 +344,10 @@ def test_signals_come_back_to_the_bit(content: Signals) -> None:
 @given(decisions())
 def test_a_decision_comes_back_to_the_bit(content: Decision) -> None:
     assert repr(codecs.decode_decision(codecs.encode_decision(content))) == repr(content)
-    assert codecs.decode_decided_close(codecs.encode_decision(content)) == content.close_time
+    assert codecs.decode_decided(codecs.encode_decision(content)) == (
+        content.close_time,
+        content.ended,
+    )
 
 
 @given(reports)

@@ -41,7 +41,7 @@ ENTRY = LedgerEntry(
         (SymbolDecision("Ä", Outcome.ORDERED, (0.5, 0.25), -3, (WeightReason.FRESH,)),),
         Cut({"z": "2", "a": "1"}, {"trend": "late"}, 4, 5, (1.0,)),
         ValueAtRisk(6, 1.0, 0.02, 0.03, 1000, 8),
-        3, True,
+        3, True, True, True,
     ),
     (FillEvent(FillKind.FILLED, "o", "Ä", 1, "x", -3, Decimal("1.5"), fill_time=6, known_time=7),),
     (("x", (1, -4)),),
@@ -67,7 +67,7 @@ TEXT = (
     '"commands_sequence":5,"multipliers":[1.0]},'
     '"value_at_risk":{"as_of":6,"horizon_days":1.0,"var_95":0.02,"cvar_95":0.03,'
     '"simulations":1000,"seed":8,"factor":1.0},'
-    '"chapter":3,"ends_chapter":true},'
+    '"chapter":3,"ends_chapter":true,"stopping":true,"ended":true},'
     '"events":[{"kind":"FILLED","order_id":"o","symbol":"Ä","epoch":1,"execution_id":"x",'
     '"lots":-3,"price":"1.5","commission":"0","slippage":"0","fill_time":6,"known_time":7,'
     '"text":""}],"attributed":[["x",[1,-4]]],"positions":{"a":2,"b":1},"cash":"-0.10",'
@@ -87,7 +87,9 @@ def test_the_text_reads_back_to_the_last_bit_and_digit() -> None:
 
 
 def test_a_record_from_before_there_were_chapters_is_of_the_first_one() -> None:
-    older = TEXT.replace(b',"chapter":3', b"").replace(b',"ends_chapter":true', b"")
+    older = TEXT.replace(b',"chapter":3', b"").replace(
+        b',"ends_chapter":true,"stopping":true,"ended":true', b""
+    )
     read = decode_ledger_entry(older)
     assert (read.decision.chapter, read.decision.ends_chapter) == (1, False)
     assert [signals.chapter for signals in read.signals] == [1]

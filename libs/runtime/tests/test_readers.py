@@ -202,7 +202,7 @@ def test_whoever_follows_a_lane_takes_whatever_comes_next(play: Play) -> None:
     async def script(ports: Ports) -> None:
         await store(ports, orders_lane(PORTFOLIO), decision(1), decision(5))
         reader = ProgressReader(ports, PORTFOLIO, {1, 5})
-        assert [await reader.next() for _ in range(2)] == [1, 5]
+        assert [(await reader.next()).close_time for _ in range(2)] == [1, 5]
 
     play(script)
 

@@ -19,15 +19,13 @@ import typer
 from stratvector.cli.bus_access import DEFAULT_URL, Connect, SeedFile, Url, reached
 from stratvector.cli.failures import CommandFailed, guarded
 from stratvector.cli.outputs import AsJson, check_outputs, emit
+from stratvector.cli.portfolios import LOOK_SECONDS, NOT_TAKEN_UP
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from stratvector.runtime.chapters import Standing
     from stratvector.runtime.documents import Wish
-
-LOOK_SECONDS = 0.2
-NOT_TAKEN_UP = 75  # try again later; the wish stays
 
 
 class Look(Enum):

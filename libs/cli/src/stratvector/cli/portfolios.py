@@ -2,7 +2,9 @@
 
 import asyncio
 import json as json_text
+import time
 from collections.abc import Awaitable, Callable
+from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,12 +17,15 @@ from stratvector.cli.outputs import AsJson, Commands, check_outputs, emit
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from stratvector.contracts.codecs import Decided
     from stratvector.runtime.chapters import Standing
-    from stratvector.runtime.documents import Wished
+    from stratvector.runtime.documents import Wish, Wished
 
 portfolios = Commands(
-    no_args_is_help=True, help="See what is wanted of portfolios, and what holds."
+    no_args_is_help=True, help="See what is wanted of portfolios and what holds, and stop them."
 )
+LOOK_SECONDS = 0.2
+NOT_TAKEN_UP = 75  # try again later; the wish stays
 Key = Annotated[str, typer.Argument(metavar="RUN.PORTFOLIO", help="As `portfolios list` shows it.")]
 
 
@@ -74,6 +79,29 @@ def history(
     emit(json, document, _print_history, document)
 
 
+@portfolios.command("stop", epilog="Example: stratvector portfolios stop paper.1.main")
+@guarded
+def stop(
+    key: Key,
+    nats_url: Url = DEFAULT_URL,
+    seed_file: SeedFile = None,
+    connect: Connect = 10.0,
+    wait: Annotated[
+        float,
+        typer.Option(metavar="S", min=0, help="How long to wait until it has ended, in seconds."),
+    ] = 30.0,
+    json: AsJson = None,
+) -> None:
+    """Trade no more in this run: orders are cancelled, what is held stays held. There is no way
+    back; the same configuration may be applied as another run.
+    """
+    check_outputs(json)
+    document = _asked(nats_url, seed_file, connect, lambda at: _stop(at, key, wait))
+    emit(json, document, _print_stopped, document)
+    if document["state"] == "stopping":
+        raise typer.Exit(NOT_TAKEN_UP)
+
+
 def _asked(
     url: str,
     seed_file: Path | None,
@@ -102,18 +130,39 @@ async def _wanted(at: Reached, key: str) -> "Wished":
     return known[key]
 
 
+async def _stop(at: Reached, key: str, wait_seconds: float) -> dict[str, Any]:
+    """What came of it. Raises StaleDocument."""
+    from stratvector.runtime.applying import stop as stopped
+
+    wanted = await _wanted(at, key)
+    wished = await stopped(at.documents, wanted, getuser(), time.time_ns())
+    deadline, row = time.monotonic() + wait_seconds, await _row(at, wished)
+    while row["state"] == "stopping" and time.monotonic() < deadline:
+        await asyncio.sleep(LOOK_SECONDS)
+        row = await _row(at, wished)
+    return row
+
+
+def _print_stopped(console: "Console", row: dict[str, Any]) -> None:
+    if row["state"] == "stopping":
+        told = "no risk service has ended it yet; it stays wished"
+    else:
+        told = f"it has ended with the close at {row['last_close']}"
+    console.out(f"{row['key']}: stopped, {told}.", highlight=False)
+
+
 async def _row(at: Reached, wanted: "Wished") -> dict[str, Any]:
     """One portfolio, and how far the log is."""
+    from stratvector.runtime.chapter_watch import newest_decided
     from stratvector.runtime.chapters import newest_chapter
+    from stratvector.trading.lanes import orders_lane
     from stratvector.trading.timestamps import utc_text
 
     wish = wanted.wish
     begun = await newest_chapter(at.bus, wish.run, wish.portfolio)
-    session, newest = wish.session(), None
-    if begun is not None:
-        newest = await _newest_close(at, session.portfolio)
-    ended = newest is not None and newest == session.last_close
-    state = "ended" if ended else "running" if begun else "wanted"
+    session = wish.session()
+    newest = await newest_decided(at.bus, orders_lane(session.portfolio)) if begun else None
+    state = _state(wish, begun is not None, session.last_close, newest)
     return {
         "key": wish.key,
         "run": wish.run,
@@ -122,16 +171,19 @@ async def _row(at: Reached, wanted: "Wished") -> dict[str, Any]:
         "version": wanted.version,
         "by": wish.by,
         "at": utc_text(wish.at),
-        "last_close": None if newest is None else utc_text(newest),
+        "last_close": None if newest is None else utc_text(newest.close_time),
     }
 
 
-async def _newest_close(at: Reached, portfolio: Any) -> int | None:
-    """The newest close that was decided."""
-    from stratvector.runtime.chapter_watch import newest_decided
-    from stratvector.trading.lanes import orders_lane
-
-    return await newest_decided(at.bus, orders_lane(portfolio))
+def _state(wish: "Wish", begun: bool, last_close: int | None, newest: "Decided | None") -> str:
+    """In one word."""
+    if newest is not None and newest.ended:
+        return "stopped"
+    if newest is not None and newest.close_time == last_close:
+        return "ended"
+    if wish.stopped:
+        return "stopping"
+    return "running" if begun else "wanted"
 
 
 async def _history(at: Reached, key: str) -> dict[str, Any]:

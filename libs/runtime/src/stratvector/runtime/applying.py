@@ -3,6 +3,8 @@
 Asked again with the same wish, nothing changes: who was interrupted applies again.
 """
 
+from dataclasses import replace
+
 from stratvector.contracts.codecs import BadMessage
 from stratvector.runtime.chapters import (
     OtherChapter,
@@ -54,6 +56,7 @@ async def apply(bus: Bus, documents: Documents, wish: Wish, version: int | None 
     """
     await refuse_unmeetable(bus, wish)
     there = await documents.of(wish.key)
+    _refuse_stopped(there)
     if there is not None and there.wish.says_the_same(wish):
         return there
     seen = (there.version if there else 0) if version is None else version
@@ -68,6 +71,7 @@ async def go_on(bus: Bus, documents: Documents, wish: Wish) -> Wished:
     """
     first = await bus.read(chapters_lane_of(wish.run, wish.portfolio), 0, 1)
     there = await documents.of(wish.key)
+    _refuse_stopped(there)
     if not first or there is None:
         if first:
             refuse_other(chapter_in(first[0]), wish.chapter())
@@ -76,6 +80,26 @@ async def go_on(bus: Bus, documents: Documents, wish: Wish) -> Wished:
         raise BadSession(f"document {wish.key}: {sentence}")
     refuse_other(chapter_in(first[0]), wish.chapter())
     return there
+
+
+async def stop(documents: Documents, there: Wished, by: str, at: int) -> Wished:
+    """Want a portfolio to trade no more in its run. by : who asks. at : when, ns UTC.
+
+    Raises StaleDocument.
+    """
+    if there.wish.stopped:
+        return there
+    wish = replace(there.wish, stopped=True, by=by, at=at)
+    return Wished(wish, await documents.put(wish, there.version))
+
+
+def _refuse_stopped(there: Wished | None) -> None:
+    """Raises OtherChapter."""
+    if there is not None and there.wish.stopped:
+        raise OtherChapter(
+            f"{there.wish.key} was stopped by {there.wish.by}, which nobody takes back: apply it "
+            "as another run"
+        )
 
 
 async def _refuse_headless(bus: Bus, wish: Wish) -> None:

@@ -1,6 +1,6 @@
 """chapter_watch: how who is ahead of the decisions learns that a chapter has opened."""
 
-from stratvector.contracts.codecs import decode_chapter, decode_decided_close
+from stratvector.contracts.codecs import Decided, decode_chapter, decode_decided
 from stratvector.runtime.chapters import (
     Standing,
     newest_chapter,
@@ -14,6 +14,8 @@ from stratvector.trading.chapters import FIRST
 from stratvector.trading.lanes import chapters_lane, orders_lane
 from stratvector.trading.portfolio import Portfolio
 
+END_LOOK_SECONDS = 2.0  # between two looks whether a portfolio was stopped, while no bars come
+
 
 class ChapterWatch:
     """Hears what is proposed in a portfolio's `chapters` lane, and waits for its opening in the
@@ -24,6 +26,7 @@ class ChapterWatch:
         self._ports, self._portfolio = ports, portfolio
         self._number = FIRST
         self._proposals: Inbox | None = None
+        self._look_at = 0.0
 
     async def begin(self) -> Standing | None:
         """The newest chapter that has opened, None while the first one is not there."""
@@ -55,11 +58,20 @@ class ChapterWatch:
         open before it any more.
         """
         newest = await newest_decided(self._ports.bus, orders_lane(self._portfolio))
-        return newest is not None and newest >= close_time
+        return newest is not None and newest.close_time >= close_time
+
+    async def has_ended(self) -> bool:
+        """Whether the portfolio was stopped, and has ended; asked now and then alone."""
+        now = self._ports.clock.monotonic_seconds()
+        if now < self._look_at:
+            return False
+        self._look_at = now + END_LOOK_SECONDS
+        newest = await newest_decided(self._ports.bus, orders_lane(self._portfolio))
+        return newest is not None and newest.ended
 
 
-async def newest_decided(bus: Bus, lane: str) -> int | None:
-    """The close (ns UTC) of the newest decision in an orders lane, None before the first."""
+async def newest_decided(bus: Bus, lane: str) -> Decided | None:
+    """How far the newest decision in an orders lane is, None before the first."""
     last = await bus.last(lane)
     while last is not None and last.message.kind is Kind.OWNER:
         before = await bus.read(lane, last.previous - 1, 1) if last.previous else ()
@@ -67,5 +79,5 @@ async def newest_decided(bus: Bus, lane: str) -> int | None:
     if last is None:
         return None
     if last.message.kind is Kind.OPENED:
-        return opening_in(last).close_time
-    return decode_decided_close(last.message.payload)
+        return Decided(opening_in(last).close_time, ended=False)
+    return decode_decided(last.message.payload)

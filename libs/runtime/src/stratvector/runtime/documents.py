@@ -43,7 +43,7 @@ class Wish:
     """What somebody wants a portfolio to be in a run.
 
     document : canonical JSON, see `session_document`. bars : of its universes. by : who asked. at :
-    when, ns UTC.
+    when, ns UTC. stopped : it is to trade no more in this run.
     """
 
     run: str
@@ -52,6 +52,7 @@ class Wish:
     bars: tuple[ChapterBars, ...]
     by: str
     at: int
+    stopped: bool = False
 
     @property
     def key(self) -> str:

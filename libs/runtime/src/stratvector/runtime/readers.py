@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from stratvector.contracts.codecs import (
+    Decided,
     decode_closed_bars,
-    decode_decided_close,
+    decode_decided,
     decode_decision,
     decode_fills_report,
     decode_opened,
@@ -322,15 +323,15 @@ class ProgressReader:
         self._inbox = Inbox(ports, self.lane, after=carried_sequence(carried, self.lane))
         self._closes = closes
 
-    async def next(self) -> int:
-        """The close of the next decision. Raises Absurd, BadMessage."""
+    async def next(self) -> Decided:
+        """How far the next decision is. Raises Absurd, BadMessage."""
         stored = await self._inbox.next()
         while stored.message.kind is Kind.OPENED:
             stored = await self._inbox.next()
-        close_time = decode_decided_close(stored.message.payload)
-        if close_time not in self._closes:
-            raise Absurd(f"close_time is {close_time} ns, at which no universe closes")
-        return close_time
+        decided = decode_decided(stored.message.payload)
+        if decided.close_time not in self._closes:
+            raise Absurd(f"close_time is {decided.close_time} ns, at which no universe closes")
+        return decided
 
     async def look(self, patience_seconds: float) -> bool:
         """Whether the next message is at hand, or comes in time."""

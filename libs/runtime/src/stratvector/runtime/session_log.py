@@ -159,6 +159,8 @@ class _Reading:
                 return
             lane.at[asked] = _logged(stored, decision)
             ends_chapter = decision.ends_chapter
+            if decision.ended:
+                return
 
     async def _opened(self, opened: Opened) -> LoggedChapter:
         """Raises OtherChapter, BadMessage, BadSession, Absurd."""

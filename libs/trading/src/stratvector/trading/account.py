@@ -6,6 +6,7 @@ for closes that are already decided it adopts the decision and never recomputes 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from stratvector.trading.engine.arithmetic import round_columns
 from stratvector.trading.engine.session import indices
 from stratvector.trading.engine.state import (
     CANCEL,
+    CANCELLING,
     CROSS_PART,
     CROSSED,
     MOVED,
@@ -38,7 +40,7 @@ from stratvector.trading.engine.step import decide, observe, place
 from stratvector.trading.engine_rules import groups_of, rules_of
 from stratvector.trading.executions import commission_micros
 from stratvector.trading.fills import TERMINAL, FillEvent, FillKind
-from stratvector.trading.orders import Cut, Decision
+from stratvector.trading.orders import Cancel, Cut, Decision
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.signals import Signals
 from stratvector.trading.timestamps import NANOSECONDS_PER_DAY
@@ -169,6 +171,27 @@ class PortfolioAccount:
         self._journal.gross[0] = gross_exposure(self._book, self._rules.grid, self._axes[0])
         return self._reader.decision(
             self._journal, 0, close_time, cut, self._orders, self._next_closes.__getitem__
+        )
+
+    def stop(self, close_time: int, cut: Cut) -> Decision:
+        """The same for a portfolio that somebody stopped: what it holds it keeps, nothing is
+        ordered, and what is working is cancelled; the last one when nothing is.
+        """
+        decision = self.decide(close_time, cut)
+        cancelling = self._book.lots[:, CANCELLING]
+        cancels = tuple(
+            Cancel(self._orders[symbol], symbol)
+            for symbol, s in self._symbols.items()
+            if symbol in self._orders and not cancelling[s]
+        )
+        return replace(
+            decision,
+            orders=(),
+            crosses=(),
+            cancels=cancels,
+            symbols=(),
+            stopping=True,
+            ended=not self._orders,
         )
 
     def place(self, decision: Decision) -> None:

@@ -107,4 +107,9 @@ class SessionLog:
     @property
     def is_complete(self) -> bool:
         """Whether every close is there with all its messages, and none will come."""
-        return self.ended and 0 < len(self.closes) == len(self.schedule)
+        return self.stopped or (self.ended and 0 < len(self.closes) == len(self.schedule))
+
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody stopped the portfolio, and its last decision says that it has ended."""
+        return bool(self.closes) and self.closes[-1].decision.noun.ended

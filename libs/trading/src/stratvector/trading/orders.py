@@ -106,6 +106,8 @@ class Decision:
     value_at_risk : a figure that arrived before this decision; it weighs on later ones.
     chapter : the number of the chapter that it belongs to. ends_chapter : it is the last one of
     that chapter, and the next chapter opens right after it in the lane.
+    stopping : somebody stopped the portfolio: nothing is ordered, and what is working is cancelled.
+    ended : nothing is working any more, and this is the portfolio's last decision in its run.
     """
 
     portfolio: str
@@ -124,3 +126,5 @@ class Decision:
     value_at_risk: ValueAtRisk | None = None
     chapter: int = 1
     ends_chapter: bool = False
+    stopping: bool = False
+    ended: bool = False

@@ -26,17 +26,19 @@ from stratvector.contracts.codecs.nouns import (
     encode_signals,
 )
 from stratvector.contracts.codecs.orders import (
-    decode_decided_close,
+    Decided,
+    decode_decided,
     decode_decision,
     encode_decision,
 )
 
 __all__ = [
     "BadMessage",
+    "Decided",
     "Owner",
     "decode_chapter",
     "decode_closed_bars",
-    "decode_decided_close",
+    "decode_decided",
     "decode_decision",
     "decode_fills_report",
     "decode_ledger_entry",

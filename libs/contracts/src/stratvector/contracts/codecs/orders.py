@@ -1,6 +1,7 @@
 """orders: `Decision`, the approved orders of one close and everything that explains them."""
 
 from operator import attrgetter
+from typing import NamedTuple
 
 from stratvector.contracts.codecs.derived import derived
 from stratvector.contracts.codecs.enumerations import both_ways
@@ -27,10 +28,16 @@ def decode_decision(payload: bytes) -> Decision:
     return _ORDERS.decode(payload)
 
 
-def decode_decided_close(payload: bytes) -> int:
-    """The close time (ns UTC) of a decision, for who only counts them. Raises BadMessage."""
-    close_time: int = _ORDERS.read(payload, attrgetter("close_time_ns"))
-    return close_time
+class Decided(NamedTuple):
+    """How far decisions are. close_time : of one, ns UTC. ended : none follows it."""
+
+    close_time: int
+    ended: bool
+
+
+def decode_decided(payload: bytes) -> Decided:
+    """How far a decision is, for who only counts them. Raises BadMessage."""
+    return Decided(*_ORDERS.read(payload, attrgetter("close_time_ns", "ended")))
 
 
 def write_value_at_risk(wire: orders_pb2.ValueAtRisk, figure: ValueAtRisk) -> None:

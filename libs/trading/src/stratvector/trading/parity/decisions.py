@@ -40,7 +40,7 @@ class DecisionReplay:
         # Chapters end when risk says so; that the next one opens there was seen when the log was
         # read.
         replayed = replace(
-            self._decide(close, cut),
+            self._decide(close, cut, logged.stopping),
             value_at_risk=logged.value_at_risk,
             chapter=logged.chapter,
             ends_chapter=logged.ends_chapter,
@@ -105,13 +105,15 @@ class DecisionReplay:
                         messages={"fills": report.id},
                     )
 
-    def _decide(self, close: UndecidedClose, cut: Cut) -> Decision:
+    def _decide(self, close: UndecidedClose, cut: Cut, stopping: bool = False) -> Decision:
         sections = [logged.noun for logged in close.bars.values()]
         signals: dict[str, Signals | None] = {
             model: self._fitting(model, close) if used != LATE else None
             for model, used in cut.signals.items()
         }
         self._account.observe(close.close_time, sections, signals)
+        if stopping:
+            return self._account.stop(close.close_time, cut)
         return self._account.decide(close.close_time, cut)
 
     def _fitting(self, model: str, close: UndecidedClose) -> Signals | None:

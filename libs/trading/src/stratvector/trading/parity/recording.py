@@ -49,7 +49,7 @@ class RecordedBars:
 
 def unpromised_bars(chapter: Chapter | None, log: SessionLog) -> Iterator[Difference]:
     """How the bars of a complete log, as a whole, are not those that its chapter names."""
-    if chapter is None or not log.is_complete:
+    if chapter is None or not log.is_complete or log.stopped:
         return
     last = log.closes[-1].close_time
     for promised in chapter.bars:
@@ -105,12 +105,14 @@ class BacktestReplay:
 
 
 def uncomparable(log: SessionLog, portfolio: Portfolio) -> str | None:
-    """Why a backtest, which knows neither lateness nor multipliers nor another document, must
+    """Why a backtest, which knows neither lateness nor multipliers, stops nor documents, must
     differ; None if not. portfolio : of the first chapter.
     """
     changed = [str(one.noun.number) for one in log.chapters if one.portfolio != portfolio]
     if changed:
         return f"not compared with a backtest: chapters {', '.join(changed)} have another document"
+    if any(close.decision.noun.stopping for close in log.closes):
+        return "not compared with a backtest: the portfolio was stopped"
     cuts = [close.decision.noun.cut for close in log.closes]
     late = sum(LATE in cut.signals.values() for cut in cuts)
     weighed = sum(any(m != 1.0 for m in cut.multipliers) for cut in cuts)

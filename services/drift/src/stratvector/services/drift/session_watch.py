@@ -55,6 +55,8 @@ class SessionWatch:
             await self._take(due.close_time, due.universes)
             if self._is_due(due.close_time):
                 self._check_all()
+            if decision.ended:
+                return
             if decision.ends_chapter:
                 opened = await self._decisions.opening()
                 self._begin(await opened_chapter(self._ports.bus, opened, self._portfolio.run))

@@ -82,6 +82,8 @@ class AccountLane:
             decision, self._approved_at = received.noun, received.stored.stored_at
             await self._execute(decision.close_time, decision.orders, decision.cancels, decision)
             self._log.forget_ended(decision.orders)
+            if decision.ended:
+                break
             if decision.ends_chapter:
                 await self._turn()
         await self._publish_all()

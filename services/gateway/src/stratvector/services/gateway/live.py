@@ -87,6 +87,8 @@ class LiveSession:
         """waiting : no close is decided yet. finished : the last close is, and there comes none."""
         if self.decision is None:
             return "waiting"
+        if self.decision.ended:
+            return "finished"
         over = len(self._last_closes) == len(self.portfolio.universes)
         is_last = over and self.decision.close_time == max(self._last_closes.values())
         return "finished" if is_last else "running"

@@ -63,6 +63,8 @@ class PortfolioRecord:
                 self._due = entry
             if self._due is not None and not self._decisions.at_hand():
                 await self._publish(self._due)
+            if entry.decision.ended:
+                break
             if entry.decision.ends_chapter:
                 opened = await self._decisions.opening()
                 self._begin(await opened_chapter(self._ports.bus, opened, self._portfolio.run))

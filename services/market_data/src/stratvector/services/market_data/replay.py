@@ -65,7 +65,8 @@ class ReplayLane:
         async for stored in self.lane.history(self._used):
             published = self._adopted(decode_closed_bars(stored.message.payload), published)
         for section in self._recording.sections(published):
-            await self._wait_for_decisions(section.close_time)
+            if await self._wait_for_decisions(section.close_time):
+                return
             await self._publish(section)
 
     def _begin(self, carried: Carried | None) -> int:
@@ -98,18 +99,22 @@ class ReplayLane:
         identity = message_id(hop("bars").stream, self.lane.subject, close_time)
         await self.lane.publish(identity, encode_closed_bars(section), close_time)
 
-    async def _wait_for_decisions(self, close_time: int) -> None:
+    async def _wait_for_decisions(self, close_time: int) -> bool:
         """Hold back at `bars_ahead_max` closes ahead until half of them are decided: bars then come
-        in bursts, and between these the way of an order has the processors for itself.
+        in bursts, and between these the way of an order has the processors for itself. True when
+        the portfolio was stopped, so that nobody needs any more bars.
         """
         if close_time < self._schedule.close_times[0]:
-            return
+            return False
         place = self._schedule.index(close_time)
         await self._tempo.wait_for(place)
         if place - self._decided <= self._bars_ahead_max:
-            return
+            return False
         while place - self._decided > self._ahead_after_wait:
             if self._rest_seconds and not await self._decisions.look(0.0):
                 await self._clock.sleep(self._rest_seconds)
-            decided_at = await self._decisions.next()
+            decided_at, ended = await self._decisions.next()
+            if ended:
+                return True
             self._decided = self._schedule.index(decided_at)
+        return False

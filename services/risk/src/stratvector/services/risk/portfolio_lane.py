@@ -87,6 +87,8 @@ class PortfolioLane:
         while (due := await self._bars.due()) is not None:
             adopted = await self._adopted(history, due.close_time)
             decision = await self._close(due.close_time, due.universes, adopted)
+            if decision.ended:
+                return
             if decision.ends_chapter:
                 standing = await self._open_next()
                 await self._close_readers()
@@ -186,12 +188,16 @@ class PortfolioLane:
 
     async def _decide(self, close_time: int, cut: Cut) -> Decision:
         """Decide and publish; a figure that arrived goes with it and weighs from the next close."""
+        ends_chapter = await self._ends_chapter()
+        decide = self.account.stop if self._wishes.stopped else self.account.decide
         decision = replace(
-            self.account.decide(close_time, cut),
+            decide(close_time, cut),
             value_at_risk=self._queries.arrived(),
             chapter=self._standing.number,
-            ends_chapter=await self._ends_chapter(),
+            ends_chapter=ends_chapter,
         )
+        if decision.ended:
+            decision = replace(decision, ends_chapter=False)
         identity = message_id(hop("orders").stream, self.lane.subject, close_time)
         stored = await self.lane.publish(identity, encode_decision(decision), close_time)
         self._decided_at = stored.sequence

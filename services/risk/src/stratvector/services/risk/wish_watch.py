@@ -16,7 +16,8 @@ LOOK_SECONDS = 0.5  # between two looks; a look holds up a decision by half a mi
 class WishWatch:
     """Of one portfolio in one run. Used by the coroutine that decides.
 
-    refused : why the newest document can't hold, empty when it can.
+    refused : why the newest document can't hold, empty when it can. stopped : it is to trade no
+    more, which nobody takes back.
     """
 
     def __init__(self, ports: Ports, first: Chapter) -> None:
@@ -27,6 +28,7 @@ class WishWatch:
         self._version = 0
         self._wanted: Chapter | None = None
         self.refused = ""
+        self.stopped = False
 
     async def wanted(self, standing: Standing) -> Chapter | None:
         """What is wanted instead of the chapter that holds, None when that one is."""
@@ -43,6 +45,7 @@ class WishWatch:
             if wished is None or wished.version == self._version:
                 return
             self._version, self._wanted = wished.version, None
+            self.stopped = self.stopped or wished.wish.stopped
             self._wanted = _checked(wished, standing)
             self.refused = ""
         except (BadSession, OtherChapter) as error:

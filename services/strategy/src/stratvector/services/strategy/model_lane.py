@@ -150,6 +150,8 @@ class ModelLane:
             while not self._bars.at_hand():
                 if (opened := await self._chapters.opened()) is not None:
                     return opened
+                if await self._chapters.has_ended():
+                    return None
                 if self._last_close is None:
                     await self._bars.look(PATIENCE_SECONDS)
                 elif await self._chapters.has_decided(self._last_close):

@@ -1,0 +1,121 @@
+"""`make soak`: a life of a million closes, and whether it costs more at its end than at its start.
+
+    memory      of each process at the end against a tenth of the way
+    cold start  kill -9, until another instance owns the lane again and has published: at the end
+                against a tenth of the way
+
+Memory is the kernel's "Anonymous": what no file stands behind. A chapter opens every 5,000 closes,
+and whoever starts reads from the newest one.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from benchmarks.figures import Figure, report
+from benchmarks.sessions import synthetic_session
+from stratvector.trading.flow import SERVICES
+from tests.sessions.process_flow import Owner, Running, run_life
+
+CLOSES = 30_000
+TENTH, END = 0.1, 0.95  # where memory is looked at, each time over the stretch before
+STRETCH = 0.03
+LOOK_SECONDS = 0.25
+MEBIBYTE = 1 << 20
+GROWTH_MAX = 1.10
+START_SECONDS_MAX = 10.0
+
+
+@dataclass
+class Life:
+    """What was seen. memory : MiB by process, start : seconds by service, each by the place."""
+
+    memory: dict[float, dict[str, float]] = field(default_factory=dict)
+    start: dict[float, dict[str, float]] = field(default_factory=dict)
+
+    async def watch(self, run: Running) -> None:
+        """Look at both places, memory first, as a start begins with little."""
+        for place in (TENTH, END):
+            await run.reach(place - STRETCH, LOOK_SECONDS)
+            self.memory[place] = await _most(run, place)
+            self.start[place] = {service: await _started(run, service) for service in SERVICES}
+
+
+async def _most(run: Running, until: float) -> dict[str, float]:
+    """The most that each process has up to a place of the session, MiB."""
+    most: dict[str, float] = {}
+    while await run.fraction() < until:
+        for name, child in run.platform.children.items():
+            most[name] = max(most.get(name, 0.0), _anonymous(child.pid))
+        await asyncio.sleep(LOOK_SECONDS)
+    return most
+
+
+def _anonymous(pid: int | None) -> float:
+    if pid is None:
+        return 0.0
+    return sum(part.anonymous for part in psutil.Process(pid).memory_maps()) / MEBIBYTE
+
+
+async def _started(run: Running, service: str) -> float:
+    """Seconds from a kill until the heir owns the lane and has published."""
+    before = await run.owner(service)
+    begun = time.perf_counter()
+    os.kill(before.pid, signal.SIGKILL)
+    after = await run.new_owner(service, before)
+    await _published(run, service, after)
+    return time.perf_counter() - begun
+
+
+async def _published(run: Running, service: str, owner: Owner) -> None:
+    """Until the newest message of the lane is content in the name of an owner."""
+    lane = run.lane(service)
+    while True:
+        last = await run.bus.last(lane)
+        is_new = last is not None and last.message.epoch >= owner.epoch
+        if last is not None and is_new and last.message.kind.value != "owner":
+            return
+        await asyncio.sleep(0.02)
+
+
+def figures(life: Life, closes: int) -> list[Figure]:
+    """Rows of memory, then of starts."""
+    rows = []
+    for name, end in life.memory[END].items():
+        tenth = life.memory[TENTH][name]
+        goal = f"at most {GROWTH_MAX:.2f} of a tenth of the way"
+        ratio = end / tenth
+        case = f"memory of {name}, {closes:,} closes"
+        rows.append(Figure(case, "a tenth", end, tenth, "MiB", ratio, goal, ratio <= GROWTH_MAX))
+    for name, end in life.start[END].items():
+        tenth = life.start[TENTH][name]
+        goal = f"at most {START_SECONDS_MAX:g} s"
+        case = f"cold start of {name}, lease included"
+        rows.append(
+            Figure(case, "a tenth", end, tenth, "s", end / tenth, goal, end <= START_SECONDS_MAX)
+        )
+    return rows
+
+
+def main(arguments: list[str]) -> int:
+    """Run a life, print and keep its figures."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--closes", type=int, default=CLOSES, help="length of the life")
+    closes = parser.parse_args(arguments).closes
+    life = Life()
+    with tempfile.TemporaryDirectory() as folder:
+        run_life(Path(folder), synthetic_session(closes), life.watch)
+    report("soak", figures(life, closes))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
