@@ -25,11 +25,14 @@ STORMY = replace(Faults.stormy(), delay_seconds_max=0.05)
 
 @dataclass
 class Applying:
-    """Applies changed sessions one after the other, and notes what came of each."""
+    """Applies changed sessions one after the other, and notes what came of each. applied : how many
+    so far, which outlives a crash.
+    """
 
     wishes: Sequence[Wish]
     pause_seconds: float
     refusals: list[str]
+    applied: int = 0
 
     def __call__(self, ports: Ports) -> Tasks:
         return Tasks([self._apply(ports)])
@@ -37,12 +40,13 @@ class Applying:
     async def _apply(self, ports: Ports) -> None:
         assert ports.documents is not None
         documents = Documents(ports.documents)
-        for wish in self.wishes:
+        while self.applied < len(self.wishes):
             await ports.clock.sleep(self.pause_seconds)
             try:
-                await apply(ports.bus, documents, wish)
+                await apply(ports.bus, documents, self.wishes[self.applied])
             except OtherChapter as error:
                 self.refusals.append(str(error))
+            self.applied += 1
 
 
 def changed(portfolio: Portfolio, random: np.random.Generator) -> Portfolio:
@@ -182,6 +186,9 @@ class Stopping:
     async def _stop(self, ports: Ports) -> None:
         assert ports.documents is not None
         documents = Documents(ports.documents)
+        there = await documents.of(self.wish.key)
+        if there is not None and there.wish.stopped:
+            return  # by this script, before it crashed
         wanted = await apply(ports.bus, documents, self.wish)
         await ports.clock.sleep(self.pause_seconds)
         await stop(documents, wanted, "ada", 9)

@@ -33,8 +33,15 @@ async def refuse_unmeetable(bus: Bus, wish: Wish) -> Chapter | None:
     standing = await newest_chapter(bus, wish.run, wish.portfolio)
     for sentence in session.other_sources():
         raise BadSession(f"document {wish.key}: {sentence}")
+    if standing is None and (noun := await _headless(bus, wish)) is not None:
+        # It may have begun while the lanes were read.
+        standing = await newest_chapter(bus, wish.run, wish.portfolio)
+        if standing is None:
+            raise OtherChapter(
+                f"the log of {wish.run} holds {noun} but not the chapter that it began with; a "
+                "part of the log is lost"
+            )
     if standing is None:
-        await _refuse_headless(bus, wish)
         return None
     refuse_change(standing.chapter, session.chapter)
     return standing.chapter
@@ -102,17 +109,23 @@ def _refuse_stopped(there: Wished | None) -> None:
         )
 
 
-async def _refuse_headless(bus: Bus, wish: Wish) -> None:
-    """A run that holds anything began with a chapter; a feed that others read is none of its own.
-
-    Raises OtherChapter.
+async def _headless(bus: Bus, wish: Wish) -> str | None:
+    """A noun that the portfolio's run holds though it has no chapter, None where there is none. A
+    feed that other portfolios read is none of its own.
     """
-    for hop in FLOW:
-        if hop.noun == "bars" and bars_run(wish.run) != wish.run:
-            continue
-        for stored in await bus.read(f"{hop.noun}.{wish.run}.>", 0):
-            if stored.message.kind is Kind.CONTENT:
-                raise OtherChapter(
-                    f"the log of {wish.run} holds {hop.noun} but not the chapter that it began "
-                    "with; a part of the log is lost"
-                )
+    run, portfolio = wish.run, wish.portfolio
+    has_others = await _holds(bus, f"chapters.{run}.>")
+    for noun in (hop.noun for hop in FLOW):
+        if noun == "bars":
+            is_own = bars_run(run) == run and not has_others
+            lanes = [f"bars.{run}.>"] if is_own else []
+        else:
+            lanes = [f"{noun}.{run}.{portfolio}", f"{noun}.{run}.{portfolio}.>"]
+        for lane in lanes:
+            if await _holds(bus, lane):
+                return noun
+    return None
+
+
+async def _holds(bus: Bus, lanes: str) -> bool:
+    return any(stored.message.kind is Kind.CONTENT for stored in await bus.read(lanes, 0))
