@@ -306,7 +306,7 @@ def test_a_halted_portfolio_shouts(
         report = seen.page.locator(".band").first.locator("xpath=..").get_attribute("href")
         assert report is not None
         seen.page.goto(report)
-        expect(seen.page.locator("section[id=EquityTrendModel_v1]")).to_be_visible()
+        expect(seen.page.locator("section[id$='.EquityTrendModel_v1']")).to_be_visible()
         picture(seen, pictures, f"drift-{width}-{tone}")
         assert seen.complaints.errors == []
 

@@ -10,7 +10,7 @@ from tests.sessions.wild_sessions import wild_session
 
 
 @pytest.mark.parametrize("closes_per_chapter", [1, 2, 7])
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(seed=st.integers(0, 100_000))
 def test_a_session_in_chapters_is_the_session_in_one(closes_per_chapter: int, seed: int) -> None:
     session = wild_session(seed)
@@ -24,7 +24,7 @@ def test_a_session_in_chapters_is_the_session_in_one(closes_per_chapter: int, se
     )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(seed=st.integers(0, 100_000))
 def test_a_cancel_under_way_is_carried(seed: int) -> None:
     session = wild_session(seed)

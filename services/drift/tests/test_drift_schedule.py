@@ -13,6 +13,7 @@ from stratvector.trading.session import Session
 from tests.sessions.drift_stage import HOUR, expected_checks
 from tests.sessions.generated_sessions import Shape, generated_session
 from tests.sessions.hand_fed import feed_bars, feed_decisions, feed_signals
+from tests.sessions.simulated_flow import run_flow
 
 
 def watched(session: Session, rules: DriftRules) -> tuple[SessionWatch, World]:
@@ -31,6 +32,24 @@ def watched(session: Session, rules: DriftRules) -> tuple[SessionWatch, World]:
     world.run(until=["drift"])
     assert len(world.bus.journal) == before, "a follower published something"
     return made[-1], world
+
+
+@pytest.mark.parametrize("closes_per_chapter", [7, 50])
+def test_chapters_change_no_score(closes_per_chapter: int) -> None:
+    """Models say again, in the new chapter, what they had said ahead; each close counts once."""
+    session = generated_session(3, Shape(universes=2, symbols=2, models=2, closes=300))
+    rules, made = DriftRules(every_hours=6, reference_closes=100, window_closes=100), []
+    world = run_flow(session, closes_per_chapter=closes_per_chapter).world
+
+    def follow(ports: Ports) -> Tasks:
+        made.append(SessionWatch(ports, session.portfolio, session.start, rules))
+        return Tasks([made[-1].run()])
+
+    world.add("drift", follow)
+    world.run(until=["drift"])
+    for record in made[-1].board.records():
+        expected = expected_checks(session, rules)[record.model]
+        assert [close for close, _ in record.history] == [one.close_time for one in expected]
 
 
 @pytest.mark.parametrize("seed", [1, 3, 5, 11])

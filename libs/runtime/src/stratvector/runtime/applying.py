@@ -76,6 +76,8 @@ async def go_on(bus: Bus, documents: Documents, wish: Wish) -> Wished:
 
     Raises OtherChapter where the log began with something else, and what `apply` raises.
     """
+    if wish.stopped:
+        raise BadSession(f"document {wish.key}: stopped is true; a run does not begin as stopped")
     first = await bus.read(chapters_lane_of(wish.run, wish.portfolio), 0, 1)
     there = await documents.of(wish.key)
     _refuse_stopped(there)
