@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from stratvector.contracts.codecs import decode_chapter
+from stratvector.contracts.codecs import decode_chapter, decode_fills_report, encode_fills_report
 from stratvector.runtime import chapters as chapter_log
 from stratvector.runtime.chapters import ChapterWriter, Standing, newest_chapter
 from stratvector.runtime.lane import Lane
@@ -22,8 +22,9 @@ from stratvector.services.execution.order_log import OrderLog
 from stratvector.trading.carried import Carried, CarriedOrder, OrderWord
 from stratvector.trading.carrying import Carrying
 from stratvector.trading.chapters import Chapter
-from stratvector.trading.lanes import chapters_lane
+from stratvector.trading.lanes import chapters_lane, fills_lane
 from tests.sessions.generated_sessions import Shape, generated_session
+from tests.sessions.rewritten_log import log_of, rewritten
 from tests.sessions.simulated_flow import breaches_of, run_flow
 
 SHAPE = Shape(universes=2, symbols=2, models=2, closes=10, warmup=2)
@@ -108,6 +109,25 @@ def test_content_that_never_opened_has_no_effect() -> None:
     assert found[0] is not None
     assert found[0].id == newest.message.id
     assert found[0].carried == chapter.carried
+
+
+def test_a_report_that_names_another_chapter_is_found() -> None:
+    session = generated_session(1, SHAPE)
+    flow = run_flow(session, closes_per_chapter=CLOSES)
+    lane, number = fills_lane(session.portfolio), 6
+
+    def misname(stored: Stored) -> bytes:
+        message = stored.message
+        if message.subject != lane or message.kind is not Kind.CONTENT:
+            return message.payload
+        report = decode_fills_report(message.payload)
+        if report.number != number:
+            return message.payload
+        return encode_fills_report(replace(report, chapter=report.chapter + 2))
+
+    log = log_of(rewritten(flow.world.bus.journal, misname), session)
+    assert [halt.lane for halt in log.halts] == [lane]
+    assert "is open" in log.halts[0].why
 
 
 def kills_of(service: str, effect: str) -> Callable[[int], Iterable[Plan]]:

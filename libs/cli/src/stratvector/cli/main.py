@@ -24,6 +24,14 @@ from stratvector.cli.ledger import PortfolioName, RunName, ledger
 from stratvector.cli.logs import RESULTS, logs_of
 from stratvector.cli.outputs import AsJson, Commands, check_outputs, emit
 from stratvector.cli.paper import paper
+from stratvector.cli.platform_options import (
+    BasePort,
+    ConsolePort,
+    MonitorPort,
+    NatsPort,
+    Replicas,
+    Verbose,
+)
 from stratvector.cli.portfolios import portfolios
 from stratvector.cli.progress_lines import ProgressForm
 from stratvector.cli.provision import provision
@@ -49,7 +57,6 @@ Start = Annotated[
 ]
 End = Annotated[str | None, typer.Option(metavar="D", help="Last close: a date, or a UTC time.")]
 Out = Annotated[Path, typer.Option(metavar="DIR", help="Where results go, a folder for each run.")]
-Verbose = Annotated[bool, typer.Option("--verbose", help="Tell every order and fill.")]
 
 app = Commands(
     name="stratvector",
@@ -74,15 +81,6 @@ def _print_version(asked: bool) -> None:
     if asked:
         say(f"stratvector {metadata.version('stratvector-cli')}")
         raise typer.Exit
-
-
-NatsPort = Annotated[int | None, typer.Option(metavar="N", help="Port of NATS, instead of 4222.")]
-ConsolePort = Annotated[
-    int | None, typer.Option(metavar="N", help="Port of the console, instead of 8000.")
-]
-MonitorPort = Annotated[
-    int | None, typer.Option(metavar="N", help="Let NATS's own monitor listen; off without.")
-]
 
 
 @app.callback()
@@ -110,14 +108,8 @@ def up(
         Path | None,
         typer.Option(metavar="DIR", help="Continue a session that was interrupted."),
     ] = None,
-    replicas: Annotated[
-        str | None,
-        typer.Option(metavar="LIST", help="Processes of a service, such as risk=2,strategy=2."),
-    ] = None,
-    base_port: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Listen on ports in a row from N; 0 takes any free ones."),
-    ] = None,
+    replicas: Replicas = None,
+    base_port: BasePort = None,
     nats_port: NatsPort = None,
     port: ConsolePort = None,
     nats_monitor_port: MonitorPort = None,

@@ -10,6 +10,7 @@ from stratvector.cli.failures import CommandFailed, guarded
 from stratvector.cli.logs import RESULTS
 from stratvector.cli.outputs import AsJson, Commands, check_outputs, emit
 from stratvector.cli.paper_wish import VENUE_SECONDS, paper_wish, refuse_another
+from stratvector.cli.platform_options import BasePort, ConsolePort, NatsPort, Replicas, Verbose
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,24 +37,14 @@ def run(
     connect: Annotated[
         float, typer.Option(metavar="S", min=0, help="How long to wait for the venue, in seconds.")
     ] = VENUE_SECONDS,
-    replicas: Annotated[
-        str | None,
-        typer.Option(metavar="LIST", help="Processes of a service, such as risk=2,strategy=2."),
-    ] = None,
-    base_port: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Listen on ports in a row from N; 0 takes any free ones."),
-    ] = None,
-    nats_port: Annotated[
-        int | None, typer.Option(metavar="N", help="Port of NATS, instead of 4222.")
-    ] = None,
-    port: Annotated[
-        int | None, typer.Option(metavar="N", help="Port of the console, instead of 8000.")
-    ] = None,
+    replicas: Replicas = None,
+    base_port: BasePort = None,
+    nats_port: NatsPort = None,
+    port: ConsolePort = None,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Where the run lies, in a folder of its own.")
     ] = RESULTS,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Tell every order.")] = False,
+    verbose: Verbose = False,
     json: AsJson = None,
 ) -> None:
     """Trade live candles until Ctrl-C; started again, it goes on where it stopped."""

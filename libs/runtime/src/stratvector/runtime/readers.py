@@ -26,7 +26,7 @@ from stratvector.runtime.unfit_messages import (
     MisplacedOpening,
     OtherChapterSignals,
     OtherSymbols,
-    OutOfStep,
+    refuse_other_close,
 )
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.carried import Carried
@@ -35,7 +35,7 @@ from stratvector.trading.fills import FillsReport
 from stratvector.trading.lanes import bars_lane, fills_lane, orders_lane, signals_lane
 from stratvector.trading.logged import Logged
 from stratvector.trading.meaning.bars import check_bars_of
-from stratvector.trading.meaning.chapters import check_chapter_number
+from stratvector.trading.meaning.chapters import check_chapter_number, check_report_chapter
 from stratvector.trading.meaning.fills import check_next_report, check_report_of
 from stratvector.trading.meaning.orders import check_decision_of
 from stratvector.trading.meaning.own import Own
@@ -161,8 +161,7 @@ class UniverseReader(Reader[ClosedBars]):
         await self.due()
         received, self._first = self._first or await self.next(), None
         received.take_up()
-        if received.noun.close_time != close_time:
-            raise OutOfStep(self.lane, close_time, received.noun.close_time)
+        refuse_other_close(self.lane, close_time, received.noun.close_time)
         self._due = received.noun.next_close
         return received
 
@@ -244,8 +243,7 @@ class SignalsReader(Reader[Signals]):
         received = await self.next()
         while received.noun.chapter < self._chapter:
             received = await self.next()
-        if received.noun.close_time != close_time:
-            raise OutOfStep(self.lane, close_time, received.noun.close_time)
+        refuse_other_close(self.lane, close_time, received.noun.close_time)
         return received
 
     def _refuse(self, signals: Signals) -> None:
@@ -283,8 +281,7 @@ class OrdersReader(Reader[Decision]):
             await self.opening()
             self._is_opened = True
         received = await self.next()
-        if received.noun.close_time != close_time:
-            raise OutOfStep(self.lane, close_time, received.noun.close_time)
+        refuse_other_close(self.lane, close_time, received.noun.close_time)
         return received
 
     async def opening(self) -> Opened:
@@ -346,9 +343,11 @@ class FillsReader:
         ports: Ports,
         portfolio: Portfolio,
         follows: bool = False,
+        chapter: int = FIRST,
         carried: Carried | None = None,
     ) -> None:
         lane = fills_lane(portfolio)
+        self._chapter = chapter
         self._own, self._number = Own.of(portfolio), 0 if carried is None else carried.reports
         after = carried_sequence(carried, lane)
         self._reader = Reader(ports, lane, decode_fills_report, self._refuse, follows, after)
@@ -359,8 +358,8 @@ class FillsReader:
         while reports[-1].noun.closed is None:
             reports.append(await self._reader.next())
         closed = reports[-1].noun.closed
-        if closed != close_time:
-            raise OutOfStep(self._reader.lane, close_time, closed)
+        assert closed is not None  # or the loop would go on
+        refuse_other_close(self._reader.lane, close_time, closed)
         return reports
 
     async def close(self) -> None:
@@ -371,6 +370,7 @@ class FillsReader:
         """Raises Absurd."""
         check_report_of(report, self._own)
         check_next_report(report, self._number)
+        check_report_chapter(report, self._chapter)
         self._number += 1
 
 

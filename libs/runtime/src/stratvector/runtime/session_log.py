@@ -7,7 +7,7 @@ running gives those that are complete.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from stratvector.contracts.codecs import (
     BadMessage,
@@ -25,7 +25,11 @@ from stratvector.runtime.ports import Bus, Kind, Stored
 from stratvector.runtime.readers import opening_in
 from stratvector.runtime.served import NotServed, PortfolioRun, chosen
 from stratvector.runtime.session_document import BadSession
-from stratvector.runtime.unfit_messages import MisplacedOpening, OutOfStep, UnfitMessage
+from stratvector.runtime.unfit_messages import (
+    MisplacedOpening,
+    UnfitMessage,
+    refuse_other_close,
+)
 from stratvector.trading.chapters import Opened
 from stratvector.trading.fills import FillsReport
 from stratvector.trading.lanes import (
@@ -44,20 +48,15 @@ from stratvector.trading.logged import (
     SessionLog,
     UndecidedClose,
 )
-from stratvector.trading.meaning.chapters import check_chapter_number, check_chapter_of
+from stratvector.trading.meaning.chapters import (
+    check_chapter_number,
+    check_chapter_of,
+    check_report_chapter,
+)
 from stratvector.trading.orders import Decision
 from stratvector.trading.schedule import merge
 from stratvector.trading.signals import Signals
 from stratvector.trading.unfit import UnfitNoun
-
-
-class OfOneClose(Protocol):
-    """A noun of which a lane carries one per close."""
-
-    @property
-    def close_time(self) -> int:
-        """Nanoseconds UTC."""
-
 
 Noun = TypeVar("Noun")
 Content = TypeVar("Content")
@@ -153,7 +152,7 @@ class _Reading:
                     continue
                 decision = decode_decision(_content(stored))
                 check_chapter_number(decision.chapter, len(self._chapters) + 1)
-                _refuse_other_close(lane.subject, asked, decision)
+                refuse_other_close(lane.subject, asked, decision.close_time)
             except (BadMessage, UnfitMessage, UnfitNoun, OtherChapter, BadSession) as error:
                 lane.halt(asked, stored, error)
                 return
@@ -181,7 +180,7 @@ class _Reading:
                 if signals.chapter < chapter:
                     continue
                 check_chapter_number(signals.chapter, chapter)
-                _refuse_other_close(lane.subject, asked, signals)
+                refuse_other_close(lane.subject, asked, signals.close_time)
             except (BadMessage, UnfitMessage, UnfitNoun) as error:
                 lane.halt(asked, stored, error)
                 return
@@ -200,9 +199,10 @@ class _Reading:
                 return
             try:
                 report = decode_fills_report(_content(stored))
-                if report.closed is not None and report.closed != asked:
-                    raise OutOfStep(lane.subject, asked, report.closed)
-            except (BadMessage, UnfitMessage) as error:
+                if report.closed is not None:
+                    refuse_other_close(lane.subject, asked, report.closed)
+                check_report_chapter(report, self._chapter_of(asked))
+            except (BadMessage, UnfitMessage, UnfitNoun) as error:
                 lane.halt(asked, stored, error)
                 return
             waiting.append(_logged(stored, report))
@@ -264,11 +264,6 @@ def _content(stored: Stored) -> bytes:
     if stored.message.kind is Kind.OPENED:
         raise MisplacedOpening(f"{stored.message.subject} opens a chapter where none may")
     return stored.message.payload
-
-
-def _refuse_other_close(lane: str, asked: int, noun: OfOneClose) -> None:
-    if noun.close_time != asked:
-        raise OutOfStep(lane, asked, noun.close_time)
 
 
 def _logged(stored: Stored, noun: Noun) -> Logged[Noun]:

@@ -42,3 +42,11 @@ class OtherSymbols(UnfitMessage):
             f"{lane} must carry the symbols {', '.join(expected)}; they are {', '.join(found)}"
         )
         self.lane, self.expected, self.found = lane, expected, found
+
+
+def refuse_other_close(lane: str, asked: int, found: int) -> None:
+    """The lane's next message must be of the close that is asked for, both ns UTC. Raises
+    OutOfStep.
+    """
+    if found != asked:
+        raise OutOfStep(lane, asked, found)

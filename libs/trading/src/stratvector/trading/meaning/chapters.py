@@ -1,6 +1,7 @@
 """What a chapter may say. Its form alone is checked by its codec."""
 
 from stratvector.trading.chapters import Chapter
+from stratvector.trading.fills import FillsReport
 from stratvector.trading.meaning.rules import check_same
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.unfit import Absurd
@@ -20,3 +21,13 @@ def check_chapter_number(found: int, own: int) -> None:
     """What is said in the reader's chapter names it. Raises Absurd."""
     if found != own:
         raise Absurd(f"chapter is {found}; chapter {own} is open")
+
+
+def check_report_chapter(report: FillsReport, own: int) -> None:
+    """Who closes a close has read which chapter it belongs to; what comes before may be of the one
+    before. Raises Absurd.
+    """
+    if report.closed is not None:
+        check_chapter_number(report.chapter, own)
+    elif not own - 1 <= report.chapter <= own:
+        raise Absurd(f"chapter is {report.chapter}; chapter {own} is open")

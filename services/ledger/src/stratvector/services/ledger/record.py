@@ -47,7 +47,7 @@ class PortfolioRecord:
         committed; that is not written again. It ends when the last close is in the database.
         """
         await self.lane.acquire()
-        async for stored in self.lane.history():
+        for stored in await self.lane.newest(1):
             positions = decode_positions(stored.message.payload)
             check_positions_of(positions, self._own, self._published)
             self._number, self._published = positions.number + 1, positions.close_time
@@ -88,7 +88,7 @@ class PortfolioRecord:
         self._fold, self._means = LedgerFold(portfolio, carried), AccountMeans(portfolio, carried)
         # Nobody waits for the record, so no message wakes it: it reads by the page.
         self._bars = BarsReader(ports, portfolio, self._start, True, carried)
-        self._fills = FillsReader(ports, portfolio, True, carried)
+        self._fills = FillsReader(ports, portfolio, True, number, carried)
         self._decisions = OrdersReader(ports, portfolio, True, number, carried)
         self._signals = {
             model.name: SignalsReader(ports, portfolio, model.name, True, number, carried)

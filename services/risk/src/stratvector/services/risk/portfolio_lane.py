@@ -102,7 +102,7 @@ class PortfolioLane:
         self.account = PortfolioAccount(portfolio, carried)
         self._carrying = Carrying(portfolio, carried)
         self._bars = BarsReader(ports, portfolio, self._start, carried=carried)
-        self._fills = FillsReader(ports, portfolio, carried=carried)
+        self._fills = FillsReader(ports, portfolio, chapter=standing.number, carried=carried)
         self._signals = {
             model.name: SignalsReader(
                 ports, portfolio, model.name, chapter=standing.number, carried=carried
