@@ -109,6 +109,13 @@ class Planted:
         threading.Thread(target=time.sleep, args=(3600,), name="planted thread").start()
         await self.work()
 
+    async def leave_ending(self) -> None:
+        """A thread that ends by itself, a little after the service."""
+        try:
+            await self.work()
+        finally:
+            threading.Thread(target=time.sleep, args=(0.5,), name="ending thread").start()
+
     async def leave_call(self) -> None:
         """A call on one of the loop's threads that does not return."""
         await asyncio.to_thread(time.sleep, 3600)

@@ -355,6 +355,14 @@ def test_what_is_left_behind_is_named_and_ends_the_process_with_1(
     assert stage.value("owners", f"owner.{POSITIONS}").startswith("- ")
 
 
+def test_a_thread_that_is_ending_is_not_left_behind(stage: Stage, tmp_path: Path) -> None:
+    """A pool tells its idle threads to end and doesn't wait for them."""
+    with stage.planted("leave_ending", tmp_path) as planted:
+        planted.until_state("owner")
+        assert planted.stop() == 0
+        assert planted.events("left_behind") == []
+
+
 def test_a_start_that_cant_work_is_one_sentence_and_78_or_1_when_it_may_heal(
     stage: Stage, tmp_path: Path
 ) -> None:

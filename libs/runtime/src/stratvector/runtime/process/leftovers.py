@@ -6,17 +6,24 @@ A service that stops leaves nothing behind; the runner looks, and says so when i
 import asyncio
 import gc
 import threading
+import time
 from collections.abc import Collection
 
 import psutil
 
+# What was told to end, such as an idle thread of a pool, may still be ending on a busy machine.
+ENDING_SECONDS_MAX = 1.0
+LOOK_SECONDS = 0.02
 STANDARD_STREAMS = frozenset({0, 1, 2})
 
 
-def left_tasks() -> list[str]:
-    """Tasks of the running loop besides the one that asks."""
-    asking = asyncio.current_task()
-    return [f"task {task.get_name()}" for task in asyncio.all_tasks() if task is not asking]
+async def left_tasks() -> list[str]:
+    """Tasks of the running loop besides the one that asks, which don't end by themselves."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    if others:
+        await asyncio.wait(others, timeout=ENDING_SECONDS_MAX)
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    return [f"task {task.get_name()}" for task in others]
 
 
 def open_sockets() -> frozenset[int]:
@@ -31,6 +38,13 @@ def left_in_process(sockets_before: Collection[int]) -> list[str]:
     sockets_before : those that the process began with.
     """
     gc.collect()  # what nobody refers to is not left behind
+    deadline = time.monotonic() + ENDING_SECONDS_MAX
+    while (left := _still_there(sockets_before)) and time.monotonic() < deadline:
+        time.sleep(LOOK_SECONDS)
+    return left
+
+
+def _still_there(sockets_before: Collection[int]) -> list[str]:
     main = threading.main_thread()
     process = psutil.Process()
     threads = [f"thread {t.name}" for t in threading.enumerate() if t is not main]

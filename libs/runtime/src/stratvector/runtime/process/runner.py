@@ -117,7 +117,7 @@ async def _live(
         _end(LOST)
     if telemetry is not None:
         await telemetry.close(LAST_SPANS_SECONDS_MAX)
-    if held := [*left_tasks(), *await _left_in_executor()]:
+    if held := [*await left_tasks(), *await _left_in_executor()]:
         _report(held)
         _end(FAILED)
     return code
