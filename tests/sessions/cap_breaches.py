@@ -68,7 +68,11 @@ def breaches_by_close(
     chapters : number -> the portfolio as that chapter has it, where it is not the session's.
     """
     account, breaches = Account(), []
-    sessions = {n: replace(session, portfolio=one) for n, one in (chapters or {}).items()}
+    portfolio = session.portfolio
+    sessions = {
+        number: replace(session, portfolio=replace(portfolio, limits=one.limits))
+        for number, one in (chapters or {}).items()
+    }
     for t, (events, decision) in enumerate(closes):
         session = sessions.get(decision.chapter, session)
         for event in events:

@@ -13,6 +13,7 @@ from stratvector.services.ledger.adapters.database import LedgerDatabase
 from stratvector.services.ledger.adapters.payloads import stored_entry
 from stratvector.services.ledger.adapters.schema import Key
 from stratvector.services.ledger.adapters.sql_store import SqlLedgerStore
+from stratvector.services.ledger.portfolio_chapters import PortfolioChapters
 from stratvector.services.ledger.servicer import ledger_servicer
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.portfolio import Portfolio
@@ -53,9 +54,9 @@ def stored(database: LedgerDatabase, key: Key, close_time: int) -> LedgerEntry |
 @asynccontextmanager
 async def answering(database: LedgerDatabase, *portfolios: Portfolio) -> AsyncIterator[str]:
     """The address of a server that answers for portfolios."""
-    server, served = grpc.aio.server(), Served[Portfolio]("the ledger")
+    server, served = grpc.aio.server(), Served[PortfolioChapters]("the ledger")
     for portfolio in portfolios:
-        served.add(portfolio, portfolio)
+        served.add(portfolio, PortfolioChapters(portfolio))
     ledger_servicer(database, served).register(server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

@@ -9,12 +9,15 @@ import pytest
 
 from stratvector.runtime.applying import apply, stop
 from stratvector.runtime.chapters import OtherChapter
+from stratvector.runtime.confirmations import Confirmations
 from stratvector.runtime.documents import Documents, Wish, wish_of
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.simulation.faults import Faults
-from stratvector.trading.portfolio import Costs, Portfolio, RiskLimits
-from tests.sessions.generated_sessions import Shape, generated_session
+from stratvector.trading.portfolio import Costs, ModelAllocation, RiskLimits
+from stratvector.trading.session import Session
+from stratvector.trading.strategy import Strategy
+from tests.sessions.generated_sessions import DriftStrategy, Shape, generated_session
 from tests.sessions.rewritten_log import log_of
 from tests.sessions.simulated_flow import Flow, breaches_in_the_log, run_flow
 
@@ -49,30 +52,58 @@ class Applying:
             self.applied += 1
 
 
-def changed(portfolio: Portfolio, random: np.random.Generator) -> Portfolio:
-    """Other limits, costs or budgets."""
-    models = portfolio.models
-    match int(random.integers(0, 3)):
+def changed(session: Session, number: int, random: np.random.Generator) -> Session:
+    """Other limits, costs, budgets or models. number : of the change, for a new model's name."""
+    portfolio, models = session.portfolio, session.portfolio.models
+    match int(random.integers(0, 5)):
         case 0:
             caps = np.sort(random.uniform(0.05, 1.0, 2)).round(3).tolist()
             limits = RiskLimits(symbol=caps[0], asset=caps[1], gross=2 * caps[1])
-            return replace(portfolio, limits=limits)
+            return replace(session, portfolio=replace(portfolio, limits=limits))
         case 1:
             costs = Costs(*random.uniform(0, 0.01, 2).round(5).tolist())
-            return replace(portfolio, costs=costs)
-        case _:
+            return replace(session, portfolio=replace(portfolio, costs=costs))
+        case 2:
             budgets = random.uniform(0.1, 0.5, len(models)).round(3).tolist()
             pairs = zip(models, budgets, strict=True)
-            return replace(portfolio, models=tuple(replace(m, budget_fraction=b) for m, b in pairs))
+            models = tuple(replace(m, budget_fraction=b) for m, b in pairs)
+            return replace(session, portfolio=replace(portfolio, models=models))
+        case 3 if len(models) > 1:
+            return without_model(session, models[int(random.integers(len(models)))].name)
+        case _:
+            universe = portfolio.universes[int(random.integers(len(portfolio.universes)))].name
+            model = ModelAllocation(f"added_{number}", universe, 0.3)
+            strategy = DriftStrategy(int(random.integers(1, 4)), 0.001)
+            return with_model(session, model, strategy, int(random.integers(len(models) + 1)))
+
+
+def with_model(
+    session: Session, model: ModelAllocation, strategy: Strategy, place: int = 0
+) -> Session:
+    """One more model, anywhere among the others."""
+    models = [*session.portfolio.models]
+    models.insert(place, model)
+    portfolio = replace(session.portfolio, models=tuple(models))
+    return replace(
+        session, portfolio=portfolio, strategies={**session.strategies, model.name: strategy}
+    )
+
+
+def without_model(session: Session, name: str) -> Session:
+    """All but one."""
+    models = tuple(one for one in session.portfolio.models if one.name != name)
+    strategies = {one: s for one, s in session.strategies.items() if one != name}
+    portfolio = replace(session.portfolio, models=models)
+    return replace(session, portfolio=portfolio, strategies=strategies)
 
 
 def storm_of_changes(seed: int, faults: Faults, count: int = 8) -> tuple[Flow, list[Wish]]:
     """A run into which documents are applied, and these."""
     session, random = generated_session(seed, SHAPE), np.random.default_rng(seed)
-    wishes, portfolio = list[Wish](), session.portfolio
+    wishes, wanted = list[Wish](), session
     for number in range(count):
-        portfolio = changed(portfolio, random)
-        wishes.append(wish_of(replace(session, portfolio=portfolio), "ada", number))
+        wanted = changed(wanted, number, random)
+        wishes.append(wish_of(wanted, "ada", number))
     applying = Applying(wishes, float(random.uniform(0.5, 2.0)), [])
     flow = run_flow(session, seed, faults, (), None, 1 + seed % 2, (7, 5_000)[seed % 2], applying)
     assert applying.refusals == []
@@ -124,7 +155,9 @@ def test_a_decision_obeys_the_document_of_its_chapter() -> None:
 def test_what_may_not_change_is_refused_and_the_portfolio_goes_on() -> None:
     session = generated_session(3, SHAPE)
     portfolio = session.portfolio
-    other_models = replace(portfolio, models=portfolio.models[:1])
+    (first, *others) = portfolio.models
+    models = (replace(first, universe=_other_universe(session, first.universe)), *others)
+    other_models = replace(portfolio, models=models)
     other_cash = replace(portfolio, initial_cash=portfolio.initial_cash + 1)
     wishes = [
         wish_of(replace(session, portfolio=other_models), "ada", 1),
@@ -133,11 +166,77 @@ def test_what_may_not_change_is_refused_and_the_portfolio_goes_on() -> None:
     applying = Applying(wishes, 1.0, [])
     flow = run_flow(session, 3, SLOW, beside=applying)
     assert len(applying.refusals) == 2
-    assert "portfolio.models differs" in applying.refusals[0]
+    assert f"portfolio.models.{first.name}.universe differs" in applying.refusals[0]
     assert "portfolio.initial_cash differs" in applying.refusals[1]
-    assert "its limits, costs, budgets of models" in applying.refusals[0]
+    assert "its limits, costs, models and their budgets" in applying.refusals[0]
     assert flow.openings == []
     assert breaches_in_the_log(flow) == []
+
+
+def _other_universe(session: Session, name: str) -> str:
+    return next(u.name for u in session.portfolio.universes if u.name != name)
+
+
+def added(session: Session, name: str) -> Session:
+    """With one more model, which trades at each close."""
+    universe = session.portfolio.universes[0].name
+    return with_model(session, ModelAllocation(name, universe, 0.4), DriftStrategy(1, 0.0), 1)
+
+
+def test_an_added_model_trades_from_its_chapter_on_and_a_removed_one_sells_what_it_holds() -> None:
+    session = generated_session(3, SHAPE)
+    removed = session.portfolio.models[0].name
+    more = added(session, "added")
+    fewer = without_model(more, removed)
+    applying = Applying([wish_of(more, "ada", 1), wish_of(fewer, "ada", 2)], 0.6, [])
+    flow = run_flow(session, 3, SLOW, beside=applying)
+    assert breaches_in_the_log(flow) == []
+    first, second = (one.close_time for one in flow.openings)
+    held: dict[str, list[tuple[int, int]]] = {name: [] for name in (removed, "added")}
+    for entry in flow.entries:
+        for model in entry.models:
+            if model.model in held:
+                held[model.model].append(
+                    (entry.close_time, sum(map(abs, model.positions.values())))
+                )
+    assert min(close for close, _ in held["added"]) > first
+    assert any(lots for _, lots in held["added"])
+    assert any(lots for close, lots in held[removed] if close <= second)
+    assert held[removed][-1] == (flow.entries[-1].close_time, 0)
+    assert {s.model for e in flow.entries if e.close_time > second for s in e.signals} == {
+        model.name for model in fewer.portfolio.models
+    }
+
+
+def test_a_removed_models_name_is_not_used_again() -> None:
+    session = generated_session(3, SHAPE)
+    fewer = without_model(session, session.portfolio.models[0].name)
+    wishes = [wish_of(fewer, "ada", 1), wish_of(session, "ada", 2)]
+    applying = Applying(wishes, 0.6, [])
+    flow = run_flow(session, 3, SLOW, beside=applying)
+    assert breaches_in_the_log(flow) == []
+    assert len(flow.openings) == 1
+    assert f"model {session.portfolio.models[0].name} was removed" in applying.refusals[0]
+
+
+@pytest.mark.parametrize("says", ["refuses", "is silent"])
+def test_a_model_that_strategy_cant_load_changes_nothing(
+    says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The chapter that follows has the document of the one before it."""
+    session = generated_session(3, SHAPE)
+    wish = wish_of(added(session, "added"), "ada", 1)
+
+    async def say(self: Confirmations, chapter_id: str, refused: str = "") -> None:
+        if says == "refuses":
+            await original(self, chapter_id, "model added: no such thing")
+
+    original = Confirmations.say
+    monkeypatch.setattr(Confirmations, "say", say)
+    flow = run_flow(session, 3, SLOW, beside=Applying([wish], 0.6, []))
+    assert breaches_in_the_log(flow) == []
+    log = log_of(flow.world.bus, session)
+    assert [one.noun.document for one in log.chapters] == [wish_of(session, "ada", 1).document]
 
 
 def test_a_document_that_nobody_checked_leaves_the_portfolio_as_it_was() -> None:

@@ -10,8 +10,8 @@ from stratvector.runtime.chapters import (
     OtherChapter,
     chapter_of,
     newest_chapter,
-    refuse_change,
     refuse_other,
+    refuse_wish,
 )
 from stratvector.runtime.documents import Documents, Wish, Wished
 from stratvector.runtime.ports import Bus, Kind, Stored
@@ -43,7 +43,7 @@ async def refuse_unmeetable(bus: Bus, wish: Wish) -> Chapter | None:
             )
     if standing is None:
         return None
-    refuse_change(standing.chapter, session.chapter)
+    refuse_wish(standing.chapter, session.chapter)
     return standing.chapter
 
 

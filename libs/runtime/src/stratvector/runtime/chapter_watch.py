@@ -1,5 +1,7 @@
 """chapter_watch: how who is ahead of the decisions learns that a chapter has opened."""
 
+from collections.abc import Awaitable, Callable
+
 from stratvector.contracts.codecs import Decided, decode_chapter, decode_decided
 from stratvector.runtime.chapters import (
     Standing,
@@ -17,12 +19,18 @@ from stratvector.trading.portfolio import Portfolio
 END_LOOK_SECONDS = 2.0  # between two looks whether a portfolio was stopped, while no bars come
 
 
+Prepare = Callable[[Standing], Awaitable[None]]
+
+
 class ChapterWatch:
     """Hears what is proposed in a portfolio's `chapters` lane, and waits for its opening in the
     orders lane. Used by one coroutine.
+
+    prepare : called with each proposal before its opening is waited for.
     """
 
-    def __init__(self, ports: Ports, portfolio: Portfolio) -> None:
+    def __init__(self, ports: Ports, portfolio: Portfolio, prepare: Prepare | None = None) -> None:
+        self._prepare = prepare
         self._ports, self._portfolio = ports, portfolio
         self._number = FIRST
         self._proposals: Inbox | None = None
@@ -47,6 +55,8 @@ class ChapterWatch:
             stored = await self._proposals.next()
             proposed = decode_chapter(stored.message.payload)
             if proposed.number > self._number and proposed.carried is not None:
+                if self._prepare is not None:
+                    await self._prepare(Standing(proposed, stored.message.id, stored.sequence))
                 opening = await next_opening(self._ports, self._portfolio, proposed.carried)
                 standing = await opened_chapter(self._ports.bus, opening, self._portfolio.run)
                 self._number = standing.number

@@ -8,7 +8,7 @@ can: content alone has no effect. Who starts begins with the newest chapter that
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, cast
@@ -32,6 +32,7 @@ from stratvector.runtime.readers import Reader, opening_in
 from stratvector.runtime.session_document import canonical, document_of
 from stratvector.trading.carried import Carried
 from stratvector.trading.chapters import FIRST, Chapter, ChapterBars, Opened
+from stratvector.trading.closing import with_closing
 from stratvector.trading.flow import hop, subject
 from stratvector.trading.identity import message_id, payload_hash
 from stratvector.trading.lanes import chapters_lane, chapters_lane_of, orders_lane
@@ -40,6 +41,7 @@ from stratvector.trading.portfolio import Portfolio
 
 if TYPE_CHECKING:
     from stratvector.trading.session import Session
+    from stratvector.trading.strategy import Strategy
 
 
 class OtherChapter(CannotStart):
@@ -111,8 +113,8 @@ class Standing:
 
     @property
     def portfolio(self) -> Portfolio:
-        """As its document describes it. Raises BadSession."""
-        return portfolio_of(as_first(self.chapter))
+        """See `portfolio_in`."""
+        return portfolio_in(self.chapter)
 
 
 class ChapterWriter:
@@ -144,11 +146,8 @@ class ChapterWriter:
 
         wanted : whose document it has, None for that of the chapter before. Raises LostOwnership.
         """
-        number = before.number + 1
-        chapter = replace(
-            wanted or before.chapter, number=number, previous=before.id, carried=carried
-        )
-        stored = await self._propose(orders, chapter)
+        stored = await self.propose(orders, before, carried, wanted)
+        chapter, number = decode_chapter(stored.message.payload), before.number + 1
         opened = Opened(
             chapter.portfolio, number, stored.message.id, stored.sequence, carried.close_time
         )
@@ -158,10 +157,15 @@ class ChapterWriter:
         await orders.publish(identity, payload, carried.close_time, Kind.OPENED)
         return Standing(chapter, stored.message.id, stored.sequence)
 
-    async def _propose(self, orders: Lane, chapter: Chapter) -> Stored:
-        """Content is no more than a proposal: an earlier owner's, which never opened, may be before
-        it, and a sleeper's may come after it.
+    async def propose(
+        self, orders: Lane, before: Standing, carried: Carried, wanted: Chapter | None
+    ) -> Stored:
+        """Store the content of a chapter, which has no effect yet: an earlier owner's, which never
+        opened, may be before it, and a sleeper's may come after it. Raises LostOwnership.
         """
+        chapter = replace(
+            wanted or before.chapter, number=before.number + 1, previous=before.id, carried=carried
+        )
         identity = chapter_message(chapter, orders.epoch).id
         while True:
             last = await self._bus.last(self.subject)
@@ -182,6 +186,18 @@ def as_first(chapter: Chapter) -> Chapter:
     return replace(chapter, number=FIRST, previous="", carried=None, applied_by="", applied_at=0)
 
 
+def portfolio_in(chapter: Chapter) -> Portfolio:
+    """The portfolio of a chapter: as its document describes it, and models that it no longer names
+    as closing ones. Raises BadSession.
+    """
+    return with_closing(portfolio_of(as_first(chapter)), chapter.carried)
+
+
+def strategies_in(chapter: Chapter) -> Mapping[str, "Strategy"]:
+    """Per model that a chapter's document names, as they are installed here. Raises BadSession."""
+    return LoggedSession(as_first(chapter)).strategies
+
+
 async def newest_chapter(
     bus: Bus, run: str, portfolio: str, until: int | None = None
 ) -> Standing | None:
@@ -199,19 +215,22 @@ async def newest_chapter(
     return None
 
 
-async def opened_chapters(bus: Bus, run: str, portfolio: str) -> list[Standing]:
-    """Every chapter that has opened, in their order. Raises OtherChapter, BadMessage."""
+async def opened_chapters(bus: Bus, run: str, portfolio: str, after: int = 0) -> list[Standing]:
+    """Every chapter that has opened, in their order. Raises OtherChapter, BadMessage.
+
+    after : only those whose content has a sequence above.
+    """
     found = list[Standing]()
-    for stored in await _proposals(bus, run, portfolio):
+    for stored in await _proposals(bus, run, portfolio, after):
         chapter = chapter_of(stored)
         if await _has_opened(bus, stored, chapter):
             found.append(Standing(chapter, stored.message.id, stored.sequence))
     return found
 
 
-async def _proposals(bus: Bus, run: str, portfolio: str) -> list[Stored]:
+async def _proposals(bus: Bus, run: str, portfolio: str, after: int = 0) -> list[Stored]:
     lane, found = chapters_lane_of(run, portfolio), list[Stored]()
-    while page := await bus.read(lane, found[-1].sequence if found else 0):
+    while page := await bus.read(lane, found[-1].sequence if found else after):
         found.extend(page)
     return found
 
@@ -285,7 +304,8 @@ def refuse_other(logged: Chapter, own: Chapter) -> None:
 
 def refuse_change(standing: Chapter, wanted: Chapter) -> None:
     """Hold what is wanted of a run against the chapter that holds in it: what may change while it
-    runs is its limits, its costs, the budgets of its models, and what its reports say.
+    runs is its limits, its costs, its models, their budgets, and what its reports say. A model may
+    be added or removed; one that stays keeps its universe and its strategy.
 
     Raises OtherChapter where anything else differs.
     """
@@ -307,7 +327,13 @@ def refuse_change(standing: Chapter, wanted: Chapter) -> None:
             )
 
 
-CHANGEABLE = ("its limits", "costs", "budgets of models", "benchmark and risk-free rate")
+def adds_models(standing: Chapter, wanted: Chapter) -> bool:
+    """Whether a document names models that the chapter before does not."""
+    before = portfolio_of(as_first(standing)).model_names
+    return not set(portfolio_of(as_first(wanted)).model_names) <= set(before)
+
+
+CHANGEABLE = ("its limits", "costs", "models and their budgets", "benchmark and risk-free rate")
 _REPORTED = ("caveats", "benchmark", "risk_free_rate")
 
 
@@ -319,9 +345,33 @@ def _unchangeable(standing: Chapter, wanted: Chapter) -> str | None:
             document.pop(key, None)
         for key in ("limits", "costs"):
             document.get("portfolio", {}).pop(key, None)
-        for model in document.get("portfolio", {}).get("models", ()):
+        models = document["portfolio"]["models"]
+        for model in models:
             model.pop("budget_fraction", None)
+        document["portfolio"]["models"] = {model["name"]: model for model in models}
+    both = ours["portfolio"]["models"].keys() & theirs["portfolio"]["models"].keys()
+    for document in (ours, theirs):
+        for named in (document["portfolio"]["models"], document.get("strategies", {})):
+            for name in named.keys() - both:
+                del named[name]
     return next(_differing(ours, theirs), None)
+
+
+def refuse_wish(standing: Chapter, wanted: Chapter) -> None:
+    """The same for what is to hold from now on, whose models have names that are free: what a
+    removed model holds and earned stays under its own. Raises OtherChapter.
+    """
+    refuse_change(standing, wanted)
+    if standing.carried is None:
+        return
+    named = portfolio_of(as_first(standing)).model_names
+    removed = {one.name for one in standing.carried.models} - set(named)
+    for model in portfolio_of(as_first(wanted)).models:
+        if model.name in removed:
+            raise OtherChapter(
+                f"model {model.name} was removed from this run, and its books stay under that "
+                "name: add it under another one"
+            )
 
 
 def _differing(ours: Any, theirs: Any, place: str = "") -> Iterator[str]:

@@ -11,10 +11,10 @@ RuntimePortError
 └── LostOwnership      this instance does not own its lane, or no longer: exit, never retry
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.carried import Carried
@@ -23,6 +23,9 @@ from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.orders import ApprovedOrder
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.timestamps import utc_text
+
+if TYPE_CHECKING:
+    from stratvector.runtime.host import Tasks
 
 LEASE_SECONDS = 5.0
 
@@ -285,13 +288,23 @@ class Spans(Protocol):
         """
 
 
+def _nowhere(key: str, tasks: "Tasks") -> None:
+    raise RuntimeError(f"nobody here can begin more work for {key}")
+
+
+async def _at_once(call: Callable[[], Any]) -> Any:
+    return call()
+
+
 @dataclass(frozen=True)
 class Ports:
     """What a service instance gets to stand on.
 
     instance : unique for each start of a process. lease_seconds : how long a lane stays with an
     owner that is not heard of. spans : None where nobody traces, which costs nothing. documents :
-    what is wanted of each portfolio, for risk alone.
+    what is wanted of each portfolio, for risk alone. begin : runs more coroutines of a portfolio,
+    by its key `<run>.<portfolio>`. aside : calls what takes long, such as a compiler, so that
+    nothing else waits for it.
     """
 
     bus: Bus
@@ -301,3 +314,5 @@ class Ports:
     lease_seconds: float = LEASE_SECONDS
     spans: Spans | None = None
     documents: KeyValue | None = None
+    begin: Callable[[str, "Tasks"], None] = _nowhere
+    aside: Callable[[Callable[[], Any]], Awaitable[Any]] = _at_once

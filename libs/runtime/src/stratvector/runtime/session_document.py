@@ -44,7 +44,7 @@ def document_of(session: "Session") -> dict[str, Any]:
     """A session's document, bars left out."""
     return {
         "format": FORMAT,
-        "portfolio": PORTFOLIO.dump_python(session.portfolio, mode="json"),
+        "portfolio": portfolio_document(session.portfolio),
         "start": session.start,
         "closes": session.closes,
         "last_close": session.last_close,
@@ -57,6 +57,14 @@ def document_of(session: "Session") -> dict[str, Any]:
             for name, h in session.histories.items()
         },
     }
+
+
+def portfolio_document(portfolio: Portfolio) -> dict[str, Any]:
+    """A portfolio as a document describes it; none wants a closing model."""
+    document: dict[str, Any] = PORTFOLIO.dump_python(portfolio, mode="json")
+    for model in document["models"]:
+        model.pop("closing")
+    return document
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,7 @@ class EndlessSession:
         """Its document, as `document_of` gives that of a finite one."""
         return {
             "format": FORMAT,
-            "portfolio": PORTFOLIO.dump_python(self.portfolio, mode="json"),
+            "portfolio": portfolio_document(self.portfolio),
             "start": self.start,
             "closes": None,
             "last_close": None,
@@ -138,7 +146,7 @@ class SessionDocument:
     @cached_property
     def portfolio(self) -> Portfolio:
         """Universes, models, limits, costs."""
-        return self._part("portfolio", lambda p: PORTFOLIO.validate_python(p, strict=False))
+        return self._part("portfolio", _portfolio)
 
     @cached_property
     def start(self) -> int:
@@ -228,6 +236,14 @@ class SessionDocument:
             rule = f"the session was made with {described['version']}"
             raise BadSession(f"{place}: the installed version is {kind.version}; {rule}")
         return kind(**described["parameters"])
+
+
+def _portfolio(value: Any) -> Portfolio:
+    portfolio = PORTFOLIO.validate_python(value, strict=False)
+    for model in portfolio.models:
+        if model.closing:
+            raise ValueError(f"model {model.name} is closing; leave it out instead")
+    return portfolio
 
 
 def _whole_or_none(value: Any) -> int | None:

@@ -16,7 +16,13 @@ from stratvector.contracts.codecs import (
     decode_positions,
     decode_signals,
 )
-from stratvector.runtime.chapters import OtherChapter, chapter_of, logged_chapters, opened_chapter
+from stratvector.runtime.chapters import (
+    OtherChapter,
+    chapter_of,
+    logged_chapters,
+    opened_chapter,
+    strategies_in,
+)
 from stratvector.runtime.deployment import SessionParts
 from stratvector.runtime.epochs import contents
 from stratvector.runtime.logged_bars import UniverseBars, certain, read_bars
@@ -30,7 +36,7 @@ from stratvector.runtime.unfit_messages import (
     UnfitMessage,
     refuse_other_close,
 )
-from stratvector.trading.chapters import Opened
+from stratvector.trading.chapters import FIRST, Opened
 from stratvector.trading.fills import FillsReport
 from stratvector.trading.lanes import (
     fills_lane,
@@ -54,6 +60,7 @@ from stratvector.trading.meaning.chapters import (
     check_report_chapter,
 )
 from stratvector.trading.orders import Decision
+from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.schedule import merge
 from stratvector.trading.signals import Signals
 from stratvector.trading.unfit import UnfitNoun
@@ -110,11 +117,10 @@ class _Reading:
     async def read(self) -> None:
         """Each lane in the order of the flow; decisions first, which tell where chapters begin."""
         await self._read_decisions()
-        for model in self._portfolio.models:
-            name = signals_lane(self._portfolio, model.name)
-            closes = self._schedule.closes_of(model.universe).tolist()
-            self._signals[model.name] = _Lane("signals", name, closes, self._halts)
-            await self._read_signals(self._signals[model.name])
+        for model, closes in self._signalled().items():
+            name = signals_lane(self._portfolio, model)
+            self._signals[model] = _Lane("signals", name, closes, self._halts)
+            await self._read_signals(self._signals[model])
         await self._read_reports()
         await self._read_positions()
 
@@ -167,7 +173,25 @@ class _Reading:
         portfolio = self._portfolio
         standing = await opened_chapter(self._bus, opened, portfolio.run)
         check_chapter_of(standing.chapter, portfolio)
-        return LoggedChapter(standing.chapter, standing.id, standing.sequence, standing.portfolio)
+        return LoggedChapter(
+            standing.chapter,
+            standing.id,
+            standing.sequence,
+            standing.portfolio,
+            lambda: strategies_in(standing.chapter),
+        )
+
+    def _signalled(self) -> dict[str, list[int]]:
+        """Each model of any chapter, with the closes that it sends signals at."""
+        found = dict[str, list[int]]()
+        begins = [one.noun.carried.close_time for one in self._chapters if one.noun.carried]
+        portfolios = [self._portfolio, *(one.portfolio for one in self._chapters)]
+        for portfolio, after, until in zip(portfolios, [-1, *begins], [*begins, None], strict=True):
+            for model in portfolio.active:
+                closes: list[int] = self._schedule.closes_of(model.universe).tolist()
+                within = [t for t in closes if t > after and (until is None or t <= until)]
+                found.setdefault(model.name, []).extend(within)
+        return found
 
     async def _read_signals(self, lane: _Lane[Logged[Signals]]) -> None:
         """One message per close, in order: that of the chapter which the close belongs to."""
@@ -185,6 +209,11 @@ class _Reading:
                 lane.halt(asked, stored, error)
                 return
             lane.at[asked] = _logged(stored, signals)
+
+    def _portfolio_of(self, close_time: int) -> Portfolio:
+        """As the chapter describes it that a close belongs to."""
+        number = self._chapter_of(close_time)
+        return self._portfolio if number == FIRST else self._chapters[number - 2].portfolio
 
     def _chapter_of(self, close_time: int) -> int:
         """The number of the chapter that a close belongs to, as far as any has opened."""
@@ -228,7 +257,7 @@ class _Reading:
             return None
         close_time = int(self._certain.close_times[index])
         universes = self._certain.universes_at(index)
-        models = [m.name for m in self._portfolio.models if m.universe in universes]
+        models = [model.name for model in self._portfolio_of(close_time).signalling(universes)]
         bars = _all_at(close_time, {name: self._bars[name].at for name in universes})
         signals = _all_at(close_time, {name: self._signals[name].at for name in models})
         reports = self._reports.at.get(close_time)

@@ -69,7 +69,8 @@ class CarriedModel:
 
     cash : the engine's own, base currency; exact_cash, commission : the ledger's. close_time : of
     its newest signals, ns UTC, 0 before the first. state : its memory after them. weights : symbol
-    -> its last known weight, zero ones left out, which its next actions are relative to.
+    -> its last known weight, zero ones left out, which its next actions are relative to. universe :
+    that it trades.
     """
 
     name: str
@@ -79,6 +80,7 @@ class CarriedModel:
     close_time: int = 0
     state: tuple[float, ...] = ()
     weights: Mapping[str, float] = field(default_factory=dict)
+    universe: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,6 @@ class Carried:
     value_at_risk: ValueAtRisk | None = None
     recorded_at: int = 0
 
-    def model(self, name: str) -> CarriedModel:
-        """A model by name. Raises KeyError."""
-        return {model.name: model for model in self.models}[name]
+    def model(self, name: str) -> CarriedModel | None:
+        """A model by name, None for one that was not there before."""
+        return next((model for model in self.models if model.name == name), None)

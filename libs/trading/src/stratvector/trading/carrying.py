@@ -18,6 +18,7 @@ from stratvector.trading.carried import (
     CarriedOrder,
     CarriedSymbol,
 )
+from stratvector.trading.closing import in_order
 from stratvector.trading.engine.signals import EXPIRED, FRESH, KEPT
 from stratvector.trading.engine.state import (
     CANCELLING,
@@ -160,9 +161,15 @@ class Carrying:
                 memory.close_time,
                 memory.state,
                 {symbol: weight for symbol, weight in memory.weights.items() if weight},
+                allocation.universe,
             )
-            for m, ((name, memory), exact) in enumerate(
-                zip(self._models.items(), self._books.models, strict=True)
+            for m, (allocation, (name, memory), exact) in enumerate(
+                zip(
+                    self._portfolio.models,
+                    self._models.items(),
+                    self._books.models,
+                    strict=True,
+                )
             )
         ]
 
@@ -210,7 +217,7 @@ def begin_book(portfolio: Portfolio, carried: Carried, book: Book, plan: Plan) -
             book.cells[s, m, [MODEL_LOTS, MISSING]] = cell.lots, cell.missing
             book.held_weight[s, m] = cell.held_weight
             plan.cells[s, m, REASON] = _reason(cell.missing)
-    for open_order in carried.orders:
+    for open_order in in_order(portfolio, carried):
         s = symbols[open_order.order.symbol]
         book.lots[s, WORKING] = open_order.order.lots - open_order.filled
         book.lots[s, CANCELLING] = open_order.cancelling

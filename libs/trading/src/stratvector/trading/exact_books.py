@@ -13,6 +13,7 @@ from decimal import Decimal
 import numpy as np
 
 from stratvector.trading.carried import Carried, OrderWord
+from stratvector.trading.closing import in_order
 from stratvector.trading.engine.allocation import apportion, split_fill
 from stratvector.trading.engine.session import indices
 from stratvector.trading.executions import MICRO_DECIMALS, commission_micros
@@ -75,7 +76,7 @@ class ExactBooks:
             _add(self.lots, one.symbol, one.lots)
             for cell in one.cells:
                 _add(by_name[cell.model].lots, one.symbol, cell.lots)
-        for open_order in carried.orders:
+        for open_order in in_order(portfolio, carried):
             given = np.array(open_order.given, np.int64)
             self.orders[open_order.order.order_id] = OpenOrder(
                 open_order.order, open_order.costs, open_order.filled, given, open_order.word

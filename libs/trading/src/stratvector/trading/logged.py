@@ -2,9 +2,9 @@
 places of their messages.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.chapters import Chapter
@@ -14,6 +14,9 @@ from stratvector.trading.orders import Decision
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.schedule import Schedule
 from stratvector.trading.signals import Signals
+
+if TYPE_CHECKING:
+    from stratvector.trading.strategy import Strategy
 
 Noun = TypeVar("Noun")
 
@@ -29,9 +32,13 @@ class Logged(Generic[Noun]):
 
 @dataclass(frozen=True)
 class LoggedChapter(Logged[Chapter]):
-    """A chapter that opened after the first one. portfolio : as its document describes it."""
+    """A chapter that opened after the first one. portfolio : as its document describes it, and the
+    models that are closing. strategies : per model of the document, loaded when they are asked for;
+    what that raises is the caller's.
+    """
 
     portfolio: Portfolio
+    strategies: Callable[[], Mapping[str, "Strategy"]]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import InitVar, dataclass, field
 from decimal import Decimal
 from numbers import Real
@@ -35,11 +35,16 @@ class Universe:
 
 @dataclass(frozen=True)
 class ModelAllocation:
-    """A model of the portfolio: the universe that it trades and its share of equity."""
+    """A model of the portfolio: the universe that it trades and its share of equity.
+
+    closing : it was removed while the portfolio ran: it sends no signals and wants nothing, and
+    what it holds is sold. No document says so; a chapter does, see `closing`.
+    """
 
     name: str
     universe: str
     budget_fraction: float
+    closing: bool = False
 
 
 @dataclass(frozen=True)
@@ -267,6 +272,15 @@ class Portfolio:
     def model_names(self) -> tuple[str, ...]:
         """Every model, in the order of the engine's model index."""
         return tuple(m.name for m in self.models)
+
+    def signalling(self, universes: Container[str]) -> tuple[ModelAllocation, ...]:
+        """The models that send signals when these universes close."""
+        return tuple(m for m in self.models if m.universe in universes and not m.closing)
+
+    @property
+    def active(self) -> tuple[ModelAllocation, ...]:
+        """The models that send signals."""
+        return tuple(model for model in self.models if not model.closing)
 
     def universe(self, name: str) -> Universe:
         """A universe by name. Raises KeyError."""

@@ -31,7 +31,8 @@ MONTE_CARLO = "monte_carlo"
 SHARDS = "montecarlo.shards"
 ON_FLOW = (*SERVICES, *(one for one in COMPANIONS if read_by(one)))
 USERS = (PROVISIONER, *ON_FLOW, MONTE_CARLO, OPERATOR, APPLY)
-READS_DOCUMENTS = "risk"
+READS_DOCUMENTS = "risk"  # and what is said of the chapters that it makes of them
+CONFIRMING = ("strategy",)
 INBOXES = "_INBOX.>"
 
 
@@ -90,8 +91,13 @@ def _of_service(service: str) -> Iterator[Grant]:
         if service in one.consumers:
             yield Grant(service, stored_subject(f"{one.noun}.>"), heard=True)
     yield from _bucket(service, QUARANTINE, service)
+    if service in CONFIRMING:
+        yield from _bucket(service, OWNERS, f"confirmed.{service}")
     if service == READS_DOCUMENTS:
         yield from _log(service, f"KV_{DOCUMENTS}", f"$KV.{DOCUMENTS}.>")
+        for other in CONFIRMING:
+            said = f"$KV.{OWNERS}.confirmed.{other}.>"
+            yield Grant(service, f"$JS.API.DIRECT.GET.KV_{OWNERS}.{said}")
 
 
 def _of_reader(user: str) -> Iterator[Grant]:

@@ -7,10 +7,11 @@ import os
 import secrets
 import socket
 from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import replace
 from typing import Generic, Protocol
 
 from stratvector.runtime.documents import DOCUMENTS
-from stratvector.runtime.host import Service
+from stratvector.runtime.host import Service, Tasks
 from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.clock import AsyncClock
 from stratvector.runtime.jetstream.connection import BusClient, BusConnectionError, connect
@@ -29,6 +30,7 @@ from stratvector.trading.ledger import LedgerEntry
 BuildService = Callable[[BusSettings, Ports], Service]
 BuildPlainService = Callable[[Settings], Service]
 Tell = Callable[[str], None]
+BeginMore = Callable[[str, Tasks], None]
 
 
 class Foundation(Protocol):
@@ -40,10 +42,10 @@ class Foundation(Protocol):
     client: BusClient | None
     sent_away: asyncio.Future[str]
 
-    async def build(self, tell: Tell) -> Service:
+    async def build(self, tell: Tell, begin: BeginMore) -> Service:
         """The service on its foundation. Raises CannotStart.
 
-        tell : takes what it waits for before it can be asked anything.
+        tell : takes what it waits for before it can be asked anything. begin : see `Ports`.
         """
 
     @property
@@ -69,7 +71,7 @@ class PlainFoundation(Generic[Settings]):
 
     idle = ""
 
-    async def build(self, tell: Tell) -> Service:
+    async def build(self, tell: Tell, begin: BeginMore) -> Service:
         """The service."""
         return self._build(self._settings)
 
@@ -100,7 +102,7 @@ class BusFoundation(Generic[BusSettings]):
         self.client: BusClient | None = None
         self.sent_away: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-    async def build(self, tell: Tell) -> Service:
+    async def build(self, tell: Tell, begin: BeginMore) -> Service:
         """The service on its ports, as soon as the bus answers. Raises CannotStart."""
         settings = self._settings
         waiting = f"waiting for NATS at {settings.nats_url}"
@@ -109,7 +111,8 @@ class BusFoundation(Generic[BusSettings]):
             settings, self._instance, lambda why: tell(f"{waiting}: {why}"), self._lost_bus
         )
         tell("")
-        self._ports = ports_of(client, settings, self._instance, self._metrics)
+        ports = ports_of(client, settings, self._instance, self._metrics)
+        self._ports = replace(ports, begin=begin, aside=asyncio.to_thread)
         return self._build(settings, self._ports)
 
     @property

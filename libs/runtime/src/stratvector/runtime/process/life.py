@@ -114,7 +114,7 @@ class Life:
     async def _start(self) -> tuple[Work, Beginnings]:
         """Everything up to looking for portfolios. Raises CannotStart."""
         settings, status, foundation = self._settings, self._status, self._foundation
-        self._service_made = service = await foundation.build(self._waits_for)
+        self._service_made = service = await foundation.build(self._waits_for, self._begin_more)
         self._work = work = Work(service.main)
         self._grpc = GrpcPort(settings.host, settings.grpc_port, service.servicers)
         await self._grpc.start()
@@ -139,6 +139,12 @@ class Life:
         _ = session.portfolio, session.start
         built = begin(Deployment(session=session, ledger_store=NoLedgerStore()))
         return await built if isawaitable(built) else built
+
+    def _begin_more(self, key: str, tasks: Tasks) -> None:
+        """Coroutines that a portfolio needs from now on, beside those that it began with."""
+        assert self._work is not None
+        self._work.begin(key, tasks)
+        self._log.info("begun_more", portfolio=key, parts=len(tasks.main))
 
     async def _attend(self, work: Work, beginnings: Beginnings, stop: asyncio.Task[bool]) -> int:
         """Look after what begins and ends until the process must; the exit code."""

@@ -73,14 +73,19 @@ class Work:
         return tuple(part.lane for part in self.parts if part.lane is not None)
 
     def begin(self, session: str, tasks: Tasks) -> None:
-        """Run the coroutines of one more portfolio. Raises DoubleLane."""
+        """Run the coroutines of one more portfolio, or more of one that has begun. Raises
+        DoubleLane.
+        """
         known = {lane.subject for lane in self.lanes}
         for lane in tasks.lanes:
             if lane.subject in known:
                 raise DoubleLane(lane.subject)
-        begun = list[Part]()
-        for number, coroutine in enumerate(tasks.main):
-            written = tasks.lanes[number] if number < len(tasks.lanes) else None
+        begun, before = list[Part](), sum(part.session == session for part in self.parts)
+        for place, coroutine in enumerate(tasks.main):
+            written, number = (
+                tasks.lanes[place] if place < len(tasks.lanes) else None,
+                before + place,
+            )
             begun.append(part := Part(session, number, written))
             name, context = f"main {number} {session}".rstrip(), copy_context()
             task = asyncio.create_task(coroutine, name=name, context=context)

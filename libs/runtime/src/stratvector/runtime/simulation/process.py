@@ -32,14 +32,24 @@ class Process:
         self.clock = clock
         self.alive = True
         self.paused_until = 0.0
-        self.main = [Task(self, coroutine) for coroutine in tasks.main]
-        self.background = [Task(self, coroutine) for coroutine in tasks.keepers()]
-        self.unfinished = len(self.main)
+        self.main: list[Task] = []
+        self.background: list[Task] = []
+        self.unfinished = 0
+        self.begin(tasks)
 
     @property
     def tasks(self) -> list[Task]:
         """All coroutines, main ones first."""
         return self.main + self.background
+
+    def begin(self, tasks: Tasks) -> list[Task]:
+        """Take more coroutines, and give what is to be started."""
+        main = [Task(self, coroutine) for coroutine in tasks.main]
+        background = [Task(self, coroutine) for coroutine in tasks.keepers()]
+        self.main += main
+        self.background += background
+        self.unfinished += len(main)
+        return main + background
 
     def pause(self, now: float, seconds: float, clock_stops: bool) -> None:
         """Stop all coroutines for a while."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from stratvector.runtime.host import ServiceFactory
+from stratvector.runtime.host import ServiceFactory, Tasks
 from stratvector.runtime.ports import LostOwnership, Ports
 from stratvector.runtime.simulation.bus import SimulatedBus
 from stratvector.runtime.simulation.clock import SimulatedClock
@@ -182,10 +182,22 @@ class World:
         seat.number += 1
         instance = f"{seat.name}-{seat.number}"
         clock = self._clock()
-        tasks = seat.factory(
-            Ports(self.bus, self.key_value, clock, instance, documents=self.documents)
+
+        def begin_more(key: str, tasks: Tasks) -> None:
+            begun = process.begin(tasks)
+            self._parts[seat.service] = len(process.main)
+            for task in begun:
+                self.scheduler.start(task)
+
+        ports = Ports(
+            self.bus,
+            self.key_value,
+            clock,
+            instance,
+            documents=self.documents,
+            begin=begin_more,
         )
-        process = Process(seat, instance, clock, tasks)
+        process = Process(seat, instance, clock, seat.factory(ports))
         self._processes[seat.name] = process
         self._parts[seat.service] = len(process.main)
         for task in process.tasks:

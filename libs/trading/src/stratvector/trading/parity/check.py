@@ -106,7 +106,7 @@ def check(
     record, notes = RecordReplay(log), list[str]()
     replays: list[Replay] = [
         *([RecordedBars(recorded, log)] if recorded and chapter is None else []),
-        SignalsReplay(parts.portfolio, parts.strategies, log.warmup),
+        SignalsReplay(parts.portfolio, parts.strategies, log.warmup, log.chapters),
         ExecutionReplay(parts.portfolio, simulated_broker, log.chapters),
         decisions,
         record,

@@ -1,10 +1,12 @@
 """Signals computed again from the logged bars, close by close as the strategy service does."""
 
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.live_model import LiveModel
-from stratvector.trading.logged import Logged, LoggedClose
+from stratvector.trading.logged import Logged, LoggedChapter, LoggedClose
+from stratvector.trading.parity.chapters import begins_of
 from stratvector.trading.parity.difference import Difference, Fact, gaps, text
 from stratvector.trading.portfolio import ModelAllocation, Portfolio
 from stratvector.trading.signals import SignalRow, Signals
@@ -14,25 +16,65 @@ Warmup = Mapping[str, tuple[Logged[ClosedBars], ...]]
 
 
 class SignalsReplay:
-    """Every model of a portfolio; logged signals are adopted, so that a difference stays one."""
+    """Every model of a portfolio; logged signals are adopted, so that a difference stays one.
+
+    chapters : those that opened after the first one, which may have other models.
+    """
 
     def __init__(
-        self, portfolio: Portfolio, strategies: Mapping[str, Strategy], warmup: Warmup
+        self,
+        portfolio: Portfolio,
+        strategies: Mapping[str, Strategy],
+        warmup: Warmup,
+        chapters: Sequence[LoggedChapter] = (),
     ) -> None:
-        self._portfolio, self._strategies = portfolio, strategies
+        self._portfolio, self._strategies = portfolio, dict(strategies)
         self._models: dict[str, LiveModel] = {}
+        self._begins = begins_of(chapters)
+        longest = max((s.history for s in self._all_strategies()), default=0)
+        self._recent = {
+            universe.name: deque[ClosedBars](maxlen=longest) for universe in portfolio.universes
+        }
         for model in portfolio.models:
             live = LiveModel(strategies[model.name], portfolio.universe(model.universe).symbols)
             self._models[model.name] = live
             for logged in warmup[model.universe]:
                 live.observe(logged.noun)
                 live.rows()
+        for name, sections in warmup.items():
+            self._recent[name].extend(logged.noun for logged in sections)
 
     def at(self, index: int, close: LoggedClose) -> Iterator[Difference]:
         """How the signals of a close differ from what the strategies say."""
-        for model in self._portfolio.models:
-            if model.universe in close.bars:
-                yield from self._differences(model, close)
+        for model in self._portfolio.signalling(close.bars):
+            yield from self._differences(model, close)
+        for name, logged in close.bars.items():
+            self._recent[name].append(logged.noun)
+        if (chapter := self._begins.get(close.close_time)) is not None:
+            self._begin(chapter)
+
+    def _all_strategies(self) -> Iterator[Strategy]:
+        yield from self._strategies.values()
+        for chapter in self._begins.values():
+            if self._adds(chapter):
+                yield from chapter.strategies().values()
+
+    def _adds(self, chapter: LoggedChapter) -> bool:
+        """Whether it names a model whose strategy is not known yet."""
+        return not {model.name for model in chapter.portfolio.active} <= self._strategies.keys()
+
+    def _begin(self, chapter: LoggedChapter) -> None:
+        """Models that a chapter adds begin after its warm-up, as in the strategy service."""
+        self._portfolio = portfolio = chapter.portfolio
+        if self._adds(chapter):
+            self._strategies |= chapter.strategies()
+        for model in portfolio.active:
+            if model.name not in self._models:
+                strategy = self._strategies[model.name]
+                live = LiveModel(strategy, portfolio.universe(model.universe).symbols)
+                self._models[model.name] = live
+                for section in list(self._recent[model.universe])[-strategy.history :]:
+                    live.observe(section)
 
     def _differences(self, model: ModelAllocation, close: LoggedClose) -> Iterator[Difference]:
         live, bars = self._models[model.name], close.bars[model.universe]

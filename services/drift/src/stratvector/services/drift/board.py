@@ -5,7 +5,7 @@ replaced.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from stratvector.drift import ModelDrift
@@ -29,11 +29,17 @@ class ModelRecord:
 
 
 class Board:
-    """The records of all models, in config order. checks : of one model each, on the schedule."""
+    """The records of all models, in config order; those of removed ones stay. checks : of one model
+    each, on the schedule.
+    """
 
-    def __init__(self, models: tuple[str, ...]) -> None:
+    def __init__(self, models: Iterable[str] = ()) -> None:
         self._records = {model: ModelRecord(model) for model in models}
         self.checks = 0
+
+    def add(self, model: str) -> None:
+        """One more model; records are replaced at once, as threads may read them."""
+        self._records = {**self._records, model: ModelRecord(model)}
 
     def records(self) -> tuple[ModelRecord, ...]:
         """Every model as it is now."""

@@ -38,12 +38,9 @@ class SessionWatch:
         self.rules = rules
         self._every = rules.every_hours * NANOSECONDS_PER_HOUR
         self._ports, self._start = ports, start
-        self._watches = {
-            model.name: ModelWatch(model.name, portfolio.universe(model.universe).symbols, rules)
-            for model in portfolio.models
-        }
+        self._watches: dict[str, ModelWatch] = {}
         self._checked_until: int | None = None  # the newest close that was looked at
-        self.board = Board(portfolio.model_names)
+        self.board = Board()
         self._begin(None)
 
     async def run(self) -> None:
@@ -70,11 +67,16 @@ class SessionWatch:
         ports, portfolio = self._ports, self._portfolio
         number = FIRST if standing is None else standing.number
         carried = None if standing is None else standing.carried
+        for model in portfolio.active:
+            if model.name not in self._watches:
+                symbols = portfolio.universe(model.universe).symbols
+                self._watches[model.name] = ModelWatch(model.name, symbols, self.rules)
+                self.board.add(model.name)
         self._bars = BarsReader(ports, portfolio, self._start, True, carried)
         self._decisions = OrdersReader(ports, portfolio, True, number, carried)
         self._signals = {
             model.name: SignalsReader(ports, portfolio, model.name, True, number, carried)
-            for model in portfolio.models
+            for model in portfolio.active
         }
 
     def check(self, model: str) -> tuple[ModelDrift, ...]:
@@ -95,10 +97,10 @@ class SessionWatch:
     async def _take(self, close_time: int, universes: tuple[str, ...]) -> None:
         received = await self._bars.at(close_time, universes)
         bars = {one.noun.universe: one.noun for one in received}
-        closing = [model for model in self._portfolio.models if model.universe in bars]
-        signals = [(await self._signals[model.name].at(close_time)).noun for model in closing]
+        models = self._portfolio.signalling(bars)
+        signals = [(await self._signals[model.name].at(close_time)).noun for model in models]
         # Nobody is answered from a close that is folded by half.
-        for model, said in zip(closing, signals, strict=True):
+        for model, said in zip(models, signals, strict=True):
             self._watches[model.name].take(bars[model.universe], said)
 
     def _is_due(self, close_time: int) -> bool:
@@ -114,7 +116,7 @@ class SessionWatch:
                 self.board.put(watch.drift())
 
     def _asked(self, model: str) -> tuple[str, ...]:
-        names = self._portfolio.model_names
+        names = tuple(self._watches)
         if model and model not in names:
             raise UnknownModel(model, names)
         return (model,) if model else names

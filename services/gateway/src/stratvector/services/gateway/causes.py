@@ -18,10 +18,12 @@ UNKNOWN: Mapping[str, Any] = {"models": None, "reason": None, "stage": None}
 
 
 class Causes:
-    """Models, reason and stage of orders that may still be filled. models : in their order."""
+    """Models, reason and stage of orders that may still be filled. models : of the next decisions,
+    in their order.
+    """
 
     def __init__(self, instruments: Mapping[str, Instrument], models: Sequence[str]) -> None:
-        self._instruments, self._models = instruments, models
+        self._instruments, self.models = instruments, models
         self._causes: dict[str, dict[str, Any]] = {}
         self._lots_left: dict[str, int] = {}
         self._waiting: deque[tuple[FillEvent, int]] = deque()
@@ -38,7 +40,7 @@ class Causes:
                 decided.get(order.symbol),
                 decision.halted,
                 self._instruments[order.symbol],
-                self._models,
+                self.models,
             )
 
     def wait(self, event: FillEvent, close_time: int) -> None:

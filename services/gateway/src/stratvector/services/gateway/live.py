@@ -7,7 +7,7 @@ comes to the same.
 
 import math
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -18,8 +18,7 @@ from stratvector.contracts.codecs import (
     decode_positions,
     decode_signals,
 )
-from stratvector.runtime.chapters import as_first
-from stratvector.runtime.logged_session import portfolio_of
+from stratvector.runtime.chapters import portfolio_in
 from stratvector.runtime.ports import Stored
 from stratvector.services.gateway import event_bodies
 from stratvector.services.gateway.account import Account
@@ -63,6 +62,7 @@ class LiveSession:
     where nobody knows an end. counts : messages per noun; of orders and fills, orders and
     executions. decision : the newest. positions : the newest that were published. account : entry
     prices and halts. chapters : those that have opened. version : another one after each change.
+    on_chapter : told of each chapter that opens.
     """
 
     def __init__(self, portfolio: Portfolio, closes: int | None, hub: Hub) -> None:
@@ -81,6 +81,7 @@ class LiveSession:
         self._last_closes: dict[str, int] = {}  # of universes that never close again
         self.happenings: deque[Happening] = deque(maxlen=HAPPENINGS_MAX)
         self.version = 0
+        self.on_chapter: Callable[[Portfolio], None] = lambda portfolio: None
 
     @property
     def state(self) -> Literal["waiting", "running", "finished"]:
@@ -95,14 +96,16 @@ class LiveSession:
 
     def open_chapter(self, chapter: Chapter) -> None:
         """What its document says holds from the next decision on. Raises BadSession."""
-        portfolio = portfolio_of(as_first(chapter))
+        portfolio = portfolio_in(chapter)
         own = Own.of(portfolio)
         if own != self._own:
             self._own = own
         self.portfolio, self._own_in[chapter.number] = portfolio, self._own
+        self._causes.models = portfolio.model_names
         self.account.hold(portfolio.limits)
         self.version += 1
         self._hub.publish(event_bodies.chapter(self.chapters.open(chapter), portfolio.name))
+        self.on_chapter(portfolio)
 
     def take_bars(self, batch: Sequence[Stored]) -> None:
         """Cross-sections of one universe."""

@@ -75,16 +75,36 @@ def new_context(settings: GatewaySettings) -> GatewayContext:
 
 
 def followers(ports: Ports, portfolio: Portfolio, live: LiveSession) -> Iterator[Follower]:
-    """One for each lane of the portfolio."""
+    """One for each lane of the portfolio; those of models that chapters add begin with them."""
+    models = ModelFollowers(ports, portfolio, live)
+    live.on_chapter = models.follow
+    yield from models.new(portfolio)
     for universe in portfolio.universes:
         lane = bars_lane(portfolio, universe)
         yield Follower(ports, lane, live.take_bars)
-    for model in portfolio.models:
-        lane = signals_lane(portfolio, model.name)
-        yield Follower(ports, lane, live.take_signals)
     yield OrdersFollower(ports, portfolio, live.take_decisions, live.open_chapter)
     yield Follower(ports, fills_lane(portfolio), live.take_fills)
     yield Follower(ports, positions_lane(portfolio), live.take_positions)
+
+
+class ModelFollowers:
+    """One for each model of any chapter, from the chapter on that adds it."""
+
+    def __init__(self, ports: Ports, portfolio: Portfolio, live: LiveSession) -> None:
+        self._ports, self._live, self._key = ports, live, f"{portfolio.run}.{portfolio.name}"
+        self._known = set[str]()
+
+    def new(self, portfolio: Portfolio) -> list[Follower]:
+        """Of the models that are not followed yet."""
+        added = [model.name for model in portfolio.active if model.name not in self._known]
+        self._known.update(added)
+        lanes = [signals_lane(portfolio, name) for name in added]
+        return [Follower(self._ports, lane, self._live.take_signals) for lane in lanes]
+
+    def follow(self, portfolio: Portfolio) -> None:
+        """A chapter has opened."""
+        if added := self.new(portfolio):
+            self._ports.begin(self._key, Tasks(main=[one.run() for one in added]))
 
 
 async def _serve(server: WebServer, context: GatewayContext) -> None:

@@ -92,7 +92,7 @@ class PortfolioRecord:
         self._decisions = OrdersReader(ports, portfolio, True, number, carried)
         self._signals = {
             model.name: SignalsReader(ports, portfolio, model.name, True, number, carried)
-            for model in portfolio.models
+            for model in portfolio.active
         }
 
     async def _entry(self, close_time: int, universes: tuple[str, ...]) -> LedgerEntry:
@@ -102,8 +102,7 @@ class PortfolioRecord:
         reports = await self._fills.until(close_time)
         signals = [
             (await self._signals[model.name].at(close_time)).noun
-            for model in self._portfolio.models
-            if model.universe in universes
+            for model in self._portfolio.signalling(universes)
         ]
         events = [event for report in reports for event in report.noun.events]
         decided.take_up()

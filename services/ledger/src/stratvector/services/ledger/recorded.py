@@ -20,8 +20,8 @@ from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.served import Served
 from stratvector.runtime.session_document import BadSession
 from stratvector.services.ledger.adapters.resting import RestingDatabase
+from stratvector.services.ledger.portfolio_chapters import PortfolioChapters
 from stratvector.services.ledger.servicer import ledger_servicer
-from stratvector.trading.portfolio import Portfolio
 
 REFUSED = 78
 
@@ -35,8 +35,8 @@ async def serve(document: Path, database: str) -> None:
     opened = RestingDatabase(database)
     opened.refuse_unreadable()
     server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
-    served = Served[Portfolio]("the ledger")
-    served.add(portfolio, portfolio)
+    served = Served[PortfolioChapters]("the ledger")
+    served.add(portfolio, PortfolioChapters(portfolio))
     ledger_servicer(opened, served).register(server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

@@ -24,9 +24,9 @@ from stratvector.services.ledger.adapters.queries import Closes, Found, Ledger, 
 from stratvector.services.ledger.adapters.reasons import NotRecorded, Reasons
 from stratvector.services.ledger.adapters.schema import Key
 from stratvector.services.ledger.page_tokens import BadRequest, closes_of, page_of, token_of
+from stratvector.services.ledger.portfolio_chapters import PortfolioChapters
 from stratvector.trading.explanation import Explanation, NotDecided
 from stratvector.trading.ledger_verification import Verification
-from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.reasons import Outcome
 
 NAME: str = pb.DESCRIPTOR.services_by_name["LedgerService"].full_name
@@ -38,14 +38,14 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class LedgerAnswers(LedgerServiceServicer):
     """Answers for each portfolio, as it is configured."""
 
-    def __init__(self, database: LedgerDatabase, served: Served[Portfolio]) -> None:
+    def __init__(self, database: LedgerDatabase, served: Served[PortfolioChapters]) -> None:
         self._database, self._served = database, served
 
     async def GetStatus(  # noqa: N802  the proto's name
         self, request: pb.GetStatusRequest, context: Context
     ) -> pb.GetStatusResponse:
         """How far the record has come."""
-        portfolio = await self._served.asked(request, context)
+        portfolio = (await self._served.asked(request, context)).first
         status = await self._ask(request, context, lambda ledger: ledger.status())
         sizes = {one.symbol: one.lot_size for one in portfolio.instruments}
         return pb.GetStatusResponse(status=codec.status_message(replace(status, lot_sizes=sizes)))
@@ -131,18 +131,19 @@ class LedgerAnswers(LedgerServiceServicer):
 
     def _verify(self) -> Verification:
         # Rows that are not there yet can't be verified; why they can't be made is a finding.
-        for portfolio in self._served.values():
-            with suppress(BadDatabase), self._database.asked(Key.of_portfolio(portfolio)):
+        for one in self._served.values():
+            with suppress(BadDatabase), self._database.asked(Key.of_portfolio(one.first)):
                 pass
         return self._database.verify()
 
     async def _ask_why(
         self, request: Any, context: Context, question: Callable[[Reasons], Answer]
     ) -> Answer:
-        portfolio = await self._served.asked(request, context)
+        chapters = await self._served.asked(request, context)
+        await chapters.read()
 
         def asked(ledger: Ledger) -> Answer:
-            return question(Reasons(ledger.connection, portfolio))
+            return question(Reasons(ledger.connection, chapters))
 
         return await self._ask(request, context, asked)
 
@@ -163,7 +164,7 @@ class LedgerAnswers(LedgerServiceServicer):
         self, request: Any, context: Context, question: Callable[[Ledger], Answer]
     ) -> Answer:
         """The answer to a question, or the call ends with a status and a sentence."""
-        key = Key.of_portfolio(await self._served.asked(request, context))
+        key = Key.of_portfolio((await self._served.asked(request, context)).first)
         try:
             return await asyncio.to_thread(self._read, key, question)
         except (NotRecorded, NotDecided) as error:
@@ -177,7 +178,7 @@ class LedgerAnswers(LedgerServiceServicer):
             return question(Ledger(connection, key))
 
 
-def ledger_servicer(database: LedgerDatabase, served: Served[Portfolio]) -> Servicer:
+def ledger_servicer(database: LedgerDatabase, served: Served[PortfolioChapters]) -> Servicer:
     """What the ledger's process answers."""
     answers = LedgerAnswers(database, served)
     return Servicer(NAME, lambda server: add_LedgerServiceServicer_to_server(answers, server))

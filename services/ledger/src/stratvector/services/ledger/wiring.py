@@ -9,7 +9,6 @@ from stratvector.runtime.ports import LedgerConflict, LedgerStore, Ports
 from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.served import Served
 from stratvector.services.ledger.record import PortfolioRecord
-from stratvector.trading.portfolio import Portfolio
 
 if TYPE_CHECKING:
     from stratvector.services.ledger.settings import LedgerSettings
@@ -27,6 +26,7 @@ def serve(settings: "LedgerSettings", ports: Ports) -> Service:
     from stratvector.services.ledger.adapters.database import LedgerDatabase
     from stratvector.services.ledger.adapters.sql_store import SqlLedgerStore
     from stratvector.services.ledger.adapters.traced_store import RecordSpans, TracedLedgerStore
+    from stratvector.services.ledger.portfolio_chapters import PortfolioChapters
     from stratvector.services.ledger.servicer import ledger_servicer
 
     database = LedgerDatabase(settings.database())
@@ -34,11 +34,11 @@ def serve(settings: "LedgerSettings", ports: Ports) -> Service:
     spans = None if ports.spans is None else RecordSpans(ports.spans)
     store = SqlLedgerStore(database, on_written=None if spans is None else spans.written)
     told = store if spans is None else TracedLedgerStore(store, spans)
-    served = Served[Portfolio]("the ledger")
+    served = Served[PortfolioChapters]("the ledger")
 
     def begin(deployment: Deployment) -> Tasks:
         portfolio, record = deployment.session.portfolio, _record(deployment, ports, told)
-        served.add(portfolio, portfolio)
+        served.add(portfolio, PortfolioChapters(portfolio, ports.bus))
         return Tasks(main=[_told(record.run)], lanes=[record.lane])
 
     return Service(

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 
 from stratvector.contracts.codecs import decode_decision, encode_decision
-from stratvector.runtime.chapters import ChapterWriter, Standing
+from stratvector.runtime.chapters import ChapterWriter, Standing, adds_models
+from stratvector.runtime.confirmations import CONFIRM_SECONDS_MAX, Confirmations
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Kind, Ports, Stored
 from stratvector.runtime.readers import BarsReader, FillsReader, SignalsReader, opening_in
@@ -31,6 +32,8 @@ from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.signals import Signals
 from stratvector.trading.value_at_risk import multipliers
 
+UNCONFIRMED = f"strategy did not say within {CONFIRM_SECONDS_MAX:g} s that it can load them"
+
 
 class PortfolioLane:
     """Publishes one decision per close of the portfolio, from `start` (ns UTC) on, and opens the
@@ -54,6 +57,8 @@ class PortfolioLane:
         self._newest: Decision | None = None
         self.lane = Lane(ports, orders_lane(portfolio))
         self._chapters = ChapterWriter(ports, chapter)
+        of = (portfolio.run, portfolio.name)
+        self._confirmations = Confirmations(ports.key_value, "strategy", *of)
 
     def state(self) -> PortfolioState | None:
         """The portfolio as of the newest decision; None before the first one."""
@@ -107,7 +112,7 @@ class PortfolioLane:
             model.name: SignalsReader(
                 ports, portfolio, model.name, chapter=standing.number, carried=carried
             )
-            for model in portfolio.models
+            for model in portfolio.active
         }
         self._queries.begin(portfolio)
         if self._carrying.figure is not None:
@@ -129,8 +134,18 @@ class PortfolioLane:
             self._newest = decode_decision(stored.message.payload)
 
     async def _open_next(self) -> Standing:
-        carried = self.account.carried(self._carrying)
-        return await self._chapters.open(self.lane, self._standing, carried, self._wanted)
+        """With what is wanted, if whoever must load it can; else as it was."""
+        carried, before, wanted = self.account.carried(self._carrying), self._standing, self._wanted
+        if wanted is not None and adds_models(before.chapter, wanted):
+            proposed = await self._chapters.propose(self.lane, before, carried, wanted)
+            why = await self._confirmations.refusal(self._ports.clock, proposed.message.id)
+            if why is None:
+                self._wishes.refuse(UNCONFIRMED, retries=True)
+            elif why:
+                self._wishes.refuse(why)
+            if why != "":
+                wanted = None
+        return await self._chapters.open(self.lane, before, carried, wanted)
 
     async def _close_readers(self) -> None:
         await self._bars.close()
@@ -224,8 +239,7 @@ class PortfolioLane:
         """The signals of every model whose universe closes."""
         return {
             model.name: await self._signals[model.name].at(close_time)
-            for model in self._portfolio.models
-            if model.universe in universes
+            for model in self._portfolio.signalling(universes)
         }
 
     def _cut(

@@ -4,13 +4,15 @@ its next chapter.
 
 import structlog
 
-from stratvector.runtime.chapters import OtherChapter, Standing, refuse_change
+from stratvector.runtime.chapters import OtherChapter, Standing, refuse_wish
 from stratvector.runtime.documents import Documents, Wished
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.session_document import BadSession
 from stratvector.trading.chapters import Chapter
 
 LOOK_SECONDS = 0.5  # between two looks; a look holds up a decision by half a millisecond
+# Who did not say whether it can load a document may be away for a rollout; each try ends a chapter.
+RETRY_SECONDS = 600.0
 
 
 class WishWatch:
@@ -27,6 +29,7 @@ class WishWatch:
         self._looked_at = float("-inf")
         self._version = 0
         self._wanted: Chapter | None = None
+        self._retry_at = float("inf")
         self.refused = ""
         self.stopped = False
 
@@ -42,22 +45,32 @@ class WishWatch:
     async def _look(self, documents: Documents, standing: Standing) -> None:
         try:
             wished = await documents.of(self._key)
-            if wished is None or wished.version == self._version:
+            is_due = self._looked_at >= self._retry_at
+            if wished is None or (wished.version == self._version and not is_due):
                 return
-            self._version, self._wanted = wished.version, None
+            self._version, self._wanted, self._retry_at = wished.version, None, float("inf")
             self.stopped = self.stopped or wished.wish.stopped
             self._wanted = _checked(wished, standing)
             self.refused = ""
         except (BadSession, OtherChapter) as error:
             # The portfolio goes on as it was; who applies was told the same by the command.
-            self.refused = str(error)
-            log = structlog.get_logger("stratvector.risk")
-            log.error("document refused", document=self._key, reason=self.refused)
+            self.refuse(str(error))
+
+    def refuse(self, why: str, retries: bool = False) -> None:
+        """The newest document can't hold, and is not looked at again until there is another.
+
+        retries : it is after a while.
+        """
+        self._wanted, self.refused = None, why
+        if retries:
+            self._retry_at = self._clock.monotonic_seconds() + RETRY_SECONDS
+        log = structlog.get_logger("stratvector.risk")
+        log.error("document refused", document=self._key, reason=why)
 
 
 def _checked(wished: Wished, standing: Standing) -> Chapter:
     """Raises BadSession, OtherChapter."""
     chapter = wished.wish.chapter()
     _ = wished.wish.session().portfolio
-    refuse_change(standing.chapter, chapter)
+    refuse_wish(standing.chapter, chapter)
     return chapter

@@ -1,5 +1,7 @@
 """One model's lane: bars in, signals out, its memory carried by its own messages."""
 
+from typing import Protocol
+
 from stratvector.contracts.codecs import decode_signals, encode_signals
 from stratvector.runtime.chapter_watch import ChapterWatch
 from stratvector.runtime.chapters import Standing
@@ -16,7 +18,7 @@ from stratvector.trading.carried import Carried
 from stratvector.trading.chapters import FIRST
 from stratvector.trading.flow import hop
 from stratvector.trading.identity import message_id
-from stratvector.trading.lanes import signals_lane
+from stratvector.trading.lanes import bars_lane, signals_lane
 from stratvector.trading.live_model import LiveModel
 from stratvector.trading.logged import Logged
 from stratvector.trading.meaning.chapters import check_chapter_number
@@ -59,11 +61,23 @@ class BrokenStrategy(CannotStart):
         self.model = model
 
 
+class Chapters(Protocol):
+    """Who is told of chapters that this lane meets."""
+
+    async def prepare(self, proposed: Standing) -> None:
+        """One is proposed."""
+
+    def take_up(self, standing: Standing) -> None:
+        """One holds."""
+
+
 class ModelLane:
     """Publishes one model's signals at each close of its universe from `start` (ns UTC) on.
 
     When a chapter opens, the model goes back to the close before it and says again, in the new
-    chapter, what it had said ahead. Raises BrokenStrategy, also from `run`.
+    chapter, what it had said ahead; one that a chapter adds begins as in a session that begins
+    there, with as many bars before it as it needs. is_removed : a chapter no longer names it, so
+    its part has ended. Raises BrokenStrategy, also from `run`.
     """
 
     def __init__(
@@ -73,16 +87,20 @@ class ModelLane:
         model: ModelAllocation,
         strategy: Strategy,
         start: int,
+        chapters: Chapters,
     ) -> None:
         self._ports, self._portfolio, self._start = ports, portfolio, start
         self._universe = portfolio.universe(model.universe)
+        self._bars_lane = bars_lane(portfolio, self._universe)
         self._name, self._allocation, self._strategy = model.name, model, strategy
         self._own = Own.of(portfolio)
         self._model = self._new_model()
         self._published = -1
         self._rows: tuple[SignalRow, ...] = ()
         self.lane = Lane(ports, signals_lane(portfolio, model.name))
-        self._chapters = ChapterWatch(ports, portfolio)
+        self.is_removed = False
+        self._told = chapters
+        self._chapters = ChapterWatch(ports, portfolio, chapters.prepare)
 
     def state(self) -> ModelState:
         """The model as of its newest signals."""
@@ -99,11 +117,16 @@ class ModelLane:
 
     async def run(self) -> None:
         """Own the lane, then chapter by chapter adopt what is published, compute and publish the
-        rest, until the portfolio's last close is decided.
+        rest, until the portfolio's last close is decided or the model is removed.
         """
         await self.lane.acquire()
         standing = await self._chapters.begin()
         while True:
+            if standing is not None:
+                self._told.take_up(standing)
+                self.is_removed = self._name not in {m.name for m in standing.portfolio.active}
+            if self.is_removed:
+                return
             await self._begin(standing)
             opened = await self._live()
             await self._bars.close()
@@ -121,10 +144,10 @@ class ModelLane:
             self._allocation = named[self._name]
         self._chapter = FIRST if standing is None else standing.number
         carried = None if standing is None else standing.carried
-        if carried is not None and carried.model(self._name).close_time:
-            await self._recall(carried)
-        else:
+        if carried is None or not carried_sequence(carried, self._bars_lane):
             self._bars = UniverseReader(self._ports, self._portfolio, self._universe)
+        else:
+            await self._recall(carried)
         async for stored in self.lane.history(carried_sequence(carried, self.lane.subject)):
             self._adopt(decode_signals(stored.message.payload))
 
@@ -137,11 +160,12 @@ class ModelLane:
         for section in before:
             self._model.observe(section)
         own = carried.model(self._name)
-        if len(own.state) != len(self._model.state):
-            raise ForeignState(self._name, len(own.state), len(self._model.state))
-        self._model.begin(own)
-        self._published = own.close_time
-        self._note_end(own.close_time, carried.next_closes[universe.name])
+        if own is not None and own.close_time:
+            if len(own.state) != len(self._model.state):
+                raise ForeignState(self._name, len(own.state), len(self._model.state))
+            self._model.begin(own)
+        self._published = before[-1].close_time
+        self._note_end(self._published, carried.next_closes[universe.name])
         self._bars = UniverseReader(ports, portfolio, universe, carried=carried)
 
     async def _live(self) -> Standing | None:

@@ -6,7 +6,7 @@ from stratvector.runtime.deployment import Deployment
 from stratvector.runtime.host import Service, Tasks
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.served import Served
-from stratvector.services.strategy.model_lane import ModelLane
+from stratvector.services.strategy.roster import Roster
 
 if TYPE_CHECKING:
     from stratvector.services.strategy.settings import StrategySettings
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def build(deployment: Deployment, ports: Ports) -> Tasks:
     """One lane per model of the portfolio."""
-    return _tasks(_models(deployment, ports))
+    return Roster(ports, deployment.session).tasks()
 
 
 def serve(settings: "StrategySettings", ports: Ports) -> Service:
@@ -26,28 +26,10 @@ def serve(settings: "StrategySettings", ports: Ports) -> Service:
     served = Served[Models]("strategy")
 
     def begin(deployment: Deployment) -> Tasks:
-        models = _models(deployment, ports)
-        served.add(deployment.session.portfolio, lambda: [model.state() for model in models])
-        return _tasks(models)
+        roster = Roster(ports, deployment.session)
+        served.add(deployment.session.portfolio, roster.states)
+        return roster.tasks()
 
     return Service(
         begin=begin, servicers=[strategy_servicer(served)], collectors=[StrategyCollector(served)]
     )
-
-
-def _models(deployment: Deployment, ports: Ports) -> list[ModelLane]:
-    session = deployment.session
-    return [
-        ModelLane(
-            ports,
-            session.portfolio,
-            model,
-            session.strategies[model.name],
-            session.start,
-        )
-        for model in session.portfolio.models
-    ]
-
-
-def _tasks(models: list[ModelLane]) -> Tasks:
-    return Tasks(main=[model.run() for model in models], lanes=[model.lane for model in models])

@@ -8,11 +8,11 @@ from stratvector.services.ledger.adapters import tables
 from stratvector.services.ledger.adapters.payloads import stored_entry
 from stratvector.services.ledger.adapters.queries import AnySelect, Closes, within
 from stratvector.services.ledger.adapters.schema import Key, own
+from stratvector.services.ledger.portfolio_chapters import PortfolioChapters
 from stratvector.trading.explanation import Explanation, explain
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.ledger_answers import RejectionRecord, Rejections
 from stratvector.trading.nearest import suggestion
-from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.reasons import REJECTED, Outcome
 from stratvector.trading.timestamps import utc_text
 
@@ -25,11 +25,12 @@ class NotRecorded(LookupError):
 
 
 class Reasons:
-    """Reads one portfolio over one connection. portfolio : as it is configured."""
+    """Reads one portfolio over one connection. chapters : as each of them describes it."""
 
-    def __init__(self, connection: Connection, portfolio: Portfolio) -> None:
-        self._connection, self._portfolio = connection, portfolio
-        self._key = Key.of_portfolio(portfolio)
+    def __init__(self, connection: Connection, chapters: PortfolioChapters) -> None:
+        self._connection, self._chapters = connection, chapters
+        self._portfolio = chapters.first
+        self._key = Key.of_portfolio(chapters.first)
 
     def of_order(self, order_id: str) -> Explanation:
         """Why an order was sent. order_id : whole, or its beginning. Raises NotRecorded."""
@@ -98,7 +99,8 @@ class Reasons:
 
     def _explained(self, close_time: int, symbol: str, order_id: str | None) -> Explanation:
         later = [] if order_id is None else [self._entry(at) for at in self._events(order_id)]
-        return explain(self._portfolio, self._entry(close_time), symbol, later)
+        entry = self._entry(close_time)
+        return explain(self._chapters.at(entry), entry, symbol, later)
 
     def _events(self, order_id: str) -> Sequence[int]:
         """The closes at which something is recorded of an order."""

@@ -1,0 +1,49 @@
+"""confirmations: a service that must load what a proposed chapter names says whether it can.
+
+    content of k+1 (proposed) ─▶ strategy loads its new models ─▶ confirmed ─▶ opened k+1
+                                            └─▶ refused: why ─▶ opened k+1 with the document of k
+
+It is said in the key-value store and never in the log: it decides only whether a change is taken
+up, and the log tells that by what opens.
+"""
+
+import json
+
+from stratvector.runtime.ports import Clock, KeyValue, WrongRevision
+
+REST_SECONDS = 0.05
+# A new strategy is compiled in a few seconds; no decision waits longer than this for a change.
+CONFIRM_SECONDS_MAX = 15.0
+
+
+class Confirmations:
+    """What one service says about one portfolio's proposals. service : who says it."""
+
+    def __init__(self, key_value: KeyValue, service: str, run: str, portfolio: str) -> None:
+        self._key_value = key_value
+        self.key = f"confirmed.{service}.{run}.{portfolio}"
+
+    async def say(self, chapter_id: str, refused: str = "") -> None:
+        """Of the message with a chapter's content. refused : why it can't be, empty when it can."""
+        value = json.dumps({"chapter": chapter_id, "refused": refused}).encode()
+        while True:
+            entry = await self._key_value.get(self.key)
+            if entry is not None and entry.value == value:
+                return
+            try:
+                await self._key_value.put(self.key, value, 0 if entry is None else entry.revision)
+            except WrongRevision:
+                continue  # another replica said it meanwhile
+            return
+
+    async def refusal(self, clock: Clock, chapter_id: str) -> str | None:
+        """Why a chapter can't be, empty when it can; None when nobody says it in time."""
+        deadline = clock.monotonic_seconds() + CONFIRM_SECONDS_MAX
+        while clock.monotonic_seconds() < deadline:
+            entry = await self._key_value.get(self.key)
+            if entry is not None:
+                said = json.loads(entry.value)
+                if said["chapter"] == chapter_id:
+                    return str(said["refused"])
+            await clock.sleep(REST_SECONDS)
+        return None

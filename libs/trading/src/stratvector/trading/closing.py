@@ -1,0 +1,51 @@
+"""closing: models that were removed while their portfolio ran.
+
+A chapter's document names the models that are wanted; what it carries names every model that ever
+held something. Those that only the latter names are closing: their target is nothing, so they sell
+what they hold, and keep their line in the books, with what they earned, for as long as the run
+lives.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from stratvector.trading.carried import Carried, CarriedOrder
+from stratvector.trading.portfolio import ModelAllocation, Portfolio
+
+
+def with_closing(wanted: Portfolio, carried: Carried | None) -> Portfolio:
+    """A document's portfolio with the models that it no longer names, last and in the order in
+    which they are carried.
+    """
+    if carried is None:
+        return wanted
+    named = set(wanted.model_names)
+    closing = [
+        ModelAllocation(one.name, one.universe, 0.0, closing=True)
+        for one in carried.models
+        if one.name not in named
+    ]
+    return replace(wanted, models=(*wanted.models, *closing)) if closing else wanted
+
+
+def in_order(portfolio: Portfolio, carried: Carried) -> tuple[CarriedOrder, ...]:
+    """The open orders of a chapter's beginning, with their parts in the order of its models; they
+    are carried in that of the chapter before.
+    """
+    before = [one.name for one in carried.models]
+    places = [before.index(name) if name in before else -1 for name in portfolio.model_names]
+    if places == list(range(len(before))):
+        return carried.orders
+    return tuple(
+        replace(
+            one,
+            order=replace(one.order, parts=_placed(one.order.parts, places)),
+            given=_placed(one.given, places),
+        )
+        for one in carried.orders
+    )
+
+
+def _placed(parts: Sequence[int], places: Sequence[int]) -> tuple[int, ...]:
+    """A model that was not there has no part."""
+    return tuple(parts[place] if place >= 0 else 0 for place in places)
