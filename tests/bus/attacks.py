@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from stratvector.runtime.jetstream.accounts import ON_FLOW, Grant, grants
+from stratvector.runtime.jetstream.accounts import CONFIRMING, ON_FLOW, Grant, grants
 from stratvector.runtime.jetstream.topology import buckets, streams
 from stratvector.trading.flow import FLOW, HOUSE, hop, produced_by, stored_subject
 from stratvector.trading.portfolio import Portfolio
@@ -56,6 +56,8 @@ def owner_of(subject: str) -> str | None:
         return tokens[2]
     if subject.startswith("$KV.documents."):
         return "apply"
+    if subject.startswith("$KV.owners.confirmed."):
+        return tokens[3]
     noun = tokens[3] if subject.startswith("$KV.owners.owner.") else tokens[0]
     return next((one.producer for one in FLOW if one.noun == noun), None)
 
@@ -92,6 +94,7 @@ def foreign(user: str, portfolio: Portfolio) -> tuple[list[str], list[str], list
     kept = [lane for one in FLOW for lane in lanes(one, portfolio)]
     keys = [f"$KV.owners.owner.{lane}" for lane in kept]
     marks = [f"$KV.quarantine.{service}.BARS.7" for service in ON_FLOW]
+    marks += [f"$KV.owners.confirmed.{one}.{portfolio.run}.{portfolio.name}" for one in CONFIRMING]
     wishes = [f"$KV.documents.{portfolio.run}.{portfolio.name}"]
     others = ["bars.new.1D", "$KV.owners.owner", "$KV.owners.new", "$KV.quarantine.new.BARS.1"]
     said = [stored_subject(lane) for lane in kept]
@@ -145,7 +148,7 @@ def concrete(pattern: str, portfolio: Portfolio) -> str:
     stem = pattern.removesuffix(".>")
     if "$KV.quarantine" in stem:
         return f"{stem}.BARS.7" if not stem.endswith("quarantine") else f"{stem}.risk.BARS.7"
-    if stem.endswith("$KV.documents"):
+    if stem.endswith("$KV.documents") or "$KV.owners.confirmed" in stem:
         return f"{stem}.{portfolio.run}.{portfolio.name}"
     if stem.endswith("$KV.owners"):
         return f"{stem}.owner.{lanes(FLOW[0], portfolio)[0]}"

@@ -14,7 +14,7 @@ RuntimePortError
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.carried import Carried
@@ -23,9 +23,6 @@ from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.orders import ApprovedOrder
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.timestamps import utc_text
-
-if TYPE_CHECKING:
-    from stratvector.runtime.host import Tasks
 
 LEASE_SECONDS = 5.0
 
@@ -288,7 +285,7 @@ class Spans(Protocol):
         """
 
 
-def _nowhere(key: str, tasks: "Tasks") -> None:
+def _nowhere(key: str, tasks: Any) -> None:
     raise RuntimeError(f"nobody here can begin more work for {key}")
 
 
@@ -314,5 +311,5 @@ class Ports:
     lease_seconds: float = LEASE_SECONDS
     spans: Spans | None = None
     documents: KeyValue | None = None
-    begin: Callable[[str, "Tasks"], None] = _nowhere
+    begin: Callable[[str, Any], None] = _nowhere  # host.Tasks, which stands on this module
     aside: Callable[[Callable[[], Any]], Awaitable[Any]] = _at_once
