@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -35,18 +36,22 @@ from stratvector.runtime.jetstream.keys import KeyFolder
 from stratvector.runtime.jetstream.provisioner import provision
 from stratvector.runtime.jetstream.server import NatsServer, free_port
 from stratvector.runtime.jetstream.server_config import ServerSettings
+from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.session_log import read_logged_session
+from stratvector.trading.logged import SessionLog
 from stratvector.trading.parity import check
+from stratvector.trading.portfolio import ModelAllocation
 from stratvector.trading.session import Session
 from tests.processes.service_process import ServiceProcess
 from tests.sessions.begun import fill_store
-from tests.sessions.generated_sessions import Shape, generated_session
+from tests.sessions.generated_sessions import DriftStrategy, Shape, generated_session
 from tests.sessions.side_by_side import named
 
 SHAPE = Shape(2, 2, 3, closes=60)
 FIRST = named(generated_session(3, SHAPE), "main", "replay.a")
 OTHER = named(generated_session(8, SHAPE), "other", "replay.c")
 AGAIN = named(generated_session(3, SHAPE), "main", "replay.b")
+LONG = named(generated_session(5, Shape(2, 2, 2, closes=900)), "changing", "replay.d")
 SERVICES = ("market_data", "strategy", "risk", "execution", "ledger", "drift", "gateway")
 PATIENCE_SECONDS = 120.0
 LEASE_SECONDS = 60.0
@@ -138,7 +143,10 @@ class House:
         await apply(JetStreamBus(client), documents, wish_of(session, "tests", 0))
         await client.close()
 
-    async def _parity(self, session: Session) -> tuple[bool, bool, int]:
+    def log(self, session: Session) -> tuple[LoggedSession, SessionLog]:
+        return asyncio.run(self._log(session))
+
+    async def _log(self, session: Session) -> tuple[LoggedSession, SessionLog]:
         client, portfolio = await self._client(OPERATOR), session.portfolio
         try:
             bus = JetStreamBus(client)
@@ -146,7 +154,10 @@ class House:
         finally:
             await client.close()
         assert found is not None
-        logged, log = found
+        return found
+
+    async def _parity(self, session: Session) -> tuple[bool, bool, int]:
+        logged, log = await self._log(session)
         parity = check(log, logged, logged.whole(log), chapter=logged.chapter)
         return parity.is_equal, parity.is_complete, parity.orders
 
@@ -172,7 +183,8 @@ def test_two_portfolios_and_a_second_run_are_served_without_restart_or_reconnect
     house.until_recorded(OTHER)
     house.apply(AGAIN)
     house.until_recorded(AGAIN)
-    sessions = (FIRST, OTHER, AGAIN)
+    _a_model_is_added_and_another_removed_while_it_runs(house)
+    sessions = (FIRST, OTHER, AGAIN, LONG)
     for session in sessions:
         equal, complete, orders = house.parity(session)
         assert (equal, complete) == (True, True)
@@ -188,6 +200,23 @@ def test_two_portfolios_and_a_second_run_are_served_without_restart_or_reconnect
     assert [process.stop() for process in house.services.values()] == [0] * len(SERVICES)
 
 
+def _a_model_is_added_and_another_removed_while_it_runs(house: House) -> None:
+    """Its lanes begin in processes that live already, and its books are kept beside the others'."""
+    removed, kept = LONG.portfolio.models
+    added = ModelAllocation("added", kept.universe, 0.5)
+    strategies = {kept.name: LONG.strategies[kept.name], "added": DriftStrategy(2, 0.0)}
+    portfolio = replace(LONG.portfolio, models=(added, kept))
+    house.apply(LONG)
+    house.apply(replace(LONG, portfolio=portfolio, strategies=strategies))
+    house.until_recorded(LONG)
+    _, log = house.log(LONG)
+    assert [model.name for model in log.chapters[0].portfolio.active] == ["added", kept.name]
+    models = {model.model: model for model in log.entries[-1].models}
+    assert set(models) == {"added", kept.name, removed.name}
+    assert not models[removed.name].positions
+    assert models["added"].commission
+
+
 def _questions_name_their_portfolio(house: House) -> None:
     with house.ask("risk") as channel:
         risk = RiskServiceStub(channel)
@@ -201,9 +230,8 @@ def _questions_name_their_portfolio(house: House) -> None:
             with pytest.raises(grpc.RpcError) as refused:
                 risk.GetPortfolio(risk_service_pb2.GetPortfolioRequest(**asked), timeout=10)
             assert refused.value.code() is code
-            assert "main in replay.a, main in replay.b, other in replay.c" in str(
-                refused.value.details()
-            )
+            there = "main in replay.a, main in replay.b, other in replay.c, changing in replay.d"
+            assert there in str(refused.value.details())
         one = risk_service_pb2.GetPortfolioRequest(portfolio="other")
         assert risk.GetPortfolio(one, timeout=10).portfolio.run == "replay.c"
 
@@ -214,10 +242,15 @@ def _each_record_is_verified_by_itself(house: House) -> None:
         found = verification_of(LedgerServiceStub(channel).Verify(request, timeout=60))
     assert found.passed
     records = {(one.portfolio, one.run): one for one in found.records}
-    assert set(records) == {("main", "replay.a"), ("main", "replay.b"), ("other", "replay.c")}
+    assert set(records) == {
+        ("changing", "replay.d"),
+        ("main", "replay.a"),
+        ("main", "replay.b"),
+        ("other", "replay.c"),
+    }
     closes = {key: one.closes for key, one in records.items()}
     assert closes["main", "replay.a"] == closes["main", "replay.b"] == len(FIRST.schedule)
-    assert len({one.chain_hash for one in found.records}) == 3
+    assert len({one.chain_hash for one in found.records}) == 4
 
 
 def _the_gateway_lists_them(house: House) -> None:
@@ -228,8 +261,8 @@ def _the_gateway_lists_them(house: House) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         found = page("/api/portfolios")["portfolios"]
-        if len(found) == 3 and all(one["state"] == "finished" for one in found):
+        if len(found) == 4 and all(one["state"] == "finished" for one in found):
             break
         assert time.monotonic() < deadline, found
         time.sleep(0.1)
-    assert found[-1]["run"] == "replay.b"
+    assert found[-1]["run"] == "replay.d"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from stratvector.runtime.applying import apply, stop
+from stratvector.runtime.applying import apply, stop, unloadable
 from stratvector.runtime.chapters import OtherChapter
 from stratvector.runtime.confirmations import Confirmations
 from stratvector.runtime.documents import Documents, Wish, wish_of
@@ -38,9 +38,9 @@ class Applying:
     applied: int = 0
 
     def __call__(self, ports: Ports) -> Tasks:
-        return Tasks([self._apply(ports)])
+        return Tasks([self.run(ports)])
 
-    async def _apply(self, ports: Ports) -> None:
+    async def run(self, ports: Ports) -> None:
         assert ports.documents is not None
         documents = Documents(ports.documents)
         while self.applied < len(self.wishes):
@@ -233,7 +233,19 @@ def test_a_model_that_strategy_cant_load_changes_nothing(
 
     original = Confirmations.say
     monkeypatch.setattr(Confirmations, "say", say)
-    flow = run_flow(session, 3, SLOW, beside=Applying([wish], 0.6, []))
+    told = list[str]()
+
+    async def look(ports: Ports) -> None:
+        await ports.clock.sleep(1.5)
+        told.append(await unloadable(ports.bus, ports.key_value, wish))
+
+    applying = Applying([wish], 0.6, [])
+
+    def script(ports: Ports) -> Tasks:
+        return Tasks([applying.run(ports), look(ports)])
+
+    flow = run_flow(session, 3, SLOW, beside=script)
+    assert told == (["model added: no such thing"] if says == "refuses" else [""])
     assert breaches_in_the_log(flow) == []
     log = log_of(flow.world.bus, session)
     assert [one.noun.document for one in log.chapters] == [wish_of(session, "ada", 1).document]

@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from libs.cli.tests.conftest import Place
 
 CONFIG = "config/system.yaml"
+SLOW = "IndexMeanReversionModel_v1"
+SLOW_ENTRY = f'{{name: {SLOW}, version: "1.0.0", status: research, budget_fraction: 0.2}}'
+SLOW_SETTINGS = f"""  {SLOW}:
+    universe: coins
+    asset_classes: [crypto]
+    parameters: {{bb_period: 40}}
+"""
 
 
 @pytest.fixture
@@ -143,6 +150,27 @@ def test_a_limit_of_what_has_begun_may_change_and_waits_for_risk(
     assert code == 75
     assert said.endswith("wanted, but no risk service has taken it up yet. It stays wanted.\n")
     assert document(server, "portfolios", "list")["portfolios"][0]["version"] == 2
+
+
+def test_a_model_may_be_added_though_it_needs_more_warm_up_than_the_run_began_with(
+    place: Place, server: NatsServer
+) -> None:
+    name = load_session(CONFIG).portfolio.run.removeprefix("replay.")
+    told(server, "apply", "-f", CONFIG, "--wait", "0")
+    begin_as_risk(server)
+    entry = "{name: CryptoMomentumModel_v1"
+    place.change("system.yaml", "budget_fraction: 0.6", "budget_fraction: 0.4")
+    place.change("system.yaml", f"  - {entry}", f"  - {SLOW_ENTRY}\n  - {entry}")
+    place.change(
+        "models.yaml", "  CryptoMomentumModel_v1:", f"{SLOW_SETTINGS}  CryptoMomentumModel_v1:"
+    )
+    changed = ("apply", "-f", CONFIG, "--run", name)
+    code, said, errors = told(server, *changed, "--diff")
+    assert (code, errors) == (0, "")
+    assert f"portfolio.models[{SLOW}]: absent → " in said
+    code, said, errors = told(server, *changed, "--wait", "0")
+    assert (code, errors) == (75, "")
+    assert said.endswith("wanted, but no risk service has taken it up yet. It stays wanted.\n")
 
 
 @pytest.mark.parametrize(

@@ -94,18 +94,35 @@ class Wishing:
 
 def _replay(file: Path, run: str | None, start: str | None, end: str | None) -> Wishing:
     """Of recorded bars, which are loaded at once. Raises BadConfig, CommandFailed."""
+    from dataclasses import replace
+
     from stratvector.cli.runs import load, runnable
+    from stratvector.config import session_of
     from stratvector.runtime.documents import wish_of
 
-    session = load(runnable(file, "apply"), start, end)
+    configuration = runnable(file, "apply")
+    session = load(configuration, start, end)
     if run is not None:
         session = _named(session, run)
     wish = wish_of(session, getuser(), time.time_ns())
 
     async def make(before: "Wish | None") -> "Wish":
-        return wish
+        if before is None or before.bars == wish.bars:
+            return wish
+        again = session_of(configuration, start, end, warmups=_warmups(before))
+        run_again = replace(again.portfolio, run=session.portfolio.run)
+        return wish_of(replace(again, portfolio=run_again), wish.by, wish.at)
 
     return Wishing(wish.key, make)
+
+
+def _warmups(before: "Wish") -> dict[str, int]:
+    """Closes before the first that a run's log holds, per universe: a model that is added later,
+    and needs more of them, says nothing until it has seen as many.
+    """
+    began = before.session()
+    names = [universe.name for universe in began.portfolio.universes]
+    return {name: int(began.source(name)["load"]["warmup_closes"]) for name in names}
 
 
 def _paper(file: Path, run: str | None, start: str | None, end: str | None) -> Wishing:
@@ -152,7 +169,7 @@ async def _applied(
 ) -> dict[str, Any]:
     """What came of it. Raises BusConnectionError, OtherChapter, BadSession, StaleDocument."""
     from stratvector.runtime.applying import apply as applied
-    from stratvector.runtime.applying import refuse_unmeetable
+    from stratvector.runtime.applying import refuse_unmeetable, unloadable
     from stratvector.runtime.chapters import newest_chapter
 
     async with reached(url, seed_file, connect_seconds) as at:
@@ -180,6 +197,9 @@ async def _applied(
             newest = await at.documents.of(wish.key)
             if newest is not None and not newest.wish.says_the_same(wish):
                 return told | {"state": "superseded", "begun": standing is not None}
+            if why := await unloadable(at.bus, at.owners, wish):
+                goes_on = "and the portfolio goes on as it was"
+                raise CommandFailed(f"{wish.key}: strategy can't load it, {goes_on}: {why}")
         return told | _outcome(standing, wish)
 
 

@@ -12,7 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from stratvector.runtime.documents import Documents
-    from stratvector.runtime.ports import Bus
+    from stratvector.runtime.ports import Bus, KeyValue
 
 DEFAULT_URL = "nats://127.0.0.1:4222"
 
@@ -36,10 +36,11 @@ Connect = Annotated[
 
 @dataclass(frozen=True)
 class Reached:
-    """The log, and what is wanted."""
+    """The log, what is wanted, and what services say of themselves."""
 
     bus: "Bus"
     documents: "Documents"
+    owners: "KeyValue"
 
 
 @asynccontextmanager
@@ -55,6 +56,6 @@ async def reached(url: str, seed_file: Path | None, wait_seconds: float) -> Asyn
         client = await connect(url, seed_file, "apply", wait_seconds)
         try:
             documents = Documents(JetStreamKeyValue(client, DOCUMENTS))
-            yield Reached(JetStreamBus(client), documents)
+            yield Reached(JetStreamBus(client), documents, JetStreamKeyValue(client))
         finally:
             await client.close()

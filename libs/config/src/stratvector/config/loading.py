@@ -44,12 +44,14 @@ def session_of(
     start: str | None = None,
     end: str | None = None,
     data: str | None = None,
+    warmups: Mapping[str, int] | None = None,
 ) -> "Session":
     """Bars and strategies of a configuration.
 
     start, end : instead of the configured ones. data : a file, folder or pattern with the bars of
-    every universe, instead of the configured sources; it is read without their keys.
-    Raises BadConfig.
+    every universe, instead of the configured sources; it is read without their keys. warmups :
+    closes before the first that trades, per universe: of a run that began with so many, whatever
+    its models need now. Raises BadConfig.
     """
     from stratvector.trading.caveats import Caveat
     from stratvector.trading.price_grids import price_grids
@@ -64,7 +66,9 @@ def session_of(
     universes: list[Universe] = []
     caveats: list[Caveat] = []
     for universe in portfolio.universes:
-        warmup = warmup_closes(configuration, strategies, universe.name)
+        warmup = (warmups or {}).get(universe.name)
+        if warmup is None:
+            warmup = warmup_closes(configuration, strategies, universe.name)
         asked = _source(configuration, universe, data, (first, last), warmup)
         loaded = _loaded(configuration, asked)
         provenance = loaded.provenance

@@ -13,8 +13,9 @@ from stratvector.runtime.chapters import (
     refuse_other,
     refuse_wish,
 )
+from stratvector.runtime.confirmations import Confirmations
 from stratvector.runtime.documents import Documents, Wish, Wished
-from stratvector.runtime.ports import Bus, Kind, Stored
+from stratvector.runtime.ports import Bus, KeyValue, Kind, Stored
 from stratvector.runtime.session_document import BadSession
 from stratvector.trading.chapters import Chapter
 from stratvector.trading.flow import FLOW
@@ -89,6 +90,26 @@ async def go_on(bus: Bus, documents: Documents, wish: Wish) -> Wished:
         raise BadSession(f"document {wish.key}: {sentence}")
     refuse_other(chapter_in(first[0]), wish.chapter())
     return there
+
+
+async def unloadable(bus: Bus, key_value: KeyValue, wish: Wish) -> str:
+    """Why strategy can't load what a wish adds, empty while it has said nothing of the kind."""
+    said = Confirmations(key_value, "strategy", wish.run, wish.portfolio)
+    about, refused = await said.said()
+    if not refused:
+        return ""
+    lane, after = chapters_lane_of(wish.run, wish.portfolio), 0
+    while page := await bus.read(lane, after):
+        for stored in page:
+            is_meant = stored.message.id == about and stored.message.kind is Kind.CONTENT
+            if is_meant and _is_of(chapter_of(stored), wish):
+                return refused
+        after = page[-1].sequence
+    return ""
+
+
+def _is_of(chapter: Chapter, wish: Wish) -> bool:
+    return (chapter.document, chapter.applied_at) == (wish.document, wish.at)
 
 
 async def stop(documents: Documents, there: Wished, by: str, at: int) -> Wished:

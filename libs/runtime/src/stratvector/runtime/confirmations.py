@@ -40,10 +40,16 @@ class Confirmations:
         """Why a chapter can't be, empty when it can; None when nobody says it in time."""
         deadline = clock.monotonic_seconds() + CONFIRM_SECONDS_MAX
         while clock.monotonic_seconds() < deadline:
-            entry = await self._key_value.get(self.key)
-            if entry is not None:
-                said = json.loads(entry.value)
-                if said["chapter"] == chapter_id:
-                    return str(said["refused"])
+            about, refused = await self.said()
+            if about == chapter_id:
+                return refused
             await clock.sleep(REST_SECONDS)
         return None
+
+    async def said(self) -> tuple[str, str]:
+        """The newest word: the chapter's id, and why it can't be; both empty before the first."""
+        entry = await self._key_value.get(self.key)
+        if entry is None:
+            return "", ""
+        said = json.loads(entry.value)
+        return str(said["chapter"]), str(said["refused"])
