@@ -51,7 +51,7 @@ SHAPE = Shape(2, 2, 3, closes=60)
 FIRST = named(generated_session(3, SHAPE), "main", "replay.a")
 OTHER = named(generated_session(8, SHAPE), "other", "replay.c")
 AGAIN = named(generated_session(3, SHAPE), "main", "replay.b")
-LONG = named(generated_session(5, Shape(2, 2, 2, closes=900)), "changing", "replay.d")
+LONG = named(generated_session(5, Shape(2, 2, 2, closes=1500)), "changing", "replay.d")
 SERVICES = ("market_data", "strategy", "risk", "execution", "ledger", "drift", "gateway")
 PATIENCE_SECONDS = 120.0
 LEASE_SECONDS = 60.0
@@ -110,6 +110,13 @@ class House:
         while self._last_close(session) != last:
             assert time.monotonic() < deadline, self.services["risk"].out.read_text()[-3000:]
             time.sleep(0.1)
+
+    def until_recording(self, session: Session) -> None:
+        """Wait until the ledger has a close of the session."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self._last_close(session) is None:
+            assert time.monotonic() < deadline, self.services["risk"].out.read_text()[-3000:]
+            time.sleep(0.05)
 
     def parity(self, session: Session) -> tuple[bool, bool, int]:
         return asyncio.run(self._parity(session))
@@ -207,9 +214,11 @@ def _a_model_is_added_and_another_removed_while_it_runs(house: House) -> None:
     strategies = {kept.name: LONG.strategies[kept.name], "added": DriftStrategy(2, 0.0)}
     portfolio = replace(LONG.portfolio, models=(added, kept))
     house.apply(LONG)
+    house.until_recording(LONG)
     house.apply(replace(LONG, portfolio=portfolio, strategies=strategies))
     house.until_recorded(LONG)
     _, log = house.log(LONG)
+    assert log.chapters, house.services["risk"].out.read_text()[-3000:]
     assert [model.name for model in log.chapters[0].portfolio.active] == ["added", kept.name]
     models = {model.model: model for model in log.entries[-1].models}
     assert set(models) == {"added", kept.name, removed.name}
