@@ -258,6 +258,12 @@ class LedgerStore(Protocol):
     async def last_close(self, run: str, portfolio: str) -> int | None:
         """The newest close of a portfolio in a run that survives every crash, or None."""
 
+    async def verify(self, run: str, portfolio: str, after: int | None) -> None:
+        """Hold what is kept of a portfolio in a run against its own proofs, before anything is
+        added: all closes later than `after`, ns UTC, None for every one. Raises CannotStart where
+        it is not as it was committed.
+        """
+
     async def commit(self, entry: LedgerEntry) -> None:
         """Take one close, which is kept whole or not at all, and never without those before it.
 

@@ -144,6 +144,10 @@ class NoLedgerStore:
         """Raises PermissionError."""
         raise PermissionError(f"only the ledger may ask what it holds of {portfolio} in {run}")
 
+    async def verify(self, run: str, portfolio: str, after: int | None) -> None:
+        """Raises PermissionError."""
+        raise PermissionError(f"only the ledger may verify what it holds of {portfolio} in {run}")
+
     async def commit(self, entry: LedgerEntry) -> None:
         """Raises PermissionError."""
         raise PermissionError(f"only the ledger's process may write to {entry.portfolio}")

@@ -52,7 +52,11 @@ class PortfolioRecord:
             check_positions_of(positions, self._own, self._published)
             self._number, self._published = positions.number + 1, positions.close_time
         committed = await self._store.last_close(self._portfolio.run, self._portfolio.name)
-        self._begin(await self._chapter_of(committed))
+        standing = await self._chapter_of(committed)
+        carried = None if standing is None else standing.carried
+        after = None if carried is None else carried.close_time
+        await self._store.verify(self._portfolio.run, self._portfolio.name, after)
+        self._begin(standing)
         while (due := await self._bars.due()) is not None:
             close_time = due.close_time
             entry = await self._entry(close_time, due.universes)
