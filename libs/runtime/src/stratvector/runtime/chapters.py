@@ -8,7 +8,7 @@ can: content alone has no effect. Who starts begins with the newest chapter that
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, cast
@@ -190,23 +190,56 @@ async def newest_chapter(
     until : what it begins with must not be of a later close, ns UTC. Raises OtherChapter,
     BadMessage.
     """
-    for stored in reversed(await _proposals(bus, run, portfolio)):
-        chapter = chapter_of(stored)
-        if until is not None and chapter.carried and chapter.carried.close_time > until:
-            continue
-        if await _has_opened(bus, stored, chapter):
-            return Standing(chapter, stored.message.id, stored.sequence)
+    async for standing in _from_the_newest(bus, run, portfolio):
+        carried = standing.carried
+        if until is None or carried is None or carried.close_time <= until:
+            return standing
     return None
 
 
 async def opened_chapters(bus: Bus, run: str, portfolio: str) -> list[Standing]:
     """Every chapter that has opened, in their order. Raises OtherChapter, BadMessage."""
-    found = list[Standing]()
-    for stored in await _proposals(bus, run, portfolio):
+    return [standing async for standing in _from_the_newest(bus, run, portfolio)][::-1]
+
+
+async def _from_the_newest(bus: Bus, run: str, portfolio: str) -> AsyncIterator[Standing]:
+    """The newest of which the orders lane says that it has opened, then each that one names as the
+    chapter before it, of which that lane may tell no more.
+    """
+    wanted: str | None = None
+    proposals = await _proposals(bus, run, portfolio)
+    for stored in reversed(proposals):
+        if wanted is not None and stored.message.id != wanted:
+            continue
         chapter = chapter_of(stored)
-        if await _has_opened(bus, stored, chapter):
-            found.append(Standing(chapter, stored.message.id, stored.sequence))
-    return found
+        if wanted is not None or await _has_opened(bus, stored, chapter):
+            yield Standing(chapter, stored.message.id, stored.sequence)
+            wanted = chapter.previous
+    if wanted:
+        raise OtherChapter(f"{proposals[0].message.subject}: chapter {wanted} is not there")
+
+
+async def oldest_readable(bus: Bus, run: str, portfolio: str) -> Standing | None:
+    """The oldest chapter that the log still has whole; None where that is the first one. Raises
+    OtherChapter, BadMessage.
+    """
+    lane = subject("orders", run=run, portfolio=portfolio)
+    first = await bus.read(lane, 0, 1)
+    if not first or not first[0].previous:
+        return None
+    for standing in await opened_chapters(bus, run, portfolio):
+        if standing.carried and standing.carried.sequences[lane] >= first[0].sequence:
+            return standing
+    raise OtherChapter(f"{lane}: the log begins in the middle of its newest chapter")
+
+
+async def is_readable(bus: Bus, lane: str, after: int) -> bool:
+    """Whether a lane still has all that came after a message of it, 0 for all that there was."""
+    if after:
+        page = await bus.read(lane, after - 1, 1)
+        return bool(page) and page[0].sequence == after
+    page = await bus.read(lane, 0, 1)
+    return not page or not page[0].previous
 
 
 async def _proposals(bus: Bus, run: str, portfolio: str) -> list[Stored]:

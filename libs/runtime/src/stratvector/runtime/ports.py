@@ -297,7 +297,8 @@ class Ports:
 
     instance : unique for each start of a process. lease_seconds : how long a lane stays with an
     owner that is not heard of. spans : None where nobody traces, which costs nothing. documents :
-    what is wanted of each portfolio, for risk alone.
+    what is wanted of each portfolio, for risk alone. snapshots : what those that only watch have
+    folded, None where nobody keeps it.
     """
 
     bus: Bus
@@ -307,3 +308,4 @@ class Ports:
     lease_seconds: float = LEASE_SECONDS
     spans: Spans | None = None
     documents: KeyValue | None = None
+    snapshots: KeyValue | None = None

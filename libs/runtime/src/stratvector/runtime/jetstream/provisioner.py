@@ -102,16 +102,17 @@ def stream_settings(stream: Stream, replicas: int = 1) -> dict[str, Any]:
 
 async def _missing(client: Client, begun: bool) -> tuple[str, ...]:
     """What is to be made. Raises LogLost."""
-    held, missing = "all of them were made" if begun else "", list[str]()
+    held, missing = "all of them were made" if begun else "", list[Stream]()
     for stream in (*streams(), *buckets()):
         told = await _answer(client, f"STREAM.INFO.{stream.name}", b"")
         if told.get("error", {}).get("err_code") == NO_STREAM:
-            missing.append(stream.name)
+            missing.append(stream)
         elif count := told.get("state", {}).get("messages", 0):
             held = held or f"{stream.name} holds {count:,} messages"
-    if missing and held:
-        raise LogLost(missing, held)
-    return tuple(missing)
+    lost = [stream.name for stream in missing if not stream.is_spare]
+    if lost and held:
+        raise LogLost(lost, held)
+    return tuple(stream.name for stream in missing)
 
 
 async def _make_stream(client: Client, stream: Stream, replicas: int) -> None:

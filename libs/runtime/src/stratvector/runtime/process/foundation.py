@@ -24,6 +24,7 @@ from stratvector.runtime.process.metrics import ProcessMetrics
 from stratvector.runtime.process.settings import BusSettings, ServiceSettings, Settings
 from stratvector.runtime.process.status import UNSTORED
 from stratvector.runtime.process.telemetry import current_telemetry
+from stratvector.runtime.snapshots import SNAPSHOTS
 from stratvector.trading.ledger import LedgerEntry
 
 BuildService = Callable[[BusSettings, Ports], Service]
@@ -187,9 +188,10 @@ def ports_of(
     """The ports of a process on its connection."""
     bus: Bus = MeteredBus(JetStreamBus(client), metrics)
     owners, clock = JetStreamKeyValue(client), AsyncClock()
-    documents = JetStreamKeyValue(client, DOCUMENTS)
+    documents, snapshots = (JetStreamKeyValue(client, name) for name in (DOCUMENTS, SNAPSHOTS))
     telemetry, lease_seconds = current_telemetry(), settings.lease_seconds
     if telemetry is None:
-        return Ports(bus, owners, clock, instance, lease_seconds, documents=documents)
+        return Ports(bus, owners, clock, instance, lease_seconds, None, documents, snapshots)
     traced = telemetry.traced(bus)
-    return Ports(traced, owners, clock, instance, lease_seconds, telemetry.spans, documents)
+    spans = telemetry.spans
+    return Ports(traced, owners, clock, instance, lease_seconds, spans, documents, snapshots)

@@ -8,6 +8,7 @@ SimulationError
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -75,6 +76,7 @@ class World:
         self.scheduler = Scheduler(self, self._dice, horizon_seconds, effects_max)
         self.bus = SimulatedBus(self.scheduler)
         self.key_value, self.documents = SimulatedKeyValue(), SimulatedKeyValue()
+        self.snapshots = SimulatedKeyValue()
         self.crashes: Counter[tuple[str, str, str]] = Counter()
         self.losses: Counter[str] = Counter()
         self._skew_seconds_max = skew_seconds_max
@@ -182,9 +184,8 @@ class World:
         seat.number += 1
         instance = f"{seat.name}-{seat.number}"
         clock = self._clock()
-        tasks = seat.factory(
-            Ports(self.bus, self.key_value, clock, instance, documents=self.documents)
-        )
+        ports = Ports(self.bus, self.key_value, clock, instance)
+        tasks = seat.factory(replace(ports, documents=self.documents, snapshots=self.snapshots))
         process = Process(seat, instance, clock, tasks)
         self._processes[seat.name] = process
         self._parts[seat.service] = len(process.main)
