@@ -16,7 +16,13 @@ from stratvector.contracts.codecs import (
     decode_positions,
     decode_signals,
 )
-from stratvector.runtime.chapters import OtherChapter, chapter_of, logged_chapters, opened_chapter
+from stratvector.runtime.chapters import (
+    OtherChapter,
+    chapter_of,
+    logged_chapters,
+    oldest_readable,
+    opened_chapter,
+)
 from stratvector.runtime.deployment import SessionParts
 from stratvector.runtime.epochs import contents
 from stratvector.runtime.logged_bars import UniverseBars, certain, read_bars
@@ -81,7 +87,16 @@ class _Lane(Generic[Content]):
 
 
 async def read_session(bus: Bus, session: SessionParts) -> SessionLog:
-    """Every lane of a session's portfolio, from its beginning to what is stored now."""
+    """Every lane of a session's portfolio, from its beginning to what is stored now.
+
+    Raises BadSession where the log is purged: it can be read with its archive before it.
+    """
+    of = session.portfolio
+    if (oldest := await oldest_readable(bus, of.run, of.name)) is not None:
+        raise BadSession(
+            f"the log of {of.run}.{of.name} begins with chapter {oldest.number}: what was before is "
+            "in its archive, name it with --archive"
+        )
     reading = _Reading(bus, session, await read_bars(bus, session))
     await reading.read()
     return reading.result()

@@ -14,6 +14,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from stratvector.runtime.jetstream.topology import Stream, buckets, streams
+from stratvector.trading.flow import stream_of
 
 SECOND_NS = 1_000_000_000
 DUPLICATE_WINDOW_SECONDS = 20
@@ -68,6 +69,25 @@ async def provision(client: Client, begun: bool = False, replicas: int = 1) -> t
     for stream in (*streams(), *buckets()):
         await _make_stream(client, stream, replicas)
     return missing
+
+
+async def purge(client: Client, subject: str, below: int) -> int:
+    """Remove the messages of a subject that have a lower sequence, but for its last one, which the
+    next owner of the lane expects; how many they were. Raises ProvisioningError.
+    """
+    stream = stream_of(subject)
+    told = await _answer(client, f"STREAM.INFO.{stream}", b"")
+    if "error" in told:
+        raise ProvisioningError(f"stream {stream}: {told['error'].get('description')}")
+    answer = await client.request(f"$JS.API.DIRECT.GET.{stream}.{subject}", b"", ANSWER_SECONDS)
+    newest = int((answer.headers or {}).get("Nats-Sequence", 0))
+    request = json.dumps({"filter": subject, "seq": min(below, newest)}).encode()
+    if not newest:
+        return 0
+    told = await _answer(client, f"STREAM.PURGE.{stream}", request)
+    if "error" in told:
+        raise ProvisioningError(f"the server did not purge {subject}: {told['error']}")
+    return int(told.get("purged", 0))
 
 
 def stream_settings(stream: Stream, replicas: int = 1) -> dict[str, Any]:
