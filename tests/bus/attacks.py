@@ -52,7 +52,7 @@ def owner_of(subject: str) -> str | None:
     tokens = subject.split(".")
     if tokens[0] == "stored":
         return None
-    if subject.startswith("$KV.quarantine."):
+    if subject.startswith(("$KV.quarantine.", "$KV.snapshots.")):
         return tokens[2]
     if subject.startswith("$KV.documents."):
         return "apply"

@@ -78,9 +78,7 @@ class Archive:
                 f"{run}.{portfolio}"
             )
         if found.log != log:
-            raise BadArchive(
-                f"{self.folder}: it is the archive of another log of {run}.{portfolio}"
-            )
+            raise BadArchive(f"{self.folder}: it is of another log of {run}.{portfolio}")
         return found
 
     def verify(self) -> None:

@@ -1,6 +1,8 @@
 """archived_log: an archive read as the log that it was, and what the log still has after it."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import NoReturn
 
 from stratvector.contracts.codecs import decode_positions
@@ -34,13 +36,14 @@ class ArchivedLog:
 
     async def read(self, subject: str, after: int, limit: int = PAGE) -> Sequence[Stored]:
         """Up to `limit` messages of a subject, or of all below one, above a sequence."""
-        found = [one for one in self._archived(subject) if one.sequence > after][:limit]
+        lane = self._archived(subject)
+        first = bisect_right(lane, after, key=_sequence)
+        found = lane[first : first + limit]
         if self._after is None or len(found) == limit:
             return found
         if not subject.endswith(">"):
             place = found[-1].sequence if found else after
-            archived = self._lanes.get(subject)
-            place = max(place, archived[-1].sequence if archived else 0)
+            place = max(place, lane[-1].sequence if lane else 0)
             return [*found, *await self._after.read(subject, place, limit - len(found))]
         there = {one.sequence: one for one in await self._after.read(subject, after, limit)}
         whole = there | {one.sequence: one for one in found}
@@ -54,10 +57,14 @@ class ArchivedLog:
         if not subject.endswith(">"):
             return self._lanes.get(subject, [])
         lanes = (one for name, one in self._lanes.items() if name.startswith(subject[:-1]))
-        return sorted((s for lane in lanes for s in lane), key=lambda one: one.sequence)
+        return sorted((s for lane in lanes for s in lane), key=_sequence)
 
     def _refuse(self) -> NoReturn:
         raise PermissionError("an archive is only read")
+
+
+def _sequence(stored: Stored) -> int:
+    return stored.sequence
 
 
 async def archive_chapters(
@@ -70,7 +77,7 @@ async def archive_chapters(
     if not opened:
         raise BadArchive(f"{run}.{portfolio}: its log has no chapter")
     listed = archive.opened(run, portfolio, opened[0].id)
-    for chapter, following in zip(opened, opened[1:], strict=False):
+    for chapter, following in pairwise(opened):
         if chapter.number <= len(listed.chapters):
             continue
         listed = await _add(bus, archive, listed, chapter, following)
@@ -96,8 +103,8 @@ async def _add(
         after = before.get(subject, 0)
         if not await is_readable(bus, subject, after):
             raise BadArchive(
-                f"{archive.folder}: chapter {chapter.number} can't be archived, as the log has lost "
-                f"what {subject} said after message {after}; go on in the folder that has it"
+                f"{archive.folder}: chapter {chapter.number} can't be archived, as the log has no "
+                f"more what {subject} said after message {after}; go on in the folder that has it"
             )
         messages += await between(bus, subject, after, until)
     return archive.add(listed, chapter.number, carried.close_time, places, messages)

@@ -61,27 +61,25 @@ async def bars_places(bus: Bus, portfolio: Portfolio) -> dict[str, int]:
     """The same of the bars that it reads, by what is left of the log of each portfolio that reads
     them; asked when its own lanes are purged. Raises BadSession, OtherChapter.
     """
-    places = {bars_lane(portfolio, universe): list[int]() for universe in portfolio.universes}
+    places: dict[str, list[int]] = {bars_lane(portfolio, one): [] for one in portfolio.universes}
     for stored in await logged_chapters(bus):
         session = LoggedSession(chapter_of(stored))
         oldest = await oldest_readable(bus, session.portfolio.run, session.portfolio.name)
         for lane, count in _histories(session).items():
             if lane in places:
                 places[lane].append(await _place_before(bus, lane, oldest, count))
-    return {lane: min(needed) for lane, needed in places.items() if needed and min(needed)}
+    least = {lane: min(needed, default=0) for lane, needed in places.items()}
+    return {lane: place for lane, place in least.items() if place}
 
 
 def _histories(session: LoggedSession) -> Mapping[str, int]:
     """Lane of bars -> how many closes the models of its universe look back."""
     portfolio = session.portfolio
-    longest = {
-        universe.name: max(
-            (session.strategies[m.name].history for m in portfolio.models_of(universe.name)),
-            default=1,
-        )
-        for universe in portfolio.universes
-    }
-    return {bars_lane(portfolio, one): longest[one.name] for one in portfolio.universes}
+    longest = {bars_lane(portfolio, one): 1 for one in portfolio.universes}
+    for model in portfolio.models:
+        lane = bars_lane(portfolio, portfolio.universe(model.universe))
+        longest[lane] = max(longest[lane], session.strategies[model.name].history)
+    return longest
 
 
 async def _place_before(bus: Bus, lane: str, oldest: Standing | None, count: int) -> int:

@@ -94,8 +94,8 @@ async def read_session(bus: Bus, session: SessionParts) -> SessionLog:
     of = session.portfolio
     if (oldest := await oldest_readable(bus, of.run, of.name)) is not None:
         raise BadSession(
-            f"the log of {of.run}.{of.name} begins with chapter {oldest.number}: what was before is "
-            "in its archive, name it with --archive"
+            f"the log of {of.run}.{of.name} begins with chapter {oldest.number}: what was before "
+            "is in its archive, name it with --archive"
         )
     reading = _Reading(bus, session, await read_bars(bus, session))
     await reading.read()

@@ -81,8 +81,8 @@ class PortfolioRecord:
         await self._store.written(self._portfolio.run, self._portfolio.name)
 
     async def _chapter_of(self, committed: int | None) -> Standing | None:
-        """The newest chapter whose beginning is committed, None for the first one. Raises CannotStart
-        where the log has it no more.
+        """The newest chapter whose beginning is committed, None for the first one. Raises
+        CannotStart where the log has it no more.
         """
         bus, portfolio = self._ports.bus, self._portfolio
         begins = None
