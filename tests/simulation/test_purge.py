@@ -1,19 +1,26 @@
 """The log is purged while services crash: nobody stumbles, and no result changes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from stratvector.runtime import purging
-from stratvector.runtime.chapters import Standing, oldest_readable
+from stratvector.runtime.chapters import (
+    Standing,
+    chapter_message,
+    first_chapter,
+    oldest_readable,
+)
 from stratvector.runtime.host import ServiceFactory, Tasks
 from stratvector.runtime.ports import Ports
-from stratvector.runtime.purging import kept_chapter, purge_log
+from stratvector.runtime.purging import bars_places, kept_chapter, purge_log
 from stratvector.runtime.simulation.bus import SimulatedBus
 from stratvector.runtime.simulation.faults import Faults
 from stratvector.runtime.simulation.store import MemoryLedgerStore
 from stratvector.runtime.simulation.world import SimulationError
+from stratvector.trading.lanes import bars_lane
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.session import Session
@@ -142,3 +149,35 @@ def test_what_is_left_begins_with_the_message_that_a_chapter_begins_after(
     for lane, place in REAL_PLACES(oldest, portfolio).items():
         assert bus._log(lane).messages[0].sequence == place
     assert bus._log(f"chapters.{portfolio.run}.{portfolio.name}").messages[0].previous == 0
+
+
+def working(work: Callable[[Ports], Coroutine[Any, Any, None]]) -> ServiceFactory:
+    return lambda ports: Tasks([work(ports)])
+
+
+def test_bars_that_another_portfolio_reads_from_the_first_on_stay() -> None:
+    session = generated_session(1, SHAPE)
+    portfolio = session.portfolio
+    flow = run_flow(session, closes_per_chapter=3)
+    bus, purged = flow.world.bus, list[dict[str, int]]()
+    bars = [bars_lane(portfolio, universe) for universe in portfolio.universes]
+    other = replace(session, portfolio=replace(portfolio, name="other"))
+    message = chapter_message(first_chapter(other), 1)
+
+    async def purge(ports: Ports) -> None:
+        kept = await kept_chapter(bus, portfolio.run, portfolio.name, 2**62)
+        assert kept is not None
+        await bus.publish(message, 0)
+        purged.append(await purge_log(bus, bus.purge, kept, portfolio, {}))
+
+    async def alone(ports: Ports) -> None:
+        bus._log(message.subject).messages.clear()
+        purged.append(await bars_places(bus, portfolio))
+
+    for name, work in (("purge", purge), ("alone", alone)):
+        flow.world.add(name, working(work))
+        flow.world.run(until=[name])
+    both, own = purged
+    assert not set(both) & set(bars)
+    assert sum(both.values()) > 0
+    assert set(own) == set(bars)

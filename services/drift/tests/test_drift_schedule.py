@@ -10,6 +10,7 @@ from stratvector.drift import DriftRules
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.inbox import Inbox
 from stratvector.runtime.ports import Ports, Stored
+from stratvector.runtime.purging import kept_chapter, purge_log
 from stratvector.runtime.simulation.world import World
 from stratvector.services.drift.session_watch import SessionWatch, UnknownModel
 from stratvector.trading.session import Session
@@ -96,6 +97,35 @@ def test_who_starts_in_the_newest_chapter_finds_what_who_read_everything_finds(
     flow.world.add("other", follow_otherwise)
     flow.world.run(until=["other"])
     assert sum(read.values()) == counts[0], "scores by other rules go on from nothing"
+
+
+def test_a_purged_log_without_a_kept_state_is_watched_from_its_oldest_chapter_on() -> None:
+    session = generated_session(5, Shape(2, 2, 2, closes=300))
+    rules = DriftRules(every_hours=6, reference_closes=100, window_closes=100)
+    flow, made = run_flow(session, closes_per_chapter=90), list[SessionWatch]()
+    bus, portfolio, begins = flow.world.bus, session.portfolio, list[int]()
+
+    async def purge(ports: Ports) -> None:
+        kept = await kept_chapter(bus, portfolio.run, portfolio.name, 2**62)
+        assert kept is not None
+        assert kept.carried is not None
+        await purge_log(bus, bus.purge, kept, portfolio, {})
+        begins.append(kept.carried.close_time)
+
+    def follow(ports: Ports) -> Tasks:
+        made.append(SessionWatch(ports, portfolio, session.start, rules))
+        return Tasks([made[-1].run()])
+
+    flow.world.add("purge", lambda ports: Tasks([purge(ports)]))
+    flow.world.run(until=["purge"])
+    flow.world.add("drift", follow)
+    flow.world.run(until=["drift"])
+    for record in made[0].board.records():
+        expected = [one.close_time for one in expected_checks(session, rules)[record.model]]
+        later = [close for close in expected if close > begins[0] + 6 * HOUR]
+        assert [close for close, _ in record.history][-len(later) :] == later
+        assert record.drift is not None
+        assert record.drift.features[0].reference.first > begins[0]
 
 
 @pytest.mark.parametrize("seed", [1, 3, 5, 11])

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from stratvector.contracts.codecs.typed_json import encode_typed
+from stratvector.runtime.chapters import Standing
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.inbox import Inbox
 from stratvector.runtime.ports import Ports, Stored
+from stratvector.runtime.purging import kept_chapter, purge_log
 from stratvector.services.gateway.events import Hub
 from stratvector.services.gateway.live import Happening, LiveSession
 from stratvector.services.gateway.resuming import Reading, resumed
@@ -161,3 +163,47 @@ def test_what_was_kept_of_another_log_or_can_t_be_read_is_not_gone_on_from(flow:
     live = new_live(other)
     lived(other, live)
     assert live.curve.closes == 30
+
+
+def purged(flow: Flow) -> Standing:
+    """The log without what is before its third chapter."""
+    kept, bus, portfolio = list[Standing](), flow.world.bus, flow.session.portfolio
+
+    async def purge(ports: Ports) -> None:
+        found = await kept_chapter(bus, portfolio.run, portfolio.name, 2**62)
+        assert found is not None
+        await purge_log(bus, bus.purge, found, portfolio, {})
+        kept.append(found)
+
+    name = f"purge {next(LIVES)}"
+    flow.world.add(name, lambda ports: Tasks([purge(ports)]))
+    flow.world.run(until=[name])
+    return kept[0]
+
+
+def test_a_purged_log_is_gone_on_from_or_begun_with_its_oldest_chapter() -> None:
+    session = generated_session(4, Shape(2, 2, 3, closes=150))
+    flow = run_flow(session, closes_per_chapter=LENGTH)
+    whole = new_live(flow)
+    lived(flow, whole)
+    oldest = purged(flow)
+    assert oldest.carried is not None
+    again = new_live(flow)
+    lived(flow, again)
+    assert known(again) == known(whole)
+    forgotten(flow)
+    late = new_live(flow)
+    lived(flow, late)
+    begins = oldest.carried.close_time
+    assert late.curve.closes == sum(d.close_time > begins for d in flow.decisions)
+    assert late.curve.value == whole.curve.value
+    assert late.curve.points()[-1].drawdown == whole.curve.points()[-1].drawdown
+    assert (late.decision, late.positions, late.state) == (
+        whole.decision, whole.positions, "finished"
+    )  # fmt: skip
+    assert [row.number for row in late.chapters.rows] == [row.number for row in whole.chapters.rows]
+    lots = {symbol: held.lots for symbol, held in late.account.holdings.items()}
+    assert lots == {symbol: held.lots for symbol, held in whole.account.holdings.items()}
+    for symbol, held in late.account.holdings.items():
+        known_price = late.account.holding(symbol, held.lots)
+        assert known_price in (None, whole.account.holding(symbol, held.lots))

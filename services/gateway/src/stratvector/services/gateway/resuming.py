@@ -99,7 +99,7 @@ async def _oldest(ports: Ports, portfolio: Portfolio, live: LiveSession) -> Mapp
     if oldest is None or oldest.carried is None:
         return {}
     for standing in (await opened_chapters(bus, run, name))[1:]:
-        if standing.number <= oldest.number:
+        if standing.number < oldest.number:  # its own opening is what is read first
             live.open_chapter(standing.chapter)
     live.begin_with(oldest.carried)
     return oldest.carried.sequences
