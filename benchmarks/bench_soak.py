@@ -4,7 +4,7 @@
     cold start  kill -9, until another instance owns the lane again and has published: at the end
                 against a tenth of the way
     archive     with --archive: closed chapters are written to files, proven by parity on the files
-                alone and purged, half-way and at the end
+                alone and purged, on the way and at the end
 
 Memory is the kernel's "Anonymous": what no file stands behind. A chapter opens every 5,000 closes,
 and whoever starts reads from the newest one.
@@ -34,7 +34,7 @@ from tests.sessions.process_flow import Owner, Running, run_life
 CLOSES = 30_000
 ARCHIVE = (sys.executable, "-m", "stratvector.cli", "archive")
 TENTH, END = 0.1, 0.95  # where memory is looked at, each time over the stretch before
-HALF = 0.5
+MIDWAY = 0.4  # the flow goes on meanwhile, and must not come to the end before it is done
 STRETCH = 0.03
 LOOK_SECONDS = 0.25
 MEBIBYTE = 1 << 20
@@ -55,8 +55,8 @@ class Life:
 
     async def watch(self, run: Running) -> None:
         """Look at both places, memory first, as a start begins with little."""
-        for place in (TENTH, HALF, END):
-            if place == HALF:
+        for place in (TENTH, MIDWAY, END):
+            if place == MIDWAY:
                 await run.reach(place, LOOK_SECONDS)
                 await self._archive(run, place)
                 continue

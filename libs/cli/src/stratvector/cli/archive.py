@@ -98,7 +98,7 @@ class _Asked:
             told: dict[str, Any] = {"key": self.key, "folder": str(self.folder)}
             if self.dry_run:
                 lacking = range(len(listed.chapters) + 1, len(opened))
-                kept = await self._kept(bus, opened[-1].portfolio)
+                kept = await self._kept(bus, opened[-1].portfolio, len(opened) - 1)
                 begins = None if kept is None else kept.number
                 return told | {"would_archive": list(lacking), "log_would_begin_with": begins}
             if listed.chapters:
@@ -124,12 +124,13 @@ class _Asked:
         whose = PortfolioRun.parsed(self.key)
         return await opened_chapters(bus, whose.run, whose.portfolio)
 
-    async def _kept(self, bus: Any, portfolio: "Portfolio") -> "Standing | None":
+    async def _kept(self, bus: Any, portfolio: "Portfolio", archived: int) -> "Standing | None":
         """The chapter that the log may begin with. Raises CommandFailed without the ledger."""
         from stratvector.runtime.purging import kept_chapter
 
         committed = await self._committed(portfolio)
-        return await kept_chapter(bus, portfolio.run, portfolio.name, committed, self.keep)
+        run, name = portfolio.run, portfolio.name
+        return await kept_chapter(bus, run, name, committed, self.keep, archived)
 
     async def _committed(self, portfolio: "Portfolio") -> int | None:
         from stratvector.runtime.ledger_client import LedgerClient
@@ -155,8 +156,8 @@ class _Asked:
         from stratvector.trading.lanes import positions_lane
 
         bus = JetStreamBus(client)
-        kept = await self._kept(bus, portfolio)
-        if kept is None or kept.number - 1 > len(listed.chapters):
+        kept = await self._kept(bus, portfolio, len(listed.chapters))
+        if kept is None:
             return {"log_begins_with": None, "purged": {}}
         lane = positions_lane(portfolio)
         positions = {lane: listed.chapters[kept.number - 2].read[lane]}

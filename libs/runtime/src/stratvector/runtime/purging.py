@@ -32,14 +32,21 @@ KEEP_CHAPTERS = 1
 
 
 async def kept_chapter(
-    bus: Bus, run: str, portfolio: str, committed: int | None, keep: int = KEEP_CHAPTERS
+    bus: Bus,
+    run: str,
+    portfolio: str,
+    committed: int | None,
+    keep: int = KEEP_CHAPTERS,
+    archived: int | None = None,
 ) -> Standing | None:
     """The chapter that the log begins with from now on; None where nothing is to be purged.
 
     committed : the ledger's newest close, ns UTC. keep : how many chapters before the newest stay.
+    archived : how many chapters are, as more may have been closed since; None for all of them.
     """
     opened = await opened_chapters(bus, run, portfolio)
-    for standing in reversed(opened[: max(0, len(opened) - keep)]):
+    spare = max(0, len(opened) - keep)
+    for standing in reversed(opened[: spare if archived is None else min(spare, archived + 1)]):
         carried = standing.carried
         # The ledger begins one close before its newest, see its record.
         if carried and committed is not None and carried.close_time < committed:
