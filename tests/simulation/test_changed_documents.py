@@ -108,7 +108,7 @@ def test_a_decision_obeys_the_document_of_its_chapter() -> None:
     """The cap halves in the middle: everything before is above it, nothing after is."""
     session = generated_session(3, SHAPE)
     tight = replace(session.portfolio, limits=RiskLimits(gross=0.02))
-    applying = Applying([wish_of(replace(session, portfolio=tight), "ada", 1)], 1.0, [])
+    applying = Applying([wish_of(replace(session, portfolio=tight), "ada", 1)], 1.5, [])
     flow = run_flow(session, 3, SLOW, beside=applying)
     (opened,) = flow.openings
     log = log_of(flow.world.bus, session)
