@@ -3,6 +3,8 @@
     memory      of each process at the end against a tenth of the way
     cold start  kill -9, until another instance owns the lane again and has published: at the end
                 against a tenth of the way
+    archive     with --archive: closed chapters are written to files, proven by parity on the files
+                alone and purged, on the way and at the end
 
 Memory is the kernel's "Anonymous": what no file stands behind. A chapter opens every 5,000 closes,
 and whoever starts reads from the newest one.
@@ -10,6 +12,7 @@ and whoever starts reads from the newest one.
 
 import argparse
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -17,16 +20,21 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from benchmarks.figures import Figure, report
 from benchmarks.sessions import synthetic_session
+from stratvector.runtime.jetstream.accounts import PROVISIONER
+from stratvector.runtime.served import PortfolioRun
 from stratvector.trading.flow import SERVICES
 from tests.sessions.process_flow import Owner, Running, run_life
 
 CLOSES = 30_000
+ARCHIVE = (sys.executable, "-m", "stratvector.cli", "archive")
 TENTH, END = 0.1, 0.95  # where memory is looked at, each time over the stretch before
+MIDWAY = 0.4  # the flow goes on meanwhile, and must not come to the end before it is done
 STRETCH = 0.03
 LOOK_SECONDS = 0.25
 MEBIBYTE = 1 << 20
@@ -36,17 +44,56 @@ START_SECONDS_MAX = 10.0
 
 @dataclass
 class Life:
-    """What was seen. memory : MiB by process, start : seconds by service, each by the place."""
+    """What was seen. memory : MiB by process, start : seconds by service, archived : what the
+    command said, each by the place. archive : where closed chapters go, None to leave the log.
+    """
 
+    archive: Path | None = None
     memory: dict[float, dict[str, float]] = field(default_factory=dict)
     start: dict[float, dict[str, float]] = field(default_factory=dict)
+    archived: dict[float, dict[str, Any]] = field(default_factory=dict)
 
     async def watch(self, run: Running) -> None:
         """Look at both places, memory first, as a start begins with little."""
-        for place in (TENTH, END):
+        for place in (TENTH, MIDWAY, END):
+            if place == MIDWAY:
+                await run.reach(place, LOOK_SECONDS)
+                await self._archive(run, place)
+                continue
             await run.reach(place - STRETCH, LOOK_SECONDS)
             self.memory[place] = await _most(run, place)
             self.start[place] = {service: await _started(run, service) for service in SERVICES}
+        await self._archive(run, END)
+
+    async def _archive(self, run: Running, place: float) -> None:
+        """Raises RuntimeError where the archive is not proven."""
+        if self.archive is None:
+            return
+        begun, before = time.perf_counter(), _stored_bytes(run)
+        command = [*ARCHIVE, PortfolioRun.of(run.session.portfolio).key, "--to", str(self.archive)]
+        platform = run.platform
+        command += ["--nats-url", platform.bus.url]
+        command += ["--seed-file", str(platform.bus.seed_file(PROVISIONER))]
+        command += ["--address", f"127.0.0.1:{platform.ports.seats['ledger'].grpc}", "--json"]
+        child = await asyncio.create_subprocess_exec(
+            *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        told, complaint = await child.communicate()
+        if child.returncode:
+            raise RuntimeError(complaint.decode())
+        files = sum(one.stat().st_size for one in self.archive.iterdir())
+        self.archived[place] = json.loads(told) | {
+            "seconds": time.perf_counter() - begun,
+            "stored_before": before,
+            "stored_after": _stored_bytes(run),
+            "files": files,
+        }
+
+
+def _stored_bytes(run: Running) -> int:
+    """What the server keeps on its disk."""
+    store = run.platform.bus.store
+    return sum(one.stat().st_size for one in store.rglob("*") if one.is_file())
 
 
 async def _most(run: Running, until: float) -> dict[str, float]:
@@ -102,6 +149,30 @@ def figures(life: Life, closes: int) -> list[Figure]:
         rows.append(
             Figure(case, "a tenth", end, tenth, "s", end / tenth, goal, end <= START_SECONDS_MAX)
         )
+    return [*rows, *_archived(life)]
+
+
+def _archived(life: Life) -> list[Figure]:
+    rows = list[Figure]()
+    for place, told in life.archived.items():
+        where, count = f"archive at {place:.0%} of the way", len(told["archived"])
+        proven = float(told["proven"])
+        goal = "all that are archived"
+        rows.append(
+            Figure(f"{where}, closes proven", "–", proven, None, "closes", None, goal, proven > 0)
+        )
+        rows.append(
+            Figure(
+                f"{where}, {count} chapters, {sum(told['purged'].values()):,} messages purged",
+                "before",
+                told["stored_after"] / MEBIBYTE,
+                told["stored_before"] / MEBIBYTE,
+                "MiB",
+                told["stored_after"] / told["stored_before"],
+                f"{told['seconds']:.0f} s, files of {told['files'] / MEBIBYTE:.1f} MiB",
+                True,
+            )
+        )
     return rows
 
 
@@ -109,9 +180,11 @@ def main(arguments: list[str]) -> int:
     """Run a life, print and keep its figures."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--closes", type=int, default=CLOSES, help="length of the life")
-    closes = parser.parse_args(arguments).closes
-    life = Life()
+    parser.add_argument("--archive", action="store_true", help="archive and purge on the way")
+    told = parser.parse_args(arguments)
+    closes = told.closes
     with tempfile.TemporaryDirectory() as folder:
+        life = Life(Path(folder) / "archive" if told.archive else None)
         run_life(Path(folder), synthetic_session(closes), life.watch)
     report("soak", figures(life, closes))
     return 0

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from stratvector.runtime.jetstream.accounts import CONFIRMING, ON_FLOW, Grant, grants
 from stratvector.runtime.jetstream.topology import buckets, streams
-from stratvector.trading.flow import FLOW, HOUSE, hop, produced_by, stored_subject
+from stratvector.trading.flow import COMPANIONS, FLOW, HOUSE, hop, produced_by, stored_subject
 from stratvector.trading.portfolio import Portfolio
 from tests.bus.lanes import lanes
 
@@ -34,6 +34,7 @@ SERVER_CALLS = (
     "$SYS.REQ.USER.INFO", "$SYS.REQ.CLAIMS.LIST", "$SYS.REQ.CLAIMS.UPDATE",
     "$SYS.REQ.SERVER.PING.KICK", "$SYS.REQ.SERVER.PING.RELOAD",
 )  # fmt: skip
+WATCHERS = tuple(one for one in ON_FLOW if one in COMPANIONS)
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def owner_of(subject: str) -> str | None:
     tokens = subject.split(".")
     if tokens[0] == "stored":
         return None
-    if subject.startswith("$KV.quarantine."):
+    if subject.startswith(("$KV.quarantine.", "$KV.snapshots.")):
         return tokens[2]
     if subject.startswith("$KV.documents."):
         return "apply"
@@ -94,8 +95,9 @@ def foreign(user: str, portfolio: Portfolio) -> tuple[list[str], list[str], list
     kept = [lane for one in FLOW for lane in lanes(one, portfolio)]
     keys = [f"$KV.owners.owner.{lane}" for lane in kept]
     marks = [f"$KV.quarantine.{service}.BARS.7" for service in ON_FLOW]
-    marks += [f"$KV.owners.confirmed.{one}.{portfolio.run}.{portfolio.name}" for one in CONFIRMING]
-    wishes = [f"$KV.documents.{portfolio.run}.{portfolio.name}"]
+    key = f"{portfolio.run}.{portfolio.name}"
+    marks += [f"$KV.owners.confirmed.{one}.{key}" for one in CONFIRMING]
+    wishes = [f"$KV.documents.{key}", *(f"$KV.snapshots.{one}.{key}" for one in WATCHERS)]
     others = ["bars.new.1D", "$KV.owners.owner", "$KV.owners.new", "$KV.quarantine.new.BARS.1"]
     said = [stored_subject(lane) for lane in kept]
     writes = [
@@ -148,6 +150,9 @@ def concrete(pattern: str, portfolio: Portfolio) -> str:
     stem = pattern.removesuffix(".>")
     if "$KV.quarantine" in stem:
         return f"{stem}.BARS.7" if not stem.endswith("quarantine") else f"{stem}.risk.BARS.7"
+    if "$KV.snapshots" in stem:
+        service = ".drift" if stem.endswith("snapshots") else ""
+        return f"{stem}{service}.{portfolio.run}.{portfolio.name}"
     if stem.endswith("$KV.documents") or "$KV.owners.confirmed" in stem:
         return f"{stem}.{portfolio.run}.{portfolio.name}"
     if stem.endswith("$KV.owners"):

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from stratvector.contracts.codecs import BadMessage, decode_closed_bars, encode_closed_bars
-from stratvector.runtime.chapters import OtherChapter, chapter_of, first_chapter
+from stratvector.runtime.chapter_changes import OtherChapter
+from stratvector.runtime.chapters import chapter_of, first_chapter
 from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.ports import Stored
 from stratvector.runtime.session_document import BadSession

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from stratvector.runtime.applying import apply, stop, unloadable
-from stratvector.runtime.chapters import OtherChapter, newest_chapter
+from stratvector.runtime.chapter_changes import OtherChapter
+from stratvector.runtime.chapters import newest_chapter
 from stratvector.runtime.confirmations import Confirmations
 from stratvector.runtime.documents import Documents, Wish, wish_of
 from stratvector.runtime.host import Tasks
@@ -171,7 +172,7 @@ def test_a_decision_obeys_the_document_of_its_chapter() -> None:
     """The cap halves in the middle: everything before is above it, nothing after is."""
     session = generated_session(3, SHAPE)
     tight = replace(session.portfolio, limits=RiskLimits(gross=0.02))
-    applying = Applying([wish_of(replace(session, portfolio=tight), "ada", 1)], 1.0, [])
+    applying = Applying([wish_of(replace(session, portfolio=tight), "ada", 1)], 1.5, [])
     flow = run_flow(session, 3, SLOW, beside=applying)
     (opened,) = flow.openings
     log = log_of(flow.world.bus, session)

@@ -18,7 +18,7 @@ from stratvector.cli.failures import CommandFailed
 from stratvector.cli.parity import examine
 from stratvector.cli.platform.run_folder import DOCUMENT, RunFolder
 from stratvector.runtime.applying import go_on
-from stratvector.runtime.chapters import OtherChapter
+from stratvector.runtime.chapter_changes import OtherChapter
 from stratvector.runtime.documents import DOCUMENTS, Documents, Wish
 from stratvector.runtime.jetstream.accounts import APPLY
 from stratvector.runtime.jetstream.bus import JetStreamBus

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratvector.runtime.applying import apply
-from stratvector.runtime.chapters import OtherChapter
+from stratvector.runtime.chapter_changes import OtherChapter
 from stratvector.runtime.documents import (
     Documents,
     StaleDocument,

@@ -26,7 +26,7 @@ def test_every_hop_has_one_stream_of_its_noun() -> None:
     assert not any(stream.newest_only for stream in streams())
 
 
-def test_the_buckets_hold_owners_what_could_not_be_processed_and_what_is_wanted() -> None:
+def test_the_buckets_hold_owners_notes_what_is_wanted_and_what_can_be_folded_again() -> None:
     assert buckets() == (
         Stream("KV_owners", "$KV.owners.>", newest_only=True),
         Stream(
@@ -36,6 +36,7 @@ def test_the_buckets_hold_owners_what_could_not_be_processed_and_what_is_wanted(
             bytes_max=QUARANTINE_BYTES_MAX,
         ),
         Stream("KV_documents", "$KV.documents.>", newest_only=True),
+        Stream("KV_snapshots", "$KV.snapshots.>", newest_only=True, is_spare=True),
     )
 
 

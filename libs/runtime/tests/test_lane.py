@@ -19,6 +19,7 @@ from stratvector.runtime.ports import (
     PublishUnknown,
     Stored,
 )
+from stratvector.runtime.simulation.bus import SimulatedBus
 from stratvector.runtime.simulation.fate import Fate, FaultPlan
 from stratvector.runtime.simulation.world import World
 
@@ -348,6 +349,28 @@ def test_the_newest_messages_are_the_end_of_the_history(
         assert (await contents(third))[-len(expected) :] == expected
 
     play(script)
+
+
+def test_the_newest_messages_end_where_the_lane_is_purged(play: Callable[..., World]) -> None:
+    async def script(ports: Ports) -> None:
+        lane, heir = lane_of(ports, "first"), lane_of(ports, "second")
+        await lane.acquire()
+        for identity in ("a", "b", "c"):
+            await lane.publish(identity, b"")
+        bus = ports.bus
+        assert isinstance(bus, SimulatedBus)
+        assert await bus.purge(SUBJECT, 100) == 3
+        await heir.acquire()
+        assert [s.message.id for s in await heir.newest(5)] == ["c"]
+        await heir.publish("d", b"")
+        assert await bus.purge(SUBJECT, 5) == 1
+        assert [s.message.id for s in await contents_of(bus)] == ["d"]
+
+    play(script)
+
+
+async def contents_of(bus: SimulatedBus) -> list[Stored]:
+    return [s for s in await bus.read(SUBJECT, 0) if s.message.kind is Kind.CONTENT]
 
 
 def test_history_that_shows_a_higher_epoch_ends_the_owner(play: Callable[..., World]) -> None:

@@ -1,12 +1,16 @@
 """The watch on the simulated bus: checked at the first close at or after each multiple of hours."""
 
 import math
+from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from stratvector.drift import DriftRules
 from stratvector.runtime.host import Tasks
-from stratvector.runtime.ports import Ports
+from stratvector.runtime.inbox import Inbox
+from stratvector.runtime.ports import Ports, Stored
+from stratvector.runtime.purging import kept_chapter, purge_log
 from stratvector.runtime.simulation.world import World
 from stratvector.services.drift.session_watch import SessionWatch, UnknownModel
 from stratvector.trading.session import Session
@@ -50,6 +54,78 @@ def test_chapters_change_no_score(closes_per_chapter: int) -> None:
     for record in made[-1].board.records():
         expected = expected_checks(session, rules)[record.model]
         assert [close for close, _ in record.history] == [one.close_time for one in expected]
+        assert [repr(score) for _, score in record.history] == [repr(one.score) for one in expected]
+
+
+@pytest.mark.parametrize("shape", [Shape(2, 2, 2, closes=300), Shape(1, 3, 3, closes=280)])
+def test_who_starts_in_the_newest_chapter_finds_what_who_read_everything_finds(
+    shape: Shape, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, read = generated_session(5, shape), Counter[str]()
+    rules = DriftRules(every_hours=6, reference_closes=100, window_closes=100)
+    flow, made = run_flow(session, closes_per_chapter=90), list[SessionWatch]()
+    real_next = Inbox.next
+
+    async def counted(self: Inbox) -> Stored:
+        read[self.subject] += 1
+        return await real_next(self)
+
+    monkeypatch.setattr(Inbox, "next", counted)
+
+    def follow(ports: Ports) -> Tasks:
+        made.append(SessionWatch(ports, session.portfolio, session.start, rules))
+        return Tasks([made[-1].run()])
+
+    counts = []
+    for name in ("first", "second"):
+        flow.world.add(name, follow)
+        flow.world.run(until=[name])
+        counts.append(sum(read.values()))
+        read.clear()
+    first, second = made
+    assert repr(second.board.records()) == repr(first.board.records())
+    assert repr(second.check("")) == repr(first.check(""))
+    assert second.board.checks == first.board.checks
+    assert counts[1] < counts[0] / 2
+    made.clear()
+    other = replace(rules, bins=rules.bins + 1)
+
+    def follow_otherwise(ports: Ports) -> Tasks:
+        made.append(SessionWatch(ports, session.portfolio, session.start, other))
+        return Tasks([made[-1].run()])
+
+    flow.world.add("other", follow_otherwise)
+    flow.world.run(until=["other"])
+    assert sum(read.values()) == counts[0], "scores by other rules go on from nothing"
+
+
+def test_a_purged_log_without_a_kept_state_is_watched_from_its_oldest_chapter_on() -> None:
+    session = generated_session(5, Shape(2, 2, 2, closes=300))
+    rules = DriftRules(every_hours=6, reference_closes=100, window_closes=100)
+    flow, made = run_flow(session, closes_per_chapter=90), list[SessionWatch]()
+    bus, portfolio, begins = flow.world.bus, session.portfolio, list[int]()
+
+    async def purge(ports: Ports) -> None:
+        kept = await kept_chapter(bus, portfolio.run, portfolio.name, 2**62)
+        assert kept is not None
+        assert kept.carried is not None
+        await purge_log(bus, bus.purge, kept, portfolio, {})
+        begins.append(kept.carried.close_time)
+
+    def follow(ports: Ports) -> Tasks:
+        made.append(SessionWatch(ports, portfolio, session.start, rules))
+        return Tasks([made[-1].run()])
+
+    flow.world.add("purge", lambda ports: Tasks([purge(ports)]))
+    flow.world.run(until=["purge"])
+    flow.world.add("drift", follow)
+    flow.world.run(until=["drift"])
+    for record in made[0].board.records():
+        expected = [one.close_time for one in expected_checks(session, rules)[record.model]]
+        later = [close for close in expected if close > begins[0] + 6 * HOUR]
+        assert [close for close, _ in record.history][-len(later) :] == later
+        assert record.drift is not None
+        assert record.drift.features[0].reference.first > begins[0]
 
 
 @pytest.mark.parametrize("seed", [1, 3, 5, 11])

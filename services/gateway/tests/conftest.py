@@ -34,9 +34,10 @@ from stratvector.runtime.simulation.world import World
 from stratvector.services.gateway.app import gateway_app
 from stratvector.services.gateway.context import GatewayContext, PortfolioContext
 from stratvector.services.gateway.live import LiveSession
+from stratvector.services.gateway.resuming import followers
 from stratvector.services.gateway.settings import GatewaySettings
 from stratvector.services.gateway.web_server import WebServer
-from stratvector.services.gateway.wiring import followers, new_context
+from stratvector.services.gateway.wiring import new_context
 from stratvector.trading.lanes import (
     bars_lane,
     fills_lane,
@@ -204,8 +205,9 @@ def in_house(tmp_path: Path, recorded_flow: Flow) -> Callable[..., None]:
         services: bool = True,
         probes: dict[str, str] | None = None,
         flow: Flow | None = None,
+        read: Callable[[LiveSession, Flow], None] | None = None,
     ) -> None:
-        asyncio.run(_run(ask, tmp_path, flow or recorded_flow, services, probes or {}))
+        asyncio.run(_run(ask, tmp_path, flow or recorded_flow, services, probes or {}, read))
 
     return run
 
@@ -216,7 +218,8 @@ def follow(live: LiveSession, flow: Flow) -> None:
 
     def reading(ports: Ports) -> Tasks:
         of_flow = replace(ports, bus=flow.world.bus)
-        return Tasks([one.run() for one in followers(of_flow, flow.session.portfolio, live)])
+        reading = followers(of_flow, flow.session.portfolio, live, {})
+        return Tasks([one.run() for one in reading])
 
     async def until_read(ports: Ports) -> None:
         await ports.clock.sleep(READ_SECONDS)
@@ -252,7 +255,14 @@ def fill_live() -> Callable[[LiveSession, Flow], None]:
     return fill
 
 
-async def _run(ask: Ask, folder: Path, flow: Flow, services: bool, probes: dict[str, str]) -> None:
+async def _run(
+    ask: Ask,
+    folder: Path,
+    flow: Flow,
+    services: bool,
+    probes: dict[str, str],
+    read: Callable[[LiveSession, Flow], None] | None,
+) -> None:
     async with AsyncExitStack() as stack:
         risk, monte_carlo, addresses = Risk(), MonteCarlo(), dict[str, str]()
         if services:
@@ -269,7 +279,7 @@ async def _run(ask: Ask, folder: Path, flow: Flow, services: bool, probes: dict[
         settings = GatewaySettings.model_validate({"probes": probes, **addresses})
         context = new_context(settings)
         begun = context.begin(flow.session.portfolio, len(flow.session.schedule))
-        (follow if flow.openings else fill)(begun.live, flow)
+        (read or (follow if flow.openings else fill))(begun.live, flow)
         try:
             async with _listening(context, flow, risk, monte_carlo) as house:
                 await ask(house)

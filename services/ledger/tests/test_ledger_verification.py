@@ -318,7 +318,7 @@ def test_a_ledger_does_not_go_on_with_a_record_that_was_changed(
 
 def record_after_looking(database: LedgerDatabase) -> None:
     """As a new owner does: look first, then commit."""
-    asyncio.run(SqlLedgerStore(database).last_close(ENTRIES[0].run, NAME))
+    asyncio.run(SqlLedgerStore(database).verify(ENTRIES[0].run, NAME, None))
 
 
 def test_a_finished_file_that_is_continued_loses_its_seal_and_gets_a_new_one(

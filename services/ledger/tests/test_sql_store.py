@@ -35,6 +35,10 @@ def last_close(database: LedgerDatabase) -> int | None:
     return asyncio.run(SqlLedgerStore(database).last_close(RUN, NAME))
 
 
+def verify(database: LedgerDatabase) -> None:
+    asyncio.run(SqlLedgerStore(database).verify(RUN, NAME, None))
+
+
 @pytest.mark.parametrize("seed", [1, 5, 9])
 @pytest.mark.parametrize("group_closes_max", [1, 7, 256])
 def test_every_entry_of_a_session_comes_back_to_the_last_digit(
@@ -143,7 +147,7 @@ def test_who_commits_hears_why_nothing_is_written_any_more(database: LedgerDatab
 
     asyncio.run(run())
     with pytest.raises(Damaged, match="signal_rows: the table is missing"):
-        last_close(database)
+        verify(database)
 
 
 def test_a_writer_that_is_cancelled_writes_what_was_committed(database: LedgerDatabase) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stratvector.contracts.codecs import decode_closed_bars
-from stratvector.runtime.chapters import OtherChapter
+from stratvector.runtime.chapter_changes import OtherChapter
 from stratvector.runtime.deployment import Deployment
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.ports import Clock, Ports

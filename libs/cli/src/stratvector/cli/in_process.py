@@ -27,6 +27,9 @@ class WatchedLedgerStore:
         """The newest committed close of a portfolio, or None."""
         return await self.kept.last_close(run, portfolio)
 
+    async def verify(self, run: str, portfolio: str, after: int | None) -> None:
+        """Memory is as it was committed."""
+
     async def commit(self, entry: LedgerEntry) -> None:
         """Write one close, then tell."""
         await self.kept.commit(entry)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stratvector.cli.apply import apply
+from stratvector.cli.archive import archive_command
 from stratvector.cli.console import remark, say
 from stratvector.cli.data import data
 from stratvector.cli.explain import explain
@@ -74,6 +75,9 @@ app.command(epilog="Example: stratvector explain AAPL@2018-02-06 --session resul
 app.add_typer(paper, name="paper")
 app.add_typer(portfolios, name="portfolios")
 app.command(epilog="Example: stratvector apply -f config/system.yaml --diff")(apply)
+app.command(
+    "archive", epilog="Example: stratvector archive paper.1.main --to /srv/archive/paper.1.main"
+)(archive_command)
 app.command(epilog="Example: stratvector provision --nats-url nats://127.0.0.1:4222")(provision)
 
 
@@ -185,13 +189,17 @@ def parity(
     ],
     portfolio: PortfolioName = "",
     run: RunName = "",
+    archive: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="What `archive` has written before it purged the log."),
+    ] = None,
     json: AsJson = None,
 ) -> None:
     """Replay a session's log through the engine: equal, or the first difference explained."""
     from stratvector.cli.parity import examine, print_examination
 
     check_outputs(json)
-    examination = examine(session, portfolio, run)
+    examination = examine(session, portfolio, run, archive)
     emit(json, examination.document(), print_examination, examination)
     if not examination.passed:
         raise typer.Exit(FAILED)

@@ -14,6 +14,7 @@ from stratvector.cli.progress import session_progress
 from stratvector.cli.stored_log import session_folder, stored_log
 from stratvector.runtime.logged_session import LoggedSession
 from stratvector.trading.engine.compiling import engine_hash
+from stratvector.trading.logged import SessionLog
 from stratvector.trading.parity import Difference, Parity, check
 from stratvector.trading.timestamps import utc_text
 
@@ -67,13 +68,20 @@ class Examination:
         }
 
 
-def examine(path: Path, portfolio: str = "", run: str = "") -> Examination:
-    """Read and check the session of a folder. portfolio, run : see `stored_log`.
+def examine(
+    path: Path, portfolio: str = "", run: str = "", archive: Path | None = None
+) -> Examination:
+    """Read and check the session of a folder. portfolio, run, archive : see `stored_log`.
 
-    Raises CommandFailed, BadSession, NatsServerError or BusConnectionError.
+    Raises CommandFailed, BadArchive, BadSession, NatsServerError or BusConnectionError.
     """
     folder = session_folder(path)
-    session, log = stored_log(folder, portfolio, run)
+    session, log = stored_log(folder, portfolio, run, archive)
+    return examined(folder, session, log)
+
+
+def examined(folder: Path, session: LoggedSession, log: SessionLog) -> Examination:
+    """Check a session that was read from a folder. Raises BadSession."""
     whole = session.whole(log) if log.closes else None
     closes = [close.close_time for close in log.closes]
     with session_progress(len(closes), "parity", closes) as progress:

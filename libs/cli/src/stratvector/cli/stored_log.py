@@ -5,7 +5,7 @@ read.
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,8 @@ from tempfile import TemporaryDirectory
 from stratvector.cli.failures import CommandFailed
 from stratvector.cli.platform.bus import client_logs
 from stratvector.cli.platform.run_folder import DOCUMENT, SESSION, HeldByAnother, RunFolder
+from stratvector.runtime.archive import Archive
+from stratvector.runtime.archived_log import ArchivedLog
 from stratvector.runtime.jetstream.accounts import OPERATOR, PROVISIONER, reading_config
 from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.connection import connect
@@ -21,6 +23,7 @@ from stratvector.runtime.jetstream.keys import KeyFolder
 from stratvector.runtime.jetstream.server import NatsServer, free_port, name_of_server
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from stratvector.runtime.logged_session import LoggedSession
+from stratvector.runtime.ports import Stored
 from stratvector.runtime.session_log import read_logged_session
 from stratvector.trading.flow import FLOW
 from stratvector.trading.logged import SessionLog
@@ -56,25 +59,34 @@ def session_folder(path: Path) -> Path:
 
 
 def stored_log(
-    folder: Path, portfolio: str = "", run: str = ""
+    folder: Path, portfolio: str = "", run: str = "", archive: Path | None = None
 ) -> tuple[LoggedSession, SessionLog]:
     """What the log of a session's folder says now.
 
-    portfolio, run : may be left open where the log holds one that is meant.
-    Raises CommandFailed, BadSession, NatsServerError or BusConnectionError.
+    portfolio, run : may be left open where the log holds one that is meant. archive : the folder
+    with what was purged of it. Raises CommandFailed, BadArchive, BadSession, NatsServerError or
+    BusConnectionError.
     """
+    before = list[Stored]()
+    if archive is not None:
+        files = Archive(archive)
+        files.verify()
+        before, listed = list(files.messages()), files.listed()
+        assert listed is not None  # or it can't be verified
+        portfolio, run = portfolio or listed.portfolio, run or listed.run
+        files.opened(run, portfolio, listed.log)
     with client_logs(), _server(folder) as access:
-        return asyncio.run(_read(access, folder, portfolio, run))
+        return asyncio.run(_read(access, folder, portfolio, run, before))
 
 
 async def _read(
-    access: Access, folder: Path, portfolio: str, run: str
+    access: Access, folder: Path, portfolio: str, run: str, before: Sequence[Stored]
 ) -> tuple[LoggedSession, SessionLog]:
     client = await connect(access.url, access.seed_file, CLIENT, CONNECT_SECONDS)
     try:
         bus = JetStreamBus(client)
         await _refuse_missing_streams(bus, folder)
-        found = await read_logged_session(bus, portfolio, run)
+        found = await read_logged_session(ArchivedLog(before, bus), portfolio, run)
     finally:
         await client.close()
     if found is None:

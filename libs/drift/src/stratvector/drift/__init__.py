@@ -2,7 +2,8 @@
 
 from stratvector.drift.kolmogorov_smirnov import kolmogorov_smirnov
 from stratvector.drift.model_drift import Feature, FeatureDrift, ModelDrift, Span
-from stratvector.drift.model_watch import ModelWatch
+from stratvector.drift.model_series import SeriesState
+from stratvector.drift.model_watch import ModelWatch, WatchState
 from stratvector.drift.population_stability_index import population_stability_index
 from stratvector.drift.rules import BadDriftRules, Band, DriftRules
 from stratvector.drift.samples import BadSample
@@ -18,7 +19,9 @@ __all__ = [
     "FeatureDrift",
     "ModelDrift",
     "ModelWatch",
+    "SeriesState",
     "Span",
+    "WatchState",
     "compare",
     "kolmogorov_smirnov",
     "population_stability_index",

@@ -39,6 +39,18 @@ class ModelValues:
     signals: float | None
 
 
+@dataclass(frozen=True)
+class SeriesState:
+    """The fold as it is. marks, held, missing : by symbol: the last close, the weight held, and for
+    how many closes it was kept. warm : whether the model has said anything.
+    """
+
+    marks: tuple[float, ...]
+    held: tuple[float, ...]
+    missing: tuple[int, ...]
+    warm: bool
+
+
 class ModelSeries:
     """The fold over one model's closes, in order."""
 
@@ -48,6 +60,16 @@ class ModelSeries:
         self._held = [0.0] * len(symbols)
         self._missing = [0] * len(symbols)
         self._warm = False
+
+    @property
+    def state(self) -> SeriesState:
+        """What `resume` goes on from."""
+        return SeriesState(tuple(self._marks), tuple(self._held), tuple(self._missing), self._warm)
+
+    def resume(self, state: SeriesState) -> None:
+        """Go on from another fold's state, of the same symbols."""
+        self._marks, self._held = list(state.marks), list(state.held)
+        self._missing, self._warm = list(state.missing), state.warm
 
     def take(self, bars: ClosedBars, signals: Signals) -> ModelValues:
         """Fold one close. Raises OtherRows when the rows are not of the universe's symbols."""

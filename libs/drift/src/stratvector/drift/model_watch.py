@@ -1,14 +1,27 @@
 """One model, watched close by close: asked at any of them how far it has moved."""
 
 import math
+from dataclasses import dataclass
 
 from stratvector.drift.features import feature_drifts
 from stratvector.drift.model_drift import ModelDrift
-from stratvector.drift.model_series import ModelSeries
+from stratvector.drift.model_series import ModelSeries, SeriesState
 from stratvector.drift.rules import DriftRules
-from stratvector.drift.split_series import SplitSeries
+from stratvector.drift.split_series import SplitSeries, SplitState
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.signals import Signals
+
+
+@dataclass(frozen=True)
+class WatchState:
+    """A watch as it is at a close, ns UTC. series : of the model's book. returns, signals : the
+    values that came out of it.
+    """
+
+    close_time: int
+    series: SeriesState
+    returns: SplitState
+    signals: SplitState
 
 
 class ModelWatch:
@@ -29,6 +42,24 @@ class ModelWatch:
     def kept(self) -> int:
         """At most twice reference_closes + window_closes."""
         return self._returns.kept + self._signals.kept
+
+    @property
+    def state(self) -> WatchState:
+        """What `resume` goes on from."""
+        return WatchState(
+            self.close_time, self._series.state, self._returns.state, self._signals.state
+        )
+
+    def resume(self, state: WatchState) -> None:
+        """Go on from another watch's state, of the same model and rules."""
+        self.close_time = state.close_time
+        self._series.resume(state.series)
+        self._returns.resume(state.returns)
+        self._signals.resume(state.signals)
+
+    def begin_with(self, series: SeriesState) -> None:
+        """Begin with a book in the middle of its life, whose values before are not to be had."""
+        self._series.resume(series)
 
     def take(self, bars: ClosedBars, signals: Signals) -> None:
         """Take the next close of the model's universe. Raises OtherRows."""

@@ -17,6 +17,15 @@ class Sample:
     span: Span
 
 
+@dataclass(frozen=True)
+class SplitState:
+    """A series as it is. first, last : pairs of close (ns UTC) and value. count : of all values."""
+
+    first: tuple[tuple[int, float], ...]
+    last: tuple[tuple[int, float], ...]
+    count: int
+
+
 class SplitSeries:
     """Keeps the first values and the last ones; what lies between is forgotten.
 
@@ -39,6 +48,16 @@ class SplitSeries:
     def kept(self) -> int:
         """How many values are in memory."""
         return len(self._first) + len(self._last)
+
+    @property
+    def state(self) -> SplitState:
+        """What `resume` goes on from."""
+        return SplitState(tuple(self._first), tuple(self._last), self._count)
+
+    def resume(self, state: SplitState) -> None:
+        """Go on from another series' state, of the same sizes."""
+        self._first, self._count = list(state.first), state.count
+        self._last = deque(state.last, maxlen=self._last.maxlen)
 
     def append(self, close_time: int, value: float) -> None:
         """Take the value of a close (ns UTC)."""

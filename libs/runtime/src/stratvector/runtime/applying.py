@@ -6,13 +6,8 @@ Asked again with the same wish, nothing changes: who was interrupted applies aga
 from dataclasses import replace
 
 from stratvector.contracts.codecs import BadMessage
-from stratvector.runtime.chapters import (
-    OtherChapter,
-    chapter_of,
-    newest_chapter,
-    refuse_other,
-    refuse_wish,
-)
+from stratvector.runtime.chapter_changes import OtherChapter, refuse_other, refuse_wish
+from stratvector.runtime.chapters import chapter_of, newest_chapter
 from stratvector.runtime.confirmations import Confirmations
 from stratvector.runtime.documents import Documents, Wish, Wished
 from stratvector.runtime.ports import Bus, KeyValue, Kind, Stored

@@ -7,14 +7,14 @@ published before. A later one is open when the orders lane says so, which only t
 can: content alone has no effect. Who starts begins with the newest chapter that is open.
 """
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from stratvector.contracts.codecs import decode_chapter, encode_chapter, encode_opened
 from stratvector.runtime.at_hand import AT_HAND
+from stratvector.runtime.chapter_changes import OtherChapter, as_first, refuse_change
 from stratvector.runtime.deployment import SessionParts
 from stratvector.runtime.lane import REST_SECONDS, Lane
 from stratvector.runtime.logged_session import LoggedSession, portfolio_of
@@ -27,7 +27,6 @@ from stratvector.runtime.ports import (
     Stored,
     WrongSequence,
 )
-from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.readers import Reader, opening_in
 from stratvector.runtime.session_document import canonical, document_of
 from stratvector.trading.carried import Carried
@@ -42,10 +41,6 @@ from stratvector.trading.portfolio import Portfolio
 if TYPE_CHECKING:
     from stratvector.trading.session import Session
     from stratvector.trading.strategy import Strategy
-
-
-class OtherChapter(CannotStart):
-    """What is at hand is not what the log began with; the sentence says where they part."""
 
 
 def first_chapter(session: SessionParts) -> Chapter:
@@ -181,11 +176,6 @@ class ChapterWriter:
             await self._clock.sleep(REST_SECONDS)
 
 
-def as_first(chapter: Chapter) -> Chapter:
-    """A chapter's document, engine and bars, without who wanted it and what it carries."""
-    return replace(chapter, number=FIRST, previous="", carried=None, applied_by="", applied_at=0)
-
-
 def portfolio_in(chapter: Chapter) -> Portfolio:
     """The portfolio of a chapter: as its document describes it, and models that it no longer names
     as closing ones. Raises BadSession.
@@ -206,12 +196,10 @@ async def newest_chapter(
     until : what it begins with must not be of a later close, ns UTC. Raises OtherChapter,
     BadMessage.
     """
-    for stored in reversed(await _proposals(bus, run, portfolio)):
-        chapter = chapter_of(stored)
-        if until is not None and chapter.carried and chapter.carried.close_time > until:
-            continue
-        if await _has_opened(bus, stored, chapter):
-            return Standing(chapter, stored.message.id, stored.sequence)
+    async for standing in _from_the_newest(bus, run, portfolio):
+        carried = standing.carried
+        if until is None or carried is None or carried.close_time <= until:
+            return standing
     return None
 
 
@@ -221,16 +209,56 @@ async def opened_chapters(bus: Bus, run: str, portfolio: str, after: int = 0) ->
     after : only those whose content has a sequence above.
     """
     found = list[Standing]()
-    for stored in await _proposals(bus, run, portfolio, after):
+    async for standing in _from_the_newest(bus, run, portfolio):
+        if standing.sequence <= after:
+            break
+        found.append(standing)
+    return found[::-1]
+
+
+async def _from_the_newest(bus: Bus, run: str, portfolio: str) -> AsyncIterator[Standing]:
+    """The newest of which the orders lane says that it has opened, then each that one names as the
+    chapter before it, of which that lane may tell no more.
+    """
+    wanted: str | None = None
+    proposals = await _proposals(bus, run, portfolio)
+    for stored in reversed(proposals):
+        if wanted is not None and stored.message.id != wanted:
+            continue
         chapter = chapter_of(stored)
-        if await _has_opened(bus, stored, chapter):
-            found.append(Standing(chapter, stored.message.id, stored.sequence))
-    return found
+        if wanted is not None or await _has_opened(bus, stored, chapter):
+            yield Standing(chapter, stored.message.id, stored.sequence)
+            wanted = chapter.previous
+    if wanted:
+        raise OtherChapter(f"{proposals[0].message.subject}: chapter {wanted} is not there")
 
 
-async def _proposals(bus: Bus, run: str, portfolio: str, after: int = 0) -> list[Stored]:
+async def oldest_readable(bus: Bus, run: str, portfolio: str) -> Standing | None:
+    """The oldest chapter that the log still has whole; None where that is the first one. Raises
+    OtherChapter, BadMessage.
+    """
+    lane = subject("orders", run=run, portfolio=portfolio)
+    first = await bus.read(lane, 0, 1)
+    if not first or not first[0].previous:
+        return None
+    for standing in await opened_chapters(bus, run, portfolio):
+        if standing.carried and standing.carried.sequences[lane] >= first[0].sequence:
+            return standing
+    raise OtherChapter(f"{lane}: the log begins in the middle of its newest chapter")
+
+
+async def is_readable(bus: Bus, lane: str, after: int) -> bool:
+    """Whether a lane still has all that came after a message of it, 0 for all that there was."""
+    if after:
+        page = await bus.read(lane, after - 1, 1)
+        return bool(page) and page[0].sequence == after
+    page = await bus.read(lane, 0, 1)
+    return not page or not page[0].previous
+
+
+async def _proposals(bus: Bus, run: str, portfolio: str) -> list[Stored]:
     lane, found = chapters_lane_of(run, portfolio), list[Stored]()
-    while page := await bus.read(lane, found[-1].sequence if found else after):
+    while page := await bus.read(lane, found[-1].sequence if found else 0):
         found.extend(page)
     return found
 
@@ -293,91 +321,3 @@ async def logged_chapters(bus: Bus) -> Sequence[Stored]:
         for stored in page:
             found.setdefault(stored.message.subject, stored)
     return tuple(found.values())
-
-
-def refuse_other(logged: Chapter, own: Chapter) -> None:
-    """Hold what is at hand against what a log began with. Raises OtherChapter where they differ."""
-    refuse_change(logged, own)
-    if as_first(logged) != as_first(own):
-        raise OtherChapter("the session's document is not the one that its log began with")
-
-
-def refuse_change(standing: Chapter, wanted: Chapter) -> None:
-    """Hold what is wanted of a run against the chapter that holds in it: what may change while it
-    runs is its limits, its costs, its models, their budgets, and what its reports say. A model may
-    be added or removed; one that stays keeps its universe and its strategy.
-
-    Raises OtherChapter where anything else differs.
-    """
-    if standing.engine_hash != wanted.engine_hash:
-        raise OtherChapter(
-            f"the session began with engine {standing.engine_hash} and this is "
-            f"{wanted.engine_hash}: continue it with the version that it began with, or start a "
-            "new one"
-        )
-    if (what := _unchangeable(standing, wanted)) is not None:
-        raise OtherChapter(
-            f"the session's document is not the one that its log began with: {what}; while a "
-            f"portfolio runs, {', '.join(CHANGEABLE)} may change: apply it as another run"
-        )
-    for one in wanted.bars:
-        if one not in standing.bars:
-            raise OtherChapter(
-                f"the bars of universe {one.universe} are not those that the log began with"
-            )
-
-
-def adds_models(standing: Chapter, wanted: Chapter) -> bool:
-    """Whether a document names models that the chapter before does not."""
-    before = portfolio_of(as_first(standing)).model_names
-    return not set(portfolio_of(as_first(wanted)).model_names) <= set(before)
-
-
-CHANGEABLE = ("its limits", "costs", "models and their budgets", "benchmark and risk-free rate")
-_REPORTED = ("caveats", "benchmark", "risk_free_rate")
-
-
-def _unchangeable(standing: Chapter, wanted: Chapter) -> str | None:
-    """The first value that differs and may not, in words; None where there is none."""
-    ours, theirs = json.loads(standing.document), json.loads(wanted.document)
-    for document in (ours, theirs):
-        for key in _REPORTED:
-            document.pop(key, None)
-        for key in ("limits", "costs"):
-            document.get("portfolio", {}).pop(key, None)
-        models = document["portfolio"]["models"]
-        for model in models:
-            model.pop("budget_fraction", None)
-        document["portfolio"]["models"] = {model["name"]: model for model in models}
-    both = ours["portfolio"]["models"].keys() & theirs["portfolio"]["models"].keys()
-    for document in (ours, theirs):
-        for named in (document["portfolio"]["models"], document.get("strategies", {})):
-            for name in named.keys() - both:
-                del named[name]
-    return next(_differing(ours, theirs), None)
-
-
-def refuse_wish(standing: Chapter, wanted: Chapter) -> None:
-    """The same for what is to hold from now on, whose models have names that are free: what a
-    removed model holds and earned stays under its own. Raises OtherChapter.
-    """
-    refuse_change(standing, wanted)
-    if standing.carried is None:
-        return
-    named = portfolio_of(as_first(standing)).model_names
-    removed = {one.name for one in standing.carried.models} - set(named)
-    for model in portfolio_of(as_first(wanted)).models:
-        if model.name in removed:
-            raise OtherChapter(
-                f"model {model.name} was removed from this run, and its books stay under that "
-                "name: add it under another one"
-            )
-
-
-def _differing(ours: Any, theirs: Any, place: str = "") -> Iterator[str]:
-    if isinstance(ours, dict) and isinstance(theirs, dict):
-        for key in sorted(ours.keys() | theirs.keys()):
-            inner = f"{place}.{key}" if place else key
-            yield from _differing(ours.get(key), theirs.get(key), inner)
-    elif ours != theirs:
-        yield f"{place} differs"

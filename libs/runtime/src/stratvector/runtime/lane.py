@@ -93,6 +93,8 @@ class Lane:
             page = await self._bus.read(self.subject, sequence - 1, 1)
             self._check_page(page)
             stored = page[0]
+            if stored.sequence != sequence:
+                break  # what was there is purged
             sequence = stored.previous
             # What a lower epoch stored after this does not count, for any reader.
             found = [one for one in found if one.message.epoch >= stored.message.epoch]

@@ -258,6 +258,12 @@ class LedgerStore(Protocol):
     async def last_close(self, run: str, portfolio: str) -> int | None:
         """The newest close of a portfolio in a run that survives every crash, or None."""
 
+    async def verify(self, run: str, portfolio: str, after: int | None) -> None:
+        """Hold what is kept of a portfolio in a run against its own proofs, before anything is
+        added: all closes later than `after`, ns UTC, None for every one. Raises CannotStart where
+        it is not as it was committed.
+        """
+
     async def commit(self, entry: LedgerEntry) -> None:
         """Take one close, which is kept whole or not at all, and never without those before it.
 
@@ -299,9 +305,10 @@ class Ports:
 
     instance : unique for each start of a process. lease_seconds : how long a lane stays with an
     owner that is not heard of. spans : None where nobody traces, which costs nothing. documents :
-    what is wanted of each portfolio, for risk alone. begin : runs more coroutines of a portfolio,
-    by its key `<run>.<portfolio>`. aside : calls what takes long, such as a compiler, so that
-    nothing else waits for it.
+    what is wanted of each portfolio, for risk alone. snapshots : what those that only watch have
+    folded, None where nobody keeps it. begin : runs more coroutines of a portfolio, by its key
+    `<run>.<portfolio>`. aside : calls what takes long, such as a compiler, so that nothing else
+    waits for it.
     """
 
     bus: Bus
@@ -311,5 +318,6 @@ class Ports:
     lease_seconds: float = LEASE_SECONDS
     spans: Spans | None = None
     documents: KeyValue | None = None
+    snapshots: KeyValue | None = None
     begin: Callable[[str, Any], None] = _nowhere  # host.Tasks, which stands on this module
     aside: Callable[[Callable[[], Any]], Awaitable[Any]] = _at_once

@@ -16,10 +16,11 @@ from stratvector.contracts.codecs import (
     decode_positions,
     decode_signals,
 )
+from stratvector.runtime.chapter_changes import OtherChapter
 from stratvector.runtime.chapters import (
-    OtherChapter,
     chapter_of,
     logged_chapters,
+    oldest_readable,
     opened_chapter,
     strategies_in,
 )
@@ -88,7 +89,16 @@ class _Lane(Generic[Content]):
 
 
 async def read_session(bus: Bus, session: SessionParts) -> SessionLog:
-    """Every lane of a session's portfolio, from its beginning to what is stored now."""
+    """Every lane of a session's portfolio, from its beginning to what is stored now.
+
+    Raises BadSession where the log is purged: it can be read with its archive before it.
+    """
+    of = session.portfolio
+    if (oldest := await oldest_readable(bus, of.run, of.name)) is not None:
+        raise BadSession(
+            f"the log of {of.run}.{of.name} begins with chapter {oldest.number}: what was before "
+            "is in its archive, name it with --archive"
+        )
     reading = _Reading(bus, session, await read_bars(bus, session))
     await reading.read()
     return reading.result()

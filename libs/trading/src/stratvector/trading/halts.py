@@ -58,6 +58,20 @@ class Halt:
         }
 
 
+@dataclass(frozen=True)
+class HaltState:
+    """A watch as it is. peak, day_start, last_equity : base currency. day : UTC date of the newest
+    close, in days since 1970. open : by rule.
+    """
+
+    peak: float
+    day_start: float
+    last_equity: float
+    day: int
+    open: dict[str, Halt]
+    ended: tuple[Halt, ...]
+
+
 class HaltWatch:
     """Folds decisions, in order from the session's first one, into halts.
 
@@ -71,6 +85,18 @@ class HaltWatch:
         self._day = -1
         self._open: dict[str, Halt] = {}
         self._ended: list[Halt] = []
+
+    @property
+    def state(self) -> HaltState:
+        """What `resume` goes on from."""
+        equity = self._peak, self._day_start, self._last_equity
+        return HaltState(*equity, self._day, dict(self._open), tuple(self._ended))
+
+    def resume(self, state: HaltState) -> None:
+        """Go on from another watch's state."""
+        self._peak, self._day_start = state.peak, state.day_start
+        self._last_equity, self._day = state.last_equity, state.day
+        self._open, self._ended = dict(state.open), list(state.ended)
 
     @property
     def halts(self) -> tuple[Halt, ...]:

@@ -2,170 +2,24 @@
 
 The ledger keeps it and hashes it. It is no message: cash and equity have more digits than the
 wire's Decimal, and what was recorded stays readable when a decoder of messages learns a new rule.
-Fields go by name in the order of their dataclass, entries of a mapping by name; money is its exact
-text, codes are their names, and a double that JSON has no number for is "nan", "inf" or "-inf".
+How values are spelled: `typed_json`.
 """
 
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import MISSING, fields, is_dataclass
-from decimal import Decimal, InvalidOperation
-from enum import Enum
-from functools import cache
-from math import isfinite
-from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
-
 from stratvector.contracts.bad_message import BadMessage
+from stratvector.contracts.codecs.typed_json import BadText, decode_typed, encode_typed
 from stratvector.trading.ledger import LedgerEntry
 
-Convert = Callable[[Any], Any]
 NOUN = "ledger entry"
 
 
 def encode_ledger_entry(entry: LedgerEntry) -> bytes:
     """The canonical text of an entry."""
-    return _JSON.encode(_ENTRY_WRITER(entry)).encode()
+    return encode_typed(entry)
 
 
 def decode_ledger_entry(payload: bytes) -> LedgerEntry:
     """The entry in a canonical text, to the last bit and digit. Raises BadMessage."""
     try:
-        entry: LedgerEntry = _reader(LedgerEntry)(json.loads(payload))
-    except (ValueError, TypeError, KeyError, AttributeError, InvalidOperation) as error:
+        return decode_typed(LedgerEntry, payload)
+    except BadText as error:
         raise BadMessage(NOUN, f"{len(payload)} bytes are no ledger entry: {error}") from error
-    return entry
-
-
-@cache
-def _writer(kind: Any) -> Convert:
-    """From a dataclass to what JSON is made of, as one expression over its fields: each close of a
-    record passes here, and a call per field takes longer than the text. Only names of fields and
-    types, which Python has let pass, vary in it.
-    """
-    hints, used = get_type_hints(kind), {"isfinite": isfinite}
-    written = [
-        f"{field.name!r}: {_written(hints[field.name], f'noun.{field.name}', used)}"
-        for field in fields(kind)
-    ]
-    function: Convert = eval(f"lambda noun: {{{', '.join(written)}}}", used)
-    return function
-
-
-def _written(hint: Any, value: str, used: dict[str, Any]) -> str:
-    """An expression for a value of a type. used : what the expression calls, by name."""
-    if isinstance(hint, type) and is_dataclass(hint):
-        used[f"write_{hint.__name__}"] = _writer(hint)
-        return f"write_{hint.__name__}({value})"
-    if hint is float:
-        return f"({value} if isfinite({value}) else repr({value}))"
-    if hint is Decimal:
-        return f"str({value})"
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return f"{value}._name_"
-    origin, inner = get_origin(hint), get_args(hint)
-    if origin is tuple:
-        return _sequence_written(inner, value, used)
-    if origin is dict:
-        one = _written(inner[1], "one", used)
-        return f"{{name: {one} for name, one in sorted({value}.items())}}"
-    if origin in (Union, UnionType):
-        return f"(None if {value} is None else {_written(_optional(inner), value, used)})"
-    return value
-
-
-def _sequence_written(inner: Sequence[Any], value: str, used: dict[str, Any]) -> str:
-    if len(inner) == 2 and inner[1] is not Ellipsis:
-        pair = [_written(hint, f"{value}[{place}]", used) for place, hint in enumerate(inner)]
-        return f"[{', '.join(pair)}]"
-    one = _written(inner[0], "one", used)
-    several = f"[{one} for one in {value}]"
-    if inner[0] is float:
-        return f"({value} if all(map(isfinite, {value})) else {several})"
-    return value if one == "one" else several
-
-
-@cache
-def _reader(hint: Any) -> Convert:
-    """From JSON to a value of a type."""
-    if is_dataclass(hint):
-        return _dataclass_reader(hint)
-    if hint is float:
-        return _double
-    if hint is Decimal:
-        return _money
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return hint.__getitem__
-    origin, inner = get_origin(hint), get_args(hint)
-    if origin is tuple:
-        return _sequence_reader(inner)
-    if origin is dict:
-        each = _reader(inner[1])
-        return lambda pairs: {name: each(value) for name, value in pairs.items()}
-    if origin in (Union, UnionType):
-        read = _reader(_optional(inner))
-        return lambda value: None if value is None else read(value)
-    return _plain(hint)
-
-
-def _dataclass_reader(kind: Any) -> Convert:
-    """A field that an earlier version did not know has its default."""
-    hints = get_type_hints(kind)
-    read = [(field.name, _reader(hints[field.name]), _has_default(field)) for field in fields(kind)]
-    known = frozenset(hints)
-
-    def make(document: Any) -> Any:
-        if not document.keys() <= known:
-            raise ValueError(f"{kind.__name__} has no {min(document.keys() - known)}")
-        return kind(
-            **{
-                name: convert(document[name])
-                for name, convert, optional in read
-                if not optional or name in document
-            }
-        )
-
-    return make
-
-
-def _has_default(field: Any) -> bool:
-    return field.default is not MISSING or field.default_factory is not MISSING
-
-
-def _sequence_reader(inner: Sequence[Any]) -> Convert:
-    if len(inner) == 2 and inner[1] is not Ellipsis:
-        first, second = map(_reader, inner)
-        return lambda pair: (first(pair[0]), second(pair[1]))
-    each = _reader(inner[0])
-    return lambda values: tuple([each(value) for value in values])
-
-
-def _optional(inner: Sequence[Any]) -> Any:
-    """The type beside None."""
-    (hint,) = [one for one in inner if one is not NoneType]
-    return hint
-
-
-def _plain(kind: Any) -> Convert:
-    def read(value: Any) -> Any:
-        if type(value) is not kind:
-            raise TypeError(f"{value!r} is no {kind.__name__}")
-        return value
-
-    return read
-
-
-def _double(value: Any) -> float:
-    if type(value) not in (float, str):
-        raise TypeError(f"{value!r} is no float")
-    return float(value)
-
-
-def _money(value: Any) -> Decimal:
-    if type(value) is not str:
-        raise TypeError(f"{value!r} is no money")
-    return Decimal(value)
-
-
-_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-_ENTRY_WRITER = _writer(LedgerEntry)

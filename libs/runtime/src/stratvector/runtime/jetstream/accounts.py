@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from stratvector.runtime.documents import DOCUMENTS
 from stratvector.runtime.jetstream.server_config import quoted
 from stratvector.runtime.jetstream.topology import OWNERS, QUARANTINE, buckets, streams
+from stratvector.runtime.snapshots import SNAPSHOTS
 from stratvector.trading.flow import COMPANIONS, SERVICES, produced_by, read_by, stored_subject
 
 PROVISIONER = "provisioner"
@@ -93,6 +94,8 @@ def _of_service(service: str) -> Iterator[Grant]:
     yield from _bucket(service, QUARANTINE, service)
     if service in CONFIRMING:
         yield from _bucket(service, OWNERS, f"confirmed.{service}")
+    if service in COMPANIONS:
+        yield from _bucket(service, SNAPSHOTS, service)
     if service == READS_DOCUMENTS:
         yield from _log(service, f"KV_{DOCUMENTS}", f"$KV.{DOCUMENTS}.>")
         for other in CONFIRMING:

@@ -14,6 +14,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from stratvector.runtime.jetstream.topology import Stream, buckets, streams
+from stratvector.trading.flow import stream_of
 
 SECOND_NS = 1_000_000_000
 DUPLICATE_WINDOW_SECONDS = 20
@@ -70,6 +71,25 @@ async def provision(client: Client, begun: bool = False, replicas: int = 1) -> t
     return missing
 
 
+async def purge(client: Client, subject: str, below: int) -> int:
+    """Remove the messages of a subject that have a lower sequence, but for its last one, which the
+    next owner of the lane expects; how many they were. Raises ProvisioningError.
+    """
+    stream = stream_of(subject)
+    told = await _answer(client, f"STREAM.INFO.{stream}", b"")
+    if "error" in told:
+        raise ProvisioningError(f"stream {stream}: {told['error'].get('description')}")
+    answer = await client.request(f"$JS.API.DIRECT.GET.{stream}.{subject}", b"", ANSWER_SECONDS)
+    newest = int((answer.headers or {}).get("Nats-Sequence", 0))
+    request = json.dumps({"filter": subject, "seq": min(below, newest)}).encode()
+    if not newest:
+        return 0
+    told = await _answer(client, f"STREAM.PURGE.{stream}", request)
+    if "error" in told:
+        raise ProvisioningError(f"the server did not purge {subject}: {told['error']}")
+    return int(told.get("purged", 0))
+
+
 def stream_settings(stream: Stream, replicas: int = 1) -> dict[str, Any]:
     """The configuration of a log: nothing that is acknowledged ever goes, but the oldest notes of
     a bucket that has a size. What is stored is published again, for those that listen.
@@ -102,16 +122,17 @@ def stream_settings(stream: Stream, replicas: int = 1) -> dict[str, Any]:
 
 async def _missing(client: Client, begun: bool) -> tuple[str, ...]:
     """What is to be made. Raises LogLost."""
-    held, missing = "all of them were made" if begun else "", list[str]()
+    held, missing = "all of them were made" if begun else "", list[Stream]()
     for stream in (*streams(), *buckets()):
         told = await _answer(client, f"STREAM.INFO.{stream.name}", b"")
         if told.get("error", {}).get("err_code") == NO_STREAM:
-            missing.append(stream.name)
+            missing.append(stream)
         elif count := told.get("state", {}).get("messages", 0):
             held = held or f"{stream.name} holds {count:,} messages"
-    if missing and held:
-        raise LogLost(missing, held)
-    return tuple(missing)
+    lost = [stream.name for stream in missing if not stream.is_spare]
+    if lost and held:
+        raise LogLost(lost, held)
+    return tuple(stream.name for stream in missing)
 
 
 async def _make_stream(client: Client, stream: Stream, replicas: int) -> None:

@@ -7,6 +7,7 @@ else on the server.
 from dataclasses import dataclass
 
 from stratvector.runtime.documents import DOCUMENTS
+from stratvector.runtime.snapshots import SNAPSHOTS
 from stratvector.trading.flow import FLOW, stored_subject
 
 OWNERS = "owners"
@@ -21,6 +22,7 @@ class Stream:
 
     bytes_max : its size, at which the oldest messages go; None never drops any. heard : where
     everything that is stored is published again, for readers; None where nobody listens.
+    is_spare : what it holds can be had from the others, so it may be made again when it is lost.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Stream:
     newest_only: bool = False
     bytes_max: int | None = None
     heard: str | None = None
+    is_spare: bool = False
 
 
 def streams() -> tuple[Stream, ...]:
@@ -38,14 +41,15 @@ def streams() -> tuple[Stream, ...]:
 
 
 def buckets() -> tuple[Stream, ...]:
-    """The key-value buckets: who owns a lane, what could not be processed, and what is wanted of
-    each portfolio.
+    """The key-value buckets: who owns a lane, what could not be processed, what is wanted of each
+    portfolio, and where those that only watch go on.
     """
     return tuple(
-        Stream(f"KV_{name}", f"$KV.{name}.>", True, bytes_max)
+        Stream(f"KV_{name}", f"$KV.{name}.>", True, bytes_max, is_spare=name == SNAPSHOTS)
         for name, bytes_max in (
             (OWNERS, None),
             (QUARANTINE, QUARANTINE_BYTES_MAX),
             (DOCUMENTS, None),
+            (SNAPSHOTS, None),
         )
     )

@@ -25,6 +25,7 @@ from stratvector.runtime.process.metrics import ProcessMetrics
 from stratvector.runtime.process.settings import BusSettings, ServiceSettings, Settings
 from stratvector.runtime.process.status import UNSTORED
 from stratvector.runtime.process.telemetry import current_telemetry
+from stratvector.runtime.snapshots import SNAPSHOTS
 from stratvector.trading.ledger import LedgerEntry
 
 BuildService = Callable[[BusSettings, Ports], Service]
@@ -147,6 +148,10 @@ class NoLedgerStore:
         """Raises PermissionError."""
         raise PermissionError(f"only the ledger may ask what it holds of {portfolio} in {run}")
 
+    async def verify(self, run: str, portfolio: str, after: int | None) -> None:
+        """Raises PermissionError."""
+        raise PermissionError(f"only the ledger may verify what it holds of {portfolio} in {run}")
+
     async def commit(self, entry: LedgerEntry) -> None:
         """Raises PermissionError."""
         raise PermissionError(f"only the ledger's process may write to {entry.portfolio}")
@@ -186,9 +191,10 @@ def ports_of(
     """The ports of a process on its connection."""
     bus: Bus = MeteredBus(JetStreamBus(client), metrics)
     owners, clock = JetStreamKeyValue(client), AsyncClock()
-    documents = JetStreamKeyValue(client, DOCUMENTS)
+    documents, snapshots = (JetStreamKeyValue(client, name) for name in (DOCUMENTS, SNAPSHOTS))
     telemetry, lease_seconds = current_telemetry(), settings.lease_seconds
     if telemetry is None:
-        return Ports(bus, owners, clock, instance, lease_seconds, documents=documents)
+        return Ports(bus, owners, clock, instance, lease_seconds, None, documents, snapshots)
     traced = telemetry.traced(bus)
-    return Ports(traced, owners, clock, instance, lease_seconds, telemetry.spans, documents)
+    spans = telemetry.spans
+    return Ports(traced, owners, clock, instance, lease_seconds, spans, documents, snapshots)

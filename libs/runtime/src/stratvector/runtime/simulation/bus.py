@@ -2,7 +2,7 @@
 
 Sequences count per stream; the expected last sequence of the subject is checked before
 de-duplication; ids are de-duplicated over the whole stream within a finite window; nothing stored
-is ever removed (Limits retention).
+is ever removed (Limits retention), unless somebody purges it.
 """
 
 from bisect import bisect_right
@@ -56,7 +56,9 @@ class SubjectLog:
 
 
 class SimulatedBus:
-    """The log; it survives every crash. journal : all messages in the order of storing."""
+    """The log; it survives every crash. journal : all messages in the order of storing, those that
+    are purged included.
+    """
 
     def __init__(
         self, scheduler: Scheduler, deduplication_seconds: float = DEDUPLICATION_SECONDS
@@ -86,6 +88,16 @@ class SimulatedBus:
     async def arrivals(self, subject: str) -> SimulatedArrivals:
         """Listen to a subject, until this process ends."""
         return await Listen(subject, self._log(subject))
+
+    async def purge(self, subject: str, below: int) -> int:
+        """Remove the messages of a subject with a lower sequence, but for its last one."""
+        perform = partial(self._purge, self._log(subject), below)
+        return await Call("bus purge", subject, Channel.READ, perform)
+
+    def _purge(self, log: SubjectLog, below: int) -> int:
+        stay = [one for one in log.messages[:-1] if one.sequence >= below] + log.messages[-1:]
+        purged, log.messages = len(log.messages) - len(stay), stay
+        return purged
 
     def contents(self, subject: str) -> list[Stored]:
         """The content of a subject that every reader admits, for a look from outside."""

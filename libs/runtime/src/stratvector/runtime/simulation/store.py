@@ -22,6 +22,9 @@ class MemoryLedgerStore:
         perform = partial(self._last, run, portfolio)
         return await Call("store read", "last close", Channel.LOCAL, perform)
 
+    async def verify(self, run: str, portfolio: str, after: int | None) -> None:
+        """Memory is as it was committed."""
+
     async def commit(self, entry: LedgerEntry) -> None:
         """Write one close; the same close again changes nothing. Raises LedgerConflict."""
         kept = next(iter(self.entries.values()), entry)

@@ -75,6 +75,7 @@ class World:
         self.scheduler = Scheduler(self, self._dice, horizon_seconds, effects_max)
         self.bus = SimulatedBus(self.scheduler)
         self.key_value, self.documents = SimulatedKeyValue(), SimulatedKeyValue()
+        self.snapshots = SimulatedKeyValue()
         self.crashes: Counter[tuple[str, str, str]] = Counter()
         self.losses: Counter[str] = Counter()
         self._skew_seconds_max = skew_seconds_max
@@ -195,6 +196,7 @@ class World:
             clock,
             instance,
             documents=self.documents,
+            snapshots=self.snapshots,
             begin=begin_more,
         )
         process = Process(seat, instance, clock, seat.factory(ports))

@@ -49,6 +49,11 @@ class Board:
         """One model. Raises KeyError."""
         return self._records[model]
 
+    def resume(self, records: Sequence[ModelRecord], checks: int) -> None:
+        """Go on from another board's, of the same models."""
+        self._records = {record.model: record for record in records}
+        self.checks = checks
+
     def put(self, drift: ModelDrift) -> None:
         """Take what a check of the schedule found."""
         before = self._records[drift.model]

@@ -1,23 +1,53 @@
 """The session's models, watched: bars and signals folded close by close, scored on a schedule.
 
-A follower: it reads its lanes by the page, a moment behind, wakes nobody and writes nothing. What
-it knows is a function of the log, so a start after a crash reads the log again and finds the same
-scores.
+A follower: it reads its lanes by the page, a moment behind, wakes nobody and writes nothing into
+the flow. What it knows is a function of the log. It keeps what it has folded at each chapter's
+opening, so a start reads on from there and finds the same scores; only where nothing is kept, it
+reads the log from its first message on.
 """
 
-from stratvector.drift import DriftRules, ModelDrift, ModelWatch
-from stratvector.runtime.chapters import Standing, opened_chapter
+import math
+from dataclasses import dataclass
+
+from stratvector.drift import DriftRules, ModelDrift, ModelWatch, SeriesState, WatchState
+from stratvector.runtime.chapters import (
+    Standing,
+    is_readable,
+    oldest_readable,
+    opened_chapter,
+    opened_chapters,
+)
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.readers import BarsReader, OrdersReader, SignalsReader
-from stratvector.services.drift.board import Board
+from stratvector.runtime.snapshots import Snapshots
+from stratvector.services.drift.board import Board, ModelRecord
+from stratvector.trading.carried import Carried
 from stratvector.trading.chapters import FIRST
-from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.lanes import orders_lane
+from stratvector.trading.portfolio import ModelAllocation, Portfolio
 from stratvector.trading.timestamps import NANOSECONDS_PER_SECOND
 
 NANOSECONDS_PER_HOUR = 3_600 * NANOSECONDS_PER_SECOND
 # A long log is at hand all at once: orders are more urgent than its record of last year.
 REST_CLOSES = 32
 REST_SECONDS = 0.005
+
+
+FOLD = 1  # another number folds otherwise, and goes on from nothing that this one has kept
+
+
+@dataclass(frozen=True)
+class SessionState:
+    """The watch where a chapter opens. chapter : the id of its content. watches : in the order of
+    the portfolio's models. records, checks : the board. checked_until : the newest close that was
+    looked at, ns UTC.
+    """
+
+    chapter: str
+    watches: tuple[WatchState, ...]
+    records: tuple[ModelRecord, ...]
+    checks: int
+    checked_until: int | None
 
 
 class UnknownModel(LookupError):
@@ -39,12 +69,12 @@ class SessionWatch:
         self._every = rules.every_hours * NANOSECONDS_PER_HOUR
         self._ports, self._start = ports, start
         self._watches: dict[str, ModelWatch] = {}
-        self._checked_until: int | None = None  # the newest close that was looked at
+        self._checked_until: int | None = None
         self.board = Board()
-        self._begin(None)
 
     async def run(self) -> None:
-        """Fold the session from its beginning to its end."""
+        """Fold the session to its end, from the chapter at whose opening a state was kept last."""
+        await self._find_beginning()
         taken = 0
         while (due := await self._bars.due()) is not None:
             # What was used of a model is what a decision names, in the chapter that it names.
@@ -56,9 +86,72 @@ class SessionWatch:
                 return
             if decision.ends_chapter:
                 opened = await self._decisions.opening()
-                self._begin(await opened_chapter(self._ports.bus, opened, self._portfolio.run))
+                standing = await opened_chapter(self._ports.bus, opened, self._portfolio.run)
+                await self._snapshots.keep(self._state(standing))
+                self._begin(standing)
             await self._clock.sleep(0.0 if taken % REST_CLOSES else REST_SECONDS)
             taken += 1
+
+    async def _find_beginning(self) -> None:
+        """Begin where a kept state is from, else at the log's beginning, else with the oldest
+        chapter that the log still has; what was before that one is then unknown.
+        """
+        bus, run, name = self._ports.bus, self._portfolio.run, self._portfolio.name
+        opened = await opened_chapters(bus, run, name)
+        log = opened[0].id if opened else ""
+        self._snapshots = Snapshots(
+            self._ports, "drift", self._portfolio, SessionState, f"{FOLD} {self.rules}", log
+        )
+        kept = await self._snapshots.load()
+        begun = {one.id: one for one in opened}.get("" if kept is None else kept.chapter)
+        if kept is None or begun is None or not await self._is_readable(begun):
+            kept, begun = None, await oldest_readable(bus, run, name)
+        self._begin(begun)
+        if kept is not None:
+            self._resume(kept)
+        elif begun is not None and begun.carried is not None:
+            for model in self._portfolio.active:
+                self._watches[model.name].begin_with(self._series(model, begun.carried))
+
+    async def _is_readable(self, standing: Standing) -> bool:
+        lane, carried = orders_lane(self._portfolio), standing.carried
+        return carried is not None and await is_readable(
+            self._ports.bus, lane, carried.sequences[lane]
+        )
+
+    def _state(self, standing: Standing) -> SessionState:
+        watches = tuple(watch.state for watch in self._watches.values())
+        board = self.board
+        return SessionState(
+            standing.id, watches, board.records(), board.checks, self._checked_until
+        )
+
+    def _resume(self, kept: SessionState) -> None:
+        """Models that the chapter adds were not kept; those that it removed were."""
+        names = [record.model for record in kept.records]
+        universes = {model.name: model.universe for model in self._portfolio.models}
+        for name, state in zip(names, kept.watches, strict=True):
+            symbols = self._portfolio.universe(universes[name]).symbols
+            self._watches[name] = ModelWatch(name, symbols, self.rules)
+            self._watches[name].resume(state)
+        added = [name for name in self._watches if name not in names]
+        self._watches = {name: self._watches[name] for name in (*names, *added)}
+        self.board.resume(kept.records, kept.checks)
+        for name in added:
+            self.board.add(name)
+        self._checked_until = kept.checked_until
+
+    def _series(self, model: ModelAllocation, carried: Carried) -> SeriesState:
+        """A model's book as a chapter carries it."""
+        symbols = {one.symbol: one for one in carried.symbols}
+        own = [symbols[name] for name in self._portfolio.universe(model.universe).symbols]
+        cells = [next((c for c in one.cells if c.model == model.name), None) for one in own]
+        return SeriesState(
+            marks=tuple(one.mark or math.nan for one in own),
+            held=tuple(0.0 if cell is None else cell.held_weight for cell in cells),
+            missing=tuple(0 if cell is None else cell.missing for cell in cells),
+            warm=True,
+        )
 
     def _begin(self, standing: Standing | None) -> None:
         """Read on where a chapter begins; None is the first one."""

@@ -8,8 +8,9 @@ from collections import deque
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from stratvector.trading.carried import Carried
 from stratvector.trading.fills import FillEvent
-from stratvector.trading.halts import Halt, HaltWatch
+from stratvector.trading.halts import Halt, HaltState, HaltWatch
 from stratvector.trading.orders import Decision
 from stratvector.trading.portfolio import Portfolio, RiskLimits
 
@@ -42,6 +43,23 @@ def after_fill(before: Holding | None, lots: int, price: Decimal) -> Holding | N
     return Holding(left, price if turned else before.entry_price)
 
 
+@dataclass(frozen=True)
+class AccountState:
+    """An account as it is. undecided : decisions that wait for their fills. turns : places in the
+    lane of fills, and whether the account is flat from there on.
+    """
+
+    holdings: dict[str, Holding]
+    halts: HaltState
+    limits: RiskLimits
+    undecided: tuple[tuple[Decision, RiskLimits], ...]
+    turns: tuple[tuple[int, bool], ...]
+    flat: bool
+    flat_at_decision: bool
+    tripped: tuple[bool, bool]
+    fills_read_to: int
+
+
 class Account:
     """Folds both lanes; each in its own order, in any order of one against the other.
 
@@ -61,6 +79,44 @@ class Account:
         self._tripped = (False, False)
         self._fills_read_to = 0
 
+    @property
+    def state(self) -> AccountState:
+        """What `resume` goes on from."""
+        return AccountState(
+            dict(self.holdings),
+            self._watch.state,
+            self._watch.limits,
+            tuple(self._undecided),
+            tuple(self._turns),
+            self._flat,
+            self._flat_at_decision,
+            self._tripped,
+            self._fills_read_to,
+        )
+
+    def resume(self, state: AccountState) -> None:
+        """Go on from another account's state; `hold` says the limits of the newest chapter."""
+        self.holdings = dict(state.holdings)
+        self._watch.resume(state.halts)
+        self._watch.limits = state.limits
+        self._undecided, self._turns = deque(state.undecided), deque(state.turns)
+        self._flat, self._flat_at_decision = state.flat, state.flat_at_decision
+        self._tripped, self._fills_read_to = state.tripped, state.fills_read_to
+        self.lasting = tuple(halt for halt in self.halts if halt.until is None)
+
+    def begin_with(self, carried: Carried, lane: str) -> None:
+        """Begin with a book in the middle of its life. What its lots were bought for is unknown
+        until they are sold. lane : of the fills.
+        """
+        unknown = Decimal("NaN")
+        held = {one.symbol: one.lots for one in carried.symbols if one.lots}
+        self.holdings = {symbol: Holding(lots, unknown) for symbol, lots in held.items()}
+        self._watch.resume(
+            HaltState(carried.peak, carried.day_start, carried.last_equity, carried.day, {}, ())
+        )
+        self._flat = self._flat_at_decision = not held
+        self._fills_read_to = carried.sequences.get(lane, 0)
+
     def holding(self, symbol: str, lots: int) -> Holding | None:
         """What is held of a symbol, if it is that many lots.
 
@@ -68,7 +124,9 @@ class Account:
         belongs to a position that the asker does not have.
         """
         held = self.holdings.get(symbol)
-        return held if held is not None and held.lots == lots else None
+        if held is None or held.lots != lots or held.entry_price.is_nan():
+            return None
+        return held
 
     @property
     def halts(self) -> tuple[Halt, ...]:

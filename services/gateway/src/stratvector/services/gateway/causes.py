@@ -4,8 +4,10 @@ Lanes are read one by one, so an order's fill may be read before the decision th
 event waits for that decision, so that every fill can be told with its order's models and reason.
 """
 
+import json
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from stratvector.services.gateway import event_bodies
@@ -15,6 +17,16 @@ from stratvector.trading.orders import Decision
 
 WAITING_MAX = 4_096  # events; the oldest is then told without its order
 UNKNOWN: Mapping[str, Any] = {"models": None, "reason": None, "stage": None}
+
+
+@dataclass(frozen=True)
+class CausesState:
+    """As they are. causes : JSON by order. waiting : events, each with the close it was told at."""
+
+    causes: dict[str, str]
+    lots_left: dict[str, int]
+    waiting: tuple[tuple[FillEvent, int], ...]
+    decided: int
 
 
 class Causes:
@@ -28,6 +40,18 @@ class Causes:
         self._lots_left: dict[str, int] = {}
         self._waiting: deque[tuple[FillEvent, int]] = deque()
         self._decided = 0
+
+    @property
+    def state(self) -> CausesState:
+        """What `resume` goes on from."""
+        causes = {order: json.dumps(cause) for order, cause in self._causes.items()}
+        return CausesState(causes, dict(self._lots_left), tuple(self._waiting), self._decided)
+
+    def resume(self, state: CausesState) -> None:
+        """Go on from other causes."""
+        self._causes = {order: json.loads(cause) for order, cause in state.causes.items()}
+        self._lots_left, self._decided = dict(state.lots_left), state.decided
+        self._waiting = deque(state.waiting)
 
     def take(self, decision: Decision) -> None:
         """Remember what a decision approved."""

@@ -3,7 +3,7 @@ who wanted what, and how much was decided since.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,7 +27,7 @@ class ChapterRow:
     engine_hash: str
     applied_by: str
     applied_at: int
-    changes: tuple[Mapping[str, str], ...]
+    changes: tuple[dict[str, str], ...]
     first_close: int | None = None
     closes: int = 0
 
@@ -44,10 +44,15 @@ class Chapters:
         """All that have opened, the oldest first."""
         return self._rows
 
+    def resume(self, rows: Sequence[ChapterRow], newest: Chapter | None) -> None:
+        """Go on from other rows. newest : the chapter that the last of them tells of."""
+        self._rows = list(rows)
+        self._document = {} if newest is None else json.loads(newest.document)
+
     def open(self, chapter: Chapter) -> ChapterRow:
         """One that opens after the newest decision."""
         document = json.loads(chapter.document)
-        changed = tuple(changes(self._document, document)) if self._rows else ()
+        changed = tuple(map(dict, changes(self._document, document))) if self._rows else ()
         self._document = document
         row = ChapterRow(
             chapter.number,

@@ -19,6 +19,21 @@ class Point:
     drawdown: float
 
 
+@dataclass(frozen=True)
+class CurveState:
+    """A curve as it is. in_last : closes in the newest point."""
+
+    start: float
+    value: float
+    peak: float
+    drawdown: float
+    max_drawdown: float
+    closes: int
+    points: tuple[Point, ...]
+    closes_per_point: int
+    in_last: int
+
+
 class Curve:
     """Closes in order; neighbours are merged in pairs when there are more than `POINTS_MAX`.
 
@@ -33,6 +48,33 @@ class Curve:
         self._points: list[Point] = []
         self._closes_per_point = 1
         self._in_last = 0
+
+    @property
+    def state(self) -> CurveState:
+        """What `resume` goes on from."""
+        return CurveState(
+            self.start,
+            self.value,
+            self._peak,
+            self.drawdown,
+            self.max_drawdown,
+            self.closes,
+            tuple(self._points),
+            self._closes_per_point,
+            self._in_last,
+        )
+
+    def resume(self, state: CurveState) -> None:
+        """Go on from another curve's state."""
+        self.start, self.value, self._peak = state.start, state.value, state.peak
+        self.drawdown, self.max_drawdown = state.drawdown, state.max_drawdown
+        self.closes, self._points = state.closes, list(state.points)
+        self._closes_per_point, self._in_last = state.closes_per_point, state.in_last
+
+    def begin_at(self, value: float, peak: float) -> None:
+        """Begin in the middle of a life, of which the value and its peak are known, and no more."""
+        self.value, self._peak = value, peak
+        self.drawdown = self.max_drawdown = value / peak - 1.0
 
     def append(self, close_time: int, value: float) -> None:
         """The next close; a value that is no number is left out."""

@@ -8,7 +8,7 @@ one by one. A client that is slower loses the oldest and is told how many.
 import asyncio
 import json
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -62,6 +62,16 @@ class Subscriber:
         return told
 
 
+@dataclass(frozen=True)
+class KeptState:
+    """A state as it can be kept. body : JSON."""
+
+    type: str
+    key: str
+    close_time: int
+    body: str
+
+
 class Hub:
     """Takes events and gives them to whoever listens now."""
 
@@ -75,6 +85,19 @@ class Hub:
             self._states[event.type, event.key] = event
         for subscriber in self._subscribers:
             subscriber.put(event)
+
+    def states(self) -> tuple[KeptState, ...]:
+        """Those of the lanes, as they are now."""
+        return tuple(
+            KeptState(one.type, one.key, one.close_time, json.dumps(one.body))
+            for one in self._states.values()
+            if one.type != "health"
+        )
+
+    def resume(self, states: Sequence[KeptState]) -> None:
+        """Tell kept states again."""
+        for one in states:
+            self.publish(Event(one.type, one.key, one.close_time, json.loads(one.body)))
 
     @contextmanager
     def subscribed(self, queue_max: int = QUEUE_MAX) -> Iterator[Subscriber]:

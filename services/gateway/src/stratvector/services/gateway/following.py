@@ -21,10 +21,21 @@ Noun = TypeVar("Noun")
 
 
 class Follower:
-    """Reads a lane from its beginning and hands on what it finds; never ends by itself."""
+    """Reads a lane and hands on what it finds; never ends by itself.
 
-    def __init__(self, ports: Ports, lane: str, take: Callable[[Sequence[Stored]], None]) -> None:
-        self._inbox = Inbox(ports, lane, follows=True)
+    after : the sequence to start above, 0 for the lane's beginning. taken : that of the newest
+    message that was handed on.
+    """
+
+    def __init__(
+        self,
+        ports: Ports,
+        lane: str,
+        take: Callable[[Sequence[Stored]], None],
+        after: int = 0,
+    ) -> None:
+        self.lane, self.taken = lane, after
+        self._inbox = Inbox(ports, lane, follows=True, after=after)
         self._clock, self._take = ports.clock, take
 
     async def run(self) -> None:
@@ -41,6 +52,7 @@ class Follower:
 
     async def _hand_on(self, batch: Sequence[Stored]) -> None:
         self._take(batch)
+        self.taken = batch[-1].sequence
 
 
 class OrdersFollower(Follower):
@@ -55,20 +67,22 @@ class OrdersFollower(Follower):
         portfolio: Portfolio,
         take: Callable[[Sequence[Stored]], None],
         open_chapter: Callable[[Chapter], None],
+        after: int = 0,
     ) -> None:
-        super().__init__(ports, orders_lane(portfolio), take)
+        super().__init__(ports, orders_lane(portfolio), take, after)
         self._bus, self._run, self._open = ports.bus, portfolio.run, open_chapter
 
     async def _hand_on(self, batch: Sequence[Stored]) -> None:
         """Raises OtherChapter where the content of a chapter is not there."""
         for is_opening, messages in groupby(batch, lambda one: one.message.kind is Kind.OPENED):
             if not is_opening:
-                self._take(list(messages))
+                await super()._hand_on(list(messages))
                 continue
             for stored in messages:
                 AT_HAND.set(stored)
                 standing = await opened_chapter(self._bus, opening_in(stored), self._run)
                 self._open(standing.chapter)
+                self.taken = stored.sequence
 
 
 def decoded(batch: Sequence[Stored], decode: Callable[[bytes], Noun]) -> Iterator[Noun]:

@@ -1,8 +1,8 @@
 """live: the session as its lanes tell it now: what the console shows and /ws is told.
 
 Bounded whatever the session's length, but for a row per chapter: the newest of each state, a few
-hundred happenings, and a curve of at most a thousand points. A restart reads the lanes again and
-comes to the same.
+hundred happenings, and a curve of at most a thousand points. Its state can be kept, so a restart
+reads on from there and comes to the same.
 """
 
 import math
@@ -21,16 +21,18 @@ from stratvector.contracts.codecs import (
 from stratvector.runtime.chapters import portfolio_in
 from stratvector.runtime.ports import Stored
 from stratvector.services.gateway import event_bodies
-from stratvector.services.gateway.account import Account
-from stratvector.services.gateway.causes import Causes
-from stratvector.services.gateway.chapters import Chapters
-from stratvector.services.gateway.curve import Curve
-from stratvector.services.gateway.events import Hub
+from stratvector.services.gateway.account import Account, AccountState
+from stratvector.services.gateway.causes import Causes, CausesState
+from stratvector.services.gateway.chapters import ChapterRow, Chapters
+from stratvector.services.gateway.curve import Curve, CurveState
+from stratvector.services.gateway.events import Hub, KeptState
 from stratvector.services.gateway.following import decoded
-from stratvector.services.gateway.marks import Marks
+from stratvector.services.gateway.marks import Mark, Marks
 from stratvector.services.gateway.words import fill_text, halt_text, order_text
+from stratvector.trading.carried import Carried
 from stratvector.trading.chapters import Chapter
 from stratvector.trading.fills import FillKind
+from stratvector.trading.lanes import fills_lane
 from stratvector.trading.ledger import Positions
 from stratvector.trading.meaning.fills import check_report_of
 from stratvector.trading.meaning.orders import check_decision_of
@@ -39,7 +41,7 @@ from stratvector.trading.meaning.positions import check_positions_of
 from stratvector.trading.meaning.rules import check_known
 from stratvector.trading.meaning.signals import check_signals_of
 from stratvector.trading.orders import Decision
-from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.portfolio import ModelAllocation, Portfolio
 
 HAPPENINGS_MAX = 200
 TOLD = frozenset(FillKind) - {FillKind.SENDING, FillKind.ACCEPTED}
@@ -53,6 +55,27 @@ class Happening:
     close_time: int
     symbol: str
     text: str
+
+
+@dataclass(frozen=True)
+class LiveState:
+    """All that a session knows from its lanes, at any moment between two batches. closing : models
+    that the chapter carries and its document does not name.
+    """
+
+    chapter: Chapter | None
+    closing: tuple[ModelAllocation, ...]
+    chapters: tuple[ChapterRow, ...]
+    curve: CurveState
+    account: AccountState
+    marks: dict[str, Mark]
+    causes: CausesState
+    counts: dict[str, int]
+    decision: Decision | None
+    positions: Positions | None
+    last_closes: dict[str, int]
+    happenings: tuple[Happening, ...]
+    told: tuple[KeptState, ...]
 
 
 class LiveSession:
@@ -70,6 +93,7 @@ class LiveSession:
         self.instruments = {i.symbol: i for i in portfolio.instruments}
         self._own = Own.of(portfolio)
         self._own_in: dict[int, Own] = {}  # by chapter
+        self._chapter: Chapter | None = None
         self.chapters = Chapters()
         self.curve = Curve(float(portfolio.initial_cash))
         self.account = Account(portfolio)
@@ -96,16 +120,61 @@ class LiveSession:
 
     def open_chapter(self, chapter: Chapter) -> None:
         """What its document says holds from the next decision on. Raises BadSession."""
-        portfolio = portfolio_in(chapter)
+        self._hold(chapter, portfolio_in(chapter))
+        self._hub.publish(event_bodies.chapter(self.chapters.open(chapter), self.portfolio.name))
+        self.on_chapter(self.portfolio)
+
+    def _hold(self, chapter: Chapter, portfolio: Portfolio) -> None:
         own = Own.of(portfolio)
         if own != self._own:
             self._own = own
         self.portfolio, self._own_in[chapter.number] = portfolio, self._own
         self._causes.models = portfolio.model_names
+        self._chapter = replace(chapter, carried=None)
         self.account.hold(portfolio.limits)
         self.version += 1
-        self._hub.publish(event_bodies.chapter(self.chapters.open(chapter), portfolio.name))
-        self.on_chapter(portfolio)
+
+    @property
+    def kept(self) -> LiveState:
+        """What `resume` goes on from."""
+        return LiveState(
+            chapter=self._chapter,
+            closing=tuple(one for one in self.portfolio.models if one.closing),
+            chapters=tuple(self.chapters.rows),
+            curve=self.curve.state,
+            account=self.account.state,
+            marks=self.marks.known,
+            causes=self._causes.state,
+            counts=dict(self.counts),
+            decision=self.decision,
+            positions=self.positions,
+            last_closes=dict(self._last_closes),
+            happenings=tuple(self.happenings),
+            told=self._hub.states(),
+        )
+
+    def resume(self, kept: LiveState) -> None:
+        """Go on from another session's state, of the same log. Raises BadSession."""
+        self.curve.resume(kept.curve)
+        self.account.resume(kept.account)
+        self.chapters.resume(kept.chapters, kept.chapter)
+        if kept.chapter is not None:
+            named = portfolio_in(kept.chapter)
+            self._hold(kept.chapter, replace(named, models=(*named.models, *kept.closing)))
+        self.marks.resume(kept.marks)
+        self._causes.resume(kept.causes)
+        self.counts = Counter(kept.counts)
+        self.decision, self.positions = kept.decision, kept.positions
+        self._last_closes = dict(kept.last_closes)
+        self.happenings.extend(kept.happenings)
+        self._hub.resume(kept.told)
+
+    def begin_with(self, carried: Carried) -> None:
+        """Begin with what the newest chapter that was opened here carries; what was before it is
+        not to be had.
+        """
+        self.curve.begin_at(carried.last_equity, carried.peak)
+        self.account.begin_with(carried, fills_lane(self.portfolio))
 
     def take_bars(self, batch: Sequence[Stored]) -> None:
         """Cross-sections of one universe."""

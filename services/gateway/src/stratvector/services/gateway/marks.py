@@ -22,6 +22,15 @@ class Marks:
         self._instruments = instruments
         self._marks: dict[str, Mark] = {}
 
+    @property
+    def known(self) -> dict[str, Mark]:
+        """What there is, by symbol; what `resume` goes on from."""
+        return dict(self._marks)
+
+    def resume(self, known: Mapping[str, Mark]) -> None:
+        """Go on from other marks."""
+        self._marks = dict(known)
+
     def take(self, newest_first: Iterable[ClosedBars]) -> None:
         """Cross-sections of one universe, looked at until each symbol has a price."""
         found: set[str] = set()

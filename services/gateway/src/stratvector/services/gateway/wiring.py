@@ -1,9 +1,7 @@
 """The only place that constructs the gateway's parts."""
 
 import asyncio
-from collections.abc import Iterator
 
-from stratvector.runtime.chapters import first_chapter
 from stratvector.runtime.deployment import Deployment
 from stratvector.runtime.host import Service, Tasks
 from stratvector.runtime.peer import Peer
@@ -17,20 +15,12 @@ from stratvector.services.gateway.clients.research import ResearchClient
 from stratvector.services.gateway.console.page import mount_console
 from stratvector.services.gateway.context import GatewayContext, PortfolioContext
 from stratvector.services.gateway.event_bodies import health as health_event
-from stratvector.services.gateway.following import Follower, OrdersFollower
 from stratvector.services.gateway.health import ASK_SECONDS as HEALTH_SECONDS
 from stratvector.services.gateway.health import HealthWatch
-from stratvector.services.gateway.live import LiveSession
 from stratvector.services.gateway.metrics import GatewayMetrics
+from stratvector.services.gateway.resuming import resumed
 from stratvector.services.gateway.settings import GatewaySettings
 from stratvector.services.gateway.web_server import WebServer
-from stratvector.trading.lanes import (
-    bars_lane,
-    fills_lane,
-    positions_lane,
-    signals_lane,
-)
-from stratvector.trading.portfolio import Portfolio
 
 ASKED = ("ledger", "risk", "strategy", "drift", "monte_carlo", "research")
 
@@ -40,12 +30,11 @@ def serve(settings: GatewaySettings, ports: Ports) -> Service:
     context = new_context(settings)
     server = WebServer(settings.host, settings.console_port)
 
-    def begin(deployment: Deployment) -> Tasks:
+    async def begin(deployment: Deployment) -> Tasks:
         session = deployment.session
         begun = context.begin(session.portfolio, session.closes)
-        begun.live.open_chapter(first_chapter(session))
-        reading = followers(ports, session.portfolio, begun.live)
-        return Tasks(main=[_watch_answers(begun), *(one.run() for one in reading)])
+        reading = await resumed(ports, session, begun.live)
+        return Tasks(main=[_watch_answers(begun), *reading.coroutines()])
 
     return Service(
         begin=begin,
@@ -72,39 +61,6 @@ def new_context(settings: GatewaySettings) -> GatewayContext:
         monte_carlo=MonteCarloClient(peers["monte_carlo"]),
         research=ResearchClient(peers["research"]),
     )
-
-
-def followers(ports: Ports, portfolio: Portfolio, live: LiveSession) -> Iterator[Follower]:
-    """One for each lane of the portfolio; those of models that chapters add begin with them."""
-    models = ModelFollowers(ports, portfolio, live)
-    live.on_chapter = models.follow
-    yield from models.new(portfolio)
-    for universe in portfolio.universes:
-        lane = bars_lane(portfolio, universe)
-        yield Follower(ports, lane, live.take_bars)
-    yield OrdersFollower(ports, portfolio, live.take_decisions, live.open_chapter)
-    yield Follower(ports, fills_lane(portfolio), live.take_fills)
-    yield Follower(ports, positions_lane(portfolio), live.take_positions)
-
-
-class ModelFollowers:
-    """One for each model of any chapter, from the chapter on that adds it."""
-
-    def __init__(self, ports: Ports, portfolio: Portfolio, live: LiveSession) -> None:
-        self._ports, self._live, self._key = ports, live, f"{portfolio.run}.{portfolio.name}"
-        self._known = set[str]()
-
-    def new(self, portfolio: Portfolio) -> list[Follower]:
-        """Of the models that are not followed yet."""
-        added = [model.name for model in portfolio.active if model.name not in self._known]
-        self._known.update(added)
-        lanes = [signals_lane(portfolio, name) for name in added]
-        return [Follower(self._ports, lane, self._live.take_signals) for lane in lanes]
-
-    def follow(self, portfolio: Portfolio) -> None:
-        """A chapter has opened."""
-        if added := self.new(portfolio):
-            self._ports.begin(self._key, Tasks(main=[one.run() for one in added]))
 
 
 async def _serve(server: WebServer, context: GatewayContext) -> None:

@@ -5,9 +5,15 @@ published after fills: the newest ones, when several closes are at hand.
 from collections.abc import Sequence
 
 from stratvector.contracts.codecs import decode_positions, encode_positions
-from stratvector.runtime.chapters import Standing, newest_chapter, opened_chapter
+from stratvector.runtime.chapters import (
+    Standing,
+    newest_chapter,
+    oldest_readable,
+    opened_chapter,
+)
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import LedgerStore, Ports
+from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.readers import (
     BarsReader,
     FillsReader,
@@ -52,7 +58,11 @@ class PortfolioRecord:
             check_positions_of(positions, self._own, self._published)
             self._number, self._published = positions.number + 1, positions.close_time
         committed = await self._store.last_close(self._portfolio.run, self._portfolio.name)
-        self._begin(await self._chapter_of(committed))
+        standing = await self._chapter_of(committed)
+        carried = None if standing is None else standing.carried
+        after = None if carried is None else carried.close_time
+        await self._store.verify(self._portfolio.run, self._portfolio.name, after)
+        self._begin(standing)
         while (due := await self._bars.due()) is not None:
             close_time = due.close_time
             entry = await self._entry(close_time, due.universes)
@@ -71,12 +81,22 @@ class PortfolioRecord:
         await self._store.written(self._portfolio.run, self._portfolio.name)
 
     async def _chapter_of(self, committed: int | None) -> Standing | None:
-        """The newest chapter whose beginning is committed, None for the first one."""
-        ports, portfolio = self._ports, self._portfolio
-        if committed is None:
-            return None
-        # One close before it, as the newest committed close is folded again.
-        return await newest_chapter(ports.bus, portfolio.run, portfolio.name, until=committed - 1)
+        """The newest chapter whose beginning is committed, None for the first one. Raises
+        CannotStart where the log has it no more.
+        """
+        bus, portfolio = self._ports.bus, self._portfolio
+        begins = None
+        if committed is not None:
+            # One close before it, as the newest committed close is folded again.
+            begins = await newest_chapter(bus, portfolio.run, portfolio.name, until=committed - 1)
+        oldest = await oldest_readable(bus, portfolio.run, portfolio.name)
+        if oldest is not None and (begins is None or begins.number < oldest.number):
+            raise CannotStart(
+                f"the log of {portfolio.name} in {portfolio.run} begins with chapter "
+                f"{oldest.number}, and the ledger's database does not reach it: bring back the "
+                "database as it was"
+            )
+        return begins
 
     def _begin(self, standing: Standing | None) -> None:
         """Fold on from what a chapter carries; None is the first chapter."""

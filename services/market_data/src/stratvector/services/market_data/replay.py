@@ -1,7 +1,8 @@
 """Replay of recorded bars: one lane per universe, not far ahead of the portfolio's decisions."""
 
 from stratvector.contracts.codecs import decode_closed_bars, encode_closed_bars
-from stratvector.runtime.chapters import OtherChapter, chapter_reader, newest_chapter
+from stratvector.runtime.chapter_changes import OtherChapter
+from stratvector.runtime.chapters import chapter_reader, newest_chapter
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.readers import ProgressReader, carried_sequence

@@ -18,7 +18,7 @@ from stratvector.market.live import (
     VenueState,
 )
 from stratvector.market.live.venue import REQUEST_SECONDS
-from stratvector.runtime.chapters import OtherChapter
+from stratvector.runtime.chapter_changes import OtherChapter
 from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.run_clock import RunClock

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 
 from stratvector.contracts.codecs import decode_decision, encode_decision
-from stratvector.runtime.chapters import ChapterWriter, Standing, adds_models
+from stratvector.runtime.chapter_changes import adds_models
+from stratvector.runtime.chapters import ChapterWriter, Standing
 from stratvector.runtime.confirmations import CONFIRM_SECONDS_MAX, Confirmations
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Kind, Ports, Stored

@@ -4,7 +4,8 @@ its next chapter.
 
 import structlog
 
-from stratvector.runtime.chapters import OtherChapter, Standing, refuse_wish
+from stratvector.runtime.chapter_changes import OtherChapter, refuse_wish
+from stratvector.runtime.chapters import Standing
 from stratvector.runtime.documents import Documents, Wished
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.session_document import BadSession

@@ -32,7 +32,7 @@ from stratvector.services.ledger.adapters.migrating import (
 from stratvector.services.ledger.adapters.payloads import BadPayload
 from stratvector.services.ledger.adapters.schema import Key
 from stratvector.services.ledger.adapters.seal import FileSeal
-from stratvector.services.ledger.adapters.verification import verify
+from stratvector.services.ledger.adapters.verification import verify, verify_later
 from stratvector.trading.ledger_verification import FILE, Finding, Verification
 
 BUSY_SECONDS = 10
@@ -102,7 +102,7 @@ class LedgerDatabase:
         self.shown = self._url.render_as_string(hide_password=True)
         file = _file(self._url)
         self._seal = None if file is None else FileSeal(file)
-        self._at_rest, self._wrote = at_rest, False
+        self._at_rest, self._wrote, self._matches_seal = at_rest, False, False
         self.writer = self._engine(self._url)
         self.reader = self._engine(self._url, read_only=True)
 
@@ -156,11 +156,14 @@ class LedgerDatabase:
                 pass
 
     def adopt(self, key: Key) -> None:
-        """Give a record of before runs were kept this run, if it is its own. Raises BadDatabase."""
+        """Give a record of before runs were kept this run, if it is its own and the whole database
+        is as it was recorded. Raises BadDatabase.
+        """
         with self.errors_told():
             with self.reader.begin() as connection:
                 waits = may_adopt(connection, key)
             if waits:
+                self._refuse(self.verify())
                 self.unseal()
                 with self.writer.begin() as connection:
                     adopt(connection, key)
@@ -189,9 +192,19 @@ class LedgerDatabase:
             if VERSION_TABLE not in inspect(connection).get_table_names():
                 raise Unusable(self.shown, "it is no ledger's")
 
-    def refuse_damage(self) -> None:
-        """Nothing is added to a record that is not as it was recorded. Raises Damaged."""
-        found = self.verify()
+    def refuse_damage(self, key: Key, after: int | None) -> None:
+        """Nothing is added to a record that is not as it was recorded: its closes later than one,
+        None for all, and the file where it is sealed. A start must not take longer the longer the
+        record is, so what is before is left to `verify`. Raises BadDatabase.
+        """
+        broken = ""
+        if self._seal is not None and not (self._wrote or self._matches_seal):
+            broken = self._seal.broken()
+        with self.errors_told(), self.snapshot() as connection:
+            self._refuse(verify_later(connection, key, after, broken))
+        self._matches_seal = True  # until this process writes, which is asked first
+
+    def _refuse(self, found: Verification) -> None:
         if not found.passed:
             raise Damaged(self.shown, found)
 

@@ -56,20 +56,25 @@ class SqlLedgerStore:
         self._behind: dict[Key, int] = {}  # closes that may not be derived yet
         self._pending: list[LedgerEntry] = []
         self._conflicts: dict[Key, LedgerConflict] = {}
-        self._is_verified = False
         self._changed = asyncio.Condition()
         self._closed = False
         self._ended = False
         self._failure: Exception | None = None
 
     async def last_close(self, run: str, portfolio: str) -> int | None:
-        """The newest close of a portfolio in a run that is in the database, or None; all that is
-        there is verified before it is asked first. Raises BadDatabase.
+        """The newest close of a portfolio in a run that is in the database, or None. Raises
+        BadDatabase.
         """
         key = Key(portfolio, run)
         newest = await asyncio.to_thread(self._read_last_close, key)
         self._behind.setdefault(key, 0)  # who wrote before may have been killed
         return newest
+
+    async def verify(self, run: str, portfolio: str, after: int | None) -> None:
+        """Hold the closes later than one, None for all, against their proofs, and the file against
+        its seal. What is before is left to `LedgerDatabase.verify`. Raises BadDatabase.
+        """
+        await asyncio.to_thread(self._database.refuse_damage, Key(portfolio, run), after)
 
     async def commit(self, entry: LedgerEntry) -> None:
         """Take one close; `write` makes it durable, after all that were committed before it.
@@ -198,9 +203,6 @@ class SqlLedgerStore:
         return self._ended or len(self._pending) < self._group_closes_max
 
     def _read_last_close(self, key: Key) -> int | None:
-        if not self._is_verified:
-            self._database.refuse_damage()
-            self._is_verified = True
         self._database.adopt(key)
         with self._database.errors_told(), self._database.reader.connect() as connection:
             return last_close(connection, key)

@@ -42,6 +42,10 @@ class TracedLedgerStore:
         self._last[run, portfolio] = last = await self._store.last_close(run, portfolio)
         return last
 
+    async def verify(self, run: str, portfolio: str, after: int | None) -> None:
+        """The store's."""
+        await self._store.verify(run, portfolio, after)
+
     async def commit(self, entry: LedgerEntry) -> None:
         """The store's; a close that was there before has had its span."""
         last = self._last.get((entry.run, entry.portfolio))

@@ -1,0 +1,132 @@
+"""archived_log: an archive read as the log that it was, and what the log still has after it."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import NoReturn
+
+from stratvector.contracts.codecs import decode_positions
+from stratvector.runtime.archive import Archive, ArchiveList, BadArchive
+from stratvector.runtime.chapters import Standing, is_readable, opened_chapters
+from stratvector.runtime.ports import Arrivals, Bus, Kind, Message, Published, Stored
+from stratvector.trading.flow import subject as subject_of
+
+PAGE = 256
+
+
+class ArchivedLog:
+    """Speaks `ports.Bus` to those that only read. after : the log of which it is a part; None is
+    the archive alone.
+    """
+
+    def __init__(self, messages: Iterable[Stored], after: Bus | None = None) -> None:
+        self._after, self._lanes = after, dict[str, list[Stored]]()
+        for stored in messages:
+            self._lanes.setdefault(stored.message.subject, []).append(stored)
+
+    async def publish(self, message: Message, expected_sequence: int) -> Published:
+        """Raises PermissionError."""
+        self._refuse()
+
+    async def last(self, subject: str) -> Stored | None:
+        """The newest message of a subject."""
+        newest = None if self._after is None else await self._after.last(subject)
+        archived = self._lanes.get(subject)
+        return newest or (archived[-1] if archived else None)
+
+    async def read(self, subject: str, after: int, limit: int = PAGE) -> Sequence[Stored]:
+        """Up to `limit` messages of a subject, or of all below one, above a sequence."""
+        lane = self._archived(subject)
+        first = bisect_right(lane, after, key=_sequence)
+        found = lane[first : first + limit]
+        if self._after is None or len(found) == limit:
+            return found
+        if not subject.endswith(">"):
+            place = found[-1].sequence if found else after
+            place = max(place, lane[-1].sequence if lane else 0)
+            return [*found, *await self._after.read(subject, place, limit - len(found))]
+        there = {one.sequence: one for one in await self._after.read(subject, after, limit)}
+        whole = there | {one.sequence: one for one in found}
+        return [whole[sequence] for sequence in sorted(whole)][:limit]
+
+    async def arrivals(self, subject: str) -> Arrivals:
+        """Raises PermissionError."""
+        self._refuse()
+
+    def _archived(self, subject: str) -> list[Stored]:
+        if not subject.endswith(">"):
+            return self._lanes.get(subject, [])
+        lanes = (one for name, one in self._lanes.items() if name.startswith(subject[:-1]))
+        return sorted((s for lane in lanes for s in lane), key=_sequence)
+
+    def _refuse(self) -> NoReturn:
+        raise PermissionError("an archive is only read")
+
+
+def _sequence(stored: Stored) -> int:
+    return stored.sequence
+
+
+async def archive_chapters(
+    bus: Bus, archive: Archive, run: str, portfolio: str
+) -> tuple[ArchiveList, list[int]]:
+    """Write the file of each closed chapter that the archive lacks; what there is then, and the
+    numbers of those that were written. Raises BadArchive, OtherChapter, OSError.
+    """
+    opened, written = await opened_chapters(bus, run, portfolio), list[int]()
+    if not opened:
+        raise BadArchive(f"{run}.{portfolio}: its log has no chapter")
+    listed = archive.opened(run, portfolio, opened[0].id)
+    for chapter, following in pairwise(opened):
+        if chapter.number <= len(listed.chapters):
+            continue
+        listed = await _add(bus, archive, listed, chapter, following)
+        written.append(chapter.number)
+    return listed, written
+
+
+async def _add(
+    bus: Bus, archive: Archive, listed: ArchiveList, chapter: Standing, following: Standing
+) -> ArchiveList:
+    """The messages from where the file before ends to the last decision of a chapter."""
+    carried, run, name = following.carried, chapter.chapter.run, chapter.chapter.portfolio
+    assert carried is not None  # only the first chapter has none
+    before = dict(listed.chapters[-1].read) if listed.chapters else {}
+    lane = subject_of("positions", run=run, portfolio=name)
+    places = {
+        subject_of("chapters", run=run, portfolio=name): chapter.sequence,
+        **carried.sequences,
+        lane: await _place_of(bus, lane, before.get(lane, 0), carried.close_time),
+    }
+    messages = list[Stored]()
+    for subject, until in places.items():
+        after = before.get(subject, 0)
+        if not await is_readable(bus, subject, after):
+            raise BadArchive(
+                f"{archive.folder}: chapter {chapter.number} can't be archived, as the log has no "
+                f"more what {subject} said after message {after}; go on in the folder that has it"
+            )
+        messages += await between(bus, subject, after, until)
+    return archive.add(listed, chapter.number, carried.close_time, places, messages)
+
+
+async def between(bus: Bus, subject: str, after: int, until: int) -> list[Stored]:
+    """Messages of a subject above one sequence, up to another one."""
+    found = list[Stored]()
+    while after < until and (page := await bus.read(subject, after, PAGE)):
+        found += [one for one in page if one.sequence <= until]
+        after = page[-1].sequence
+    return found
+
+
+async def _place_of(bus: Bus, lane: str, after: int, close_time: int) -> int:
+    """The last message of the positions that is not about a later close."""
+    place = after
+    while page := await bus.read(lane, after, PAGE):
+        for stored in page:
+            is_content = stored.message.kind is Kind.CONTENT
+            if is_content and decode_positions(stored.message.payload).close_time > close_time:
+                return place
+            place = stored.sequence
+        after = place
+    return place

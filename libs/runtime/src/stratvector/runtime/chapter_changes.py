@@ -1,0 +1,107 @@
+"""chapter_changes: what may change from one chapter of a run to the next, and what may not."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from stratvector.runtime.logged_session import portfolio_of
+from stratvector.runtime.process.cannot_start import CannotStart
+from stratvector.trading.chapters import FIRST, Chapter
+
+
+class OtherChapter(CannotStart):
+    """What is at hand is not what the log began with; the sentence says where they part."""
+
+
+def as_first(chapter: Chapter) -> Chapter:
+    """A chapter's document, engine and bars, without who wanted it and what it carries."""
+    return replace(chapter, number=FIRST, previous="", carried=None, applied_by="", applied_at=0)
+
+
+def refuse_other(logged: Chapter, own: Chapter) -> None:
+    """Hold what is at hand against what a log began with. Raises OtherChapter where they differ."""
+    refuse_change(logged, own)
+    if as_first(logged) != as_first(own):
+        raise OtherChapter("the session's document is not the one that its log began with")
+
+
+def refuse_change(standing: Chapter, wanted: Chapter) -> None:
+    """Hold what is wanted of a run against the chapter that holds in it: what may change while it
+    runs is its limits, its costs, its models, their budgets, and what its reports say. A model may
+    be added or removed; one that stays keeps its universe and its strategy.
+
+    Raises OtherChapter where anything else differs.
+    """
+    if standing.engine_hash != wanted.engine_hash:
+        raise OtherChapter(
+            f"the session began with engine {standing.engine_hash} and this is "
+            f"{wanted.engine_hash}: continue it with the version that it began with, or start a "
+            "new one"
+        )
+    if (what := _unchangeable(standing, wanted)) is not None:
+        raise OtherChapter(
+            f"the session's document is not the one that its log began with: {what}; while a "
+            f"portfolio runs, {', '.join(CHANGEABLE)} may change: apply it as another run"
+        )
+    for one in wanted.bars:
+        if one not in standing.bars:
+            raise OtherChapter(
+                f"the bars of universe {one.universe} are not those that the log began with"
+            )
+
+
+def adds_models(standing: Chapter, wanted: Chapter) -> bool:
+    """Whether a document names models that the chapter before does not."""
+    before = portfolio_of(as_first(standing)).model_names
+    return not set(portfolio_of(as_first(wanted)).model_names) <= set(before)
+
+
+CHANGEABLE = ("its limits", "costs", "models and their budgets", "benchmark and risk-free rate")
+_REPORTED = ("caveats", "benchmark", "risk_free_rate")
+
+
+def _unchangeable(standing: Chapter, wanted: Chapter) -> str | None:
+    """The first value that differs and may not, in words; None where there is none."""
+    ours, theirs = json.loads(standing.document), json.loads(wanted.document)
+    for document in (ours, theirs):
+        for key in _REPORTED:
+            document.pop(key, None)
+        for key in ("limits", "costs"):
+            document.get("portfolio", {}).pop(key, None)
+        models = document["portfolio"]["models"]
+        for model in models:
+            model.pop("budget_fraction", None)
+        document["portfolio"]["models"] = {model["name"]: model for model in models}
+    both = ours["portfolio"]["models"].keys() & theirs["portfolio"]["models"].keys()
+    for document in (ours, theirs):
+        for named in (document["portfolio"]["models"], document.get("strategies", {})):
+            for name in named.keys() - both:
+                del named[name]
+    return next(_differing(ours, theirs), None)
+
+
+def refuse_wish(standing: Chapter, wanted: Chapter) -> None:
+    """The same for what is to hold from now on, whose models have names that are free: what a
+    removed model holds and earned stays under its own. Raises OtherChapter.
+    """
+    refuse_change(standing, wanted)
+    if standing.carried is None:
+        return
+    named = portfolio_of(as_first(standing)).model_names
+    removed = {one.name for one in standing.carried.models} - set(named)
+    for model in portfolio_of(as_first(wanted)).models:
+        if model.name in removed:
+            raise OtherChapter(
+                f"model {model.name} was removed from this run, and its books stay under that "
+                "name: add it under another one"
+            )
+
+
+def _differing(ours: Any, theirs: Any, place: str = "") -> Iterator[str]:
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        for key in sorted(ours.keys() | theirs.keys()):
+            inner = f"{place}.{key}" if place else key
+            yield from _differing(ours.get(key), theirs.get(key), inner)
+    elif ours != theirs:
+        yield f"{place} differs"

@@ -1,0 +1,118 @@
+"""purging: what of a portfolio's log nobody needs any more, once it is archived.
+
+    kept chapter: an earlier one than the newest, whose beginning the ledger has committed
+    orders, signals, fills, positions    up to the message that the kept chapter begins after
+    bars                                 the same of each portfolio that reads them, less the
+                                         longest history of its models; the least of all
+
+That message itself stays: it carries the epoch, and a subject without any message would expect 0.
+Chapters stay, too: they tell what there was, and each names the one before it. Orders go first, as
+they say which chapter a log begins with.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from stratvector.runtime.archived_log import between
+from stratvector.runtime.chapters import (
+    Standing,
+    chapter_of,
+    logged_chapters,
+    oldest_readable,
+    opened_chapters,
+)
+from stratvector.runtime.epochs import EpochFilter
+from stratvector.runtime.logged_session import LoggedSession
+from stratvector.runtime.ports import Bus
+from stratvector.trading.lanes import bars_lane, fills_lane, orders_lane, signals_lane
+from stratvector.trading.portfolio import Portfolio
+
+# Removes what stands in a subject below a sequence; how many messages that were.
+Purge = Callable[[str, int], Awaitable[int]]
+KEEP_CHAPTERS = 1
+
+
+async def kept_chapter(
+    bus: Bus,
+    run: str,
+    portfolio: str,
+    committed: int | None,
+    keep: int = KEEP_CHAPTERS,
+    archived: int | None = None,
+) -> Standing | None:
+    """The chapter that the log begins with from now on; None where nothing is to be purged.
+
+    committed : the ledger's newest close, ns UTC. keep : how many chapters before the newest stay.
+    archived : how many chapters are, as more may have been closed since; None for all of them.
+    """
+    opened = await opened_chapters(bus, run, portfolio)
+    spare = max(0, len(opened) - keep)
+    for standing in reversed(opened[: spare if archived is None else min(spare, archived + 1)]):
+        carried = standing.carried
+        # The ledger begins one close before its newest, see its record.
+        if carried and committed is not None and carried.close_time < committed:
+            return standing
+    return None
+
+
+def own_places(kept: Standing, portfolio: Portfolio) -> dict[str, int]:
+    """Subject -> the first message that stays, of the lanes that this portfolio alone has, in the
+    order in which they are purged. The positions' place is not the chapter's to say.
+    """
+    assert kept.carried is not None
+    lanes = [orders_lane(portfolio), fills_lane(portfolio)]
+    lanes += [signals_lane(portfolio, model) for model in portfolio.model_names]
+    return {lane: place for lane in lanes if (place := kept.carried.sequences.get(lane, 0))}
+
+
+async def bars_places(bus: Bus, portfolio: Portfolio) -> dict[str, int]:
+    """The same of the bars that it reads, by what is left of the log of each portfolio that reads
+    them; asked when its own lanes are purged. Raises BadSession, OtherChapter.
+    """
+    places: dict[str, list[int]] = {bars_lane(portfolio, one): [] for one in portfolio.universes}
+    for stored in await logged_chapters(bus):
+        session = LoggedSession(chapter_of(stored))
+        oldest = await oldest_readable(bus, session.portfolio.run, session.portfolio.name)
+        for lane, count in _histories(session).items():
+            if lane in places:
+                places[lane].append(await _place_before(bus, lane, oldest, count))
+    least = {lane: min(needed, default=0) for lane, needed in places.items()}
+    return {lane: place for lane, place in least.items() if place}
+
+
+def _histories(session: LoggedSession) -> Mapping[str, int]:
+    """Lane of bars -> how many closes the models of its universe look back."""
+    portfolio = session.portfolio
+    longest = {bars_lane(portfolio, one): 1 for one in portfolio.universes}
+    for model in portfolio.models:
+        lane = bars_lane(portfolio, portfolio.universe(model.universe))
+        longest[lane] = max(longest[lane], session.strategies[model.name].history)
+    return longest
+
+
+async def _place_before(bus: Bus, lane: str, oldest: Standing | None, count: int) -> int:
+    """The message of the bars that is so many closes before a chapter; 0 where all are needed."""
+    if oldest is None or oldest.carried is None:
+        return 0
+    newest, span = oldest.carried.sequences.get(lane, 0), 2 * count
+    while True:
+        after = max(0, newest - span)
+        epochs = EpochFilter()
+        found = await between(bus, lane, after, newest)
+        places = [one.sequence for one in found if epochs.admits(one.message)]
+        if len(places) >= count or not after:
+            return places[-count] if len(places) >= count else 0
+        span *= 2
+
+
+async def purge_log(
+    bus: Bus, purge: Purge, kept: Standing, portfolio: Portfolio, positions: Mapping[str, int]
+) -> dict[str, int]:
+    """Purge what is before a chapter; subject -> how many messages went. positions : the place of
+    that lane.
+    """
+    removed = dict[str, int]()
+    for lane, below in {**own_places(kept, portfolio), **positions}.items():
+        removed[lane] = await purge(lane, below)
+    for lane, below in (await bars_places(bus, portfolio)).items():
+        removed[lane] = await purge(lane, below)
+    return removed
