@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from stratvector.runtime.jetstream.accounts import ON_FLOW, Grant, grants
 from stratvector.runtime.jetstream.topology import buckets, streams
-from stratvector.trading.flow import FLOW, HOUSE, hop, produced_by, stored_subject
+from stratvector.trading.flow import FLOW, HOUSE, SERVICES, hop, produced_by, stored_subject
 from stratvector.trading.portfolio import Portfolio
 from tests.bus.lanes import lanes
 
@@ -52,7 +52,7 @@ def owner_of(subject: str) -> str | None:
     tokens = subject.split(".")
     if tokens[0] == "stored":
         return None
-    if subject.startswith("$KV.quarantine."):
+    if subject.startswith(("$KV.quarantine.", "$KV.members.")):
         return tokens[2]
     if subject.startswith("$KV.documents."):
         return "apply"
@@ -93,10 +93,13 @@ def foreign(user: str, portfolio: Portfolio) -> tuple[list[str], list[str], list
     keys = [f"$KV.owners.owner.{lane}" for lane in kept]
     marks = [f"$KV.quarantine.{service}.BARS.7" for service in ON_FLOW]
     wishes = [f"$KV.documents.{portfolio.run}.{portfolio.name}"]
+    members = [f"$KV.members.{service}.{service}-host-7-0a" for service in SERVICES]
     others = ["bars.new.1D", "$KV.owners.owner", "$KV.owners.new", "$KV.quarantine.new.BARS.1"]
     said = [stored_subject(lane) for lane in kept]
     writes = [
-        one for one in (*kept, *keys, *marks, *wishes, *said, *others) if owner_of(one) != user
+        one
+        for one in (*kept, *keys, *marks, *wishes, *members, *said, *others)
+        if owner_of(one) != user
     ]
     readers = [
         (one.stream, service, lane)

@@ -82,9 +82,10 @@ def run_flow(
     instances: int = 1,
     closes_per_chapter: int = CLOSES_PER_CHAPTER,
     beside: ServiceFactory | None = None,
+    spreads: bool = False,
 ) -> Flow:
     """Run to the end. identity : of a broker double; None is the simulated broker. beside : runs
-    along, and need not come to an end.
+    along, and need not come to an end. spreads : instances share their lanes.
     """
     world = World(seed, faults, plans, horizon_seconds=3_600.0)
     store = MemoryLedgerStore()
@@ -93,7 +94,7 @@ def run_flow(
     deployment = Deployment(session, store, broker, closes_per_chapter=closes_per_chapter)
     services = installed_services()
     for name, build in services.items():
-        world.add(name, partial(build, deployment), instances=instances)
+        world.add(name, partial(build, deployment), instances=instances, spreads=spreads)
     if beside is not None:
         world.add("beside", beside)
     world.run(until=list(services))

@@ -8,7 +8,7 @@ RuntimePortError
 ├── LedgerConflict     the ledger holds another entry of a close: its record is of another log
 ├── NoAnswer           the Monte Carlo service gave no figure; the sentence says why
 ├── ForeignMessage     the log holds a message that no owner of its lane can have written
-└── LostOwnership      this instance does not own its lane, or no longer: exit, never retry
+└── LostOwnership      this instance does not own its lane, or no longer: begin anew, never retry
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -83,7 +83,7 @@ class NoAnswer(RuntimePortError):
 
 
 class LostOwnership(RuntimePortError):
-    """Another instance owns the lane; this one must exit."""
+    """Another instance owns the lane; who worked on it stops, and begins anew as a standby."""
 
 
 class Kind(StrEnum):
@@ -291,7 +291,9 @@ class Ports:
 
     instance : unique for each start of a process. lease_seconds : how long a lane stays with an
     owner that is not heard of. spans : None where nobody traces, which costs nothing. documents :
-    what is wanted of each portfolio, for risk alone.
+    what is wanted of each portfolio, for risk alone. members : who else is there; None where
+    nobody may be. address : host:port at which other instances reach this one's questions, empty
+    while it answers none.
     """
 
     bus: Bus
@@ -301,3 +303,5 @@ class Ports:
     lease_seconds: float = LEASE_SECONDS
     spans: Spans | None = None
     documents: KeyValue | None = None
+    members: KeyValue | None = None
+    address: Callable[[], str] = str

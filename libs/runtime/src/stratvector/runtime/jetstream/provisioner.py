@@ -86,7 +86,7 @@ def stream_settings(stream: Stream, replicas: int = 1) -> dict[str, Any]:
         "max_consumers": -1,
         "max_msgs": -1,
         "max_bytes": -1 if stream.bytes_max is None else stream.bytes_max,
-        "max_age": 0,
+        "max_age": 0 if stream.seconds_max is None else stream.seconds_max * SECOND_NS,
         "max_msgs_per_subject": 1 if stream.newest_only else -1,
         "num_replicas": replicas,
         "duplicate_window": DUPLICATE_WINDOW_SECONDS * SECOND_NS,
@@ -102,15 +102,16 @@ def stream_settings(stream: Stream, replicas: int = 1) -> dict[str, Any]:
 
 async def _missing(client: Client, begun: bool) -> tuple[str, ...]:
     """What is to be made. Raises LogLost."""
-    held, missing = "all of them were made" if begun else "", list[str]()
+    held, missing, lost = "all of them were made" if begun else "", list[str](), list[str]()
     for stream in (*streams(), *buckets()):
         told = await _answer(client, f"STREAM.INFO.{stream.name}", b"")
         if told.get("error", {}).get("err_code") == NO_STREAM:
             missing.append(stream.name)
+            lost += [stream.name] if stream.seconds_max is None else []
         elif count := told.get("state", {}).get("messages", 0):
             held = held or f"{stream.name} holds {count:,} messages"
-    if missing and held:
-        raise LogLost(missing, held)
+    if lost and held:
+        raise LogLost(lost, held)
     return tuple(missing)
 
 

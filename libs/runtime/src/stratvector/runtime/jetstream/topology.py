@@ -7,9 +7,11 @@ else on the server.
 from dataclasses import dataclass
 
 from stratvector.runtime.documents import DOCUMENTS
+from stratvector.runtime.members import SILENT_SECONDS_MAX
 from stratvector.trading.flow import FLOW, stored_subject
 
 OWNERS = "owners"
+MEMBERS = "members"
 QUARANTINE = "quarantine"
 # About thirty thousand notes: a lane has one, so that only a thief's can be so many.
 QUARANTINE_BYTES_MAX = 16 * 1024 * 1024
@@ -21,6 +23,8 @@ class Stream:
 
     bytes_max : its size, at which the oldest messages go; None never drops any. heard : where
     everything that is stored is published again, for readers; None where nobody listens.
+    seconds_max : how long anything is kept; None is for ever. What is kept for a while only is no
+    loss when it is gone.
     """
 
     name: str
@@ -28,6 +32,7 @@ class Stream:
     newest_only: bool = False
     bytes_max: int | None = None
     heard: str | None = None
+    seconds_max: int | None = None
 
 
 def streams() -> tuple[Stream, ...]:
@@ -38,14 +43,16 @@ def streams() -> tuple[Stream, ...]:
 
 
 def buckets() -> tuple[Stream, ...]:
-    """The key-value buckets: who owns a lane, what could not be processed, and what is wanted of
-    each portfolio.
+    """The key-value buckets: who owns a lane, what could not be processed, what is wanted of each
+    portfolio, and which instances of a service there are.
     """
-    return tuple(
-        Stream(f"KV_{name}", f"$KV.{name}.>", True, bytes_max)
-        for name, bytes_max in (
-            (OWNERS, None),
-            (QUARANTINE, QUARANTINE_BYTES_MAX),
-            (DOCUMENTS, None),
-        )
+    return (
+        _bucket(OWNERS),
+        _bucket(QUARANTINE, bytes_max=QUARANTINE_BYTES_MAX),
+        _bucket(DOCUMENTS),
+        _bucket(MEMBERS, seconds_max=SILENT_SECONDS_MAX),
     )
+
+
+def _bucket(name: str, bytes_max: int | None = None, seconds_max: int | None = None) -> Stream:
+    return Stream(f"KV_{name}", f"$KV.{name}.>", True, bytes_max, seconds_max=seconds_max)

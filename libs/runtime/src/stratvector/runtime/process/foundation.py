@@ -7,6 +7,7 @@ import os
 import secrets
 import socket
 from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import replace
 from typing import Generic, Protocol
 
 from stratvector.runtime.documents import DOCUMENTS
@@ -16,6 +17,7 @@ from stratvector.runtime.jetstream.clock import AsyncClock
 from stratvector.runtime.jetstream.connection import BusClient, BusConnectionError, connect
 from stratvector.runtime.jetstream.key_value import JetStreamKeyValue
 from stratvector.runtime.jetstream.keys import BadSeedFile
+from stratvector.runtime.jetstream.topology import MEMBERS
 from stratvector.runtime.ports import Bus, Ports
 from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.process.finding import Finding, Found
@@ -34,16 +36,18 @@ Tell = Callable[[str], None]
 class Foundation(Protocol):
     """What a life starts from, asks while it runs, and closes last.
 
-    client : the bus connection, once there is one. sent_away : why the bus closed it for good.
+    client : the bus connection, once there is one. ports : what stands on it. sent_away : why the
+    bus closed it for good.
     """
 
     client: BusClient | None
+    ports: Ports | None
     sent_away: asyncio.Future[str]
 
-    async def build(self, tell: Tell) -> Service:
+    async def build(self, tell: Tell, address: Callable[[], str]) -> Service:
         """The service on its foundation. Raises CannotStart.
 
-        tell : takes what it waits for before it can be asked anything.
+        tell : takes what it waits for before it can be asked anything. address : for `Ports`.
         """
 
     @property
@@ -65,11 +69,12 @@ class PlainFoundation(Generic[Settings]):
     def __init__(self, settings: Settings, build: BuildPlainService[Settings]) -> None:
         self._settings, self._build = settings, build
         self.client: BusClient | None = None
+        self.ports: Ports | None = None
         self.sent_away: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     idle = ""
 
-    async def build(self, tell: Tell) -> Service:
+    async def build(self, tell: Tell, address: Callable[[], str]) -> Service:
         """The service."""
         return self._build(self._settings)
 
@@ -93,14 +98,15 @@ class BusFoundation(Generic[BusSettings]):
         metrics: ProcessMetrics,
         build: BuildService[BusSettings],
         finding: Finding,
+        has_lanes: bool,
     ) -> None:
         self._settings, self._instance, self._metrics = settings, instance, metrics
-        self._build, self._finding = build, finding
-        self._ports: Ports | None = None
+        self._build, self._finding, self._has_lanes = build, finding, has_lanes
+        self.ports: Ports | None = None
         self.client: BusClient | None = None
         self.sent_away: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-    async def build(self, tell: Tell) -> Service:
+    async def build(self, tell: Tell, address: Callable[[], str]) -> Service:
         """The service on its ports, as soon as the bus answers. Raises CannotStart."""
         settings = self._settings
         waiting = f"waiting for NATS at {settings.nats_url}"
@@ -109,8 +115,10 @@ class BusFoundation(Generic[BusSettings]):
             settings, self._instance, lambda why: tell(f"{waiting}: {why}"), self._lost_bus
         )
         tell("")
-        self._ports = ports_of(client, settings, self._instance, self._metrics)
-        return self._build(settings, self._ports)
+        ports = ports_of(client, settings, self._instance, self._metrics)
+        members = JetStreamKeyValue(client, MEMBERS) if self._has_lanes else None
+        self.ports = replace(ports, members=members, address=address)
+        return self._build(settings, self.ports)
 
     @property
     def idle(self) -> str:
@@ -119,8 +127,8 @@ class BusFoundation(Generic[BusSettings]):
 
     def found(self) -> AsyncGenerator[Sequence[Found], None]:
         """Portfolios on the bus; to be asked after `build`."""
-        assert self._ports is not None
-        return self._finding.follow(self._ports)
+        assert self.ports is not None
+        return self._finding.follow(self.ports)
 
     def trouble(self) -> str:
         """A lost connection, or a bus that does not store."""

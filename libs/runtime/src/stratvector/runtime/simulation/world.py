@@ -21,6 +21,7 @@ from stratvector.runtime.simulation.faults import Dice, Faults
 from stratvector.runtime.simulation.key_value import SimulatedKeyValue
 from stratvector.runtime.simulation.process import Process, Seat, Task
 from stratvector.runtime.simulation.scheduler import Scheduler
+from stratvector.runtime.spread import Spread
 from stratvector.trading.identity import payload_hash
 
 RESTART_SECONDS = 0.25
@@ -75,6 +76,7 @@ class World:
         self.scheduler = Scheduler(self, self._dice, horizon_seconds, effects_max)
         self.bus = SimulatedBus(self.scheduler)
         self.key_value, self.documents = SimulatedKeyValue(), SimulatedKeyValue()
+        self.members = SimulatedKeyValue("members")
         self.crashes: Counter[tuple[str, str, str]] = Counter()
         self.losses: Counter[str] = Counter()
         self._skew_seconds_max = skew_seconds_max
@@ -95,12 +97,19 @@ class World:
         return self.scheduler.now
 
     def add(
-        self, name: str, factory: ServiceFactory, instances: int = 1, start_seconds: float = 0.0
+        self,
+        name: str,
+        factory: ServiceFactory,
+        instances: int = 1,
+        start_seconds: float = 0.0,
+        spreads: bool = False,
     ) -> None:
-        """Run a service, with standbys if there is more than one instance."""
+        """Run a service, with standbys if there is more than one instance. spreads : they share
+        their lanes.
+        """
         for number in range(instances):
             seat_name = name if instances == 1 else f"{name}.{number}"
-            seat = Seat(name, seat_name, factory)
+            seat = Seat(name, seat_name, factory, spreads)
             if start_seconds > 0:
                 self.at(start_seconds, partial(self._start, seat))
             else:
@@ -148,11 +157,13 @@ class World:
         if process.unfinished == 0:
             process.end()
 
-    def on_lost(self, process: Process, error: LostOwnership) -> None:
-        """A process gave up its lane: it ends, and a new one starts."""
+    def on_lost(self, task: Task, error: LostOwnership) -> None:
+        """A process has lost a lane, which begins anew alone; where it can't, all of it does."""
+        process = task.process
         self.losses[process.seat.service] += 1
         self._last_lost[process.instance] = str(error)
-        self._restart(process)
+        if not process.turn(task):
+            self._restart(process)
 
     def on_crash(self, process: Process, effect: Effect[Any]) -> None:
         """A process is killed at an effect, and a new one starts."""
@@ -182,14 +193,15 @@ class World:
         seat.number += 1
         instance = f"{seat.name}-{seat.number}"
         clock = self._clock()
-        tasks = seat.factory(
-            Ports(self.bus, self.key_value, clock, instance, documents=self.documents)
-        )
-        process = Process(seat, instance, clock, tasks)
+        ports = Ports(self.bus, self.key_value, clock, instance, documents=self.documents)
+        tasks = seat.factory(ports)
+        process = Process(seat, instance, clock, tasks, self.scheduler.start)
+        if seat.spreads:
+            spread = Spread(seat.service, ports, self.members, process, lambda: True)
+            process.beside(spread.run())
         self._processes[seat.name] = process
         self._parts[seat.service] = len(process.main)
-        for task in process.tasks:
-            self.scheduler.start(task)
+        process.begin()
 
     def _clock(self) -> SimulatedClock:
         """Of another host at each start, where there are faults."""

@@ -9,7 +9,6 @@ from stratvector.runtime.ports import Ports
 from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.readers import UniverseReader, carried_sequence
 from stratvector.runtime.unfit_messages import UnfitMessage
-from stratvector.services.strategy.model_state import ModelState
 from stratvector.trading.bad_strategy import BadStrategy
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.carried import Carried
@@ -76,7 +75,7 @@ class ModelLane:
     ) -> None:
         self._ports, self._portfolio, self._start = ports, portfolio, start
         self._universe = portfolio.universe(model.universe)
-        self._name, self._allocation, self._strategy = model.name, model, strategy
+        self._name, self._strategy = model.name, strategy
         self._own = Own.of(portfolio)
         self._model = self._new_model()
         self._published = -1
@@ -84,18 +83,10 @@ class ModelLane:
         self.lane = Lane(ports, signals_lane(portfolio, model.name))
         self._chapters = ChapterWatch(ports, portfolio)
 
-    def state(self) -> ModelState:
-        """The model as of its newest signals."""
-        return ModelState(
-            self._name,
-            self._strategy.name,
-            self._strategy.version,
-            self._universe.name,
-            self._universe.symbols,
-            self._allocation.budget_fraction,
-            self._published if self._published >= 0 else None,
-            self._rows,
-        )
+    @property
+    def rows(self) -> tuple[SignalRow, ...]:
+        """The newest signals, adopted or published; none before the first."""
+        return self._rows
 
     async def run(self) -> None:
         """Own the lane, then chapter by chapter adopt what is published, compute and publish the
@@ -117,8 +108,6 @@ class ModelLane:
         self._last_close: int | None = None
         if standing is not None:
             self._portfolio, self._own = standing.portfolio, Own.of(standing.portfolio)
-            named = {model.name: model for model in standing.portfolio.models}
-            self._allocation = named[self._name]
         self._chapter = FIRST if standing is None else standing.number
         carried = None if standing is None else standing.carried
         if carried is not None and carried.model(self._name).close_time:
