@@ -39,14 +39,15 @@ class Lane:
 
     subject : the lane. epoch : of this owner, 0 before `acquire`. sequence : the lane's last one as
     this owner knows it. lost : True for ever once ownership is known to be gone. is_folded :
-    whether `history` has given all that there is. lease_seconds : see `Lease`, None for the ports'.
+    whether `history` has given all that there is. has_published : whether this owner has stored
+    anything but its mark. lease_seconds : see `Lease`, None for the ports'.
     """
 
     def __init__(self, ports: Ports, subject: str, lease_seconds: float | None = None) -> None:
         self.subject = subject
         self.epoch = 0
         self.sequence = 0
-        self.lost = self.is_folded = False
+        self.lost = self.is_folded = self.has_published = False
         self._bus = ports.bus
         self._clock = ports.clock
         self._instance = ports.instance
@@ -152,7 +153,7 @@ class Lane:
         while stored is None:
             await self._renew_if_stale()
             stored = await self._attempt(message)
-        self.sequence = stored.sequence
+        self.sequence, self.has_published = stored.sequence, True
         # What the caller does next in the world outside must not happen after a long sleep.
         self.check_ownership()
         return stored

@@ -17,6 +17,8 @@ from stratvector.runtime.lease import RENEWALS_PER_LEASE
 from stratvector.runtime.members import Member, Members
 from stratvector.runtime.ports import KeyValue, Ports
 
+SETTLED_LEASES = 3  # after which a lane may move on although its owner has published nothing
+
 
 @dataclass(frozen=True)
 class Move:
@@ -123,9 +125,11 @@ class Spread:
         self._members = Members(ports, service, key_value)
         self._clock, self._instance = ports.clock, ports.instance
         self._lease_seconds = ports.lease_seconds
+        self._settled_seconds = SETTLED_LEASES * ports.lease_seconds
         self._hands, self._ready = hands, ready
         self._seen: Sequence[Member] = ()
         self._moved_at = float("-inf")
+        self._taken_at: dict[Lane, float] = {}
 
     async def run(self) -> None:
         """Beat and look three times a lease, for ever."""
@@ -141,10 +145,13 @@ class Spread:
         return heirs(self._instance, self._seen)
 
     async def _beat(self) -> None:
-        lanes = self._hands.lanes()
+        lanes, now = self._hands.lanes(), self._clock.monotonic_seconds()
+        owned = [lane for lane, goes_on in lanes if goes_on and lane.is_owned]
+        # Who has just taken a lane goes on with it before it may move again.
+        self._taken_at = {lane: self._taken_at.get(lane, now) for lane in owned}
         await self._members.beat(
             self._ready(),
-            [lane.subject for lane, goes_on in lanes if goes_on and lane.is_owned],
+            [lane.subject for lane in owned],
             [lane.subject for lane, goes_on in lanes if not goes_on],
             [lane.subject for lane, goes_on in lanes if goes_on and not lane.is_owned],
         )
@@ -158,7 +165,9 @@ class Spread:
         move = own_move(self._instance, self._seen)
         lanes = {lane.subject: lane for lane, goes_on in self._hands.lanes() if goes_on}
         lane = None if move is None else lanes.get(move.lane)
-        if move is None or lane is None or not lane.is_owned or lane.is_held:
+        if move is None or lane is None or lane.is_held:
+            return
+        if not lane.has_published and now - self._taken_at.get(lane, now) < self._settled_seconds:
             return
         self._moved_at = now
         await self._hands.move(lane, move.heir)

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from stratvector.runtime.host import ServiceFactory
-from stratvector.runtime.ports import LostOwnership, Ports
+from stratvector.runtime.ports import LEASE_SECONDS, LostOwnership, Ports
 from stratvector.runtime.simulation.bus import SimulatedBus
 from stratvector.runtime.simulation.clock import SimulatedClock
 from stratvector.runtime.simulation.effect import Effect
@@ -56,6 +56,7 @@ class World:
     seed : decides every fault and every tie.
     faults, plans : what may go wrong, and what must.
     skew_seconds_max : how far a host's UTC may be ahead or behind, where there are faults.
+    lease_seconds : of every lane.
     horizon_seconds, effects_max : without progress for so long, or so many, it is a standstill.
     crashes : how often a service was killed at a kind of effect, "before" or "after".
     losses : how often each service lost a lane.
@@ -69,6 +70,7 @@ class World:
         horizon_seconds: float = 600.0,
         effects_max: int = 1_000_000,
         skew_seconds_max: float = 1.0,
+        lease_seconds: float = LEASE_SECONDS,
     ) -> None:
         faults, plans = faults or Faults.none(), tuple(plans)
         calm = faults == Faults.none()
@@ -80,6 +82,7 @@ class World:
         self.crashes: Counter[tuple[str, str, str]] = Counter()
         self.losses: Counter[str] = Counter()
         self._skew_seconds_max = skew_seconds_max
+        self._lease_seconds = lease_seconds
         self._processes: dict[str, Process] = {}
         self._awaited: set[str] = set()
         self._parts: dict[str, int] = {}
@@ -193,7 +196,14 @@ class World:
         seat.number += 1
         instance = f"{seat.name}-{seat.number}"
         clock = self._clock()
-        ports = Ports(self.bus, self.key_value, clock, instance, documents=self.documents)
+        ports = Ports(
+            self.bus,
+            self.key_value,
+            clock,
+            instance,
+            self._lease_seconds,
+            documents=self.documents,
+        )
         tasks = seat.factory(ports)
         process = Process(seat, instance, clock, tasks, self.scheduler.start)
         if seat.spreads:
