@@ -97,6 +97,11 @@ class Running:
         held = holder(entry)
         return Owner(held.instance, held.epoch)
 
+    async def owner_of(self, lane: str) -> str:
+        """The instance that owns a lane, "-" while none does."""
+        entry = await self._owners.get(f"owner.{lane}")
+        return "-" if entry is None else holder(entry).instance
+
     async def fraction(self) -> float:
         """How much of the session is decided."""
         newest = await newest_decided(self.bus, orders_lane(self.session.portfolio))

@@ -45,6 +45,7 @@ STOPPED, FAILED, REFUSED = 0, 1, 78
 PULSE_SECONDS = 0.2
 QUARANTINE_SECONDS_MAX = 5.0
 LEAVE_SECONDS_MAX = 1.0
+FIRST_SECONDS_MAX = 2.0
 STEP_SECONDS_MIN = 0.2
 
 
@@ -114,21 +115,26 @@ class Life:
         status, foundation = self._status, self._foundation
         self._service_made = service = await foundation.build(self._waits_for, self._address)
         self._work = work = Work(service.main)
-        await self._open_grpc(service.servicers)
+        grpc = self._make_grpc(service.servicers)
         self._metrics.watch(self._lanes, service.collectors)
         self._begin_to_spread(work)
         self._pages.update(service.pages)
         self._beginnings = beginnings = Beginnings(foundation.found(), self._begin)
-        status.idle, status.started = foundation.idle, True
+        status.idle = foundation.idle
+        if service.begin is not None:
+            # Who asks a replica that has just come must not hear that there is no portfolio.
+            await beginnings.begun_first(FIRST_SECONDS_MAX)
+        await grpc.start()
+        self._log.info("listening", grpc_port=grpc.port)
+        status.started = True
         _keep_what_is_there()
         return work, beginnings
 
-    async def _open_grpc(self, servicers: Sequence[Servicer]) -> None:
+    def _make_grpc(self, servicers: Sequence[Servicer]) -> GrpcPort:
         settings, ports = self._settings, self._foundation.ports
         owners = None if ports is None else Owners(ports.key_value, ports.address)
-        self._grpc = GrpcPort(settings.host, settings.grpc_port, servicers, owners)
-        await self._grpc.start()
-        self._log.info("listening", grpc_port=self._grpc.port)
+        self._grpc = grpc = GrpcPort(settings.host, settings.grpc_port, servicers, owners)
+        return grpc
 
     def _begin_to_spread(self, work: Work) -> None:
         """Be a member of the service, where it has lanes that can move."""
