@@ -116,7 +116,9 @@ async def owners_of_models(run: Running) -> Counter[str]:
 async def until_owned(run: Running, counts: list[int]) -> Counter[str]:
     """Wait until the models are spread like this, by whichever instances."""
     while sorted((owned := await owners_of_models(run)).values()) != counts or "-" in owned:
-        assert await run.fraction() < 1.0, f"the session ended while models were owned as {owned}"
+        # What has ended does not move any more.
+        over = await run.fraction() == 1.0 and len(counts) > 1
+        assert not over, f"the session ended while models were owned as {owned}"
         await asyncio.sleep(0.05)
     return owned
 
@@ -175,7 +177,7 @@ def played(
         await asking
         seen.append(f"{answers.asked.total()} questions by {await run.fraction():.0%}")
 
-    pace = {"STRATVECTOR_MARKET_DATA_CLOSES_PER_S_MAX": "20"}
+    pace = {"STRATVECTOR_MARKET_DATA_CLOSES_PER_S_MAX": "14"}
     flow = run_processes(folder, session, REPLICAS, disturb, LEASES | pace)
     return flow, answers, seen
 
@@ -208,7 +210,7 @@ def assert_answered_rightly(flow: ProcessFlow, answers: Answers) -> None:
 def test_lanes_move_and_every_question_is_answered_by_any_replica(
     tmp_path: Path, say: Callable[[str], None]
 ) -> None:
-    session = generated_session(31, Shape(universes=2, symbols=2, models=MODELS, closes=600))
+    session = generated_session(31, Shape(universes=2, symbols=2, models=MODELS, closes=500))
     flow, answers, seen = played(tmp_path, session, questions=100, ends=2)
     assert_equal_to_backtest(session, flow)
     assert_answered_rightly(flow, answers)

@@ -116,13 +116,14 @@ class _Question:
 
     async def answer(self, request: bytes, context: Any) -> bytes:
         """From here or from the owner; the call ends UNAVAILABLE where neither is to be had."""
-        asked, loop = self._handler.request_deserializer(request), asyncio.get_running_loop()
+        read, write = self._handler.request_deserializer, self._handler.response_serializer
+        asked, loop = read(request) if read else request, asyncio.get_running_loop()
         ends_at = loop.time() + _patience_seconds(context)
         while True:
             place = self._lane_of(asked)
             if place is None or place.is_current:
                 answer = await self._handler.unary_unary(asked, context)
-                return bytes(self._handler.response_serializer(answer))
+                return bytes(write(answer) if write else answer)
             if self._forwarded:
                 await _away(context, f"{place.lane} is not answered for here any more")
             if (
