@@ -148,6 +148,9 @@ def concrete(pattern: str, portfolio: Portfolio) -> str:
     stem = pattern.removesuffix(".>")
     if "$KV.quarantine" in stem:
         return f"{stem}.BARS.7" if not stem.endswith("quarantine") else f"{stem}.risk.BARS.7"
+    if "$KV.members" in stem:
+        service = "risk." if stem.endswith("members") else ""
+        return f"{stem}.{service}risk-host-7-0a"
     if stem.endswith("$KV.documents"):
         return f"{stem}.{portfolio.run}.{portfolio.name}"
     if stem.endswith("$KV.owners"):
