@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 
 from stratvector.runtime.jetstream.accounts import CONFIRMING, ON_FLOW, Grant, grants
 from stratvector.runtime.jetstream.topology import buckets, streams
-from stratvector.trading.flow import COMPANIONS, FLOW, HOUSE, hop, produced_by, stored_subject
+from stratvector.trading.flow import (
+    COMPANIONS,
+    FLOW,
+    HOUSE,
+    SERVICES,
+    hop,
+    produced_by,
+    stored_subject,
+)
 from stratvector.trading.portfolio import Portfolio
 from tests.bus.lanes import lanes
 
@@ -53,7 +61,7 @@ def owner_of(subject: str) -> str | None:
     tokens = subject.split(".")
     if tokens[0] == "stored":
         return None
-    if subject.startswith(("$KV.quarantine.", "$KV.snapshots.")):
+    if subject.startswith(("$KV.quarantine.", "$KV.snapshots.", "$KV.members.")):
         return tokens[2]
     if subject.startswith("$KV.documents."):
         return "apply"
@@ -98,10 +106,13 @@ def foreign(user: str, portfolio: Portfolio) -> tuple[list[str], list[str], list
     key = f"{portfolio.run}.{portfolio.name}"
     marks += [f"$KV.owners.confirmed.{one}.{key}" for one in CONFIRMING]
     wishes = [f"$KV.documents.{key}", *(f"$KV.snapshots.{one}.{key}" for one in WATCHERS)]
+    members = [f"$KV.members.{service}.{service}-host-7-0a" for service in SERVICES]
     others = ["bars.new.1D", "$KV.owners.owner", "$KV.owners.new", "$KV.quarantine.new.BARS.1"]
     said = [stored_subject(lane) for lane in kept]
     writes = [
-        one for one in (*kept, *keys, *marks, *wishes, *said, *others) if owner_of(one) != user
+        one
+        for one in (*kept, *keys, *marks, *wishes, *members, *said, *others)
+        if owner_of(one) != user
     ]
     readers = [
         (one.stream, service, lane)
@@ -153,6 +164,9 @@ def concrete(pattern: str, portfolio: Portfolio) -> str:
     if "$KV.snapshots" in stem:
         service = ".drift" if stem.endswith("snapshots") else ""
         return f"{stem}{service}.{portfolio.run}.{portfolio.name}"
+    if "$KV.members" in stem:
+        service = "risk." if stem.endswith("members") else ""
+        return f"{stem}.{service}risk-host-7-0a"
     if stem.endswith("$KV.documents") or "$KV.owners.confirmed" in stem:
         return f"{stem}.{portfolio.run}.{portfolio.name}"
     if stem.endswith("$KV.owners"):

@@ -17,7 +17,7 @@ from stratvector.runtime.jetstream.keys import KeyFolder
 from stratvector.runtime.jetstream.provisioner import provision
 from stratvector.runtime.jetstream.server import NatsServer, free_port
 from stratvector.runtime.jetstream.server_config import ServerSettings
-from stratvector.trading.flow import FLOW
+from stratvector.trading.flow import FLOW, SERVICES
 from stratvector.trading.portfolio import Portfolio
 from tests.bus.lanes import lanes
 
@@ -139,6 +139,9 @@ async def _fill(provisioner: Client, portfolio: Portfolio) -> None:
     await provisioner.request(wish, b"wanted", ANSWER_SECONDS)
     for service in ON_FLOW:
         await provisioner.request(f"$KV.quarantine.{service}.BARS.7", b"why", ANSWER_SECONDS)
+    for service in SERVICES:
+        member = f"$KV.members.{service}.{service}-host-7-0a"
+        await provisioner.request(member, b"here", ANSWER_SECONDS)
 
 
 def _error_in(answer: bytes) -> str:

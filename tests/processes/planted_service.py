@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from typing import Any
 
 from stratvector.runtime.deployment import Deployment
@@ -63,7 +64,10 @@ class Planted:
         raise CannotStart("the planted store is not to be had")
 
     async def lose(self) -> None:
-        """Another instance owns the lane."""
+        """Another instance owned the lane for a while."""
+        if KEPT:
+            return await self.work()
+        KEPT.append(self.lane)
         await asyncio.sleep(1.0)
         self.lane.lost = True
         raise LostOwnership(f"{self.lane.subject}: planted")
@@ -146,10 +150,15 @@ def begin(deployment: Deployment, ports: Ports) -> Tasks:
     plan = os.environ.get(f"PLANTED_PLAN_{portfolio.name.upper()}", os.environ["PLANTED_PLAN"])
     if plan == "refuse_to_begin":
         raise CannotStart("the planted bars are not to be had")
-    parts = [Planted(plan, deployment, ports, positions_lane(portfolio))]
+    plans = {positions_lane(portfolio): plan}
     if plan == "lose":
-        parts.append(Planted("work", deployment, ports, orders_lane(portfolio)))
-    return Tasks(main=[part.run() for part in parts], lanes=[part.lane for part in parts])
+        plans[orders_lane(portfolio)] = "work"
+
+    def make(lane: str) -> Tasks:
+        part = Planted(plans[lane], deployment, ports, lane)
+        return Tasks([part.run()], [part.lane])
+
+    return Tasks.of([partial(make, lane) for lane in plans])
 
 
 if __name__ == "__main__":

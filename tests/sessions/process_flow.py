@@ -94,7 +94,13 @@ class Running:
         """The owner of a service's first lane."""
         entry = await self._owners.get(f"owner.{self.lane(service)}")
         assert entry is not None, f"{service} owns nothing yet"
-        return Owner(*holder(entry))
+        held = holder(entry)
+        return Owner(held.instance, held.epoch)
+
+    async def owner_of(self, lane: str) -> str:
+        """The instance that owns a lane, "-" while none does."""
+        entry = await self._owners.get(f"owner.{lane}")
+        return "-" if entry is None else holder(entry).instance
 
     async def fraction(self) -> float:
         """How much of the session is decided."""

@@ -7,7 +7,7 @@ from functools import partial
 from stratvector.contracts.codecs import decode_decision, decode_fills_report, decode_opened
 from stratvector.runtime.deployment import Deployment, installed_services
 from stratvector.runtime.host import ServiceFactory
-from stratvector.runtime.ports import Broker, Kind, Ports
+from stratvector.runtime.ports import LEASE_SECONDS, Broker, Kind, Ports
 from stratvector.runtime.simulation.broker_double import BrokerDouble, Identity
 from stratvector.runtime.simulation.fate import Plan
 from stratvector.runtime.simulation.faults import Faults
@@ -82,18 +82,24 @@ def run_flow(
     instances: int = 1,
     closes_per_chapter: int = CLOSES_PER_CHAPTER,
     beside: ServiceFactory | None = None,
+    spreads: bool = False,
+    joining_seconds: float = 0.0,
+    lease_seconds: float = LEASE_SECONDS,
 ) -> Flow:
     """Run to the end. identity : of a broker double; None is the simulated broker. beside : runs
-    along, and need not come to an end.
+    along, and need not come to an end. spreads : instances share their lanes. joining_seconds :
+    after which all but the first instance of a service start.
     """
-    world = World(seed, faults, plans, horizon_seconds=3_600.0)
+    world = World(seed, faults, plans, 3_600.0, lease_seconds=lease_seconds)
     store = MemoryLedgerStore()
     double = None if identity is None else broker_double(session, identity)
     broker = None if double is None else partial(_same, double)
     deployment = Deployment(session, store, broker, closes_per_chapter=closes_per_chapter)
     services = installed_services()
     for name, build in services.items():
-        world.add(name, partial(build, deployment), instances=instances)
+        factory, joining = partial(build, deployment), instances - 1 if joining_seconds else 0
+        world.add(name, factory, instances - joining, spreads=spreads)
+        world.add(name, factory, joining, joining_seconds, spreads)
     if beside is not None:
         world.add("beside", beside)
     world.run(until=list(services))

@@ -33,11 +33,6 @@ def test_waits_double_to_a_limit_and_start_anew_after_a_good_run() -> None:
     assert restarts.wait_seconds(-9, 60.0) == 0.25
 
 
-def test_a_lost_lane_is_a_normal_end_and_restarts_at_once() -> None:
-    restarts = Restarts()
-    assert [restarts.wait_seconds(75, 0.1) for _ in range(50)] == [0.1] * 50
-
-
 def test_wrong_settings_end_the_attempts_soon_and_other_failures_late() -> None:
     restarts = Restarts()
     assert [restarts.wait_seconds(2, 0.1) is None for _ in range(3)] == [False, False, True]
@@ -114,23 +109,6 @@ def test_a_killed_child_is_started_again(tmp_path: Path) -> None:
 
     told = supervised(SLEEPER, tmp_path, scenario)
     assert told == ["generic was ended by SIGKILL; it starts again in 0.25 s."]
-
-
-def test_a_child_that_loses_its_lanes_says_so_and_goes_on(tmp_path: Path) -> None:
-    code = f"""
-        import pathlib, sys
-        mark = pathlib.Path({str(tmp_path / "mark")!r})
-        if not mark.exists():
-            mark.touch()
-            sys.exit(75)
-        {SLEEPER}
-    """
-
-    async def scenario(child: Child) -> None:
-        await until(lambda: child.starts == 2)
-
-    told = supervised(code, tmp_path, scenario)
-    assert told == ["generic gave its lanes to another instance; it starts again in 0.1 s."]
 
 
 def test_wrong_settings_fail_with_the_childs_own_sentence(tmp_path: Path) -> None:

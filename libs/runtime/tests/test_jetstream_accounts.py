@@ -83,7 +83,9 @@ def test_a_service_reads_the_streams_that_it_produces_or_consumes(service: str) 
         if subject.startswith("$JS.API.DIRECT.GET.") and subject.count(".") == 4
     }
     wanted = {"KV_documents"} if service == "risk" else set()
-    assert read == {one.stream for one in (*produced_by(service), *read_by(service))} | wanted
+    members = {"KV_members"} if produced_by(service) else set()
+    streams = {one.stream for one in (*produced_by(service), *read_by(service))}
+    assert read == streams | wanted | members
 
 
 @pytest.mark.parametrize("service", ON_FLOW)
@@ -102,6 +104,12 @@ def test_a_service_quarantines_under_its_own_name_only() -> None:
     for service in ON_FLOW:
         keys = {s for s in subjects_of(service) if s.startswith("$KV.quarantine.")}
         assert keys == {f"$KV.quarantine.{service}.>"}
+
+
+def test_a_service_with_lanes_says_who_of_it_is_there_and_only_that() -> None:
+    for service in ON_FLOW:
+        keys = {s for s in subjects_of(service) if s.startswith("$KV.members.")}
+        assert keys == ({f"$KV.members.{service}.>"} if produced_by(service) else set())
 
 
 def test_the_operator_reads_everything_and_writes_nothing() -> None:

@@ -8,6 +8,7 @@ from stratvector.runtime.jetstream.topology import (
     buckets,
     streams,
 )
+from stratvector.runtime.members import SILENT_SECONDS_MAX
 from stratvector.trading.flow import FLOW, hop
 from stratvector.trading.portfolio import Portfolio
 from tests.bus.lanes import lanes
@@ -26,7 +27,7 @@ def test_every_hop_has_one_stream_of_its_noun() -> None:
     assert not any(stream.newest_only for stream in streams())
 
 
-def test_the_buckets_hold_owners_notes_what_is_wanted_and_what_can_be_folded_again() -> None:
+def test_the_buckets_hold_owners_notes_wishes_what_can_be_folded_again_and_members() -> None:
     assert buckets() == (
         Stream("KV_owners", "$KV.owners.>", newest_only=True),
         Stream(
@@ -37,6 +38,13 @@ def test_the_buckets_hold_owners_notes_what_is_wanted_and_what_can_be_folded_aga
         ),
         Stream("KV_documents", "$KV.documents.>", newest_only=True),
         Stream("KV_snapshots", "$KV.snapshots.>", newest_only=True, is_spare=True),
+        Stream(
+            "KV_members",
+            "$KV.members.>",
+            newest_only=True,
+            is_spare=True,
+            seconds_max=SILENT_SECONDS_MAX,
+        ),
     )
 
 

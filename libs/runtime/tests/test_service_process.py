@@ -221,15 +221,20 @@ def test_what_a_person_must_put_right_is_one_sentence(stage: Stage, tmp_path: Pa
         assert planted.events("refused")[0]["reason"] == "the planted store is not to be had"
 
 
-def test_who_lost_a_lane_ends_with_75_and_gives_over_only_its_other_lanes(
+def test_a_lost_lane_begins_anew_alone_and_the_process_lives_on(
     stage: Stage, tmp_path: Path
 ) -> None:
     with stage.planted("lose", tmp_path) as planted:
-        assert planted.ended() == 75
-        (lost,) = planted.events("lost_ownership")
-        assert lost["lanes"] == [POSITIONS]
-        assert lost["not_handed_over"] == []
-        assert stage.value("owners", f"owner.{POSITIONS}").startswith("planted-")
+
+        def epochs() -> dict[str, int]:
+            return {one["subject"]: one["epoch"] for one in planted.until_state("owner")["lanes"]}
+
+        before = epochs()
+        assert POSITIONS in planted.said("lost_lane")["reason"]
+        while (after := epochs())[POSITIONS] == before[POSITIONS]:
+            pass
+        assert after == {POSITIONS: before[POSITIONS] + 1, ORDERS: before[ORDERS]}
+        assert planted.stop() == 0
         assert stage.value("owners", f"owner.{ORDERS}").startswith("- ")
 
 

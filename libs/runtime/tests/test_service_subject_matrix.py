@@ -27,7 +27,7 @@ from stratvector.runtime.jetstream.accounts import (
     grants,
 )
 from stratvector.runtime.jetstream.topology import buckets, streams
-from stratvector.trading.flow import FLOW, hop, produced_by, read_by
+from stratvector.trading.flow import FLOW, SERVICES, hop, produced_by, read_by
 from stratvector.trading.lanes import fills_lane, orders_lane
 from stratvector.trading.portfolio import Portfolio
 from tests.bus.attacks import HEADERS, IGNORED, attacks, headers_towards, owner_of
@@ -139,12 +139,11 @@ def test_a_service_reads_only_the_streams_of_its_hops(
     on_bus(tmp_path, portfolio, script)
 
 
-def test_each_writes_its_own_owner_keys_quarantine_marks_and_documents_only(
-    tmp_path: Path, portfolio: Portfolio
-) -> None:
+def test_each_writes_only_its_own_keys(tmp_path: Path, portfolio: Portfolio) -> None:
     keys = [f"$KV.owners.owner.{lane}" for one in FLOW for lane in lanes(one, portfolio)]
     keys += [f"$KV.quarantine.{service}.BARS.9" for service in ON_FLOW]
     keys += [f"$KV.documents.{portfolio.run}.new"]
+    keys += [f"$KV.members.{service}.{service}-host-9-0b" for service in SERVICES]
 
     async def script(bus: GuardedBus) -> None:
         for user in ASKERS:

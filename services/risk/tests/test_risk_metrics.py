@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from prometheus_client import CollectorRegistry
 
+from stratvector.runtime.host import AnsweredFrom
 from stratvector.runtime.served import Served
 from stratvector.services.risk.metrics import RiskCollector
 from stratvector.services.risk.portfolio_state import Decided, PortfolioState
@@ -40,7 +41,8 @@ class Shown:
         self.state = state
         self._registry = CollectorRegistry()
         served = Served[Decided]("risk")
-        served.add(portfolio, Decided(portfolio, lambda: self.state))
+        here = AnsweredFrom("orders", True)
+        served.add(portfolio, Decided(portfolio, lambda: self.state, lambda: here))
         self._registry.register(RiskCollector(served))
 
     def value(self, name: str, **labels: str) -> float | None:

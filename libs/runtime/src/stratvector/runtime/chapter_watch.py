@@ -10,7 +10,7 @@ from stratvector.runtime.chapters import (
     opened_chapter,
 )
 from stratvector.runtime.inbox import Inbox
-from stratvector.runtime.ports import Bus, Kind, Ports
+from stratvector.runtime.ports import Bus, Kind, Ports, Stored
 from stratvector.runtime.readers import opening_in
 from stratvector.trading.chapters import FIRST
 from stratvector.trading.lanes import chapters_lane, orders_lane
@@ -82,12 +82,18 @@ class ChapterWatch:
 
 async def newest_decided(bus: Bus, lane: str) -> Decided | None:
     """How far the newest decision in an orders lane is, None before the first."""
-    last = await bus.last(lane)
-    while last is not None and last.message.kind is Kind.OWNER:
-        before = await bus.read(lane, last.previous - 1, 1) if last.previous else ()
-        last = before[0] if before else None
+    last = await newest_content(bus, lane)
     if last is None:
         return None
     if last.message.kind is Kind.OPENED:
         return Decided(opening_in(last).close_time, ended=False)
     return decode_decided(last.message.payload)
+
+
+async def newest_content(bus: Bus, lane: str) -> Stored | None:
+    """The newest message of a lane that is no owner's mark, None where there is none."""
+    last = await bus.last(lane)
+    while last is not None and last.message.kind is Kind.OWNER:
+        before = await bus.read(lane, last.previous - 1, 1) if last.previous else ()
+        last = before[0] if before else None
+    return last

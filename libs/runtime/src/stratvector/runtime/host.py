@@ -17,15 +17,27 @@ Page = Callable[[], tuple[str, bytes]]
 
 
 @dataclass(frozen=True)
+class AnsweredFrom:
+    """A lane that a question is about. is_current : whether this instance owns it, and knows what
+    the log says of it.
+    """
+
+    lane: str
+    is_current: bool
+
+
+@dataclass(frozen=True)
 class Servicer:
     """A gRPC service that an instance offers.
 
     name : the full name, such as "stratvector.contracts.v1.LedgerService". register : adds it to a
-    server.
+    server. lane_of : the lane whose owner alone can answer a request; None, of it or of a request,
+    where every instance can, or where the servicer itself says why nobody does.
     """
 
     name: str
     register: Callable[["grpc.aio.Server"], None]
+    lane_of: Callable[[Any], "AnsweredFrom | None"] | None = None
 
 
 @dataclass(frozen=True)
@@ -34,18 +46,28 @@ class Tasks:
 
     main : the work, in the same order in every instance of a service; each ends when its part of
     the session does. lanes : what the work writes to, `lanes[n]` by `main[n]`; main coroutines
-    that write no lane stand last. Their leases are kept beside the work. LostOwnership out of any
-    of them ends the whole instance, which is started anew under another instance name.
+    that write no lane stand last. Their leases are kept beside the work. again : `again[n]` makes
+    `main[n]` and `lanes[n]` anew. A lane that is lost or moves begins again by it, alone; without
+    it LostOwnership ends the whole instance.
     """
 
     main: Sequence[Coroutine[Any, Any, None]]
     lanes: Sequence[Lane] = ()
+    again: Sequence["Make"] = ()
+
+    @classmethod
+    def of(cls, makers: Sequence["Make"]) -> "Tasks":
+        """Lanes that are each made by themselves. Every maker gives one coroutine and its lane."""
+        made = [make() for make in makers]
+        main = [coroutine for tasks in made for coroutine in tasks.main]
+        return cls(main, [lane for tasks in made for lane in tasks.lanes], tuple(makers))
 
     def keepers(self) -> list[Coroutine[Any, Any, None]]:
         """New coroutines that keep the leases, one per lane; they never end by themselves."""
         return [lane.keep() for lane in self.lanes]
 
 
+Make = Callable[[], Tasks]
 Begin = Callable[["Deployment"], Tasks | Awaitable[Tasks]]
 
 

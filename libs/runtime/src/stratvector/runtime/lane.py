@@ -2,7 +2,7 @@
 
     acquire ─▶ history ─▶ publish, publish, …         and beside them: keep
        ▲                      │
-       └── a new process ◀────┴── LostOwnership
+       └─── a new lane ◀──────┴── LostOwnership, hand_over
 
 Three things fence an owner together, as none alone does: the epoch from compare-and-swap, the mark
 that the new owner stores in the lane, and the expected last sequence, which only acquisition and
@@ -10,7 +10,8 @@ own publishes refresh. So whatever a replaced owner still has under way is refus
 learn the sequence that would be accepted.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
 from stratvector.contracts.codecs import Owner, encode_owner
@@ -37,20 +38,43 @@ class Lane:
     """One instance's writing end of a subject, used by one coroutine; `keep` runs beside it.
 
     subject : the lane. epoch : of this owner, 0 before `acquire`. sequence : the lane's last one as
-    this owner knows it. lost : True for ever once ownership is known to be gone. lease_seconds :
-    see `Lease`, None for the ports'.
+    this owner knows it. lost : True for ever once ownership is known to be gone. is_folded :
+    whether `history` has given all that there is. has_published : whether this owner has stored
+    anything but its mark. lease_seconds : see `Lease`, None for the ports'.
     """
 
     def __init__(self, ports: Ports, subject: str, lease_seconds: float | None = None) -> None:
         self.subject = subject
         self.epoch = 0
         self.sequence = 0
-        self.lost = False
+        self.lost = self.is_folded = self.has_published = False
         self._bus = ports.bus
         self._clock = ports.clock
         self._instance = ports.instance
         self._lease = Lease(ports, subject, lease_seconds or ports.lease_seconds)
         self._mark_sequence = self._mark_previous = 0
+        self._holds = 0
+
+    @property
+    def is_owned(self) -> bool:
+        """Whether this instance owns the lane, and has heard so within the lease."""
+        return self.epoch > 0 and not self.lost and self._lease.is_fresh()
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the work is at a place where the lane should not be handed over."""
+        return self._holds > 0
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the lane here for a while, as what is done or known is not on record yet: a move
+        waits. A crash does not, and a heir must cope with it.
+        """
+        self._holds += 1
+        try:
+            yield
+        finally:
+            self._holds -= 1
 
     async def acquire(self) -> None:
         """Wait as a standby until the lane is free, then own it: swap the lease, store the mark."""
@@ -60,6 +84,7 @@ class Lane:
             epoch = _next_epoch(entry, last)
             if await self._lease.take(entry, epoch) and await self._store_mark(epoch, last):
                 self.epoch, self._mark_sequence = epoch, self.sequence
+                self.is_folded = self._mark_previous == 0
                 return
 
     async def history(self, after: int = 0) -> AsyncIterator[Stored]:
@@ -67,6 +92,18 @@ class Lane:
 
         Raises LostOwnership when the log shows a higher epoch than this owner's.
         """
+        found: Stored | None = None
+        async for stored in self._before_mark(after):
+            if found is not None:
+                AT_HAND.set(found)
+                yield found
+            found = stored
+        self.is_folded = True
+        if found is not None:
+            AT_HAND.set(found)
+            yield found
+
+    async def _before_mark(self, after: int) -> AsyncIterator[Stored]:
         epochs = EpochFilter()
         position = after
         while position < self._mark_sequence:
@@ -77,7 +114,6 @@ class Lane:
                     return
                 position = stored.sequence
                 if epochs.admits(stored.message):
-                    AT_HAND.set(stored)
                     yield stored
 
     async def newest(self, count: int) -> list[Stored]:
@@ -111,27 +147,28 @@ class Lane:
         """Store a message exactly once, however often the request or its answer is lost.
 
         id : deterministic, from `identity.message_id`. event_time : the close that the message is
-        about, ns UTC, for its trace. Raises LostOwnership; then this process must exit, and the
-        message may or may not be in the log: the next owner's `history` tells.
+        about, ns UTC, for its trace. Raises LostOwnership; then this work must end, and the message
+        may or may not be in the log: the next owner's `history` tells.
         """
         message = Message(self.subject, id, payload, self.epoch, kind, event_time=event_time)
         stored = None
         while stored is None:
             await self._renew_if_stale()
             stored = await self._attempt(message)
-        self.sequence = stored.sequence
+        self.sequence, self.has_published = stored.sequence, True
         # What the caller does next in the world outside must not happen after a long sleep.
         self.check_ownership()
         return stored
 
-    async def hand_over(self) -> None:
-        """Give the lane up before a clean stop, so that a standby need not wait for the lease.
+    async def hand_over(self, heir: str = "") -> None:
+        """Give the lane up, so that nobody need wait for the lease.
 
-        After it nothing more can be published; an answer that gets lost only costs that wait.
+        heir : the instance that alone may take it within a lease, empty for whoever is first. After
+        it nothing more can be published; an answer that gets lost only costs that wait.
         """
         self.lost = True
         if self.epoch:
-            await self._lease.give_up(self.epoch)
+            await self._lease.give_up(self.epoch, heir)
 
     async def keep(self) -> None:
         """Renew the lease for ever, three times in its duration. Raises LostOwnership."""
@@ -226,7 +263,7 @@ class Lane:
 
 def _next_epoch(entry: Entry | None, last: Stored | None) -> int:
     """Above the lease's epoch and, should the lease's store have been lost, above the log's too."""
-    leased = 0 if entry is None else holder(entry)[1]
+    leased = 0 if entry is None else holder(entry).epoch
     logged = 0 if last is None else last.message.epoch
     return max(leased, logged) + 1
 

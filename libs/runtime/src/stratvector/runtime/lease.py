@@ -1,13 +1,17 @@
 """lease: who may own a lane, kept in the key-value store under `owner.<subject>`.
 
-The entry is "instance epoch". Only compare-and-swap changes it, so an epoch has one holder. Time
-decides when a standby may try, never who owns: a lane is fenced by its sequence, and the lease
-keeps an owner that slept from acting outside.
+The entry is "instance epoch" and, on a second line, its address; "- epoch" and its heir after a
+hand-over: for one lease the heir alone may take the lane. Only compare-and-swap changes it, so an
+epoch has one holder. Time decides when a standby may try, never who owns: a lane is fenced by its
+sequence, and the lease keeps an owner that slept from acting outside.
 """
+
+from dataclasses import dataclass
 
 from stratvector.runtime.ports import Entry, LostOwnership, Ports, WrongRevision
 
 RENEWALS_PER_LEASE = 3
+LOOKS_PER_LEASE = 30  # of a standby, while the owner's next renewal is due
 NOBODY = "-"
 
 
@@ -23,30 +27,41 @@ class Lease:
         self._key_value = ports.key_value
         self._clock = ports.clock
         self._instance = ports.instance
+        self._address = ports.address
         self._value = b""
         self._revision = 0
         self._renewed_at = 0.0
 
     async def wait_until_free(self) -> Entry | None:
-        """Stand by until the entry is absent, nobody's, this instance's, or a lease old."""
+        """Stand by until the entry is absent, this instance's or left to it, or a lease old.
+
+        Looks follow the owner's renewals closely, as the lease is counted from when one was seen.
+        """
         revision, since = -1, 0.0
         while True:
             asked_at = self._clock.monotonic_seconds()
             entry = await self._key_value.get(self.key)
-            if entry is None or holder(entry)[0] in (self._instance, NOBODY):
+            if entry is None or self._may_take_at_once(holder(entry)):
                 return entry
+            look_seconds = self.seconds / LOOKS_PER_LEASE
             if entry.revision != revision:
                 # The owner counts from before its write left, we from after we saw it: it gives up
                 # first.
                 revision, since = entry.revision, self._clock.monotonic_seconds()
+                look_seconds = self.seconds / RENEWALS_PER_LEASE - look_seconds
             elif asked_at - since >= self.seconds:
                 return entry
-            await self.rest()
+            await self._clock.sleep(look_seconds)
+
+    def _may_take_at_once(self, held: "Holder") -> bool:
+        if held.instance == NOBODY:
+            return held.told in ("", self._instance)
+        return held.instance == self._instance
 
     async def take(self, entry: Entry | None, epoch: int) -> bool:
         """Swap the entry for one of this instance; False when somebody else was faster."""
         begun_at = self._clock.monotonic_seconds()
-        self._value = f"{self._instance} {epoch}".encode()
+        self._value = f"{self._instance} {epoch}\n{self._address()}".rstrip().encode()
         expected = 0 if entry is None else entry.revision
         try:
             self._revision = await self._key_value.put(self.key, self._value, expected)
@@ -77,11 +92,12 @@ class Lease:
                 self._renewed_at = begun_at
                 return
 
-    async def give_up(self, epoch: int) -> None:
-        """Leave the entry to nobody, unless it is another's already."""
+    async def give_up(self, epoch: int, heir: str = "") -> None:
+        """Leave the entry to an heir, or to whoever comes, unless it is another's already."""
+        value = f"{NOBODY} {epoch}\n{heir}".rstrip().encode()
         while True:
             try:
-                await self._key_value.put(self.key, f"{NOBODY} {epoch}".encode(), self._revision)
+                await self._key_value.put(self.key, value, self._revision)
             except WrongRevision:
                 # A renewal that was under way when its keeper was stopped moved the revision.
                 if not await self.is_mine():
@@ -90,7 +106,7 @@ class Lease:
                 return
 
     async def rest(self) -> None:
-        """Sleep until the next renewal, or the next look of a standby."""
+        """Sleep until the next renewal."""
         await self._clock.sleep(self.seconds / RENEWALS_PER_LEASE)
 
     def is_fresh(self) -> bool:
@@ -98,7 +114,19 @@ class Lease:
         return self._clock.monotonic_seconds() - self._renewed_at < self.seconds
 
 
-def holder(entry: Entry) -> tuple[str, int]:
-    """Instance and epoch of an entry."""
-    instance, epoch = entry.value.decode().rsplit(" ", 1)
-    return instance, int(epoch)
+@dataclass(frozen=True)
+class Holder:
+    """What an entry says. instance : the owner's, or NOBODY. told : its address; of nobody's entry
+    the heir; empty where there is none.
+    """
+
+    instance: str
+    epoch: int
+    told: str = ""
+
+
+def holder(entry: Entry) -> Holder:
+    """Whose an entry is."""
+    owner, _, told = entry.value.decode().partition("\n")
+    instance, epoch = owner.rsplit(" ", 1)
+    return Holder(instance, int(epoch), told)

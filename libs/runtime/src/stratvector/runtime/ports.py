@@ -8,7 +8,7 @@ RuntimePortError
 ├── LedgerConflict     the ledger holds another entry of a close: its record is of another log
 ├── NoAnswer           the Monte Carlo service gave no figure; the sentence says why
 ├── ForeignMessage     the log holds a message that no owner of its lane can have written
-└── LostOwnership      this instance does not own its lane, or no longer: exit, never retry
+└── LostOwnership      this instance does not own its lane, or no longer: begin anew, never retry
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -83,7 +83,7 @@ class NoAnswer(RuntimePortError):
 
 
 class LostOwnership(RuntimePortError):
-    """Another instance owns the lane; this one must exit."""
+    """Another instance owns the lane; who worked on it stops, and begins anew as a standby."""
 
 
 class Kind(StrEnum):
@@ -306,9 +306,10 @@ class Ports:
     instance : unique for each start of a process. lease_seconds : how long a lane stays with an
     owner that is not heard of. spans : None where nobody traces, which costs nothing. documents :
     what is wanted of each portfolio, for risk alone. snapshots : what those that only watch have
-    folded, None where nobody keeps it. begin : runs more coroutines of a portfolio, by its key
-    `<run>.<portfolio>`. aside : calls what takes long, such as a compiler, so that nothing else
-    waits for it.
+    folded, None where nobody keeps it. members : who else is there; None where nobody may be.
+    address : host:port at which other instances reach this one's questions, empty while it answers
+    none. begin : runs more coroutines of a portfolio, by its key `<run>.<portfolio>`. aside : calls
+    what takes long, such as a compiler, so that nothing else waits for it.
     """
 
     bus: Bus
@@ -319,5 +320,7 @@ class Ports:
     spans: Spans | None = None
     documents: KeyValue | None = None
     snapshots: KeyValue | None = None
+    members: KeyValue | None = None
+    address: Callable[[], str] = str
     begin: Callable[[str, Any], None] = _nowhere  # host.Tasks, which stands on this module
     aside: Callable[[Callable[[], Any]], Awaitable[Any]] = _at_once

@@ -17,7 +17,7 @@ from pathlib import Path
 from stratvector.cli.failures import CommandFailed
 from stratvector.cli.logs import FOLDER
 from stratvector.cli.platform.child_log import ChildLog
-from stratvector.cli.platform.restarts import LOST_OWNERSHIP, REFUSED, WELL_SECONDS, Restarts
+from stratvector.cli.platform.restarts import REFUSED, WELL_SECONDS, Restarts
 
 BOUND = Path(__file__).with_name("bound.py")
 LINE_BYTES_MAX = 1 << 20
@@ -156,8 +156,6 @@ class Child:
 
 
 def _end(code: int) -> str:
-    if code == LOST_OWNERSHIP:
-        return "gave its lanes to another instance"
     if code < 0:
         return f"was ended by {signal.Signals(-code).name}"
     return f"ended with exit code {code}"

@@ -7,8 +7,6 @@ WAIT_SECONDS_MAX = 8.0
 WELL_SECONDS = 10.0
 
 BAD_SETTINGS = 2
-LOST_OWNERSHIP = 75
-LOST_OWNERSHIP_WAIT_SECONDS = 0.1
 REFUSED = 78
 
 BAD_SETTINGS_MAX = 3
@@ -19,12 +17,11 @@ QUICK_FAILURES_MAX = 10
 class Restarts:
     """One child's record of ends.
 
-    The wait doubles from 0.25 s to 8 s and starts anew after the child ran for 10 s. Exit code 75
-    says that another instance owns its lanes: a normal end, so the next start comes at once. Exit
-    code 78 says that a person must put something right, which ends the attempts; so do three codes
-    2 in a row, that say that settings are wrong. Ten quick failures with other codes end them too,
-    so that nobody waits for a program that can't start. Death by a signal came from outside and
-    never ends them.
+    The wait doubles from 0.25 s to 8 s and starts anew after the child ran for 10 s. Exit code 78
+    says that a person must put something right, which ends the attempts; so do three codes 2 in a
+    row, that say that settings are wrong. Ten quick failures with other codes end them too, so that
+    nobody waits for a program that can't start. Death by a signal came from outside and never ends
+    them.
     """
 
     ends: int = 0
@@ -38,8 +35,6 @@ class Restarts:
         """
         if ran_seconds >= WELL_SECONDS:
             self.ends = self.bad_settings = self.quick_failures = 0
-        if code == LOST_OWNERSHIP:
-            return LOST_OWNERSHIP_WAIT_SECONDS
         if code == REFUSED:
             return None
         self.bad_settings = self.bad_settings + 1 if code == BAD_SETTINGS else 0

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 
 from stratvector.runtime.documents import DOCUMENTS
 from stratvector.runtime.jetstream.server_config import quoted
-from stratvector.runtime.jetstream.topology import OWNERS, QUARANTINE, buckets, streams
+from stratvector.runtime.jetstream.topology import MEMBERS, OWNERS, QUARANTINE, buckets, streams
 from stratvector.runtime.snapshots import SNAPSHOTS
 from stratvector.trading.flow import COMPANIONS, SERVICES, produced_by, read_by, stored_subject
 
@@ -96,6 +96,10 @@ def _of_service(service: str) -> Iterator[Grant]:
         yield from _bucket(service, OWNERS, f"confirmed.{service}")
     if service in COMPANIONS:
         yield from _bucket(service, SNAPSHOTS, service)
+    if produced:
+        # It says of itself what it likes, and sees who else is there.
+        yield from _bucket(service, MEMBERS, service)
+        yield Grant(service, f"$JS.API.DIRECT.GET.KV_{MEMBERS}", streamed=True)
     if service == READS_DOCUMENTS:
         yield from _log(service, f"KV_{DOCUMENTS}", f"$KV.{DOCUMENTS}.>")
         for other in CONFIRMING:

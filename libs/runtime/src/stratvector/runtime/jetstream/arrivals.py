@@ -20,6 +20,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
+from stratvector.runtime.at_hand import LISTENING
 from stratvector.runtime.jetstream.wire import SEQUENCE, STORED_AT, SUBJECT, stored_from
 from stratvector.runtime.ports import Stored
 from stratvector.trading.flow import stored_subject
@@ -45,6 +46,8 @@ class JetStreamArrivals:
                 arrivals._subscription = await client.subscribe(
                     stored_subject(subject), cb=arrivals._deliver
                 )
+                if (listening := LISTENING.get()) is not None:
+                    listening.add(arrivals)
                 return arrivals
             except NatsError as error:
                 structlog.get_logger("stratvector.bus").warning("subscribing again", why=str(error))
@@ -62,6 +65,8 @@ class JetStreamArrivals:
             with suppress(NatsError):
                 await self._subscription.unsubscribe()
         self._arrived.clear()
+        if (listening := LISTENING.get()) is not None:
+            listening.discard(self)
 
     async def _arrival(self, timeout_seconds: float) -> None:
         loop = asyncio.get_running_loop()

@@ -106,7 +106,7 @@ def stream_settings(stream: Stream, replicas: int = 1) -> dict[str, Any]:
         "max_consumers": -1,
         "max_msgs": -1,
         "max_bytes": -1 if stream.bytes_max is None else stream.bytes_max,
-        "max_age": 0,
+        "max_age": 0 if stream.seconds_max is None else stream.seconds_max * SECOND_NS,
         "max_msgs_per_subject": 1 if stream.newest_only else -1,
         "num_replicas": replicas,
         "duplicate_window": DUPLICATE_WINDOW_SECONDS * SECOND_NS,

@@ -6,7 +6,7 @@ from pathlib import Path
 from stratvector.runtime.process.settings import ProcessSettings, is_secret, variable
 
 EXIT_CODES = """exit codes: 0 stopped cleanly, 1 failed or left something behind, 2 wrong settings,
-75 lost the ownership of a lane (start it again; the log tells the rest)"""
+78 can't work until a person puts something right (the log tells what)"""
 
 
 def settings_file_of(

@@ -4,7 +4,7 @@ as one whose bars must be loaded, holds up no other.
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
 from stratvector.runtime.host import Tasks
@@ -35,6 +35,7 @@ class Beginnings:
         self._over: asyncio.Queue[tuple[str, asyncio.Task[Tasks] | None]] = asyncio.Queue()
         self._tasks: dict[str, asyncio.Task[Tasks]] = {}
         self.served: frozenset[str] = frozenset()
+        self._looked = asyncio.Event()
         self._following = asyncio.create_task(self._follow(), name="finding portfolios")
         self._following.add_done_callback(lambda task: self._over.put_nowait(("", None)))
 
@@ -42,6 +43,14 @@ class Beginnings:
     def waiting(self) -> tuple[str, ...]:
         """The keys of what is being begun now."""
         return tuple(self._tasks)
+
+    async def begun_first(self, seconds: float) -> None:
+        """Wait until what was there at the start has begun, or so long: bars may take any time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._looked.wait()
+                if self._tasks:
+                    await asyncio.wait(tuple(self._tasks.values()))
 
     async def next(self) -> Begun:
         """The next beginning that ended. Raises what no beginning may: a defect, or a message of
@@ -76,6 +85,7 @@ class Beginnings:
                 for found in batch:
                     if found.key not in self._tasks and found.key not in self.served:
                         self._start(found)
+                self._looked.set()
 
     def _start(self, found: Found) -> None:
         async def begin() -> Tasks:

@@ -39,8 +39,8 @@ class Found:
 class Finding:
     """A way to find. idle : why there is nothing to do as long as nothing was found.
 
-    follow : batches of what was found since the batch before; it never ends. All that is there at
-    the start is in the first batch that holds anything.
+    follow : batches of what was found since the batch before; it never ends. The first one holds
+    all that is there at the start, if anything is.
     """
 
     idle: str
@@ -49,14 +49,14 @@ class Finding:
 
 async def _begun_sessions(ports: Ports) -> AsyncGenerator[Sequence[Found], None]:
     """What the first chapter of each lane tells."""
-    noun, after, rest_seconds = hop("chapters").noun, 0, REST_SECONDS
+    noun, after, looked, rest_seconds = hop("chapters").noun, 0, False, REST_SECONDS
     while True:
         found = list[Found]()
         while page := await ports.bus.read(f"{noun}.>", after, PAGE):
             after = page[-1].sequence
             found += [_begun(stored, len(noun) + 1) for stored in page]
-        if found:
-            rest_seconds = REST_SECONDS
+        if found or not looked:
+            looked, rest_seconds = True, REST_SECONDS
             yield found
         await ports.clock.sleep(rest_seconds)
         rest_seconds = min(2 * rest_seconds, REST_SECONDS_MAX)
@@ -73,7 +73,7 @@ async def _wanted_sessions(ports: Ports) -> AsyncGenerator[Sequence[Found], None
     """What each document wants, whether its run has begun or not; again when it is changed."""
     assert ports.documents is not None, "this service may not read documents"
     documents, seen = Documents(ports.documents), dict[str, int]()
-    rest_seconds = REST_SECONDS
+    looked, rest_seconds = False, REST_SECONDS
     while True:
         stored = await documents.stored()
         found = [
@@ -81,9 +81,9 @@ async def _wanted_sessions(ports: Ports) -> AsyncGenerator[Sequence[Found], None
             for key, entry in sorted(stored.items(), key=lambda one: one[1].revision)
             if seen.get(key) != entry.revision
         ]
-        if found:
+        if found or not looked:
             seen.update({one.key: one.version for one in found})
-            rest_seconds = REST_SECONDS
+            looked, rest_seconds = True, REST_SECONDS
             yield found
         await ports.clock.sleep(rest_seconds)
         rest_seconds = min(2 * rest_seconds, REST_SECONDS_MAX)

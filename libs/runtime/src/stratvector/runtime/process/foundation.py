@@ -17,6 +17,7 @@ from stratvector.runtime.jetstream.clock import AsyncClock
 from stratvector.runtime.jetstream.connection import BusClient, BusConnectionError, connect
 from stratvector.runtime.jetstream.key_value import JetStreamKeyValue
 from stratvector.runtime.jetstream.keys import BadSeedFile
+from stratvector.runtime.jetstream.topology import MEMBERS
 from stratvector.runtime.ports import Bus, Ports
 from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.process.finding import Finding, Found
@@ -37,16 +38,19 @@ BeginMore = Callable[[str, Tasks], None]
 class Foundation(Protocol):
     """What a life starts from, asks while it runs, and closes last.
 
-    client : the bus connection, once there is one. sent_away : why the bus closed it for good.
+    client : the bus connection, once there is one. ports : what stands on it. sent_away : why the
+    bus closed it for good.
     """
 
     client: BusClient | None
+    ports: Ports | None
     sent_away: asyncio.Future[str]
 
-    async def build(self, tell: Tell, begin: BeginMore) -> Service:
+    async def build(self, tell: Tell, address: Callable[[], str], begin: BeginMore) -> Service:
         """The service on its foundation. Raises CannotStart.
 
-        tell : takes what it waits for before it can be asked anything. begin : see `Ports`.
+        tell : takes what it waits for before it can be asked anything. address, begin : for
+        `Ports`.
         """
 
     @property
@@ -68,11 +72,12 @@ class PlainFoundation(Generic[Settings]):
     def __init__(self, settings: Settings, build: BuildPlainService[Settings]) -> None:
         self._settings, self._build = settings, build
         self.client: BusClient | None = None
+        self.ports: Ports | None = None
         self.sent_away: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     idle = ""
 
-    async def build(self, tell: Tell, begin: BeginMore) -> Service:
+    async def build(self, tell: Tell, address: Callable[[], str], begin: BeginMore) -> Service:
         """The service."""
         return self._build(self._settings)
 
@@ -96,14 +101,15 @@ class BusFoundation(Generic[BusSettings]):
         metrics: ProcessMetrics,
         build: BuildService[BusSettings],
         finding: Finding,
+        has_lanes: bool,
     ) -> None:
         self._settings, self._instance, self._metrics = settings, instance, metrics
-        self._build, self._finding = build, finding
-        self._ports: Ports | None = None
+        self._build, self._finding, self._has_lanes = build, finding, has_lanes
+        self.ports: Ports | None = None
         self.client: BusClient | None = None
         self.sent_away: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-    async def build(self, tell: Tell, begin: BeginMore) -> Service:
+    async def build(self, tell: Tell, address: Callable[[], str], begin: BeginMore) -> Service:
         """The service on its ports, as soon as the bus answers. Raises CannotStart."""
         settings = self._settings
         waiting = f"waiting for NATS at {settings.nats_url}"
@@ -113,8 +119,11 @@ class BusFoundation(Generic[BusSettings]):
         )
         tell("")
         ports = ports_of(client, settings, self._instance, self._metrics)
-        self._ports = replace(ports, begin=begin, aside=asyncio.to_thread)
-        return self._build(settings, self._ports)
+        members = JetStreamKeyValue(client, MEMBERS) if self._has_lanes else None
+        self.ports = replace(
+            ports, members=members, address=address, begin=begin, aside=asyncio.to_thread
+        )
+        return self._build(settings, self.ports)
 
     @property
     def idle(self) -> str:
@@ -123,8 +132,8 @@ class BusFoundation(Generic[BusSettings]):
 
     def found(self) -> AsyncGenerator[Sequence[Found], None]:
         """Portfolios on the bus; to be asked after `build`."""
-        assert self._ports is not None
-        return self._finding.follow(self._ports)
+        assert self.ports is not None
+        return self._finding.follow(self.ports)
 
     def trouble(self) -> str:
         """A lost connection, or a bus that does not store."""

@@ -11,6 +11,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from stratvector.runtime.host import Servicer
+from stratvector.runtime.process.forwarding import Forwarding, Owners
 from stratvector.runtime.process.http_port import PortTaken
 from stratvector.runtime.process.logs import logger
 from stratvector.runtime.process.telemetry import server_interceptors
@@ -24,13 +25,24 @@ OPTIONS = (("grpc.so_reuseport", 0),)
 class GrpcPort:
     """The gRPC server of a process. Health is NOT_SERVING until it is told otherwise.
 
-    port : the one that is listened on, chosen freely when asked for 0. Made inside the event loop.
-    Raises PortTaken.
+    port : the one that is listened on, chosen freely when asked for 0. owners : who is asked what
+    this instance can't answer; None where there is nobody else. Made inside the event loop. Raises
+    PortTaken.
     """
 
-    def __init__(self, host: str, port: int, servicers: Sequence[Servicer]) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        servicers: Sequence[Servicer],
+        owners: Owners | None = None,
+    ) -> None:
         _check_free(host, port)
-        interceptors = [*server_interceptors(), PlainErrors()]
+        self._owners = owners
+        interceptors = [*server_interceptors()]
+        if owners is not None:
+            interceptors.append(Forwarding(owners, {one.name: one for one in servicers}))
+        interceptors.append(PlainErrors())
         self._server = grpc.aio.server(options=OPTIONS, interceptors=interceptors)
         self._health = health.aio.HealthServicer()
         self._names = ["", *(servicer.name for servicer in servicers)]
@@ -56,6 +68,8 @@ class GrpcPort:
         """Refuse new calls, let those under way end within the grace, cut the rest."""
         await self._health.enter_graceful_shutdown()
         await self._server.stop(grace_seconds)
+        if self._owners is not None:
+            await self._owners.close()
 
 
 class PlainErrors(grpc.aio.ServerInterceptor):

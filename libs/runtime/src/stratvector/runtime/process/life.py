@@ -2,18 +2,19 @@
 
 http port ─▶ bus ─▶ build ─▶ gRPC port ─▶ portfolios as they are found ─▶ main coroutines
                                                                  │   beside their lanes' keepers
-             SIGTERM, LostOwnership, a defect ─▶ drain ◀─────────┘
+                            SIGTERM, a defect ─▶ drain ◀─────────┘
 """
 
 import asyncio
 import gc
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from inspect import isawaitable
 from typing import Any
 
 from stratvector.runtime.deployment import Deployment
-from stratvector.runtime.host import Page, Service, Tasks
+from stratvector.runtime.host import Page, Service, Servicer, Tasks
 from stratvector.runtime.jetstream.connection import BusClient
 from stratvector.runtime.jetstream.key_value import JetStreamKeyValue
 from stratvector.runtime.lane import Lane
@@ -21,6 +22,7 @@ from stratvector.runtime.ports import LostOwnership, Stored
 from stratvector.runtime.process.beginnings import Beginnings, Begun
 from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.process.finding import Found
+from stratvector.runtime.process.forwarding import Owners, address_of
 from stratvector.runtime.process.foundation import Foundation, NoLedgerStore
 from stratvector.runtime.process.grpc_server import GrpcPort
 from stratvector.runtime.process.http_port import HttpPort
@@ -37,11 +39,13 @@ from stratvector.runtime.process.settings import ProcessSettings
 from stratvector.runtime.process.status import Heartbeat, State, Status
 from stratvector.runtime.process.work import Ended, Part, Work, cancel
 from stratvector.runtime.session_document import BadSession
+from stratvector.runtime.spread import Spread
 
-STOPPED, FAILED, LOST, REFUSED = 0, 1, 75, 78
+STOPPED, FAILED, REFUSED = 0, 1, 78
 PULSE_SECONDS = 0.2
 QUARANTINE_SECONDS_MAX = 5.0
-LOST_HAND_OVER_SECONDS = 0.5
+LEAVE_SECONDS_MAX = 1.0
+FIRST_SECONDS_MAX = 2.0
 STEP_SECONDS_MIN = 0.2
 
 
@@ -67,12 +71,10 @@ class Life:
         self._service_made = Service()
         self._work: Work | None = None
         self._beginnings: Beginnings | None = None
+        self._spread: Spread | None = None
 
     async def run(self) -> int:
-        """Start, work, drain; the exit code. Raises CannotStart.
-
-        After LOST nothing is drained: the caller ends the process at once.
-        """
+        """Start, work, drain; the exit code. Raises CannotStart."""
         loop, settings = asyncio.get_running_loop(), self._settings
         log_loop_errors(loop)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -88,17 +90,14 @@ class Life:
         )
         self._log.info("listening", http_port=http.port)
         pulse = asyncio.create_task(self._pulse(), name="pulse")
-        code = FAILED
         try:
-            code = await self._live()
+            return await self._live()
         finally:
-            if code != LOST:
-                try:
-                    await self._drain()
-                finally:
-                    await cancel({pulse}, STEP_SECONDS_MIN)
-                    http.close()
-        return code
+            try:
+                await self._drain()
+            finally:
+                await cancel({pulse}, STEP_SECONDS_MIN)
+                http.close()
 
     async def _live(self) -> int:
         starting = asyncio.create_task(self._start(), name="start")
@@ -113,18 +112,46 @@ class Life:
 
     async def _start(self) -> tuple[Work, Beginnings]:
         """Everything up to looking for portfolios. Raises CannotStart."""
-        settings, status, foundation = self._settings, self._status, self._foundation
-        self._service_made = service = await foundation.build(self._waits_for, self._begin_more)
+        status, foundation = self._status, self._foundation
+        build = foundation.build(self._waits_for, self._address, self._begin_more)
+        self._service_made = service = await build
         self._work = work = Work(service.main)
-        self._grpc = GrpcPort(settings.host, settings.grpc_port, service.servicers)
-        await self._grpc.start()
-        self._log.info("listening", grpc_port=self._grpc.port)
-        self._metrics.watch(lambda: work.lanes, service.collectors)
+        grpc = self._make_grpc(service.servicers)
+        self._metrics.watch(self._lanes, service.collectors)
+        self._begin_to_spread(work)
         self._pages.update(service.pages)
         self._beginnings = beginnings = Beginnings(foundation.found(), self._begin)
-        status.idle, status.started = foundation.idle, True
+        status.idle = foundation.idle
+        if service.begin is not None:
+            # Who asks a replica that has just come must not hear that there is no portfolio.
+            await beginnings.begun_first(FIRST_SECONDS_MAX)
+        await grpc.start()
+        self._log.info("listening", grpc_port=grpc.port)
+        status.started = True
         _keep_what_is_there()
         return work, beginnings
+
+    def _make_grpc(self, servicers: Sequence[Servicer]) -> GrpcPort:
+        settings, ports = self._settings, self._foundation.ports
+        owners = None if ports is None else Owners(ports.key_value, ports.address)
+        self._grpc = grpc = GrpcPort(settings.host, settings.grpc_port, servicers, owners)
+        return grpc
+
+    def _begin_to_spread(self, work: Work) -> None:
+        """Be a member of the service, where it has lanes that can move."""
+        ports = self._foundation.ports
+        if ports is None or ports.members is None:
+            return
+        ready = self._status.is_ready
+        self._spread = spread = Spread(self._service, ports, ports.members, work, ready)
+        work.begin("", Tasks([spread.run()]))
+
+    def _address(self) -> str:
+        """Where other instances reach this one; empty while it does not listen."""
+        settings, grpc = self._settings, self._grpc
+        if grpc is None:
+            return ""
+        return settings.advertised_address or address_of(settings.host, grpc.port)
 
     async def _begin(self, found: Found) -> Tasks:
         """The coroutines of a portfolio. Raises BadSession, CannotStart."""
@@ -197,21 +224,21 @@ class Life:
         """What the end of one coroutine means: an exit code, or None to go on without it."""
         stored = refused(ended.error, ended.at_hand)
         part = ended.part
-        if stored is not None and part is not None:
+        if stored is not None:
             await self._halt(part, stored, str(ended.error))
             return None
         match ended.error:
             case None:
-                assert part is not None
                 part.finished = True
                 self._log.info("part_finished", part=part.number, portfolio=part.session)
                 return None
-            case LostOwnership() as error:
-                await self._leave(work, str(error))
-                return LOST
+            case LostOwnership() as error if part.again is not None:
+                self._log.warning("lost_lane", portfolio=part.session, reason=str(error))
+                await work.begin_anew(part)
+                return None
             case CannotStart() | BadSession() as error:
                 told = error if isinstance(error, CannotStart) else CannotStart(f"session: {error}")
-                if part is None or not part.session:
+                if not part.session:
                     raise told
                 self._refuse(part.session, told)
                 part.halted = f"{part.session}: {told}"
@@ -226,7 +253,7 @@ class Life:
         False where nobody can count: without a message or a bus, a start is tried again.
         """
         stored, client = ended.at_hand, self._foundation.client
-        if stored is None or ended.part is None or client is None:
+        if stored is None or client is None:
             return False
         try:
             async with asyncio.timeout(QUARANTINE_SECONDS_MAX):
@@ -266,14 +293,6 @@ class Life:
             **trace_of(stored),
         )
 
-    async def _leave(self, work: Work, reason: str) -> None:
-        """Stop everything now; only lanes that are still ours are given over, if that is quick."""
-        self._status.draining = True
-        lost = work.lost_lanes()
-        await work.stop_main(LOST_HAND_OVER_SECONDS)
-        kept = await work.hand_over(LOST_HAND_OVER_SECONDS)
-        self._log.error("lost_ownership", lanes=lost, reason=reason, not_handed_over=kept)
-
     async def _drain(self) -> None:
         """Not ready, main work, lanes, gRPC, the service's own, bus: each in the time left."""
         self._status.draining = True
@@ -289,8 +308,9 @@ class Life:
         if self._beginnings is not None:
             await self._beginnings.end(left() / 4)
         if self._work is not None:
+            heirs = await self._heirs(min(LEAVE_SECONDS_MAX, left() / 4))
             await self._work.stop_main(left() / 2)
-            kept = await self._work.hand_over(left() / 2)
+            kept = await self._work.hand_over(left() / 2, heirs)
             if kept:
                 self._log.warning("lanes_not_handed_over", lanes=kept)
         if self._grpc is not None:
@@ -303,6 +323,14 @@ class Life:
             await self._close_service(close, left() / 2)
         if (client := self._foundation.client) is not None:
             await self._close_bus(client, left())
+
+    async def _heirs(self, seconds: float) -> Mapping[str, str]:
+        """Who takes each lane; who comes first where the bus does not answer."""
+        if self._spread is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    return await self._spread.leave()
+        return {}
 
     async def _close_service(self, close: Callable[[], None], seconds: float) -> None:
         """What the service keeps open; whatever goes wrong, the rest of the drain follows."""
@@ -341,7 +369,7 @@ class Life:
         return self._work.parts if self._work is not None else ()
 
     def _lanes(self) -> tuple[Lane, ...]:
-        return self._work.lanes if self._work is not None else ()
+        return tuple(part.lane for part in self._parts() if part.lane is not None)
 
     def _waits_for(self, what: str) -> None:
         self._status.waiting_for = what

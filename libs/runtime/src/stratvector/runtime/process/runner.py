@@ -26,12 +26,13 @@ from stratvector.runtime.process.foundation import (
     new_instance,
 )
 from stratvector.runtime.process.leftovers import left_in_process, left_tasks, open_sockets
-from stratvector.runtime.process.life import FAILED, LOST, REFUSED, Life
+from stratvector.runtime.process.life import FAILED, REFUSED, Life
 from stratvector.runtime.process.logs import configure_logs, logger
 from stratvector.runtime.process.metrics import ProcessMetrics
 from stratvector.runtime.process.settings import BusSettings, Settings, load_settings
 from stratvector.runtime.process.settings_file import BadSettings
 from stratvector.runtime.process.telemetry import start_telemetry
+from stratvector.trading.flow import produced_by
 
 WRONG_SETTINGS = 2
 EXECUTOR_SECONDS_MAX = 2.0
@@ -51,13 +52,14 @@ def run_service(
 
     build : makes the service, once. finding : how it comes to its portfolios.
 
-    0 stopped cleanly, 1 failed or left something behind, 2 wrong settings, 75 lost a lane, 78 can't
-    work until a person puts something right. When something is left that would keep the process
-    from ending, it is ended here.
+    0 stopped cleanly, 1 failed or left something behind, 2 wrong settings, 78 can't work until a
+    person puts something right. When something is left that would keep the process from ending, it
+    is ended here.
     """
 
     def on_bus(settings: BusSettings, instance: str, metrics: ProcessMetrics) -> Foundation:
-        return BusFoundation(settings, instance, metrics, build, finding)
+        has_lanes = bool(produced_by(service))
+        return BusFoundation(settings, instance, metrics, build, finding, has_lanes)
 
     return _run(service, settings_type, on_bus)
 
@@ -113,8 +115,6 @@ async def _live(
     except Exception:  # noqa: BLE001 - whatever a service raises ends it, told in its log
         logger().critical("defect", exc_info=True)
         code = FAILED
-    if code == LOST:
-        _end(LOST)
     if telemetry is not None:
         await telemetry.close(LAST_SPANS_SECONDS_MAX)
     if held := [*await left_tasks(), *await _left_in_executor()]:

@@ -61,6 +61,9 @@ class ProcessSettings(BaseSettings):
     """address that the service's own ports listen on"""
     grpc_port: Port = 0
     """gRPC: health, reflection and the service's questions; 0 takes a free port and logs it"""
+    advertised_address: str = ""
+    """host:port at which other replicas of the service reach its gRPC port; empty is the port that
+    it listens on, at host, or at this machine's own address where host is every address"""
     http_port: Port = 0
     """/metrics, /healthz and /readyz; 0 takes a free port and logs it"""
     allowed_hosts: tuple[str, ...] = ()

@@ -9,24 +9,25 @@ from stratvector.runtime.simulation.effect import Call, Channel
 
 
 class SimulatedKeyValue:
-    """Durable: it survives every crash of a process."""
+    """Durable: it survives every crash of a process. name : of its effects."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "kv") -> None:
+        self._name = name
         self.entries: dict[str, Entry] = {}
         self._revision = 0
 
     async def get(self, key: str) -> Entry | None:
         """The current entry, or None."""
-        return await Call("kv get", key, Channel.READ, partial(self.entries.get, key))
+        return await Call(f"{self._name} get", key, Channel.READ, partial(self.entries.get, key))
 
     async def all(self) -> Mapping[str, Entry]:
         """Every key with its current entry."""
-        return await Call("kv all", "", Channel.READ, partial(dict, self.entries))
+        return await Call(f"{self._name} all", "", Channel.READ, partial(dict, self.entries))
 
     async def put(self, key: str, value: bytes, revision: int) -> int:
         """Swap; when the answer gets lost, the client's own retry is refused with WrongRevision."""
         perform = partial(self._swap, key, value, revision)
-        return await Call("kv put", key, Channel.SWAP, perform, WrongRevision)
+        return await Call(f"{self._name} put", key, Channel.SWAP, perform, WrongRevision)
 
     def _swap(self, key: str, value: bytes, revision: int) -> int:
         entry = self.entries.get(key)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from stratvector.runtime.host import ServiceFactory, Tasks
+from stratvector.runtime.host import Make, ServiceFactory, Tasks
+from stratvector.runtime.lane import Lane
 from stratvector.runtime.simulation.clock import SimulatedClock
 from stratvector.runtime.simulation.effect import Effect
 
@@ -13,43 +14,52 @@ from stratvector.runtime.simulation.effect import Effect
 class Seat:
     """Where instances of a service run one after the other; a standby is a seat of its own.
 
-    service : its name. number : instances started here so far.
+    service : its name. number : instances started here so far. spreads : they share their lanes.
     """
 
-    def __init__(self, service: str, name: str, factory: ServiceFactory) -> None:
+    def __init__(
+        self, service: str, name: str, factory: ServiceFactory, spreads: bool = False
+    ) -> None:
         self.service = service
         self.name = name
         self.factory = factory
+        self.spreads = spreads
         self.number = 0
 
 
 class Process:
-    """One instance, from its start to its end; `instance` is never used again."""
+    """One instance, from its start to its end; `instance` is never used again. Speaks
+    `spread.Hands`.
 
-    def __init__(self, seat: Seat, instance: str, clock: SimulatedClock, tasks: Tasks) -> None:
+    start : makes a task run.
+    """
+
+    def __init__(
+        self,
+        seat: Seat,
+        instance: str,
+        clock: SimulatedClock,
+        tasks: Tasks,
+        start: Callable[[Task], None],
+    ) -> None:
         self.seat = seat
         self.instance = instance
         self.clock = clock
         self.alive = True
         self.paused_until = 0.0
         self.main: list[Task] = []
-        self.background: list[Task] = []
         self.unfinished = 0
-        self.begin(tasks)
+        self._keepers: list[Task] = []
+        self._beside: list[Task] = []
+        self._lanes: list[Lane] = []
+        self._again: list[Make] = []
+        self._start = start
+        self.take(tasks)
 
     @property
     def tasks(self) -> list[Task]:
         """All coroutines, main ones first."""
-        return self.main + self.background
-
-    def begin(self, tasks: Tasks) -> list[Task]:
-        """Take more coroutines, and give what is to be started."""
-        main = [Task(self, coroutine) for coroutine in tasks.main]
-        background = [Task(self, coroutine) for coroutine in tasks.keepers()]
-        self.main += main
-        self.background += background
-        self.unfinished += len(main)
-        return main + background
+        return self.main + self._keepers + self._beside
 
     def pause(self, now: float, seconds: float, clock_stops: bool) -> None:
         """Stop all coroutines for a while."""
@@ -61,16 +71,83 @@ class Process:
         """Stop at once: no coroutine runs another line of the service."""
         self.alive = False
         for task in self.tasks:
-            task.coroutine.close()
+            task.end()
+
+    def begin(self) -> None:
+        """Run what there is."""
+        for task in self.tasks:
+            self._start(task)
+
+    def take(self, tasks: Tasks) -> list[Task]:
+        """More coroutines, which are to be started."""
+        main = [Task(self, coroutine) for coroutine in tasks.main]
+        keepers = [Task(self, coroutine) for coroutine in tasks.keepers()]
+        self.main += main
+        self._keepers += keepers
+        self._lanes += tasks.lanes
+        self._again += tasks.again
+        self.unfinished += len(main)
+        return main + keepers
+
+    def beside(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run something of the process's own."""
+        self._beside.append(Task(self, coroutine))
+
+    def lanes(self) -> Sequence[tuple[Lane, bool]]:
+        """Every lane that can begin anew, and whether its work goes on."""
+        if not self._again:
+            return []
+        return [(lane, not self.main[n].done) for n, lane in enumerate(self._lanes)]
+
+    async def move(self, lane: Lane, heir: str) -> None:
+        """End the work on a lane, give it to its heir, and stand by for it."""
+        if lane not in self._lanes:
+            return
+        number = self._lanes.index(lane)
+        self._end_work(number)
+        await lane.hand_over(heir)
+        self._begin_anew(number)
+
+    def turn(self, task: Task) -> bool:
+        """Begin the work on a lane anew that is lost; False when none of it can. task : the work,
+        or what keeps its lease.
+        """
+        for number, _ in enumerate(self._again):
+            if task in (self.main[number], self._keepers[number]):
+                self._end_work(number)
+                self._begin_anew(number)
+                return True
+        return False
+
+    def _end_work(self, number: int) -> None:
+        """No coroutine of the lane runs another line."""
+        self.main[number].end()
+        self._keepers[number].end()
+
+    def _begin_anew(self, number: int) -> None:
+        made = self._again[number]()
+        (self._lanes[number],) = made.lanes
+        self.main[number] = Task(self, *made.main)
+        self._keepers[number] = Task(self, *made.keepers())
+        self._start(self.main[number])
+        self._start(self._keepers[number])
 
 
 class Task:
-    """One coroutine of a process and the effect that it waits for."""
+    """One coroutine of a process and the effect that it waits for. done : it came to its end.
+    ended : somebody ended it.
+    """
 
-    __slots__ = ("coroutine", "done", "effect", "process")
+    __slots__ = ("coroutine", "done", "effect", "ended", "process")
 
     def __init__(self, process: Process, coroutine: Coroutine[Any, Any, None]) -> None:
         self.process = process
         self.coroutine = coroutine
         self.effect: Effect[Any] | None = None
         self.done = False
+        self.ended = False
+
+    def end(self) -> None:
+        """Run no other line."""
+        self.ended = True
+        self.coroutine.close()

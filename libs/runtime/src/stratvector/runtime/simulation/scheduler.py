@@ -26,8 +26,8 @@ class Supervisor(Protocol):
     def on_finished(self, task: Task) -> None:
         """A coroutine returned."""
 
-    def on_lost(self, process: Process, error: LostOwnership) -> None:
-        """A process gave up its lane."""
+    def on_lost(self, task: Task, error: LostOwnership) -> None:
+        """A process has lost a lane."""
 
     def on_crash(self, process: Process, effect: Effect[Any]) -> None:
         """The dice or a plan kill a process at an effect."""
@@ -119,7 +119,7 @@ class Scheduler:
     def _step(self, task: Task, value: object, error: RuntimePortError | None) -> None:
         """Run a task up to its next effect."""
         process = task.process
-        if not process.alive:
+        if not process.alive or task.ended:
             return
         try:
             effect = task.coroutine.send(value) if error is None else task.coroutine.throw(error)
@@ -128,7 +128,7 @@ class Scheduler:
             self.progress()
             self._supervisor.on_finished(task)
         except LostOwnership as lost:
-            self._supervisor.on_lost(process, lost)
+            self._supervisor.on_lost(task, lost)
         except Exception as failure:  # noqa: BLE001  raised again with the process's name
             self._supervisor.on_failure(process, failure)
         else:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from stratvector.runtime.host import ServiceFactory, Tasks
-from stratvector.runtime.ports import LostOwnership, Ports
+from stratvector.runtime.ports import LEASE_SECONDS, LostOwnership, Ports
 from stratvector.runtime.simulation.bus import SimulatedBus
 from stratvector.runtime.simulation.clock import SimulatedClock
 from stratvector.runtime.simulation.effect import Effect
@@ -21,6 +21,7 @@ from stratvector.runtime.simulation.faults import Dice, Faults
 from stratvector.runtime.simulation.key_value import SimulatedKeyValue
 from stratvector.runtime.simulation.process import Process, Seat, Task
 from stratvector.runtime.simulation.scheduler import Scheduler
+from stratvector.runtime.spread import Spread
 from stratvector.trading.identity import payload_hash
 
 RESTART_SECONDS = 0.25
@@ -55,6 +56,7 @@ class World:
     seed : decides every fault and every tie.
     faults, plans : what may go wrong, and what must.
     skew_seconds_max : how far a host's UTC may be ahead or behind, where there are faults.
+    lease_seconds : of every lane.
     horizon_seconds, effects_max : without progress for so long, or so many, it is a standstill.
     crashes : how often a service was killed at a kind of effect, "before" or "after".
     losses : how often each service lost a lane.
@@ -68,6 +70,7 @@ class World:
         horizon_seconds: float = 600.0,
         effects_max: int = 1_000_000,
         skew_seconds_max: float = 1.0,
+        lease_seconds: float = LEASE_SECONDS,
     ) -> None:
         faults, plans = faults or Faults.none(), tuple(plans)
         calm = faults == Faults.none()
@@ -76,9 +79,11 @@ class World:
         self.bus = SimulatedBus(self.scheduler)
         self.key_value, self.documents = SimulatedKeyValue(), SimulatedKeyValue()
         self.snapshots = SimulatedKeyValue()
+        self.members = SimulatedKeyValue("members")
         self.crashes: Counter[tuple[str, str, str]] = Counter()
         self.losses: Counter[str] = Counter()
         self._skew_seconds_max = skew_seconds_max
+        self._lease_seconds = lease_seconds
         self._processes: dict[str, Process] = {}
         self._awaited: set[str] = set()
         self._parts: dict[str, int] = {}
@@ -96,12 +101,19 @@ class World:
         return self.scheduler.now
 
     def add(
-        self, name: str, factory: ServiceFactory, instances: int = 1, start_seconds: float = 0.0
+        self,
+        name: str,
+        factory: ServiceFactory,
+        instances: int = 1,
+        start_seconds: float = 0.0,
+        spreads: bool = False,
     ) -> None:
-        """Run a service, with standbys if there is more than one instance."""
+        """Run a service, with standbys if there is more than one instance. spreads : they share
+        their lanes.
+        """
         for number in range(instances):
             seat_name = name if instances == 1 else f"{name}.{number}"
-            seat = Seat(name, seat_name, factory)
+            seat = Seat(name, seat_name, factory, spreads)
             if start_seconds > 0:
                 self.at(start_seconds, partial(self._start, seat))
             else:
@@ -149,11 +161,13 @@ class World:
         if process.unfinished == 0:
             process.end()
 
-    def on_lost(self, process: Process, error: LostOwnership) -> None:
-        """A process gave up its lane: it ends, and a new one starts."""
+    def on_lost(self, task: Task, error: LostOwnership) -> None:
+        """A process has lost a lane, which begins anew alone; where it can't, all of it does."""
+        process = task.process
         self.losses[process.seat.service] += 1
         self._last_lost[process.instance] = str(error)
-        self._restart(process)
+        if not process.turn(task):
+            self._restart(process)
 
     def on_crash(self, process: Process, effect: Effect[Any]) -> None:
         """A process is killed at an effect, and a new one starts."""
@@ -185,7 +199,7 @@ class World:
         clock = self._clock()
 
         def begin_more(key: str, tasks: Tasks) -> None:
-            begun = process.begin(tasks)
+            begun = process.take(tasks)
             self._parts[seat.service] = len(process.main)
             for task in begun:
                 self.scheduler.start(task)
@@ -195,15 +209,18 @@ class World:
             self.key_value,
             clock,
             instance,
+            self._lease_seconds,
             documents=self.documents,
             snapshots=self.snapshots,
             begin=begin_more,
         )
-        process = Process(seat, instance, clock, seat.factory(ports))
+        process = Process(seat, instance, clock, seat.factory(ports), self.scheduler.start)
+        if seat.spreads:
+            spread = Spread(seat.service, ports, self.members, process, lambda: True)
+            process.beside(spread.run())
         self._processes[seat.name] = process
         self._parts[seat.service] = len(process.main)
-        for task in process.tasks:
-            self.scheduler.start(task)
+        process.begin()
 
     def _clock(self) -> SimulatedClock:
         """Of another host at each start, where there are faults."""

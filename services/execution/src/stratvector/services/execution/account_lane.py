@@ -195,13 +195,15 @@ class AccountLane:
         known = [
             o for o in orders if self._log.state(o) in (OrderState.CLAIMED, OrderState.ACCEPTED)
         ]
-        outcomes = await self._cancel(close_time, cancels)
-        await self._put([self._event(FillKind.SENDING, order) for order in fresh])
-        for order in known:
-            outcomes.extend(await self._find_out(order))
-        for order in fresh:
-            outcomes.extend(await self._send(order))
-        await self._put(outcomes)
+        # What a broker was asked or told and is not on record would be asked and told again.
+        with self.lane.held():
+            outcomes = await self._cancel(close_time, cancels)
+            await self._put([self._event(FillKind.SENDING, order) for order in fresh])
+            for order in known:
+                outcomes.extend(await self._find_out(order))
+            for order in fresh:
+                outcomes.extend(await self._send(order))
+            await self._put(outcomes)
 
     async def _cancel(self, close_time: int, cancels: Sequence[Cancel]) -> list[FillEvent]:
         events = []

@@ -35,8 +35,12 @@ def serve(settings: "ExecutionSettings", ports: Ports) -> Service:
 
 def _tasks(deployment: Deployment, ports: Ports, meter: "OrderMeter | None" = None) -> Tasks:
     session = deployment.session
-    broker: Broker = SimulatedBrokerAdapter(session.portfolio)
-    if deployment.broker is not None:
-        broker = deployment.broker(ports)
-    account = AccountLane(ports, session.portfolio, session.start, broker, meter)
-    return Tasks(main=[account.run()], lanes=[account.lane])
+
+    def make() -> Tasks:
+        broker: Broker = SimulatedBrokerAdapter(session.portfolio)
+        if deployment.broker is not None:
+            broker = deployment.broker(ports)
+        account = AccountLane(ports, session.portfolio, session.start, broker, meter)
+        return Tasks([account.run()], [account.lane])
+
+    return Tasks.of([make])

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 def build(deployment: Deployment, ports: Ports) -> Tasks:
     """The record of the session's portfolio, in the deployment's store."""
-    record = _record(deployment, ports, deployment.ledger_store)
-    return Tasks(main=[record.run()], lanes=[record.lane])
+    return _tasks(deployment, ports, deployment.ledger_store)
 
 
 def serve(settings: "LedgerSettings", ports: Ports) -> Service:
@@ -37,9 +36,9 @@ def serve(settings: "LedgerSettings", ports: Ports) -> Service:
     served = Served[PortfolioChapters]("the ledger")
 
     def begin(deployment: Deployment) -> Tasks:
-        portfolio, record = deployment.session.portfolio, _record(deployment, ports, told)
+        portfolio = deployment.session.portfolio
         served.add(portfolio, PortfolioChapters(portfolio, ports.bus))
-        return Tasks(main=[_told(record.run)], lanes=[record.lane])
+        return _tasks(deployment, ports, told)
 
     return Service(
         begin=begin,
@@ -49,9 +48,14 @@ def serve(settings: "LedgerSettings", ports: Ports) -> Service:
     )
 
 
-def _record(deployment: Deployment, ports: Ports, store: LedgerStore) -> PortfolioRecord:
+def _tasks(deployment: Deployment, ports: Ports, store: LedgerStore) -> Tasks:
     session = deployment.session
-    return PortfolioRecord(ports, session.portfolio, session.start, store)
+
+    def make() -> Tasks:
+        record = PortfolioRecord(ports, session.portfolio, session.start, store)
+        return Tasks([_told(record.run)], [record.lane])
+
+    return Tasks.of([make])
 
 
 async def _told(work: Callable[[], Awaitable[None]]) -> None:

@@ -2,7 +2,7 @@
 them, and the connections to venues.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from prometheus_client.core import Metric
@@ -26,11 +26,13 @@ class LiveFeeds:
         self._reports: list[FeedReports] = []
         self._collector = FeedCollector(self._reports, self._states)
 
-    def lanes(self, session: LoggedSession, universes: Sequence[Universe]) -> list[FeedLane]:
-        """One per universe. Raises OtherChapter, FeedUnavailable."""
+    def lanes(
+        self, session: LoggedSession, universes: Sequence[Universe]
+    ) -> list[Callable[[], FeedLane]]:
+        """What makes one per universe. Raises OtherChapter, FeedUnavailable."""
         sources = {universe.name: source_of(session, universe) for universe in universes}
         venues = self._venues_on(session.time_map)
-        return [self._lane(session, one, sources[one.name], venues) for one in universes]
+        return [self._maker(session, one, sources[one.name], venues) for one in universes]
 
     def trouble(self) -> str:
         """Which venues are waited for, and why; empty when all that are needed are connected."""
@@ -40,13 +42,14 @@ class LiveFeeds:
         """Counts of every feed, then of every venue."""
         return self._collector.collect()
 
-    def _lane(
+    def _maker(
         self, session: LoggedSession, universe: Universe, source: LiveSource, venues: Venues
-    ) -> FeedLane:
+    ) -> Callable[[], FeedLane]:
         reports = FeedReports(universe.name, universe.timeframe)
         self._reports.append(reports)
         open_feed, portfolio = partial(venues.feed, source), session.portfolio
-        return FeedLane(self._ports, portfolio, universe, source, session.start, open_feed, reports)
+        parts = (portfolio, universe, source, session.start, open_feed, reports)
+        return partial(FeedLane, self._ports, *parts)
 
     def _venues_on(self, time_map: TimeMap | None) -> Venues:
         if time_map not in self._venues:

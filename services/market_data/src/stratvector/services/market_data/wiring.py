@@ -1,6 +1,6 @@
 """The only place that constructs market_data's parts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from stratvector.services.market_data.feed import FeedLane
     from stratvector.services.market_data.live_feeds import LiveFeeds
     from stratvector.trading.session import Session
+
+    MakeLane = Callable[[], ReplayLane | FeedLane]
 
 
 @dataclass(frozen=True)
@@ -101,9 +103,9 @@ class Feeds:
 
     async def _lanes_of(
         self, session: LoggedSession, universes: Sequence[Universe]
-    ) -> "Sequence[ReplayLane | FeedLane]":
-        """One lane per universe: of its venue's candles where the session has no end, else of its
-        recording.
+    ) -> "Sequence[MakeLane]":
+        """What makes one lane per universe: of its venue's candles where the session has no end,
+        else of its recording.
         """
         if not universes:
             return []
@@ -137,16 +139,20 @@ def _replay_lanes(
     recordings: Mapping[str, Recording],
     bars_ahead_max: int,
     closes_per_s_max: float | None,
-) -> list[ReplayLane]:
-    """The lanes of some of a session's universes. recordings : of all of them."""
+) -> "Sequence[MakeLane]":
+    """What makes the lanes of some of a session's universes. recordings : of all of them."""
     closes = {name: one.close_times for name, one in recordings.items()}
     schedule = merge({name: times[times >= session.start] for name, times in closes.items()})
     lane = partial(ReplayLane, ports, session.portfolio)
     return [
-        lane(one, recordings[one.name], schedule, bars_ahead_max, closes_per_s_max)
+        partial(lane, one, recordings[one.name], schedule, bars_ahead_max, closes_per_s_max)
         for one in universes
     ]
 
 
-def _tasks(lanes: "Sequence[ReplayLane | FeedLane]") -> Tasks:
-    return Tasks(main=[one.run() for one in lanes], lanes=[one.lane for one in lanes])
+def _tasks(lanes: "Sequence[MakeLane]") -> Tasks:
+    def make(make_lane: "MakeLane") -> Tasks:
+        lane = make_lane()
+        return Tasks([lane.run()], [lane.lane])
+
+    return Tasks.of([partial(make, one) for one in lanes])

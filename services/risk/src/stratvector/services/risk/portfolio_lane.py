@@ -9,6 +9,7 @@ from stratvector.contracts.codecs import decode_decision, encode_decision
 from stratvector.runtime.chapter_changes import adds_models
 from stratvector.runtime.chapters import ChapterWriter, Standing
 from stratvector.runtime.confirmations import CONFIRM_SECONDS_MAX, Confirmations
+from stratvector.runtime.host import AnsweredFrom
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Kind, Ports, Stored
 from stratvector.runtime.readers import BarsReader, FillsReader, SignalsReader, opening_in
@@ -56,6 +57,7 @@ class PortfolioLane:
         self._wanted: Chapter | None = None  # whose document the next chapter is to have
         self._closes_per_chapter = closes_per_chapter
         self._newest: Decision | None = None
+        self._is_current = False
         self.lane = Lane(ports, orders_lane(portfolio))
         self._chapters = ChapterWriter(ports, chapter)
         of = (portfolio.run, portfolio.name)
@@ -76,6 +78,12 @@ class PortfolioLane:
             self._queries.trouble,
         )
 
+    def answered_from(self) -> AnsweredFrom:
+        """Whether questions are answered here: by the owner, once it has adopted what the log
+        holds.
+        """
+        return AnsweredFrom(self.lane.subject, self.lane.is_owned and self._is_current)
+
     async def run(self) -> None:
         """Own the lane, open the first chapter unless it is there, then walk the closes: adopt
         decided closes, decide the others. Raises OtherChapter.
@@ -90,9 +98,11 @@ class PortfolioLane:
         standing = await self._chapters.standing(self.lane)
         self._begin(standing)
         history = await self._history(standing)
+        self._is_current = self.lane.is_folded
         while (due := await self._bars.due()) is not None:
             adopted = await self._adopted(history, due.close_time)
             decision = await self._close(due.close_time, due.universes, adopted)
+            self._is_current = self.lane.is_folded
             if decision.ended:
                 return
             if decision.ends_chapter:

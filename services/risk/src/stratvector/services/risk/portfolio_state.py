@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from stratvector.runtime.host import AnsweredFrom
 from stratvector.trading.orders import Decision, ValueAtRisk
 from stratvector.trading.portfolio import Portfolio
 
@@ -28,7 +29,10 @@ class PortfolioState:
 
 @dataclass(frozen=True)
 class Decided:
-    """A portfolio that risk decides for. look : its state, None before the first decision."""
+    """A portfolio that risk decides for, here or in another replica. look : its state, None before
+    the first decision that is known here. answered_from : whose questions about it are.
+    """
 
     portfolio: Portfolio
     look: Callable[[], PortfolioState | None]
+    answered_from: Callable[[], AnsweredFrom]

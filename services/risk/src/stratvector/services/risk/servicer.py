@@ -11,8 +11,8 @@ from stratvector.contracts.v1.risk_service_pb2_grpc import (
     RiskServiceServicer,
     add_RiskServiceServicer_to_server,
 )
-from stratvector.runtime.host import Servicer
-from stratvector.runtime.served import Served
+from stratvector.runtime.host import AnsweredFrom, Servicer
+from stratvector.runtime.served import NotServed, Served
 from stratvector.services.risk.portfolio_state import Decided, PortfolioState
 
 NAME: str = pb.DESCRIPTOR.services_by_name["RiskService"].full_name
@@ -44,7 +44,16 @@ class RiskAnswers(RiskServiceServicer):
 def risk_servicer(served: Served[Decided]) -> Servicer:
     """What the risk process answers."""
     answers = RiskAnswers(served)
-    return Servicer(NAME, lambda server: add_RiskServiceServicer_to_server(answers, server))
+
+    def lane_of(request: Any) -> AnsweredFrom | None:
+        try:
+            return served.of(request.portfolio, request.run).answered_from()
+        except NotServed:
+            return None
+
+    return Servicer(
+        NAME, lambda server: add_RiskServiceServicer_to_server(answers, server), lane_of
+    )
 
 
 def _message(state: PortfolioState) -> pb.PortfolioState:

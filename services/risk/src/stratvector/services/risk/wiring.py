@@ -16,14 +16,18 @@ if TYPE_CHECKING:
 def build(deployment: Deployment, ports: Ports) -> Tasks:
     """The lane of the session's portfolio; nobody is asked for its value at risk."""
     session = deployment.session
-    portfolio = PortfolioLane(
-        ports,
-        session.portfolio,
-        session.start,
-        first_chapter(session),
-        closes_per_chapter=deployment.closes_per_chapter,
-    )
-    return Tasks(main=[portfolio.run()], lanes=[portfolio.lane])
+
+    def make() -> Tasks:
+        lane = PortfolioLane(
+            ports,
+            session.portfolio,
+            session.start,
+            first_chapter(session),
+            closes_per_chapter=deployment.closes_per_chapter,
+        )
+        return Tasks([lane.run()], [lane.lane])
+
+    return Tasks.of([make])
 
 
 def serve(settings: "RiskSettings", ports: Ports) -> Service:
@@ -40,17 +44,22 @@ def serve(settings: "RiskSettings", ports: Ports) -> Service:
 
     def begin(deployment: Deployment) -> Tasks:
         session = deployment.session
-        queries, chapter = queries_of(session.portfolio, settings), first_chapter(session)
-        lane = PortfolioLane(
-            ports,
-            session.portfolio,
-            session.start,
-            chapter,
-            queries,
-            settings.closes_per_chapter,
-        )
-        served.add(session.portfolio, Decided(session.portfolio, lane.state))
-        return Tasks(main=[lane.run()], lanes=[lane.lane])
+
+        def make() -> Tasks:
+            lane = PortfolioLane(
+                ports,
+                session.portfolio,
+                session.start,
+                first_chapter(session),
+                queries_of(session.portfolio, settings),
+                settings.closes_per_chapter,
+            )
+            served.add(
+                session.portfolio, Decided(session.portfolio, lane.state, lane.answered_from)
+            )
+            return Tasks([lane.run()], [lane.lane])
+
+        return Tasks.of([make])
 
     return Service(
         begin=begin, servicers=[risk_servicer(served)], collectors=[RiskCollector(served)]

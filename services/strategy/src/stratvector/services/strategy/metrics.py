@@ -1,20 +1,18 @@
 """What Prometheus scrapes of the models: read off their newest signals when it asks."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from stratvector.runtime.served import Served
-from stratvector.services.strategy.model_state import ModelState
-
-Models = Callable[[], Sequence[ModelState]]
+from stratvector.services.strategy.model_lane import ModelLane
 
 
 class StrategyCollector(Collector):
-    """Target weights; a model without signals has none."""
+    """Target weights; a model without signals, or that runs elsewhere, has none."""
 
-    def __init__(self, served: Served[Models]) -> None:
+    def __init__(self, served: Served[Mapping[str, ModelLane]]) -> None:
         self._served = served
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
@@ -23,8 +21,8 @@ class StrategyCollector(Collector):
         labels = ["portfolio", "run", "model", "symbol"]
         family = GaugeMetricFamily("stratvector_signal_weight", text, labels=labels)
         for one, models in self._served.items():
-            for state in models():
-                for row in state.rows:
-                    names = [one.portfolio, one.run, state.model, row.symbol]
+            for model, lane in dict(models).items():
+                for row in lane.rows:
+                    names = [one.portfolio, one.run, model, row.symbol]
                     family.add_metric(names, row.weight)
         yield family

@@ -11,7 +11,6 @@ from stratvector.runtime.ports import Ports
 from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.readers import UniverseReader, carried_sequence
 from stratvector.runtime.unfit_messages import UnfitMessage
-from stratvector.services.strategy.model_state import ModelState
 from stratvector.trading.bad_strategy import BadStrategy
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.carried import Carried
@@ -92,7 +91,7 @@ class ModelLane:
         self._ports, self._portfolio, self._start = ports, portfolio, start
         self._universe = portfolio.universe(model.universe)
         self._bars_lane = bars_lane(portfolio, self._universe)
-        self._name, self._allocation, self._strategy = model.name, model, strategy
+        self._name, self._strategy = model.name, strategy
         self._own = Own.of(portfolio)
         self._model = self._new_model()
         self._published = -1
@@ -102,18 +101,10 @@ class ModelLane:
         self._told = chapters
         self._chapters = ChapterWatch(ports, portfolio, chapters.prepare)
 
-    def state(self) -> ModelState:
-        """The model as of its newest signals."""
-        return ModelState(
-            self._name,
-            self._strategy.name,
-            self._strategy.version,
-            self._universe.name,
-            self._universe.symbols,
-            self._allocation.budget_fraction,
-            self._published if self._published >= 0 else None,
-            self._rows,
-        )
+    @property
+    def rows(self) -> tuple[SignalRow, ...]:
+        """The newest signals, adopted or published; none before the first."""
+        return self._rows
 
     async def run(self) -> None:
         """Own the lane, then chapter by chapter adopt what is published, compute and publish the
@@ -126,6 +117,7 @@ class ModelLane:
                 self._told.take_up(standing)
                 self.is_removed = self._name not in {m.name for m in standing.portfolio.active}
             if self.is_removed:
+                self._rows = ()
                 return
             await self._begin(standing)
             opened = await self._live()
@@ -140,8 +132,6 @@ class ModelLane:
         self._last_close: int | None = None
         if standing is not None:
             self._portfolio, self._own = standing.portfolio, Own.of(standing.portfolio)
-            named = {model.name: model for model in standing.portfolio.models}
-            self._allocation = named[self._name]
         self._chapter = FIRST if standing is None else standing.number
         carried = None if standing is None else standing.carried
         if carried is None or not carried_sequence(carried, self._bars_lane):

@@ -14,7 +14,6 @@ from stratvector.runtime.ports import Ports
 from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.session_document import BadSession
 from stratvector.services.strategy.model_lane import ModelLane
-from stratvector.services.strategy.model_state import ModelState
 from stratvector.trading.bad_strategy import BadStrategy
 from stratvector.trading.live_model import LiveModel
 from stratvector.trading.portfolio import ModelAllocation, Portfolio
@@ -24,26 +23,25 @@ if TYPE_CHECKING:
 
 
 class Roster:
-    """Begins a lane for each model, once. Used by the coroutines of its lanes."""
+    """Begins a lane for each model. Used by the coroutines of its lanes.
+
+    lanes : by model, as they are now; one that is lost or moves is another afterwards.
+    """
 
     def __init__(self, ports: Ports, session: SessionParts) -> None:
-        self._ports, self._start = ports, session.start
+        self._ports, self._session = ports, session
         portfolio = session.portfolio
         self._key = f"{portfolio.run}.{portfolio.name}"
         self._confirmations = Confirmations(
             ports.key_value, "strategy", portfolio.run, portfolio.name
         )
         self._confirmed = ""
-        self._lanes: dict[str, ModelLane] = {}
-        self._first = self._new_lanes(portfolio, portfolio.models, session.strategies)
+        self.lanes: dict[str, ModelLane] = {}
 
     def tasks(self) -> Tasks:
-        """Of the models that it begins with."""
-        return _tasks(self._first)
-
-    def states(self) -> list[ModelState]:
-        """The models of the newest chapter as of their newest signals."""
-        return [lane.state() for lane in self._lanes.values() if not lane.is_removed]
+        """Of the models that the session names."""
+        portfolio = self._session.portfolio
+        return self._begun(portfolio, portfolio.models, self._session.strategies)
 
     async def prepare(self, proposed: Standing) -> None:
         """Load the models that a chapter would add, and say whether they can be; once."""
@@ -51,8 +49,7 @@ class Roster:
             return
         self._confirmed = proposed.id
         try:
-            portfolio = proposed.portfolio
-            added = [model for model in portfolio.active if model.name not in self._lanes]
+            added = self._added(proposed.portfolio)
             if added:
                 await self._ports.aside(partial(_load, proposed, added))
             refused = ""
@@ -65,27 +62,26 @@ class Roster:
         CannotStart, BadSession.
         """
         portfolio = standing.portfolio
-        added = [model for model in portfolio.active if model.name not in self._lanes]
-        if added:
-            lanes = self._new_lanes(portfolio, added, strategies_in(standing.chapter))
-            self._ports.begin(self._key, _tasks(lanes))
+        if added := self._added(portfolio):
+            begun = self._begun(portfolio, added, strategies_in(standing.chapter))
+            self._ports.begin(self._key, begun)
 
-    def _new_lanes(
+    def _added(self, portfolio: Portfolio) -> list[ModelAllocation]:
+        return [model for model in portfolio.active if model.name not in self.lanes]
+
+    def _begun(
         self,
         portfolio: Portfolio,
         models: Sequence[ModelAllocation],
         strategies: Mapping[str, "Strategy"],
-    ) -> list[ModelLane]:
-        lanes = [
-            ModelLane(self._ports, portfolio, model, strategies[model.name], self._start, self)
-            for model in models
-        ]
-        self._lanes |= {model.name: lane for model, lane in zip(models, lanes, strict=True)}
-        return lanes
+    ) -> Tasks:
+        def make(model: ModelAllocation) -> Tasks:
+            strategy, start = strategies[model.name], self._session.start
+            lane = ModelLane(self._ports, portfolio, model, strategy, start, self)
+            self.lanes[model.name] = lane
+            return Tasks([lane.run()], [lane.lane])
 
-
-def _tasks(lanes: Sequence[ModelLane]) -> Tasks:
-    return Tasks(main=[one.run() for one in lanes], lanes=[one.lane for one in lanes])
+        return Tasks.of([partial(make, model) for model in models])
 
 
 def _load(proposed: Standing, added: Sequence[ModelAllocation]) -> None:

@@ -1,6 +1,5 @@
-"""gRPC: the models that this process runs, by portfolio; one look, encode."""
+"""gRPC: the models of each portfolio, whichever replica runs them; one look, encode."""
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import grpc.aio
@@ -12,17 +11,16 @@ from stratvector.contracts.v1.strategy_service_pb2_grpc import (
 )
 from stratvector.runtime.host import Servicer
 from stratvector.runtime.served import Served
-from stratvector.services.strategy.model_state import ModelState
+from stratvector.services.strategy.logged_models import LoggedModels, ModelState
 
 NAME: str = pb.DESCRIPTOR.services_by_name["StrategyService"].full_name
 Context = grpc.aio.ServicerContext[Any, Any]
-Models = Callable[[], Sequence[ModelState]]
 
 
 class StrategyAnswers(StrategyServiceServicer):
     """Answers for every model of each portfolio."""
 
-    def __init__(self, served: Served[Models]) -> None:
+    def __init__(self, served: Served[LoggedModels]) -> None:
         self._served = served
 
     async def ListModels(  # noqa: N802  the proto's name
@@ -30,10 +28,10 @@ class StrategyAnswers(StrategyServiceServicer):
     ) -> pb.ListModelsResponse:
         """Every model of a portfolio, in config order."""
         models = await self._served.asked(request, context)
-        return pb.ListModelsResponse(models=map(_message, models()))
+        return pb.ListModelsResponse(models=map(_message, await models.states()))
 
 
-def strategy_servicer(served: Served[Models]) -> Servicer:
+def strategy_servicer(served: Served[LoggedModels]) -> Servicer:
     """What the strategy process answers."""
     answers = StrategyAnswers(served)
     return Servicer(NAME, lambda server: add_StrategyServiceServicer_to_server(answers, server))

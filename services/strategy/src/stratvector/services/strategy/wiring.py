@@ -1,11 +1,13 @@
 """The only place that constructs strategy's parts."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from stratvector.runtime.deployment import Deployment
 from stratvector.runtime.host import Service, Tasks
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.served import Served
+from stratvector.services.strategy.model_lane import ModelLane
 from stratvector.services.strategy.roster import Roster
 
 if TYPE_CHECKING:
@@ -20,16 +22,20 @@ def build(deployment: Deployment, ports: Ports) -> Tasks:
 def serve(settings: "StrategySettings", ports: Ports) -> Service:
     """The lanes of each portfolio, with what answers questions about their models."""
     # The simulated world has no gRPC, and need not wait for these.
+    from stratvector.services.strategy.logged_models import LoggedModels
     from stratvector.services.strategy.metrics import StrategyCollector
-    from stratvector.services.strategy.servicer import Models, strategy_servicer
+    from stratvector.services.strategy.servicer import strategy_servicer
 
-    served = Served[Models]("strategy")
+    served = Served[LoggedModels]("strategy")
+    lanes = Served[Mapping[str, ModelLane]]("strategy")
 
     def begin(deployment: Deployment) -> Tasks:
-        roster = Roster(ports, deployment.session)
-        served.add(deployment.session.portfolio, roster.states)
+        session = deployment.session
+        roster = Roster(ports, session)
+        served.add(session.portfolio, LoggedModels(ports.bus, session))
+        lanes.add(session.portfolio, roster.lanes)
         return roster.tasks()
 
     return Service(
-        begin=begin, servicers=[strategy_servicer(served)], collectors=[StrategyCollector(served)]
+        begin=begin, servicers=[strategy_servicer(served)], collectors=[StrategyCollector(lanes)]
     )
