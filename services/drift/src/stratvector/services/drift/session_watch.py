@@ -71,6 +71,7 @@ class SessionWatch:
         self._watches: dict[str, ModelWatch] = {}
         self._checked_until: int | None = None
         self.board = Board()
+        self._watch(portfolio)
 
     async def run(self) -> None:
         """Fold the session to its end, from the chapter at whose opening a state was kept last."""
@@ -160,17 +161,21 @@ class SessionWatch:
         ports, portfolio = self._ports, self._portfolio
         number = FIRST if standing is None else standing.number
         carried = None if standing is None else standing.carried
-        for model in portfolio.active:
-            if model.name not in self._watches:
-                symbols = portfolio.universe(model.universe).symbols
-                self._watches[model.name] = ModelWatch(model.name, symbols, self.rules)
-                self.board.add(model.name)
+        self._watch(portfolio)
         self._bars = BarsReader(ports, portfolio, self._start, True, carried)
         self._decisions = OrdersReader(ports, portfolio, True, number, carried)
         self._signals = {
             model.name: SignalsReader(ports, portfolio, model.name, True, number, carried)
             for model in portfolio.active
         }
+
+    def _watch(self, portfolio: Portfolio) -> None:
+        """Every model that sends signals, if it is not watched yet."""
+        for model in portfolio.active:
+            if model.name not in self._watches:
+                symbols = portfolio.universe(model.universe).symbols
+                self._watches[model.name] = ModelWatch(model.name, symbols, self.rules)
+                self.board.add(model.name)
 
     def check(self, model: str) -> tuple[ModelDrift, ...]:
         """Where a model stands at its newest close, beside the schedule; every one for "".

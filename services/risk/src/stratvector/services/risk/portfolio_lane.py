@@ -11,7 +11,7 @@ from stratvector.runtime.chapters import ChapterWriter, Standing
 from stratvector.runtime.confirmations import CONFIRM_SECONDS_MAX, Confirmations
 from stratvector.runtime.host import AnsweredFrom
 from stratvector.runtime.lane import Lane
-from stratvector.runtime.ports import Kind, Ports, Stored
+from stratvector.runtime.ports import Kind, LostOwnership, Ports, Stored
 from stratvector.runtime.readers import BarsReader, FillsReader, SignalsReader, opening_in
 from stratvector.runtime.unfit_messages import MisplacedOpening, OutOfStep
 from stratvector.services.risk.portfolio_state import PortfolioState
@@ -136,7 +136,11 @@ class PortfolioLane:
         decided = carried.sequences[self.lane.subject]
         await self._recall(decided)
         history = self.lane.history(decided)
-        opening_in(await anext(history))
+        if (opened := await anext(history, None)) is None:
+            # It opened after this owner's mark: somebody else owns the lane since.
+            number = standing.number
+            raise LostOwnership(f"{self.lane.subject}: another owner has opened chapter {number}")
+        opening_in(opened)
         return history
 
     async def _recall(self, sequence: int) -> None:
