@@ -26,9 +26,11 @@ test: setup  ## Run every test (Chromium is installed where it may be)
 simulation: setup  ## Run the long fault simulation: 1,000 seeds
 	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest tests/simulation --seeds 1000 -n $(WORKERS) $(ARGS)
 
-chaos: setup  ## Run the long chaos suite: each kill alone, 20 random ones, memory of 20,000 closes
+chaos: setup  ## Run the long suites: each kill alone, 20 random ones, memory of 20,000 closes
 	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest tests/chaos tests/processes/test_shared_lanes.py \
 	    tests/simulation/test_moving_lanes.py --long --kills 20 --closes 2000 $(ARGS)
+	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest libs services tests --ignore=tests/chaos --long \
+	    -m long $(ARGS)
 
 bench: $(patsubst benchmarks/bench_%.py,bench-%,$(wildcard benchmarks/bench_*.py))  ## Run every benchmark
 

@@ -12,11 +12,34 @@ settings.register_profile("explore", parent=settings.get_profile("house"), deran
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
 
 FIGURE = "figure"
+# The files of `make test` that take longest, by `--durations`; tests/architecture holds the names.
+SLOWEST = (
+    "tests/e2e/test_console.py",
+    "libs/cli/tests/test_up_processes.py",
+    "tests/telemetry/test_flow_traces.py",
+    "libs/runtime/tests/test_service_process.py",
+    "tests/processes/test_each_service_alone.py",
+    "tests/chaos/test_memory.py",
+    "tests/processes/test_paper_restart.py",
+    "libs/cli/tests/test_up_ended_early.py",
+    "tests/telemetry/test_untraced_processes.py",
+    "tests/chaos/test_kills.py",
+    "tests/simulation/test_crash_points.py",
+    "tests/simulation/test_storms.py",
+    "services/research/tests/test_research_recovery.py",
+    "tests/flow/test_examples.py",
+    "tests/flow/test_sample_parity.py",
+    "libs/cli/tests/test_platform_start.py",
+    "tests/chaos/test_walled_hosts.py",
+    "libs/trading/tests/test_compiled_cache.py",
+    "tests/processes/test_paper_run.py",
+    "tests/simulation/test_chapters.py",
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How long the long suites are; `make simulation` and `make chaos` ask for more."""
-    parser.addoption("--seeds", type=int, default=200, help="seeds of the fault simulation")
+    parser.addoption("--seeds", type=int, default=80, help="seeds of the fault simulation")
     parser.addoption("--kills", type=int, default=1, help="sessions with a random kill")
     parser.addoption("--screenshots", type=Path, help="folder that keeps the console's pictures")
     parser.addoption("--long", action="store_true", help="also the tests marked `long`")
@@ -24,7 +47,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests marked `long` are counted as deselected unless they are asked for."""
+    """The slowest files begin, so that no worker ends alone with one of them.
+
+    Tests marked `long` are counted as deselected unless they are asked for.
+    """
+    place = {Path(config.rootpath, file): number for number, file in enumerate(SLOWEST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
     if config.getoption("--long"):
         return
     long = [item for item in items if item.get_closest_marker("long")]

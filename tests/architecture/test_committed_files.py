@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from conftest import SLOWEST
+
 ROOT = Path(__file__).resolve().parents[2]
 GENERATED_NAMES = ("_pb2.py", "_pb2.pyi", "_pb2_grpc.py", "_pb2_grpc.pyi")
 
@@ -86,3 +88,8 @@ def test_a_planted_address_and_a_planted_loose_pin_are_found(tmp_path: Path) -> 
     )
     assert addresses(lock) == ["--index-url https://example.org"]
     assert unpinned(lock) == ["--index-url", "bare==2", "loose>=3"]
+
+
+def test_the_files_that_begin_a_run_of_the_tests_are_there() -> None:
+    assert [file for file in SLOWEST if not (ROOT / file).is_file()] == []
+    assert len(set(SLOWEST)) == len(SLOWEST)

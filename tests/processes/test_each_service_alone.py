@@ -1,13 +1,18 @@
-"""Each service starts without the others, says what it waits for, and leaves cleanly."""
+"""Each service starts without the others, says what it waits for, leaves cleanly, and explains
+itself.
+"""
 
 import json
 import os
+import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -15,9 +20,46 @@ import pytest
 
 from stratvector.cli.platform.commands import command_of
 from stratvector.runtime.jetstream.server import free_port
-from stratvector.trading.flow import HOUSE
+from stratvector.trading.flow import HOUSE, SERVICES
 
 NEEDS_NOBODY = ("research",)
+IN_RUST = "monte_carlo"
+RESEARCH_SETTINGS = ("RESULTS_FOLDER", "CONFIG_FOLDER", "JOBS_AT_ONCE", "JOBS_KEPT_MAX")
+TOLD_BESIDES = {
+    "research": (
+        "Runs backtests as jobs",
+        *(f"STRATVECTOR_RESEARCH_{name}" for name in RESEARCH_SETTINGS),
+    )
+}
+# The `__main__` of each service, run in one interpreter: what they share is imported once.
+ASKING = """
+import contextlib, io, json, os, runpy, sys
+
+services, questions = map(json.loads, sys.argv[1:])
+environment, said = dict(os.environ), []
+for service in services:
+    for arguments in questions:
+        module, out, err = f"stratvector.services.{service}", io.StringIO(), io.StringIO()
+        sys.argv = [module, *arguments]
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                runpy.run_module(module, run_name="__main__")
+            except SystemExit as ended:
+                said.append((ended.code or 0, out.getvalue(), err.getvalue()))
+        os.environ.clear()
+        os.environ.update(environment)
+json.dump(said, sys.stdout)
+"""
+WRONG = Path("wrong.yaml")
+HELP, SETTINGS = ["--help"], ["--settings", str(WRONG)]
+
+
+class Said(NamedTuple):
+    """code : the exit code. out, err : what stood on the two outputs."""
+
+    code: int
+    out: str
+    err: str
 
 
 def settings_of(service: str, place: Path) -> tuple[Path, int, str]:
@@ -84,20 +126,61 @@ def test_a_service_alone_says_why_it_is_not_ready_and_stops_when_asked(
         assert process.wait(60) == 0, (tmp_path / "output").read_text()
 
 
+class Asked(NamedTuple):
+    """What a service says to `--help` and to a wrong settings file."""
+
+    help_: Said
+    refusal: Said
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Asked]:
+    place = tmp_path_factory.mktemp("asked")
+    services = [service for service in HOUSE if service != IN_RUST]
+    told = [json.dumps(services), json.dumps([HELP, SETTINGS])]
+    run = said_by([sys.executable, "-P", "-c", ASKING, *told], place)
+    assert (run.code, run.err) == (0, "")
+    said = [Said(*one) for one in json.loads(run.out)]
+    each = map(Asked, said[::2], said[1::2])
+    return {IN_RUST: asked_alone(IN_RUST, place), **dict(zip(services, each, strict=True))}
+
+
+def asked_alone(service: str, place: Path) -> Asked:
+    command = command_of(service, WRONG)[: -len(SETTINGS)]
+    return Asked(said_by([*command, *HELP], place), said_by([*command, *SETTINGS], place))
+
+
+def said_by(command: list[str], place: Path) -> Said:
+    (place / WRONG).write_text("htp_port: 1\n")
+    run = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+    return Said(run.returncode, run.stdout, run.stderr)
+
+
 @pytest.mark.parametrize("service", HOUSE)
-def test_help_names_every_setting_and_its_variable(service: str, tmp_path: Path) -> None:
-    command = [*command_of(service, tmp_path / "none")[:-2], "--help"]
-    run = subprocess.run(command, capture_output=True, text=True, check=True)
+def test_help_tells_what_a_service_does_and_names_every_setting_and_its_variable(
+    service: str, asked: dict[str, Asked]
+) -> None:
+    help_ = asked[service].help_
+    assert (help_.code, help_.err) == (0, "")
     for key in ("host", "grpc_port", "http_port", "drain_seconds", "log_level"):
-        assert f"STRATVECTOR_{service.upper()}_{key.upper()}" in run.stdout
-    assert run.stderr == ""
+        assert f"STRATVECTOR_{service.upper()}_{key.upper()}" in help_.out
+    if service in SERVICES:
+        assert re.fullmatch(r"[A-Z][^\n]+\.", help_.out.split("\n\n")[1])
+        assert f"STRATVECTOR_{service.upper()}_NATS_URL" in help_.out
+    for word in TOLD_BESIDES.get(service, ()):
+        assert word in help_.out
 
 
 @pytest.mark.parametrize("service", HOUSE)
-def test_a_wrong_key_is_named_with_the_nearest(service: str, tmp_path: Path) -> None:
-    file = tmp_path / "wrong.yaml"
-    file.write_text("htp_port: 1\n")
-    run = subprocess.run(command_of(service, file), capture_output=True, text=True, check=False)
-    assert run.returncode == 2
-    assert run.stderr.count("\n") == 1
-    assert "there is no setting htp_port; the nearest is http_port" in run.stderr
+def test_a_wrong_key_is_named_with_the_nearest(service: str, asked: dict[str, Asked]) -> None:
+    refused = asked[service].refusal
+    assert refused.code == 2
+    assert refused.err.count("\n") == 1
+    assert "there is no setting htp_port; the nearest is http_port" in refused.err
+
+
+def test_a_process_says_what_was_said_in_one_interpreter(
+    asked: dict[str, Asked], tmp_path: Path
+) -> None:
+    """The ledger: what its `__main__` sets before its imports is its own."""
+    assert asked_alone("ledger", tmp_path) == asked["ledger"]

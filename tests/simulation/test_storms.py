@@ -1,7 +1,9 @@
 """Seeded storms: delays, duplicates, lost arrivals and answers, pauses, crashes, standbys.
 
 Every seed is a session, a broker and faults of its own. With the simulated broker the result must
-be the backtest's; with a venue of its own the invariants I1, I2, I4 and I5 must hold.
+be the backtest's; with a venue of its own the invariants I1, I2, I4 and I5 must hold. 40 seeds meet
+every combination of broker, instances and chapters once: `make test` runs 80, `make simulation`
+1,000.
 """
 
 from collections import Counter

@@ -181,14 +181,14 @@ def test_a_killed_owners_heir_makes_no_span_of_what_it_adopts(tmp_path: Path, sa
     seen: list[tuple[str, str]] = []
 
     async def kill_risk(run: Running) -> None:
-        await run.reach(0.3)
+        await run.reach(0.55)  # the killed has sent spans by then
         before = await run.owner("risk")
         while await run.published_by("risk", before) <= 0:
             await asyncio.sleep(0.02)
         kill(before.pid)
         seen.append((before.instance, (await run.new_owner("risk", before)).instance))
 
-    session = generated_session(7, Shape(universes=2, symbols=2, models=3, closes=1_500))
+    session = generated_session(7, Shape(universes=2, symbols=2, models=3, closes=800))
     with running_collector() as collector:
         endpoints = dict.fromkeys(SERVICES, collector.endpoint)
         flow = played(tmp_path, session, endpoints, kill_risk, {"risk": 2})

@@ -55,8 +55,9 @@ def hang_up() -> Iterator[None]:
     [
         (LOADING, signal.SIGTERM),
         (WRITING, signal.SIGINT),
-        (WRITING, signal.SIGTERM),
-        (WRITING, signal.SIGHUP),
+        # Of SIGTERM and SIGHUP while writing, the tests below tell the same.
+        pytest.param(WRITING, signal.SIGTERM, marks=pytest.mark.long),
+        pytest.param(WRITING, signal.SIGHUP, marks=pytest.mark.long),
     ],
     ids=["loading, SIGTERM", "writing, Ctrl-C", "writing, SIGTERM", "writing, SIGHUP"],
 )

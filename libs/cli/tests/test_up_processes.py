@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,6 +61,27 @@ def test_processes_and_the_compiled_loop_leave_the_same_bytes(place: Place) -> N
 
 
 @pytest.mark.slow
+def test_a_session_survives_its_supervisor_the_bus_and_a_service(place: Place) -> None:
+    """The long form, below, interrupts the session besides, and kills every child."""
+    with up("--once") as (first, children):
+        until_committed(place, 10)
+        first.kill()
+        first.wait(PATIENCE_SECONDS)
+        assert psutil.wait_procs(children, timeout=PATIENCE_SECONDS)[1] == []
+    with up("--once", "--session", session_folder(place)) as (second, _):
+        for number, name in enumerate(("nats-server", "services.risk")):
+            until_committed(place, 40 + 40 * number)
+            kill_child(second, name)
+        _, said = second.communicate(timeout=PATIENCE_SECONDS)
+        assert second.returncode == 0, said
+        for name in ("nats-server", "risk"):
+            assert f"{name} was ended by SIGKILL; it starts again in" in said
+    assert kept_of_the_ledger() == ["ledger.db", "ledger.db.seal"]
+    assert place.backtest().exit_code == 0
+    assert_same_bytes(place)
+
+
+@pytest.mark.long
 def test_a_session_survives_its_supervisor_and_every_child(place: Place) -> None:
     with up("--once") as (first, children):
         until_committed(place, 10)
@@ -176,6 +197,19 @@ def up(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], list[psutil.Pro
     finally:
         process.kill()
         process.communicate()
+
+
+def kill_child(process: subprocess.Popen[str], name: str) -> None:
+    """kill -9 the child that has this in its command, as soon as there is one."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        assert time.monotonic() < deadline
+        for child in psutil.Process(process.pid).children():
+            with suppress(psutil.NoSuchProcess):
+                if any(name in word for word in child.cmdline()[:4]):
+                    child.kill()
+                    return
+        time.sleep(0.01)
 
 
 def until_committed(place: Place, closes: int) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import grpc
@@ -122,12 +120,3 @@ def test_a_second_service_waits_for_the_folder(place: Place) -> None:
     until(lambda: second.process.readiness()["reason"] == sentence)
     assert first.process.stop() == 0
     second.until_ready()
-
-
-def test_help_tells_what_the_service_does_and_its_settings() -> None:
-    command = [sys.executable, "-m", "stratvector.services.research", "--help"]
-    run = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "Runs backtests as jobs" in run.stdout
-    for name in ("RESULTS_FOLDER", "CONFIG_FOLDER", "JOBS_AT_ONCE", "JOBS_KEPT_MAX"):
-        assert f"STRATVECTOR_RESEARCH_{name}" in run.stdout
-    assert run.stderr == ""
