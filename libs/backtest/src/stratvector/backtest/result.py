@@ -2,7 +2,8 @@
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -33,6 +34,7 @@ from stratvector.trading.benchmark import Benchmark
 from stratvector.trading.caveats import Caveat
 from stratvector.trading.halts import Halt, HaltWatch, halts_of
 from stratvector.trading.ledger import LedgerEntry
+from stratvector.trading.portfolio import RiskLimits
 from stratvector.trading.reasons import NOT_REJECTED
 from stratvector.trading.replay import Outcome
 from stratvector.trading.session import Session
@@ -54,13 +56,14 @@ class Result:
 
     entries : the ledger, one entry per decided close, at least one.
     bars, signals : messages from the session's start on: one per universe and close, one per model
-        and close of its universe.
+        and close of its universe. limits : by chapter, where they were changed while it ran.
     """
 
     session: Session
     entries: tuple[LedgerEntry, ...]
     bars: int
     signals: int
+    limits: Mapping[int, RiskLimits] = field(default_factory=dict)
 
     @cached_property
     def orders(self) -> pl.DataFrame:
@@ -180,7 +183,7 @@ class Result:
 
     @cached_property
     def _watched(self) -> HaltWatch:
-        return halts_of(self.entries, self.session.portfolio)
+        return halts_of(self.entries, self.session.portfolio, self.limits)
 
     @cached_property
     def _signed_fills(self) -> tuple[SignedFill, ...]:

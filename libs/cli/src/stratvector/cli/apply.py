@@ -98,7 +98,7 @@ def _replay(file: Path, run: str | None, start: str | None, end: str | None) -> 
 
     from stratvector.cli.runs import load, runnable
     from stratvector.config import session_of
-    from stratvector.runtime.documents import wish_of
+    from stratvector.runtime.documents import warmups_of, wish_of
 
     configuration = runnable(file, "apply")
     session = load(configuration, start, end)
@@ -109,20 +109,11 @@ def _replay(file: Path, run: str | None, start: str | None, end: str | None) -> 
     async def make(before: "Wish | None") -> "Wish":
         if before is None or before.bars == wish.bars:
             return wish
-        again = session_of(configuration, start, end, warmups=_warmups(before))
+        again = session_of(replace(configuration, began=warmups_of(before)), start, end)
         run_again = replace(again.portfolio, run=session.portfolio.run)
         return wish_of(replace(again, portfolio=run_again), wish.by, wish.at)
 
     return Wishing(wish.key, make)
-
-
-def _warmups(before: "Wish") -> dict[str, int]:
-    """Closes before the first that a run's log holds, per universe: a model that is added later,
-    and needs more of them, says nothing until it has seen as many.
-    """
-    began = before.session()
-    names = [universe.name for universe in began.portfolio.universes]
-    return {name: int(began.source(name)["load"]["warmup_closes"]) for name in names}
 
 
 def _paper(file: Path, run: str | None, start: str | None, end: str | None) -> Wishing:

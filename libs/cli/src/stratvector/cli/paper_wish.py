@@ -36,11 +36,13 @@ async def paper_wish(
     CommandFailed.
     """
     from stratvector.config.live import live_session_of, live_sources, refuse_no_paper, time_map_of
-    from stratvector.runtime.documents import endless_wish_of
+    from stratvector.runtime.documents import endless_wish_of, warmups_of
     from stratvector.runtime.jetstream.clock import AsyncClock
     from stratvector.runtime.run_clock import RunClock
 
     refuse_no_paper(configuration)
+    if before is not None:
+        configuration = replace(configuration, began=warmups_of(before))
     sources, clock = live_sources(configuration), RunClock(AsyncClock(), time_map_of(configuration))
     grids = None if before is None else _known(before, sources)
     if grids is None:

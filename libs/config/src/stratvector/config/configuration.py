@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -33,13 +33,17 @@ class TradedModel:
 
 @dataclass(frozen=True)
 class Configuration:
-    """What system.yaml and the files beside it say. path : of system.yaml."""
+    """What system.yaml and the files beside it say. path : of system.yaml. began : of a run that
+    this is to change, its universes, with the closes before the first that trades that each began
+    with; they stay, whether a model trades them or not.
+    """
 
     path: Path
     system: SystemFile
     models: ModelsFile
     universes: UniversesFile
     risk: RiskSection
+    began: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def models_path(self) -> Path:
@@ -62,8 +66,10 @@ class Configuration:
 
     @cached_property
     def traded_universes(self) -> dict[str, UniverseEntry]:
-        """The universes that an active model trades, in the order of universes.yaml."""
-        wanted = {model.settings.universe for model in self.traded}
+        """The universes that an active model trades, in the order of universes.yaml, and those
+        that the run began with.
+        """
+        wanted = {model.settings.universe for model in self.traded} | self.began.keys()
         return {
             name: self._with_source(name, entry)
             for name, entry in self.universes.universes.items()

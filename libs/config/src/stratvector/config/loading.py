@@ -44,14 +44,12 @@ def session_of(
     start: str | None = None,
     end: str | None = None,
     data: str | None = None,
-    warmups: Mapping[str, int] | None = None,
 ) -> "Session":
     """Bars and strategies of a configuration.
 
     start, end : instead of the configured ones. data : a file, folder or pattern with the bars of
-    every universe, instead of the configured sources; it is read without their keys. warmups :
-    closes before the first that trades, per universe: of a run that began with so many, whatever
-    its models need now. Raises BadConfig.
+    every universe, instead of the configured sources; it is read without their keys.
+    Raises BadConfig.
     """
     from stratvector.trading.caveats import Caveat
     from stratvector.trading.price_grids import price_grids
@@ -66,9 +64,7 @@ def session_of(
     universes: list[Universe] = []
     caveats: list[Caveat] = []
     for universe in portfolio.universes:
-        warmup = (warmups or {}).get(universe.name)
-        if warmup is None:
-            warmup = warmup_closes(configuration, strategies, universe.name)
+        warmup = warmup_closes(configuration, strategies, universe.name)
         asked = _source(configuration, universe, data, (first, last), warmup)
         loaded = _loaded(configuration, asked)
         provenance = loaded.provenance
@@ -103,7 +99,11 @@ def strategies_of(configuration: Configuration) -> dict[str, "Strategy"]:
 def warmup_closes(
     configuration: Configuration, strategies: Mapping[str, "Strategy"], universe: str
 ) -> int:
-    """Closes before the first that trades which the universe's models need, the longest counts."""
+    """Closes before the first that trades which the universe's models need, the longest counts; of
+    a run that goes on, those that it began with.
+    """
+    if universe in configuration.began:
+        return configuration.began[universe]
     return max(
         strategies[m.entry.name].history - 1
         for m in configuration.traded

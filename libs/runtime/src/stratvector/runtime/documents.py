@@ -107,6 +107,15 @@ def endless_wish_of(session: EndlessSession, by: str, at: int) -> Wish:
     return Wish(portfolio.run, portfolio.name, document, session.bars, by, at)
 
 
+def warmups_of(wish: Wish) -> dict[str, int]:
+    """Closes before the first that trades that a run began with, per universe: a model that is
+    added later, and needs more of them, says nothing until it has seen as many. Raises BadSession.
+    """
+    session = wish.session()
+    names = [universe.name for universe in session.portfolio.universes]
+    return {name: int(session.source(name)["load"]["warmup_closes"]) for name in names}
+
+
 def encode_wish(wish: Wish) -> bytes:
     """A wish as JSON."""
     values = _WISH.dump_python(wish, mode="json") | {"document": json.loads(wish.document)}

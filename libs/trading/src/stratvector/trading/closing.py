@@ -8,9 +8,13 @@ lives.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 from stratvector.trading.carried import Carried, CarriedOrder
+from stratvector.trading.ledger import LedgerEntry, ModelAccount
+from stratvector.trading.orders import SymbolDecision
 from stratvector.trading.portfolio import ModelAllocation, Portfolio
+from stratvector.trading.reasons import WeightReason
 
 
 def with_closing(wanted: Portfolio, carried: Carried | None) -> Portfolio:
@@ -44,6 +48,40 @@ def in_order(portfolio: Portfolio, carried: Carried) -> tuple[CarriedOrder, ...]
         )
         for one in carried.orders
     )
+
+
+def with_models(entry: LedgerEntry, names: Sequence[str]) -> LedgerEntry:
+    """A close with its parts per model in another order, to be read beside closes of other
+    chapters. names : every model of the entry among them.
+    """
+    before = [one.model for one in entry.models]
+    if before == list(names):
+        return entry
+    places = [before.index(name) if name in before else -1 for name in names]
+    decision = entry.decision
+    nothing = Decimal(0)
+    return replace(
+        entry,
+        decision=replace(
+            decision,
+            orders=tuple(replace(o, parts=_placed(o.parts, places)) for o in decision.orders),
+            crosses=tuple(replace(c, parts=_placed(c.parts, places)) for c in decision.crosses),
+            symbols=tuple(_regrouped(one, places) for one in decision.symbols),
+        ),
+        attributed=tuple((fill, _placed(parts, places)) for fill, parts in entry.attributed),
+        models=tuple(
+            entry.models[place] if place >= 0 else ModelAccount(name, {}, nothing, nothing, nothing)
+            for name, place in zip(names, places, strict=True)
+        ),
+    )
+
+
+def _regrouped(one: SymbolDecision, places: Sequence[int]) -> SymbolDecision:
+    reasons = one.weight_reasons
+    known = tuple(
+        reasons[place] if 0 <= place < len(reasons) else WeightReason.FRESH for place in places
+    )
+    return replace(one, weight_reasons=known)
 
 
 def _placed(parts: Sequence[int], places: Sequence[int]) -> tuple[int, ...]:

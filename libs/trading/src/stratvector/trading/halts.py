@@ -5,13 +5,13 @@ same. The engine's breakers are in `engine/breakers.py`.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.orders import Decision
-from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.portfolio import Portfolio, RiskLimits
 from stratvector.trading.timestamps import NANOSECONDS_PER_DAY, utc_text
 
 DRAWDOWN_HALT, DAILY_LOSS = "drawdown_halt", "daily_loss"
@@ -145,9 +145,16 @@ class HaltWatch:
         self._open[rule] = replace(before, closes=before.closes + 1, flat_since=since)
 
 
-def halts_of(entries: Iterable[LedgerEntry], portfolio: Portfolio) -> HaltWatch:
-    """The halts of a ledger from its first entry on."""
+def halts_of(
+    entries: Iterable[LedgerEntry],
+    portfolio: Portfolio,
+    limits: Mapping[int, RiskLimits] | None = None,
+) -> HaltWatch:
+    """The halts of a ledger from its first entry on. limits : by chapter, where they are not the
+    portfolio's.
+    """
     watch = HaltWatch(portfolio)
     for entry in entries:
+        watch.limits = (limits or {}).get(entry.decision.chapter, portfolio.limits)
         watch.take(entry.decision, not entry.positions)
     return watch

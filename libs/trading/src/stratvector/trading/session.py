@@ -81,7 +81,7 @@ class Session:
                 )
         for instrument in self.portfolio.instruments:
             _ = instrument.decimals
-        for model in self.portfolio.model_names:
+        for model in (one.name for one in self.portfolio.active):
             if model not in self.strategies:
                 raise ValueError(f"model {model} has no strategy in this session")
         check_risk_free_rate(self.risk_free_rate)

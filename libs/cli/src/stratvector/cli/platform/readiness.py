@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from stratvector.cli.platform.ports import HOST
 from stratvector.runtime.http_pages import Page, pages
 
-SILENT, STARTING, HALTED = "silent", "starting", "halted"
+SILENT, STARTING, HALTED, FINISHED = "silent", "starting", "halted", "finished"
 ANSWER_SECONDS_MAX = 2.0
 
 

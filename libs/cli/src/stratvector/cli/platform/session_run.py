@@ -38,6 +38,8 @@ from stratvector.runtime.deployment import installed_services
 from stratvector.runtime.jetstream.server import find_binary
 from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.served import PortfolioRun
+from stratvector.trading.chapters import FIRST
+from stratvector.trading.closing import with_models
 from stratvector.trading.identity import chained_hash
 from stratvector.trading.ledger import positions_of
 from stratvector.trading.ledger_answers import LedgerStatus
@@ -200,9 +202,10 @@ async def _work(platform: Platform, run: RunFolder, wishes: Wishes) -> Run:
         verification = await ledgers.verify()
     refuse_damage(log, verification)
     remark(f"Ledger {verification.sentence()}.")
+    newest = log.chapters[-1].portfolio if log.chapters else session.portfolio
     if wishes.verbose:
         for entry in log.entries:
-            for line in told(entry, session.portfolio):
+            for line in told(with_models(entry, newest.model_names), newest):
                 remark(line)
     finished = await asyncio.to_thread(_recorded, run, logged, log, seconds)
     beside = await companion_figures(platform.ports, logged, log)
@@ -225,7 +228,7 @@ def _done(platform: Platform) -> str:
 
 
 def _recorded(run: RunFolder, session: LoggedSession, log: SessionLog, seconds: float) -> Run:
-    result = Result(session.whole(log), log.entries, log.bars, log.signals)
+    result = changing_result(session, log)
     try:
         run.write(result)
         failure = None
@@ -233,6 +236,26 @@ def _recorded(run: RunFolder, session: LoggedSession, log: SessionLog, seconds: 
         again = f"`stratvector up --session {run.session_folder}` tries again"
         failure = f"{not_written(run.folder, error)}; {again}"
     return finished_run(run.folder, result, run.facts(), seconds, failure)
+
+
+def changing_result(session: LoggedSession, log: SessionLog) -> Result:
+    """The result of a run whose chapters may have other limits and models: every close is told with
+    the models of the newest chapter, which has each that there ever was.
+    """
+    whole = session.whole(log)
+    if not log.chapters:
+        return Result(whole, log.entries, log.bars, log.signals)
+    newest = log.chapters[-1]
+    strategies = {**whole.strategies, **newest.strategies()}
+    names = newest.portfolio.model_names
+    return Result(
+        replace(whole, portfolio=newest.portfolio, strategies=strategies),
+        tuple(with_models(entry, names) for entry in log.entries),
+        log.bars,
+        log.signals,
+        {FIRST: session.portfolio.limits}
+        | {one.noun.number: one.portfolio.limits for one in log.chapters},
+    )
 
 
 def refuse_differences(log: SessionLog, status: LedgerStatus) -> None:

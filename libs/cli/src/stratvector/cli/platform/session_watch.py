@@ -10,7 +10,7 @@ from typing import Protocol
 from stratvector.cli.failures import CommandFailed
 from stratvector.cli.platform.ledgers import ledgers_of
 from stratvector.cli.platform.local import Platform
-from stratvector.cli.platform.readiness import HALTED, Readiness
+from stratvector.cli.platform.readiness import FINISHED, HALTED, Readiness
 from stratvector.runtime.process.status import UNSTORED
 from stratvector.runtime.served import PortfolioRun
 from stratvector.trading.ledger_answers import LedgerStatus
@@ -83,7 +83,8 @@ class SessionHalted(CommandFailed):
 
 
 async def until_committed(platform: Platform, session: Finite, progress: Progress) -> LedgerStatus:
-    """Wait until the ledger has a finite session's last close; its status then.
+    """Wait until the ledger has the last close of a finite session, or of one that was stopped;
+    its status then.
 
     Raises SessionHalted. A bus that stores nothing is told.
     """
@@ -103,9 +104,18 @@ async def until_committed(platform: Platform, session: Finite, progress: Progres
                 found = await platform.readiness()
                 refuse_halts(found)
                 store.look(found)
+                if _has_finished(found) and (last := await ledgers.status()) is not None:
+                    return last
                 looked_at = time.monotonic()
             done = 0 if status is None else status.closes
             await asyncio.sleep(pace.rest_seconds(done, time.monotonic()))
+
+
+def _has_finished(found: Mapping[str, Readiness]) -> bool:
+    """Whether a ledger's record has come to its end, which a stopped portfolio has before its last
+    close.
+    """
+    return any(one.state == FINISHED for name, one in found.items() if name.startswith("ledger"))
 
 
 async def until_halted(platform: Platform) -> None:

@@ -1,0 +1,97 @@
+"""A portfolio of `stratvector up` that is changed and then stopped while it runs: the command ends
+by itself, and its results tell every model that there ever was.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from stratvector.cli.main import app
+from stratvector.config import load_session
+
+if TYPE_CHECKING:
+    from libs.cli.tests.conftest import Place
+
+COMMAND = str(Path(sys.executable).with_name("stratvector"))
+PATIENCE_SECONDS = 180.0
+CONFIG = "config/system.yaml"
+REMOVED, ADDED = "EquityTrendModel_v1", "IndexMeanReversionModel_v1"
+SETTINGS = f"""  {ADDED}:
+    universe: coins
+    asset_classes: [crypto]
+"""
+
+
+@pytest.mark.slow
+def test_up_ends_with_a_stopped_portfolio_and_tells_of_all_its_models(place: Place) -> None:
+    run = load_session(CONFIG).portfolio.run
+    command = [COMMAND, "up", "--once", "--base-port", "0", "--speed", "8", "--json", "up.json"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            access = access_of(place)
+            until_trading(access, f"{run}.small")
+            replace_a_model(place)
+            name = run.removeprefix("replay.")
+            held = CliRunner().invoke(app, ["apply", "-f", CONFIG, "--run", name, *access])
+            assert held.exit_code == 0, held.stderr
+            assert "it holds as chapter 2, from the close after" in held.stdout
+            time.sleep(2.0)  # for some closes of the new chapter
+            stopped = CliRunner().invoke(app, ["portfolios", "stop", f"{run}.small", *access])
+            assert stopped.exit_code == 0, stopped.stderr
+            _, said = process.communicate(timeout=PATIENCE_SECONDS)
+        finally:
+            process.kill()
+    assert process.returncode == 0, said
+    assert "Ledger verified: " in said
+    document = json.loads(Path("up.json").read_text())
+    assert [one["name"] for one in document["models"]] == ["CryptoMomentumModel_v1", ADDED, REMOVED]
+    orders = pl.read_parquet(Path(document["results"]) / "orders.parquet")
+    parts = {column for column in orders.columns if column.endswith(("_v1", "Model_v1"))}
+    assert len(parts) == 3
+    assert document["closes"] < 100
+
+
+def replace_a_model(place: Place) -> None:
+    path = place.config / "system.yaml"
+    lines = path.read_text().splitlines()
+    entry = f'  - {{name: {ADDED}, version: "1.0.0", status: research, budget_fraction: 0.3}}'
+    kept = [line for line in lines if REMOVED not in line]
+    place_of_last = next(n for n, line in enumerate(kept) if "CryptoMomentumModel_v1" in line)
+    kept.insert(place_of_last + 1, entry)
+    path.write_text("\n".join(kept) + "\n")
+    models = place.config / "models.yaml"
+    models.write_text(models.read_text() + SETTINGS)
+
+
+def access_of(place: Place) -> list[str]:
+    """How the running command's bus is reached, once it has written its settings."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        found = list((place.folder / "results").glob("*/session/settings/risk.yaml"))
+        if found and (told := yaml.safe_load(found[0].read_text())):
+            seed = found[0].parents[1] / "keys" / "apply.seed"
+            return ["--nats-url", told["nats_url"], "--seed-file", str(seed)]
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def until_trading(access: list[str], key: str) -> None:
+    """Wait until a few closes are decided."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        listed = CliRunner().invoke(app, ["portfolios", "list", *access, "--json"])
+        rows = json.loads(listed.stdout)["portfolios"] if listed.exit_code == 0 else []
+        if any(row["key"] == key and row["last_close"] for row in rows):
+            return
+        assert time.monotonic() < deadline, listed.stderr
+        time.sleep(0.2)
