@@ -9,7 +9,6 @@ import pytest
 
 from stratvector.runtime.applying import apply, stop, unloadable
 from stratvector.runtime.chapter_changes import OtherChapter
-from stratvector.runtime.chapters import newest_chapter
 from stratvector.runtime.confirmations import Confirmations
 from stratvector.runtime.documents import Documents, Wish, wish_of
 from stratvector.runtime.host import Tasks
@@ -17,7 +16,7 @@ from stratvector.runtime.ports import Ports
 from stratvector.runtime.simulation.faults import Faults
 from stratvector.trading.portfolio import Costs, ModelAllocation, RiskLimits
 from stratvector.trading.session import Session
-from stratvector.trading.strategy import Strategy
+from tests.sessions.changed_sessions import Applying, with_model, without_model
 from tests.sessions.generated_sessions import DriftStrategy, Shape, generated_session
 from tests.sessions.rewritten_log import log_of
 from tests.sessions.simulated_flow import Flow, breaches_in_the_log, run_flow
@@ -26,42 +25,6 @@ SEEDS_MIN = 12  # three storms of each batch take a change
 SHAPE = Shape(universes=2, symbols=2, models=2, closes=60, warmup=2)
 SLOW = Faults(delay_seconds_max=0.05)
 STORMY = replace(Faults.stormy(), delay_seconds_max=0.05)
-
-
-@dataclass
-class Applying:
-    """Applies changed sessions one after the other, and notes what came of each. applied : how many
-    so far, which outlives a crash. patience_seconds : how long each is waited for until it holds.
-    """
-
-    wishes: Sequence[Wish]
-    pause_seconds: float
-    refusals: list[str]
-    applied: int = 0
-    patience_seconds: float = 0.0
-
-    def __call__(self, ports: Ports) -> Tasks:
-        return Tasks([self.run(ports)])
-
-    async def run(self, ports: Ports) -> None:
-        assert ports.documents is not None
-        documents = Documents(ports.documents)
-        while self.applied < len(self.wishes):
-            await ports.clock.sleep(self.pause_seconds)
-            try:
-                await apply(ports.bus, documents, self.wishes[self.applied])
-            except OtherChapter as error:
-                self.refusals.append(str(error))
-            await self._wait(ports, self.wishes[self.applied])
-            self.applied += 1
-
-    async def _wait(self, ports: Ports, wish: Wish) -> None:
-        deadline = ports.clock.monotonic_seconds() + self.patience_seconds
-        while ports.clock.monotonic_seconds() < deadline:
-            standing = await newest_chapter(ports.bus, wish.run, wish.portfolio)
-            if standing is not None and standing.chapter.document == wish.document:
-                return
-            await ports.clock.sleep(self.pause_seconds)
 
 
 def changed(session: Session, number: int, random: np.random.Generator) -> Session:
@@ -87,26 +50,6 @@ def changed(session: Session, number: int, random: np.random.Generator) -> Sessi
             model = ModelAllocation(f"added_{number}", universe, 0.3)
             strategy = DriftStrategy(int(random.integers(1, 4)), 0.001)
             return with_model(session, model, strategy, int(random.integers(len(models) + 1)))
-
-
-def with_model(
-    session: Session, model: ModelAllocation, strategy: Strategy, place: int = 0
-) -> Session:
-    """One more model, anywhere among the others."""
-    models = [*session.portfolio.models]
-    models.insert(place, model)
-    portfolio = replace(session.portfolio, models=tuple(models))
-    return replace(
-        session, portfolio=portfolio, strategies={**session.strategies, model.name: strategy}
-    )
-
-
-def without_model(session: Session, name: str) -> Session:
-    """All but one."""
-    models = tuple(one for one in session.portfolio.models if one.name != name)
-    strategies = {one: s for one, s in session.strategies.items() if one != name}
-    portfolio = replace(session.portfolio, models=models)
-    return replace(session, portfolio=portfolio, strategies=strategies)
 
 
 def storm_of_changes(

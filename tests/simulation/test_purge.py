@@ -13,7 +13,9 @@ from stratvector.runtime.chapters import (
     first_chapter,
     oldest_readable,
 )
+from stratvector.runtime.documents import wish_of
 from stratvector.runtime.host import ServiceFactory, Tasks
+from stratvector.runtime.logged_bars import bars_before
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.purging import bars_places, kept_chapter, purge_log
 from stratvector.runtime.simulation.bus import SimulatedBus
@@ -22,9 +24,10 @@ from stratvector.runtime.simulation.store import MemoryLedgerStore
 from stratvector.runtime.simulation.world import SimulationError
 from stratvector.trading.lanes import bars_lane
 from stratvector.trading.ledger import LedgerEntry
-from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.portfolio import ModelAllocation, Portfolio
 from stratvector.trading.session import Session
-from tests.sessions.generated_sessions import Shape, generated_session
+from tests.sessions.changed_sessions import Applying, with_model
+from tests.sessions.generated_sessions import DriftStrategy, Shape, generated_session
 from tests.sessions.rewritten_log import as_stored, rewritten
 from tests.sessions.simulated_flow import Flow, breaches_of, run_flow
 
@@ -187,3 +190,30 @@ def test_bars_that_another_portfolio_reads_from_the_first_on_stay() -> None:
     assert not set(both) & set(bars)
     assert sum(both.values()) > 0
     assert set(own) == set(bars)
+
+
+def test_bars_that_an_added_model_looks_back_at_stay() -> None:
+    session = generated_session(1, SHAPE)
+    universe = session.portfolio.universes[0]
+    lane, history = bars_lane(session.portfolio, universe), 6
+    model = ModelAllocation("added", universe.name, 0.2)
+    more = with_model(session, model, DriftStrategy(window=history))
+    applying = Applying([wish_of(more, "ada", 1)], 0.1, [])
+    flow = run_flow(session, closes_per_chapter=3, beside=applying)
+    bus, found = flow.world.bus, list[tuple[int, int]]()
+
+    async def purge(ports: Ports) -> None:
+        kept = await kept_chapter(bus, session.portfolio.run, session.portfolio.name, 2**62)
+        assert kept is not None
+        assert kept.carried is not None
+        assert "added" in kept.portfolio.model_names
+        await purge_log(bus, bus.purge, kept, kept.portfolio, {})
+        before = await bars_before(bus, kept.portfolio, universe, kept.carried, 10 * history)
+        found.append((len(before), kept.number))
+        assert (await bus.read(lane, 0, 1))[0].previous
+
+    flow.world.add("purge", working(purge))
+    flow.world.run(until=["purge"])
+    ((left, number),) = found
+    assert left == history
+    assert number > 2

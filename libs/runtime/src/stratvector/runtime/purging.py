@@ -10,19 +10,19 @@ Chapters stay, too: they tell what there was, and each names the one before it. 
 they say which chapter a log begins with.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from stratvector.runtime.archived_log import between
 from stratvector.runtime.chapters import (
     Standing,
-    chapter_of,
     logged_chapters,
     oldest_readable,
     opened_chapters,
+    strategies_in,
 )
 from stratvector.runtime.epochs import EpochFilter
-from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.ports import Bus
+from stratvector.runtime.served import PortfolioRun
 from stratvector.trading.lanes import bars_lane, fills_lane, orders_lane, signals_lane
 from stratvector.trading.portfolio import Portfolio
 
@@ -70,22 +70,27 @@ async def bars_places(bus: Bus, portfolio: Portfolio) -> dict[str, int]:
     """
     places: dict[str, list[int]] = {bars_lane(portfolio, one): [] for one in portfolio.universes}
     for stored in await logged_chapters(bus):
-        session = LoggedSession(chapter_of(stored))
-        oldest = await oldest_readable(bus, session.portfolio.run, session.portfolio.name)
-        for lane, count in _histories(session).items():
+        whose = PortfolioRun.parsed(stored.message.subject.partition(".")[2])
+        opened = await opened_chapters(bus, whose.run, whose.portfolio)
+        oldest = await oldest_readable(bus, whose.run, whose.portfolio)
+        left = [one for one in opened if oldest is None or one.number >= oldest.number]
+        for lane, count in _histories(left).items():
             if lane in places:
                 places[lane].append(await _place_before(bus, lane, oldest, count))
     least = {lane: min(needed, default=0) for lane, needed in places.items()}
     return {lane: place for lane, place in least.items() if place}
 
 
-def _histories(session: LoggedSession) -> Mapping[str, int]:
-    """Lane of bars -> how many closes the models of its universe look back."""
-    portfolio = session.portfolio
-    longest = {bars_lane(portfolio, one): 1 for one in portfolio.universes}
-    for model in portfolio.models:
-        lane = bars_lane(portfolio, portfolio.universe(model.universe))
-        longest[lane] = max(longest[lane], session.strategies[model.name].history)
+def _histories(chapters: Sequence[Standing]) -> Mapping[str, int]:
+    """Lane of bars -> how many closes the models of any of these chapters look back."""
+    longest = dict[str, int]()
+    for standing in chapters:
+        portfolio, strategies = standing.portfolio, strategies_in(standing.chapter)
+        for universe in portfolio.universes:
+            longest.setdefault(bars_lane(portfolio, universe), 1)
+        for model in portfolio.active:
+            lane = bars_lane(portfolio, portfolio.universe(model.universe))
+            longest[lane] = max(longest[lane], strategies[model.name].history)
     return longest
 
 
