@@ -11,14 +11,18 @@ import pytest
 
 from stratvector.contracts.codecs.typed_json import encode_typed
 from stratvector.runtime.chapters import Standing
+from stratvector.runtime.documents import wish_of
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.inbox import Inbox
 from stratvector.runtime.ports import Ports, Stored
 from stratvector.runtime.purging import kept_chapter, purge_log
+from stratvector.runtime.simulation.faults import Faults
 from stratvector.services.gateway.events import Hub
 from stratvector.services.gateway.live import Happening, LiveSession
 from stratvector.services.gateway.resuming import Reading, resumed
-from tests.sessions.generated_sessions import Shape, generated_session
+from stratvector.trading.portfolio import ModelAllocation
+from tests.sessions.changed_sessions import Applying, with_model, without_model
+from tests.sessions.generated_sessions import DriftStrategy, Shape, generated_session
 from tests.sessions.simulated_flow import Flow, run_flow
 
 READ_SECONDS = 10.0
@@ -61,11 +65,16 @@ def flow() -> Flow:
 
 def lived(flow: Flow, live: LiveSession, messages: int | None = None) -> Reading:
     """A gateway that begins, reads so much of the log, keeps what it knows and is killed."""
-    made = list[Reading]()
+    made, more = list[Reading](), list[Callable[[str, Any], None]]()
     bus: Any = flow.world.bus if messages is None else CutBus(flow, messages)
 
     async def begin(ports: Ports) -> None:
-        made.append(await resumed(replace(ports, bus=bus), flow.session, live))
+        own = replace(ports, bus=bus, begin=lambda key, tasks: more[-1](key, tasks))
+        made.append(await resumed(own, flow.session, live))
+
+    def follow(ports: Ports) -> Tasks:
+        more.append(ports.begin)
+        return Tasks(made[0].coroutines())
 
     async def until_read(ports: Ports) -> None:
         await ports.clock.sleep(READ_SECONDS)
@@ -74,7 +83,7 @@ def lived(flow: Flow, live: LiveSession, messages: int | None = None) -> Reading
     world, life = flow.world, next(LIVES)
     world.add(f"begin {life}", lambda ports: Tasks([begin(ports)]))
     world.run(until=[f"begin {life}"])
-    world.add(f"gateway {life}", lambda ports: Tasks(made[0].coroutines()))
+    world.add(f"gateway {life}", follow)
     world.add(f"patience {life}", lambda ports: Tasks([until_read(ports)]))
     world.run(until=[f"patience {life}"])
     return made[0]
@@ -103,8 +112,27 @@ def happenings(live: LiveSession, noun: str) -> list[Happening]:
     return [one for one in live.happenings if one.noun == noun]
 
 
+@pytest.fixture(scope="module")
+def changing() -> Flow:
+    """A model is added, then another one removed."""
+    session = generated_session(4, Shape(2, 2, 3, closes=150))
+    universe = session.portfolio.universes[0].name
+    more = with_model(session, ModelAllocation("added", universe, 0.2), DriftStrategy(2, 0.0))
+    fewer = without_model(more, session.portfolio.model_names[0])
+    applying = Applying([wish_of(more, "ada", 1), wish_of(fewer, "ada", 2)], 1.0, [])
+    slow = Faults(delay_seconds_max=0.05)
+    flow = run_flow(session, 4, slow, closes_per_chapter=LENGTH, beside=applying)
+    assert len(flow.openings) > 3
+    assert len(flow.entries[-1].models) == 4
+    return flow
+
+
+@pytest.mark.parametrize("which", ["flow", "changing"])
 @pytest.mark.parametrize("part", [0.1, 0.37, 0.62, 0.97])
-def test_whoever_goes_on_knows_what_who_read_everything_knows(flow: Flow, part: float) -> None:
+def test_whoever_goes_on_knows_what_who_read_everything_knows(
+    which: str, part: float, request: pytest.FixtureRequest
+) -> None:
+    flow: Flow = request.getfixturevalue(which)
     forgotten(flow)
     whole = new_live(flow)
     lived(flow, whole)
