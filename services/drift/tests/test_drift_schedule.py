@@ -2,22 +2,27 @@
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from stratvector.drift import DriftRules
+from stratvector.runtime.documents import wish_of
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.inbox import Inbox
 from stratvector.runtime.ports import Ports, Stored
 from stratvector.runtime.purging import kept_chapter, purge_log
+from stratvector.runtime.simulation.faults import Faults
 from stratvector.runtime.simulation.world import World
 from stratvector.services.drift.session_watch import SessionWatch, UnknownModel
+from stratvector.trading.portfolio import ModelAllocation
 from stratvector.trading.session import Session
+from tests.sessions.changed_sessions import Applying, with_model, without_model
 from tests.sessions.drift_stage import HOUR, expected_checks
-from tests.sessions.generated_sessions import Shape, generated_session
+from tests.sessions.generated_sessions import DriftStrategy, Shape, generated_session
 from tests.sessions.hand_fed import feed_bars, feed_decisions, feed_signals
-from tests.sessions.simulated_flow import run_flow
+from tests.sessions.simulated_flow import Flow, run_flow
 
 
 def watched(session: Session, rules: DriftRules) -> tuple[SessionWatch, World]:
@@ -57,13 +62,37 @@ def test_chapters_change_no_score(closes_per_chapter: int) -> None:
         assert [repr(score) for _, score in record.history] == [repr(one.score) for one in expected]
 
 
-@pytest.mark.parametrize("shape", [Shape(2, 2, 2, closes=300), Shape(1, 3, 3, closes=280)])
+def changing_flow(session: Session) -> Flow:
+    """A model is added, then another one removed."""
+    universe = session.portfolio.universes[0].name
+    more = with_model(session, ModelAllocation("added", universe, 0.2), DriftStrategy(2, 0.0))
+    fewer = without_model(more, session.portfolio.model_names[0])
+    applying = Applying([wish_of(more, "ada", 1), wish_of(fewer, "ada", 2)], 1.0, [])
+    flow = run_flow(
+        session, 5, Faults(delay_seconds_max=0.05), closes_per_chapter=90, beside=applying
+    )
+    assert len(flow.entries[-1].models) == len(session.portfolio.models) + 1
+    return flow
+
+
+def steady_flow(session: Session) -> Flow:
+    return run_flow(session, closes_per_chapter=90)
+
+
+@pytest.mark.parametrize(
+    ("shape", "make"),
+    [
+        (Shape(2, 2, 2, closes=300), steady_flow),
+        (Shape(1, 3, 3, closes=280), steady_flow),
+        (Shape(2, 2, 2, closes=300), changing_flow),
+    ],
+)
 def test_who_starts_in_the_newest_chapter_finds_what_who_read_everything_finds(
-    shape: Shape, monkeypatch: pytest.MonkeyPatch
+    shape: Shape, make: Callable[[Session], Flow], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session, read = generated_session(5, shape), Counter[str]()
     rules = DriftRules(every_hours=6, reference_closes=100, window_closes=100)
-    flow, made = run_flow(session, closes_per_chapter=90), list[SessionWatch]()
+    flow, made = make(session), list[SessionWatch]()
     real_next = Inbox.next
 
     async def counted(self: Inbox) -> Stored:
