@@ -14,6 +14,10 @@ from stratvector.runtime.documents import Documents, Wish, wish_of
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.simulation.faults import Faults
+from stratvector.runtime.simulation.world import Stalled
+from stratvector.services.strategy.model_lane import ModelLane
+from stratvector.trading.bars import ClosedBars
+from stratvector.trading.logged import Logged
 from stratvector.trading.portfolio import Costs, ModelAllocation, RiskLimits
 from stratvector.trading.session import Session
 from tests.sessions.changed_sessions import Applying, with_model, without_model
@@ -193,6 +197,29 @@ def test_a_removed_models_name_is_not_used_again() -> None:
     assert breaches_in_the_log(flow) == []
     assert len(flow.openings) == 1
     assert f"model {session.portfolio.models[0].name} was removed" in applying.refusals[0]
+
+
+def test_a_document_that_strategy_reads_too_would_be_seen(
+    monkeypatch: pytest.MonkeyPatch, say: Callable[[str], None]
+) -> None:
+    """The planted bug: a model ends when a document drops it, before a chapter does; risk waits."""
+    session = generated_session(3, SHAPE)
+    fewer = wish_of(without_model(session, session.portfolio.models[0].name), "ada", 1)
+    real = ModelLane._on_bars
+
+    async def follow_documents(self: ModelLane, received: Logged[ClosedBars]) -> None:
+        assert self._ports.documents is not None
+        wished = await Documents(self._ports.documents).of(fewer.key)
+        names = session.portfolio.model_names
+        if wished is not None:
+            names = wished.wish.session().portfolio.model_names
+        if self._name in names:
+            await real(self, received)
+
+    monkeypatch.setattr(ModelLane, "_on_bars", follow_documents)
+    with pytest.raises(Stalled) as stalled:
+        run_flow(session, 3, SLOW, beside=Applying([fewer], 0.6, []))
+    say(f"planted: a document read by two services, caught: {str(stalled.value).splitlines()[0]}")
 
 
 @pytest.mark.parametrize("says", ["refuses", "is silent"])
