@@ -17,6 +17,7 @@ from stratvector.runtime.host import Tasks
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.simulation.faults import Faults
 from stratvector.runtime.simulation.world import World
+from stratvector.services.gateway.console import chapters as card
 from stratvector.services.gateway.console.chapters import SHOWN_MAX, chapters
 from stratvector.services.gateway.events import Hub
 from stratvector.services.gateway.live import LiveSession
@@ -252,3 +253,22 @@ def test_the_card_shows_ten_chapters_and_escapes_who_and_what(changed: Flow) -> 
     assert "and 5 more" in html
     assert "<script" not in html
     assert "&lt;script&gt;" in html
+
+
+def test_a_model_that_comes_or_goes_is_one_line_of_the_card() -> None:
+    """Its strategy, with class, source and parameters, is the API's."""
+    model, place = '{"budget_fraction": 0.25}', "portfolio.models[trend]"
+    changes = (
+        {"place": place, "before": model, "after": "absent"},
+        {"place": "portfolio.models[new.one]", "before": "absent", "after": model},
+        {"place": "portfolio.models[kept].budget_fraction", "before": "0.1", "after": "0.2"},
+        {"place": "strategies.trend", "before": "{}", "after": "absent"},
+        {"place": "strategies.new.one", "before": "absent", "after": "{}"},
+        {"place": "strategies.kept.window", "before": "1", "after": "2"},
+    )
+    told = list(card._lines(changes))
+    assert len(told) == 4
+    assert "removed" in told[0]
+    assert "added" in told[1]
+    assert "0.1 → 0.2" in told[2]
+    assert "1 → 2" in told[3]

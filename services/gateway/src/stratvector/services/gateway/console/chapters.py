@@ -1,6 +1,6 @@
 """chapters: the newest stretches of the portfolio's life, and what each changed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from stratvector.services.gateway.chapters import ChapterRow
 from stratvector.services.gateway.console.markup import broken, empty, escaped, row, table
@@ -10,6 +10,7 @@ from stratvector.services.gateway.words import minute
 SHOWN_MAX = 10
 CHANGES_MAX = 5  # of one chapter; the API has all
 VALUE_MAX = 60  # characters of one value
+MODEL, STRATEGY, ABSENT = "portfolio.models[", "strategies.", "absent"
 HEADS = (("Chapter", False), ("What changed", False))
 
 
@@ -50,10 +51,32 @@ def _changes(one: ChapterRow) -> str:
     closes = f"{one.closes:,} close{'' if one.closes == 1 else 's'}"
     if not one.changes:
         return f"<small>{'begun' if one.after is None else 'no change'}, {closes}</small>"
-    told = "".join(map(_change, one.changes[:CHANGES_MAX]))
-    more = len(one.changes) - CHANGES_MAX
+    lines = list(_lines(one.changes))
+    told = "".join(lines[:CHANGES_MAX])
+    more = len(lines) - CHANGES_MAX
     rest = f"and {more:,} more, " if more > 0 else ""
     return f"{told}<small>{rest}{closes}</small>"
+
+
+def _lines(changes: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """A model that comes or goes is one line, without all that the document says of it."""
+    moved = {name for change in changes if (name := _whole_model(change))}
+    for change in changes:
+        place = change["place"]
+        if name := _whole_model(change):
+            what = "added" if change["before"] == ABSENT else "removed"
+            yield f'<div class="change">model {broken(name)}<br><b>{what}</b></div>'
+        elif not (place.startswith(STRATEGY) and place.removeprefix(STRATEGY) in moved):
+            yield _change(change)
+
+
+def _whole_model(change: Mapping[str, str]) -> str:
+    """The model that a change adds or removes, empty where it is another change."""
+    place = change["place"]
+    is_model = place.startswith(MODEL) and place.endswith("]")
+    if is_model and ABSENT in (change["before"], change["after"]):
+        return place.removeprefix(MODEL).removesuffix("]")
+    return ""
 
 
 def _change(change: Mapping[str, str]) -> str:
