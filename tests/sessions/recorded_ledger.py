@@ -45,6 +45,14 @@ async def _record(store: SqlLedgerStore, entries: Iterable[LedgerEntry]) -> None
         await writing
 
 
+def finished_record(folder: Path, entries: Iterable[LedgerEntry]) -> Path:
+    """The database file of a finished run; tests change copies of it."""
+    database = new_database(folder)
+    record(database, entries)
+    database.close()
+    return folder / "ledger.db"
+
+
 def stored(database: LedgerDatabase, key: Key, close_time: int) -> LedgerEntry | None:
     """The entry of a close as the database has it."""
     with database.reader.begin() as connection:

@@ -239,8 +239,9 @@ def test_a_model_that_strategy_cant_load_changes_nothing(
     told = list[str]()
 
     async def look(ports: Ports) -> None:
-        await ports.clock.sleep(1.5)
-        told.append(await unloadable(ports.bus, ports.key_value, wish))
+        while True:
+            await ports.clock.sleep(0.1)
+            told.append(await unloadable(ports.bus, ports.key_value, wish))
 
     applying = Applying([wish], 0.6, [])
 
@@ -248,10 +249,38 @@ def test_a_model_that_strategy_cant_load_changes_nothing(
         return Tasks([applying.run(ports), look(ports)])
 
     flow = run_flow(session, 3, SLOW, beside=script)
-    assert told == (["model added: no such thing"] if says == "refuses" else [""])
+    assert told[-1] == ("model added: no such thing" if says == "refuses" else "")
     assert breaches_in_the_log(flow) == []
     log = log_of(flow.world.bus, session)
     assert [one.noun.document for one in log.chapters] == [wish_of(session, "ada", 1).document]
+
+
+def test_what_strategy_could_not_load_is_tried_once_more_when_it_is_applied_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Strategy was upgraded meanwhile."""
+    session = generated_session(3, SHAPE)
+    wish, tried = wish_of(added(session, "added"), "ada", 1), list[str]()
+    original = Confirmations.say
+
+    async def say(self: Confirmations, chapter_id: str, refused: str = "") -> None:
+        tried.append(chapter_id)
+        await original(self, chapter_id, "no such thing" if chapter_id == tried[0] else refused)
+
+    async def script(ports: Ports) -> None:
+        assert ports.documents is not None
+        documents = Documents(ports.documents)
+        wanted = await apply(ports.bus, documents, wish)
+        while not await unloadable(ports.bus, ports.key_value, wanted.wish):
+            await ports.clock.sleep(0.05)
+        same = await apply(ports.bus, documents, replace(wish, at=2))
+        assert same == wanted
+        await apply(ports.bus, documents, replace(wish, at=3), again=True)
+
+    monkeypatch.setattr(Confirmations, "say", say)
+    flow = run_flow(session, 3, SLOW, beside=lambda ports: Tasks([script(ports)]))
+    assert breaches_in_the_log(flow) == []
+    assert taken_of(flow, [wish]) == [3]
 
 
 def test_a_document_that_nobody_checked_leaves_the_portfolio_as_it_was() -> None:

@@ -19,7 +19,6 @@ from stratvector.runtime.ports import Kind
 from stratvector.runtime.simulation.broker_double import Identity
 from stratvector.runtime.simulation.fate import CrashPlan, Plan, When
 from stratvector.runtime.simulation.faults import Faults
-from stratvector.runtime.simulation.world import Stalled
 from stratvector.runtime.spread import Move
 from stratvector.trading.fills import FillKind
 from stratvector.trading.flow import SERVICES, produced_by
@@ -128,18 +127,8 @@ def test_a_move_in_the_middle_of_a_send_would_be_seen() -> None:
     """The planted bug: lanes go although what was done is not on record."""
     with restless_owners(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(Lane, "is_held", False)
-        assert any(is_seen(seed) for seed in range(12))
-
-
-def is_seen(seed: int) -> bool:
-    """Whether a run of a seed leaves an order in doubt, or comes to no end, as each heir waits for
-    the broker's word on what the one before was sending, and is moved on before it comes.
-    """
-    try:
-        flow = moved(seed, SHORT, SLOW, identity=Identity.NOT_UNIQUE)
-    except Stalled:
-        return True
-    return any(event.kind in IN_DOUBT for event in flow.events)
+        flows = (moved(seed, SHORT, SLOW, identity=Identity.NOT_UNIQUE) for seed in (2, 3, 5))
+        assert any(event.kind in IN_DOUBT for flow in flows for event in flow.events)
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -198,7 +198,7 @@ def test_bars_that_an_added_model_looks_back_at_stay() -> None:
     lane, history = bars_lane(session.portfolio, universe), 6
     model = ModelAllocation("added", universe.name, 0.2)
     more = with_model(session, model, DriftStrategy(window=history))
-    applying = Applying([wish_of(more, "ada", 1)], 0.1, [])
+    applying = Applying([wish_of(more, "ada", 1)], 0.0, [])
     flow = run_flow(session, closes_per_chapter=3, beside=applying)
     bus, found = flow.world.bus, list[tuple[int, int]]()
 

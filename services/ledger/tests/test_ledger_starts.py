@@ -17,7 +17,7 @@ from stratvector.services.ledger.adapters.sql_store import SqlLedgerStore
 from stratvector.services.ledger.adapters.tables import DERIVED
 from stratvector.services.ledger.adapters.verification import verify_later
 from tests.sessions.generated_sessions import Shape, generated_session
-from tests.sessions.recorded_ledger import new_database, record
+from tests.sessions.recorded_ledger import finished_record
 from tests.sessions.simulated_flow import run_flow
 
 ENTRIES = run_flow(generated_session(1, Shape(2, 2, 2, closes=12))).entries
@@ -30,11 +30,7 @@ LATER = ENTRIES[9].close_time
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("finished")
-    database = new_database(folder)
-    record(database, ENTRIES)
-    database.close()
-    return folder / "ledger.db"
+    return finished_record(tmp_path_factory.mktemp("finished"), ENTRIES)
 
 
 def edited(finished: Path, folder: Path, *statements: str) -> LedgerDatabase:

@@ -27,7 +27,7 @@ from stratvector.services.ledger.adapters.sql_store import SqlLedgerStore
 from stratvector.trading.identity import chained_hash
 from stratvector.trading.ledger_verification import Verification
 from tests.sessions.generated_sessions import Shape, generated_session
-from tests.sessions.recorded_ledger import new_database, record
+from tests.sessions.recorded_ledger import finished_record, new_database, record
 from tests.sessions.simulated_flow import run_flow
 
 ENTRIES = run_flow(generated_session(1, Shape(2, 2, 2, closes=8))).entries
@@ -38,11 +38,7 @@ BYTES, ROWS = 100, 100
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The database of a finished run; tests change copies of it."""
-    folder = tmp_path_factory.mktemp("finished")
-    database = new_database(folder)
-    record(database, ENTRIES)
-    database.close()
-    return folder / "ledger.db"
+    return finished_record(tmp_path_factory.mktemp("finished"), ENTRIES)
 
 
 def copied(finished: Path, folder: Path, sealed: bool) -> Path:

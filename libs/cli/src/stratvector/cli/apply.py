@@ -179,7 +179,8 @@ async def _applied(
         standing = await newest_chapter(at.bus, wish.run, wish.portfolio)
         if looks is not None:
             return told | {"state": "unchanged", "begun": standing is not None}
-        wanted = await applied(at.bus, at.documents, wish, version)
+        again = before is not None and bool(await unloadable(at.bus, at.owners, before.wish))
+        wanted = await applied(at.bus, at.documents, wish, version, again)
         told |= {"version": wanted.version}
         deadline = time.monotonic() + wait_seconds
         while not _holds(standing, wish) and time.monotonic() < deadline:
@@ -188,7 +189,7 @@ async def _applied(
             newest = await at.documents.of(wish.key)
             if newest is not None and not newest.wish.says_the_same(wish):
                 return told | {"state": "superseded", "begun": standing is not None}
-            if why := await unloadable(at.bus, at.owners, wish):
+            if why := await unloadable(at.bus, at.owners, wanted.wish):
                 goes_on = "and the portfolio goes on as it was"
                 raise CommandFailed(f"{wish.key}: strategy can't load it, {goes_on}: {why}")
         return told | _outcome(standing, wish)

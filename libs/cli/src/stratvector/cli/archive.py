@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stratvector.cli.bus_access import DEFAULT_URL, Connect, Url
+from stratvector.cli.bus_access import DEFAULT_URL, Connect, ProvisionerSeedFile, Url
 from stratvector.cli.failures import CommandFailed, guarded
 from stratvector.cli.ledger import ADDRESS, Address
 from stratvector.cli.outputs import AsJson, check_outputs, emit
@@ -32,14 +32,6 @@ if TYPE_CHECKING:
     from stratvector.trading.portfolio import Portfolio
 
 ASK_SECONDS = 20.0
-SeedFile = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        envvar="STRATVECTOR_NATS_SEED_FILE",
-        help="Seed of the user provisioner; none for a server without accounts.",
-    ),
-]
 
 
 @guarded
@@ -59,7 +51,7 @@ def archive_command(
         bool, typer.Option("--no-purge", help="Write and prove the files, and leave the log.")
     ] = False,
     nats_url: Url = DEFAULT_URL,
-    seed_file: SeedFile = None,
+    seed_file: ProvisionerSeedFile = None,
     connect: Connect = 10.0,
     address: Address = ADDRESS,
     json: AsJson = None,

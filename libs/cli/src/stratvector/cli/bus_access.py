@@ -28,6 +28,15 @@ SeedFile = Annotated[
         help="Seed of the user apply; none for a server without accounts.",
     ),
 ]
+ProvisionerSeedFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--seed-file",
+        metavar="FILE",
+        envvar="STRATVECTOR_NATS_SEED_FILE",
+        help="Seed of the user provisioner; none for a server without accounts.",
+    ),
+]
 Connect = Annotated[
     float,
     typer.Option(metavar="S", min=0, help="How long to wait for the bus, in seconds."),

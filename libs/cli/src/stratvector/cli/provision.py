@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stratvector.cli.bus_access import ProvisionerSeedFile
 from stratvector.cli.failures import CommandFailed, guarded
 from stratvector.cli.outputs import AsJson, emit
 
@@ -31,14 +32,6 @@ Url = Annotated[
         metavar="URL",
         envvar="STRATVECTOR_NATS_URL",
         help="Make streams and buckets on this server, such as nats://127.0.0.1:4222.",
-    ),
-]
-SeedFile = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        envvar="STRATVECTOR_NATS_SEED_FILE",
-        help="Seed of the user provisioner; none for a server without accounts.",
     ),
 ]
 Replicas = Annotated[
@@ -64,7 +57,7 @@ Wait = Annotated[
 @guarded
 def provision(
     nats_url: Url = None,
-    seed_file: SeedFile = None,
+    seed_file: ProvisionerSeedFile = None,
     replicas: Replicas = 1,
     keys: Keys = None,
     accounts: Accounts = None,

@@ -51,16 +51,19 @@ def chapter_in(stored: Stored) -> Chapter:
         raise BadSession(f"{stored.message.subject}: {error}") from None
 
 
-async def apply(bus: Bus, documents: Documents, wish: Wish, version: int | None = None) -> Wished:
+async def apply(
+    bus: Bus, documents: Documents, wish: Wish, version: int | None = None, again: bool = False
+) -> Wished:
     """Want this; the document as it is stored then.
 
-    version : the one that the wish is a change of, None takes whichever is there. Raises
-    StaleDocument, and what `refuse_unmeetable` raises.
+    version : the one that the wish is a change of, None takes whichever is there. again : what
+    says the same is stored anew, so that risk tries it once more. Raises StaleDocument, and what
+    `refuse_unmeetable` raises.
     """
     await refuse_unmeetable(bus, wish)
     there = await documents.of(wish.key)
     _refuse_stopped(there)
-    if there is not None and there.wish.says_the_same(wish):
+    if there is not None and there.wish.says_the_same(wish) and not again:
         return there
     seen = (there.version if there else 0) if version is None else version
     return Wished(wish, await documents.put(wish, seen))

@@ -221,8 +221,8 @@ async def _from_the_newest(bus: Bus, run: str, portfolio: str) -> AsyncIterator[
     chapter before it, of which that lane may tell no more.
     """
     wanted: str | None = None
-    proposals = await _proposals(bus, run, portfolio)
-    for stored in reversed(proposals):
+    lane = chapters_lane_of(run, portfolio)
+    async for stored in _backward(bus, lane):
         if wanted is not None and stored.message.id != wanted:
             continue
         chapter = chapter_of(stored)
@@ -230,7 +230,7 @@ async def _from_the_newest(bus: Bus, run: str, portfolio: str) -> AsyncIterator[
             yield Standing(chapter, stored.message.id, stored.sequence)
             wanted = chapter.previous
     if wanted:
-        raise OtherChapter(f"{proposals[0].message.subject}: chapter {wanted} is not there")
+        raise OtherChapter(f"{lane}: chapter {wanted} is not there")
 
 
 async def oldest_readable(bus: Bus, run: str, portfolio: str) -> Standing | None:
@@ -256,11 +256,15 @@ async def is_readable(bus: Bus, lane: str, after: int) -> bool:
     return not page or not page[0].previous
 
 
-async def _proposals(bus: Bus, run: str, portfolio: str) -> list[Stored]:
-    lane, found = chapters_lane_of(run, portfolio), list[Stored]()
-    while page := await bus.read(lane, found[-1].sequence if found else 0):
-        found.extend(page)
-    return found
+async def _backward(bus: Bus, lane: str) -> AsyncIterator[Stored]:
+    """A lane that nobody purges, from its newest message on: who wants the newest chapter of years
+    reads a message or two.
+    """
+    stored = await bus.last(lane)
+    while stored is not None:
+        yield stored
+        page = await bus.read(lane, stored.previous - 1, 1) if stored.previous else ()
+        stored = page[0] if page else None
 
 
 async def opened_chapter(bus: Bus, opened: Opened, run: str) -> Standing:

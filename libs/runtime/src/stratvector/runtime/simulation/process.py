@@ -48,7 +48,6 @@ class Process:
         self.alive = True
         self.paused_until = 0.0
         self.main: list[Task] = []
-        self.unfinished = 0
         self._keepers: list[Task] = []
         self._beside: list[Task] = []
         self._lanes: list[Lane] = []
@@ -86,7 +85,6 @@ class Process:
         self._keepers += keepers
         self._lanes += tasks.lanes
         self._again += tasks.again
-        self.unfinished += len(main)
         return main + keepers
 
     def beside(self, coroutine: Coroutine[Any, Any, None]) -> None:

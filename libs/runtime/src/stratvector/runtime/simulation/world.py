@@ -157,8 +157,8 @@ class World:
         self._finished[service].add(process.main.index(task))
         if self._is_finished(service):
             self._awaited.discard(service)
-        process.unfinished -= 1
-        if process.unfinished == 0:
+        # A lane that has finished may be lost and begin anew, and finish once more.
+        if all(one.done for one in process.main):
             process.end()
 
     def on_lost(self, task: Task, error: LostOwnership) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from stratvector.runtime.chapters import opened_chapters
 from stratvector.runtime.ports import Bus
 from stratvector.trading.chapters import FIRST
+from stratvector.trading.lanes import chapters_lane
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.portfolio import ModelAllocation, Portfolio
 
@@ -21,9 +22,10 @@ class PortfolioChapters:
 
     async def read(self) -> None:
         """What has opened since it was read last. Raises OtherChapter, BadMessage."""
-        if self._bus is None:
-            return
         first, known = self.first, dict(self._known)
+        last = None if self._bus is None else await self._bus.last(chapters_lane(first))
+        if self._bus is None or last is None or last.sequence == self._read_until:
+            return
         for standing in await opened_chapters(self._bus, first.run, first.name, self._read_until):
             known[standing.number] = standing.portfolio
             self._read_until = standing.sequence

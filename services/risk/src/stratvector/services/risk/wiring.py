@@ -1,5 +1,7 @@
 """The only place that constructs risk's parts."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from stratvector.runtime.chapters import first_chapter
@@ -11,23 +13,14 @@ from stratvector.services.risk.portfolio_lane import PortfolioLane
 
 if TYPE_CHECKING:
     from stratvector.services.risk.settings import RiskSettings
+    from stratvector.services.risk.value_at_risk_queries import ValueAtRiskQueries
+    from stratvector.trading.portfolio import Portfolio
 
 
 def build(deployment: Deployment, ports: Ports) -> Tasks:
     """The lane of the session's portfolio; nobody is asked for its value at risk."""
-    session = deployment.session
-
-    def make() -> Tasks:
-        lane = PortfolioLane(
-            ports,
-            session.portfolio,
-            session.start,
-            first_chapter(session),
-            closes_per_chapter=deployment.closes_per_chapter,
-        )
-        return Tasks([lane.run()], [lane.lane])
-
-    return Tasks.of([make])
+    closes_per_chapter = deployment.closes_per_chapter
+    return _tasks(deployment, ports, closes_per_chapter, lambda portfolio: None, lambda lane: None)
 
 
 def serve(settings: "RiskSettings", ports: Ports) -> Service:
@@ -43,24 +36,39 @@ def serve(settings: "RiskSettings", ports: Ports) -> Service:
     served = Served[Decided]("risk")
 
     def begin(deployment: Deployment) -> Tasks:
-        session = deployment.session
+        portfolio = deployment.session.portfolio
 
-        def make() -> Tasks:
-            lane = PortfolioLane(
-                ports,
-                session.portfolio,
-                session.start,
-                first_chapter(session),
-                queries_of(session.portfolio, settings),
-                settings.closes_per_chapter,
-            )
-            served.add(
-                session.portfolio, Decided(session.portfolio, lane.state, lane.answered_from)
-            )
-            return Tasks([lane.run()], [lane.lane])
+        def answer_from(lane: PortfolioLane) -> None:
+            served.add(portfolio, Decided(portfolio, lane.state, lane.answered_from))
 
-        return Tasks.of([make])
+        queries = partial(queries_of, settings=settings)
+        return _tasks(deployment, ports, settings.closes_per_chapter, queries, answer_from)
 
     return Service(
         begin=begin, servicers=[risk_servicer(served)], collectors=[RiskCollector(served)]
     )
+
+
+def _tasks(
+    deployment: Deployment,
+    ports: Ports,
+    closes_per_chapter: int,
+    queries_of: "Callable[[Portfolio], ValueAtRiskQueries | None]",
+    made: Callable[[PortfolioLane], None],
+) -> Tasks:
+    """made : told of the lane, each time that it begins anew."""
+    session = deployment.session
+
+    def make() -> Tasks:
+        lane = PortfolioLane(
+            ports,
+            session.portfolio,
+            session.start,
+            first_chapter(session),
+            queries_of(session.portfolio),
+            closes_per_chapter,
+        )
+        made(lane)
+        return Tasks([lane.run()], [lane.lane])
+
+    return Tasks.of([make])

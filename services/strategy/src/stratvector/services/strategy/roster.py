@@ -44,10 +44,11 @@ class Roster:
         return self._begun(portfolio, portfolio.models, self._session.strategies)
 
     async def prepare(self, proposed: Standing) -> None:
-        """Load the models that a chapter would add, and say whether they can be; once."""
+        """Load the models that a chapter would add, and say whether they can be. Each lane does
+        until one has, as any of them may be moved away meanwhile.
+        """
         if proposed.id == self._confirmed:
             return
-        self._confirmed = proposed.id
         try:
             added = self._added(proposed.portfolio)
             if added:
@@ -56,6 +57,7 @@ class Roster:
         except (BadSession, CannotStart, BadStrategy, ValueError, TypeError) as error:
             refused = str(error)
         await self._confirmations.say(proposed.id, refused)
+        self._confirmed = proposed.id
 
     def take_up(self, standing: Standing) -> None:
         """Begin the lanes of models that a chapter has and that are not here yet. Raises
