@@ -26,7 +26,8 @@ from benchmarks.sessions import synthetic_session
 from benchmarks.stored_times import StoredMessage, stored_messages
 from stratvector.cli.platform.session_watch import until_started
 from stratvector.contracts.codecs import decode_closed_bars, decode_fills_report
-from stratvector.runtime.jetstream.server import NatsServer, free_port
+from stratvector.runtime.free_ports import free_port
+from stratvector.runtime.jetstream.server import NatsServer
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from stratvector.trading.flow import SERVICES
 from stratvector.trading.lanes import bars_lane, fills_lane, orders_lane, signals_lane

@@ -11,11 +11,12 @@ from nats.aio.client import Client
 from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NoAnswer
 
+from stratvector.runtime.free_ports import free_port
 from stratvector.runtime.jetstream.accounts import ON_FLOW, PROVISIONER, USERS
 from stratvector.runtime.jetstream.connection import connect
 from stratvector.runtime.jetstream.keys import KeyFolder
 from stratvector.runtime.jetstream.provisioner import provision
-from stratvector.runtime.jetstream.server import NatsServer, free_port
+from stratvector.runtime.jetstream.server import NatsServer
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from stratvector.trading.flow import FLOW, SERVICES
 from stratvector.trading.portfolio import Portfolio

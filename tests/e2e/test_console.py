@@ -20,7 +20,7 @@ import psutil
 import pytest
 from playwright.sync_api import expect
 
-from stratvector.runtime.jetstream.server import free_port
+from stratvector.runtime.free_ports import free_port
 from tests.e2e.browser import PATIENCE_MS, Opened, Tone, browser_path, opened
 
 ROOT = Path(__file__).resolve().parents[2]

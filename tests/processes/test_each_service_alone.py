@@ -19,7 +19,7 @@ from urllib.request import urlopen
 import pytest
 
 from stratvector.cli.platform.commands import command_of
-from stratvector.runtime.jetstream.server import free_port
+from stratvector.runtime.free_ports import free_port
 from stratvector.trading.flow import HOUSE, SERVICES
 
 NEEDS_NOBODY = ("research",)

@@ -22,6 +22,7 @@ from stratvector.contracts.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from stratvector.contracts.v1.risk_service_pb2_grpc import RiskServiceStub
 from stratvector.runtime.applying import apply
 from stratvector.runtime.documents import DOCUMENTS, Documents, wish_of
+from stratvector.runtime.free_ports import free_port
 from stratvector.runtime.jetstream.accounts import (
     APPLY,
     OPERATOR,
@@ -34,7 +35,7 @@ from stratvector.runtime.jetstream.connection import BusClient, connect
 from stratvector.runtime.jetstream.key_value import JetStreamKeyValue
 from stratvector.runtime.jetstream.keys import KeyFolder
 from stratvector.runtime.jetstream.provisioner import provision
-from stratvector.runtime.jetstream.server import NatsServer, free_port
+from stratvector.runtime.jetstream.server import NatsServer
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.session_log import read_logged_session

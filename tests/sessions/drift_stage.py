@@ -14,9 +14,10 @@ import yaml
 from stratvector.contracts.codecs import encode_signals
 from stratvector.contracts.v1.drift_service_pb2_grpc import DriftServiceStub
 from stratvector.drift import DriftRules, ModelDrift, ModelWatch
+from stratvector.runtime.free_ports import free_port
 from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.connection import connect
-from stratvector.runtime.jetstream.server import NatsServer, free_port
+from stratvector.runtime.jetstream.server import NatsServer
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from stratvector.runtime.ports import Message
 from stratvector.trading.flow import stream_of

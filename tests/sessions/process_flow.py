@@ -15,11 +15,11 @@ from stratvector.cli.platform.session_run import refuse_differences
 from stratvector.cli.platform.session_watch import until_committed
 from stratvector.runtime.chapter_watch import newest_decided
 from stratvector.runtime.documents import wish_of
+from stratvector.runtime.free_ports import free_port
 from stratvector.runtime.jetstream.accounts import OPERATOR
 from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.connection import BusClient, connect
 from stratvector.runtime.jetstream.key_value import JetStreamKeyValue
-from stratvector.runtime.jetstream.server import free_port
 from stratvector.runtime.lease import holder
 from stratvector.trading.fills import FillEvent
 from stratvector.trading.flow import SERVICES, produced_by

@@ -12,7 +12,7 @@ import grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from stratvector.runtime.jetstream.server import free_port
+from stratvector.runtime.free_ports import free_port
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from typer.testing import CliRunner
 
 from stratvector.cli.main import app
 from stratvector.config import load_session
+from stratvector.runtime.free_ports import free_port
 from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.connection import connect
-from stratvector.runtime.jetstream.server import NatsServer, free_port
+from stratvector.runtime.jetstream.server import NatsServer
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from tests.sessions.begun import begin
 

@@ -72,7 +72,7 @@ def test_the_last_words_are_those_of_the_error_and_not_what_the_log_says_after_i
     assert log.last_words == "listening"
     log.write(b'{"event": "refused", "level": "error", "reason": "no such file"}\n')
     log.write(b'{"event": "stopped", "level": "info", "code": 78}\n')
-    assert log.last_words == "refused"
+    assert log.last_words == "refused: no such file"
     log.write(b"drift: rules.yaml: no such file\n")
     log.write(b'{"event": "stopped", "level": "info", "code": 78}\n')
     assert log.last_words == "drift: rules.yaml: no such file"
@@ -109,6 +109,23 @@ def test_a_killed_child_is_started_again(tmp_path: Path) -> None:
 
     told = supervised(SLEEPER, tmp_path, scenario)
     assert told == ["generic was ended by SIGKILL; it starts again in 0.25 s."]
+
+
+def test_a_childs_end_is_told_with_the_error_that_its_log_names(tmp_path: Path) -> None:
+    code = """
+import json, sys
+print(json.dumps({"level": "critical", "event": "defect", "reason": "KeyError: 'BTC'"}))
+print(json.dumps({"level": "info", "event": "stopped"}))
+sys.exit(1)
+"""
+
+    async def scenario(child: Child) -> None:
+        await until(lambda: child.starts > 1)
+
+    told = supervised(code, tmp_path, scenario)
+    assert told[0] == (
+        "generic ended with exit code 1 (defect: KeyError: 'BTC'); it starts again in 0.25 s."
+    )
 
 
 def test_wrong_settings_fail_with_the_childs_own_sentence(tmp_path: Path) -> None:

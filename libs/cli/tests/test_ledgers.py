@@ -16,7 +16,7 @@ from stratvector.contracts.v1.ledger_service_pb2_grpc import (
     LedgerServiceServicer,
     add_LedgerServiceServicer_to_server,
 )
-from stratvector.runtime.jetstream.server import free_port
+from stratvector.runtime.free_ports import free_port
 from stratvector.runtime.served import PortfolioRun
 
 

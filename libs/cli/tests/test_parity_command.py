@@ -20,12 +20,13 @@ from stratvector.contracts.codecs import (
     encode_decision,
 )
 from stratvector.runtime.chapters import chapter_message
+from stratvector.runtime.free_ports import free_port
 from stratvector.runtime.jetstream.accounts import PROVISIONER, USERS, accounts_config
 from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.connection import connect
 from stratvector.runtime.jetstream.keys import KeyFolder
 from stratvector.runtime.jetstream.provisioner import provision
-from stratvector.runtime.jetstream.server import NatsServer, free_port
+from stratvector.runtime.jetstream.server import NatsServer
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from stratvector.runtime.ports import Kind, Message, Stored
 from stratvector.runtime.simulation.faults import Faults

@@ -9,7 +9,7 @@ from stratvector.cli.failures import CommandFailed
 from stratvector.cli.platform import ports
 from stratvector.cli.platform.ports import plan_ports, taken_ports, usual_plan
 from stratvector.cli.platform.replicas import parse_replicas, seat_names
-from stratvector.runtime.jetstream.server import free_port, is_free
+from stratvector.runtime.free_ports import free_port, is_free
 from stratvector.trading.flow import SERVICES
 
 SEATS = [(service, service) for service in SERVICES]

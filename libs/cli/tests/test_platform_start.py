@@ -16,6 +16,7 @@ from stratvector.cli.platform.local import Platform
 from stratvector.cli.platform.ports import PortPlan, plan_ports
 from stratvector.cli.platform.run_folder import RunFolder, new_run
 from stratvector.config import load_session, read_configuration
+from stratvector.runtime.free_ports import is_free
 from stratvector.runtime.jetstream import server
 from stratvector.runtime.jetstream.accounts import USERS
 from stratvector.runtime.session_document import BadSession
@@ -54,7 +55,7 @@ def test_a_bus_is_started_provisioned_read_and_drained(run: RunFolder) -> None:
     assert psutil.Process().children() == []
     assert threading.active_count() == before
     assert psutil.Process().net_connections() == []
-    assert server.is_free(ports.nats)
+    assert is_free(ports.nats)
     assert ports.monitor is None
     assert "http:" not in (run.session_folder / "nats" / "server.conf").read_text()
     assert "Server is ready" in Path("logs/nats-server.log").read_text()

@@ -8,9 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from stratvector.cli.main import app
+from stratvector.runtime.free_ports import free_port
 from stratvector.runtime.jetstream import provisioner
 from stratvector.runtime.jetstream.accounts import USERS
-from stratvector.runtime.jetstream.server import NatsServer, free_port
+from stratvector.runtime.jetstream.server import NatsServer
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from stratvector.runtime.jetstream.topology import buckets, streams
 

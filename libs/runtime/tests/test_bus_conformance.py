@@ -11,13 +11,14 @@ from typing import Any
 import nats
 import pytest
 
+from stratvector.runtime.free_ports import free_port
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.inbox import Inbox
 from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.clock import AsyncClock
 from stratvector.runtime.jetstream.key_value import JetStreamKeyValue
 from stratvector.runtime.jetstream.provisioner import provision
-from stratvector.runtime.jetstream.server import NatsServer, free_port
+from stratvector.runtime.jetstream.server import NatsServer
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import (

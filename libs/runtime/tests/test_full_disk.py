@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stratvector.runtime.jetstream.server import NatsServer, free_port
+from stratvector.runtime.free_ports import free_port
+from stratvector.runtime.jetstream.server import NatsServer
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from tests.processes.service_process import ServiceProcess
 from tests.sessions.begun import begin_at

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from nats.aio.client import Client
 
+from stratvector.runtime.free_ports import free_port
 from stratvector.runtime.jetstream import provisioner
 from stratvector.runtime.jetstream.connection import connect
 from stratvector.runtime.jetstream.provisioner import (
@@ -20,7 +21,7 @@ from stratvector.runtime.jetstream.provisioner import (
     provision,
     stream_settings,
 )
-from stratvector.runtime.jetstream.server import NatsServer, free_port
+from stratvector.runtime.jetstream.server import NatsServer
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from stratvector.runtime.jetstream.topology import (
     QUARANTINE_BYTES_MAX,

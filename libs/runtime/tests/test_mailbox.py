@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nats.errors import Error as NatsError
 
+from stratvector.runtime.free_ports import free_port
 from stratvector.runtime.jetstream.bus import JetStreamBus, PublishRefused
 from stratvector.runtime.jetstream.connection import connect
-from stratvector.runtime.jetstream.mailbox import Mailbox
+from stratvector.runtime.jetstream.mailbox import Mailbox, NoAnswer
 from stratvector.runtime.jetstream.provisioner import provision
-from stratvector.runtime.jetstream.server import NatsServer, free_port
+from stratvector.runtime.jetstream.server import NatsServer
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from stratvector.runtime.ports import Message
 from tests.sessions.generated_sessions import Shape, generated_session
@@ -64,6 +66,31 @@ def test_a_first_call_that_is_cancelled_does_not_hold_up_all_later_ones(
                     await mailbox.call("$JS.API.INFO", b"", None, 2.0)
             async with asyncio.timeout(10.0):
                 await mailbox.call("$JS.API.INFO", b"", None, 2.0)
+        finally:
+            await client.close()
+
+    asyncio.run(script())
+
+
+def test_a_socket_that_fails_before_the_client_knows_it_is_no_answer_and_no_defect(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def script() -> None:
+        client = await connect(server.url, None, "test", 30.0)
+        mailbox = Mailbox(client)
+        await mailbox.call("$JS.API.INFO", b"", None, 10.0)
+
+        async def broken(force_flush: bool = False) -> None:  # as it is once its flusher has ended
+            raise ConnectionResetError("Connection lost")
+
+        try:
+            with monkeypatch.context() as until_known:
+                until_known.setattr(client, "_flush_pending", broken)
+                with pytest.raises(NoAnswer, match="Connection lost"):
+                    await mailbox.call("$JS.API.INFO", b"", None, 10.0)
+                with pytest.raises(NatsError, match="Connection lost"):
+                    await client.subscribe("somewhere")
+            await mailbox.call("$JS.API.INFO", b"", None, 10.0)
         finally:
             await client.close()
 

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from nats.aio.client import Client
 
+from stratvector.runtime.free_ports import free_port
 from stratvector.runtime.jetstream.connection import (
     AuthorizationRefused,
     ServerUnreachable,
     connect,
 )
 from stratvector.runtime.jetstream.keys import BadSeedFile, KeyFolder
-from stratvector.runtime.jetstream.server import NatsServer, free_port
+from stratvector.runtime.jetstream.server import NatsServer
 from stratvector.runtime.jetstream.server_config import ServerSettings
 
 

@@ -13,13 +13,13 @@ from typing import Any
 import psutil
 import pytest
 
+from stratvector.runtime.free_ports import free_port
 from stratvector.runtime.jetstream.server import (
     NatsServer,
     PortTaken,
     ServerBinaryMissing,
     ServerFailed,
     find_binary,
-    free_port,
     memory_settings,
 )
 from stratvector.runtime.jetstream.server_config import ServerSettings

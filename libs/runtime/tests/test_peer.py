@@ -15,7 +15,7 @@ from stratvector.contracts.v1.ledger_service_pb2_grpc import (
     LedgerServiceServicer,
     add_LedgerServiceServicer_to_server,
 )
-from stratvector.runtime.jetstream.server import free_port
+from stratvector.runtime.free_ports import free_port
 from stratvector.runtime.ledger_client import Asked, LedgerClient
 from stratvector.runtime.peer import Away, Failed, Peer, PeerError, Refused, Stranger, TooSlow
 from stratvector.runtime.served import PortfolioRun

@@ -16,10 +16,11 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from stratvector.contracts.codecs import encode_closed_bars
+from stratvector.runtime.free_ports import free_port
 from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.connection import connect
 from stratvector.runtime.jetstream.key_value import JetStreamKeyValue
-from stratvector.runtime.jetstream.server import NatsServer, free_port
+from stratvector.runtime.jetstream.server import NatsServer
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from stratvector.runtime.ports import Message
 from stratvector.trading.lanes import bars_lane, orders_lane, positions_lane

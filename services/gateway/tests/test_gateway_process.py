@@ -19,10 +19,11 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect as websocket
 
+from stratvector.runtime.free_ports import free_port
 from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.connection import connect
 from stratvector.runtime.jetstream.provisioner import provision
-from stratvector.runtime.jetstream.server import NatsServer, free_port
+from stratvector.runtime.jetstream.server import NatsServer
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from stratvector.trading.flow import FLOW
 from stratvector.trading.ledger import rounded_money

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from stratvector.runtime.jetstream.server import NatsServer, free_port
+from stratvector.runtime.free_ports import free_port
+from stratvector.runtime.jetstream.server import NatsServer
 from stratvector.runtime.jetstream.server_config import ServerSettings
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stratvector.runtime.jetstream.server import free_port
+from stratvector.runtime.free_ports import free_port
 from tests.processes.monte_carlo_process import MonteCarloProcess
 from tests.processes.service_process import PATIENCE_SECONDS
 

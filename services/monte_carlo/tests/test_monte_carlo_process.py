@@ -13,9 +13,10 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
 
+from stratvector.runtime.free_ports import free_port
 from stratvector.runtime.jetstream.accounts import MONTE_CARLO, USERS, accounts_config
 from stratvector.runtime.jetstream.keys import KeyFolder
-from stratvector.runtime.jetstream.server import NatsServer, free_port
+from stratvector.runtime.jetstream.server import NatsServer
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from tests.processes.monte_carlo_process import (
     BINARY,

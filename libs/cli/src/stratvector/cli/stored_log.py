@@ -16,11 +16,12 @@ from stratvector.cli.platform.bus import client_logs
 from stratvector.cli.platform.run_folder import DOCUMENT, SESSION, HeldByAnother, RunFolder
 from stratvector.runtime.archive import Archive
 from stratvector.runtime.archived_log import ArchivedLog
+from stratvector.runtime.free_ports import free_port
 from stratvector.runtime.jetstream.accounts import OPERATOR, PROVISIONER, reading_config
 from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.connection import connect
 from stratvector.runtime.jetstream.keys import KeyFolder
-from stratvector.runtime.jetstream.server import NatsServer, free_port, name_of_server
+from stratvector.runtime.jetstream.server import NatsServer, name_of_server
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.ports import Stored

@@ -142,7 +142,8 @@ class Child:
         wait_seconds = self._restarts.wait_seconds(code, ran_seconds)
         if wait_seconds is None:
             raise ChildFailed(self.name, code, self._log.last_words, self._log.path)
-        self._told(f"{self.name} {_end(code)}; it starts again in {wait_seconds:g} s.")
+        why = f" ({error.rstrip('.')})" if code > 0 and (error := self._log.last_error) else ""
+        self._told(f"{self.name} {_end(code)}{why}; it starts again in {wait_seconds:g} s.")
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stop.wait(), wait_seconds)
 

@@ -30,11 +30,12 @@ class ChildLog:
         """The newest line since `forget` that says anything, of those that tell of an error if any
         does: a service's log goes on after it. Empty when there is none.
         """
-        newest_first = list(reversed(self._last))
-        for lines in (filter(_tells_error, newest_first), newest_first):
-            if words := next(filter(None, map(_words, lines)), ""):
-                return words
-        return ""
+        return self.last_error or next(filter(None, map(_words, reversed(self._last))), "")
+
+    @property
+    def last_error(self) -> str:
+        """The newest of these lines that tells of an error; empty when none does."""
+        return next(filter(None, map(_words, filter(_tells_error, reversed(self._last)))), "")
 
     def forget(self) -> None:
         """A new start: what was said before is no longer its last words."""
@@ -67,9 +68,11 @@ def _tells_error(line: str) -> bool:
 
 
 def _words(line: str) -> str:
-    """A JSON line's event, or the line itself."""
+    """A JSON line's event and its reason, or the line itself."""
     document = _parsed(line)
-    return str(document.get("event", line)) if isinstance(document, dict) else line.strip()
+    if not isinstance(document, dict):
+        return line.strip()
+    return ": ".join(str(document[key]) for key in ("event", "reason") if key in document) or line
 
 
 def _parsed(line: str) -> object:

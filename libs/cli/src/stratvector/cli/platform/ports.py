@@ -1,13 +1,11 @@
 """ports: what listens where on 127.0.0.1, all checked before anything starts."""
 
-import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import count, islice
+from itertools import count
 
 from stratvector.cli.failures import CommandFailed
-from stratvector.runtime.jetstream.server import PORTS as UNUSED
-from stratvector.runtime.jetstream.server import is_free
+from stratvector.runtime.free_ports import free_ports, is_free
 from stratvector.trading.flow import HOUSE
 
 HOST = "127.0.0.1"
@@ -86,7 +84,7 @@ def plan_ports(
     if base_port is None:
         plan = _usual(seats)
     elif base_port == 0:
-        plan = _in_a_row(seats, iter(_any_free(1 + 3 * len(seats))))
+        plan = _in_a_row(seats, iter(free_ports(1 + 3 * len(seats))))
     else:
         plan = _in_a_row(seats, count(base_port))
     if nats_port is not None:
@@ -137,12 +135,6 @@ def _in_a_row(seats: Sequence[tuple[str, str]], numbers: Iterator[int]) -> PortP
         for name, service in seats
     }
     return PortPlan(nats, planned)
-
-
-def _any_free(wanted: int) -> list[int]:
-    """Free ports that differ, below those that the system gives to outgoing connections."""
-    shuffled = random.SystemRandom().sample(UNUSED, len(UNUSED))
-    return list(islice(filter(is_free, shuffled), wanted))
 
 
 def _check(plan: PortPlan) -> None:

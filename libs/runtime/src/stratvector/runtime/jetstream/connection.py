@@ -12,6 +12,8 @@ from typing import Any
 
 import structlog
 from nats.aio.client import Client
+from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
 
 from stratvector.runtime.jetstream.keys import read_seed
 from stratvector.runtime.jetstream.server_config import MAX_PAYLOAD_BYTES
@@ -47,6 +49,10 @@ class ServerUnreachable(BusConnectionError):
     def __init__(self, url: str, wait_seconds: float, why: str) -> None:
         super().__init__(f"no nats-server answered at {url} within {wait_seconds:g} s: {why}")
         self.url = url
+
+
+class ConnectionBroke(NatsError):
+    """The socket failed while something was written to it, before the client knew that it had."""
 
 
 class Link:
@@ -106,6 +112,20 @@ class BusClient(Client):
     def __init__(self, link: Link) -> None:
         super().__init__()
         self._link = link
+
+    async def publish(self, *arguments: Any, **options: Any) -> None:
+        """As the client does. Raises NatsError, whatever the socket says."""
+        try:
+            await super().publish(*arguments, **options)
+        except (OSError, RuntimeError) as error:
+            raise ConnectionBroke(str(error)) from error
+
+    async def subscribe(self, *arguments: Any, **options: Any) -> Subscription:
+        """As the client does. Raises NatsError, whatever the socket says."""
+        try:
+            return await super().subscribe(*arguments, **options)
+        except (OSError, RuntimeError) as error:
+            raise ConnectionBroke(str(error)) from error
 
     async def close(self) -> None:
         """Close; afterwards there is neither a socket nor a task."""

@@ -8,7 +8,6 @@ NatsServerError
 
 import json
 import os
-import random
 import shutil
 import socket
 import subprocess
@@ -18,17 +17,13 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
+from stratvector.runtime.free_ports import is_free
 from stratvector.runtime.jetstream.server_config import ServerSettings, server_config
 
 BINARY = "nats-server"
 READY_SECONDS = 30.0
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.01
-# Below the range that Linux takes for outgoing connections: a client that keeps trying a port of
-# that range while its server is down may end up connected to itself.
-PORTS = range(20_000, 32_000)
-
-
 # What the server holds is caches of at most 8 MiB per stream, and the ids of the last seconds; the
 # rest is garbage. Collected when this much is full and not before, it takes as much for a short
 # session as for a long one, and no more time than with Go's own rule, which doubles the caches.
@@ -192,25 +187,6 @@ def find_binary() -> str:
 def memory_settings(environment: Mapping[str, str]) -> dict[str, str]:
     """Variables for a server's process; those that the user has set stay what they are."""
     return {name: value for name, value in MEMORY.items() if name not in environment}
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port on which nothing listens now. Raises NatsServerError when there is none."""
-    for port in random.SystemRandom().sample(PORTS, 200):
-        if is_free(port, host):
-            return port
-    raise NatsServerError(f"no free port on {host} from {PORTS.start} to {PORTS.stop - 1}")
-
-
-def is_free(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether nobody listens on a port; one that was closed a moment ago is free."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
 
 
 def name_of_server(host: str, port: int) -> str | None:

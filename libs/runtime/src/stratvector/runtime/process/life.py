@@ -26,7 +26,7 @@ from stratvector.runtime.process.forwarding import Owners, address_of
 from stratvector.runtime.process.foundation import Foundation, NoLedgerStore
 from stratvector.runtime.process.grpc_server import GrpcPort
 from stratvector.runtime.process.http_port import HttpPort
-from stratvector.runtime.process.logs import log_loop_errors, logger, trace_of
+from stratvector.runtime.process.logs import described, log_loop_errors, logger, trace_of
 from stratvector.runtime.process.metrics import ProcessMetrics
 from stratvector.runtime.process.quarantine import (
     BUCKET,
@@ -244,7 +244,9 @@ class Life:
                 part.halted = f"{part.session}: {told}"
                 return None
             case error:
-                self._log.critical("defect", exc_info=error, **trace_of(ended.at_hand))
+                self._log.critical(
+                    "defect", reason=described(error), exc_info=error, **trace_of(ended.at_hand)
+                )
                 return FAILED if not await self._fails_for_good(ended) else None
 
     async def _fails_for_good(self, ended: Ended) -> bool:

@@ -94,6 +94,11 @@ def log_loop_errors(loop: asyncio.AbstractEventLoop) -> None:
     loop.set_exception_handler(log)
 
 
+def described(error: BaseException | None) -> str:
+    """An error in a line: what it is and what it says."""
+    return f"{type(error).__name__}: {error}"
+
+
 def logger() -> FilteringBoundLogger:
     """The logger of the process."""
     found: FilteringBoundLogger = structlog.get_logger(OURS)

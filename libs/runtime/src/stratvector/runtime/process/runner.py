@@ -27,7 +27,7 @@ from stratvector.runtime.process.foundation import (
 )
 from stratvector.runtime.process.leftovers import left_in_process, left_tasks, open_sockets
 from stratvector.runtime.process.life import FAILED, REFUSED, Life
-from stratvector.runtime.process.logs import configure_logs, logger
+from stratvector.runtime.process.logs import configure_logs, described, logger
 from stratvector.runtime.process.metrics import ProcessMetrics
 from stratvector.runtime.process.settings import BusSettings, Settings, load_settings
 from stratvector.runtime.process.settings_file import BadSettings
@@ -112,8 +112,8 @@ async def _live(
     except CannotStart as error:
         _refuse(service, str(error))
         code = FAILED if error.may_heal else REFUSED
-    except Exception:  # noqa: BLE001 - whatever a service raises ends it, told in its log
-        logger().critical("defect", exc_info=True)
+    except Exception as error:  # noqa: BLE001 - whatever a service raises ends it, told in its log
+        logger().critical("defect", reason=described(error), exc_info=True)
         code = FAILED
     if telemetry is not None:
         await telemetry.close(LAST_SPANS_SECONDS_MAX)
