@@ -55,11 +55,7 @@ class Stage:
     def planted(
         self, plan: str, folder: Path, name: str = "planted", **other: Any
     ) -> ServiceProcess:
-        settings = {
-            "nats_url": self.server.url,
-            "lease_seconds": 1.0,
-            "drain_seconds": 3.0,
-        }
+        settings = {"nats_url": self.server.url, "lease_seconds": 1.0, "drain_seconds": 3.0}
         return ServiceProcess(MODULE, folder, name, {"PLANTED_PLAN": plan}, **(settings | other))
 
     def publish(self, lane: str, payload: bytes) -> int:
@@ -211,6 +207,7 @@ def test_a_defect_is_logged_with_its_traceback_and_ends_the_process_with_1(
         assert planted.ended() == 1
         (defect,) = planted.events("defect")
         assert "ZeroDivisionError: planted defect" in defect["exception"]
+        assert defect["reason"] == "ZeroDivisionError: planted defect"
         assert "planted_service.py" in defect["exception"]
     assert stage.value("owners", f"owner.{POSITIONS}").startswith("- ")
 
