@@ -124,8 +124,25 @@ def test_restless_lanes_change_nothing_and_leave_no_order_in_doubt(
 
 
 def test_a_move_in_the_middle_of_a_send_would_be_seen() -> None:
-    """The planted bug: lanes go although what was done is not on record."""
-    with restless_owners(), pytest.MonkeyPatch.context() as patch:
+    """The planted bug: lanes go although what was done is not on record, and then above all."""
+    holding, left, held = Counter[str](), iter(range(6)), Lane.held
+
+    @contextmanager
+    def seen(lane: Lane) -> Iterator[None]:
+        holding[lane.subject] += 1
+        with held(lane):
+            yield
+        holding[lane.subject] -= 1
+
+    def untimely(instance: str, members: Sequence[Member]) -> Move | None:
+        """A few times: if each hold ended so, no order would ever be sent."""
+        move = restless(instance, members)
+        is_untimely = move is not None and holding[move.lane]
+        return move if is_untimely and next(left, None) is not None else None
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spread, "own_move", untimely)
+        patch.setattr(Lane, "held", seen)
         patch.setattr(Lane, "is_held", False)
         flows = (moved(seed, SHORT, SLOW, identity=Identity.NOT_UNIQUE) for seed in (2, 3, 5))
         assert any(event.kind in IN_DOUBT for flow in flows for event in flow.events)

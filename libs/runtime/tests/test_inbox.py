@@ -311,3 +311,23 @@ def test_a_follower_soon_sees_what_comes_after_a_rest(play: Play) -> None:
         assert not await inbox.look(2.0)
 
     assert play(script).now == pytest.approx(0.05 + 0.1 + 0.05)
+
+
+def test_a_follower_that_begins_to_listen_misses_nothing_and_hears_what_comes(play: Play) -> None:
+    async def script(ports: Ports) -> None:
+        inbox, unread = Inbox(ports, SUBJECT, follows=True), Inbox(ports, SUBJECT, follows=True)
+        await store(ports.bus, content("a"), content("b"))
+        assert await take(inbox, 1) == "a"
+        await store(ports.bus, content("c"))
+        for one in (inbox, unread):
+            await one.listen()
+            await one.listen()
+        await store(ports.bus, content("d"))
+        assert await take(inbox, 3) == "bcd"
+        assert await take(unread, 4) == "abcd"
+        await store(ports.bus, content("e"))
+        assert await take(inbox, 1) == "e"
+
+    world = play(script)
+    assert world.effects["script", "listen"] == 2
+    assert world.effects["script", "next"] > 0

@@ -41,9 +41,12 @@ class Shown:
         self.state = state
         self._registry = CollectorRegistry()
         served = Served[Decided]("risk")
-        here = AnsweredFrom("orders", True)
-        served.add(portfolio, Decided(portfolio, lambda: self.state, lambda: here))
+        self.is_owner = True
+        served.add(portfolio, Decided(portfolio, lambda: self.state, self._answered_from))
         self._registry.register(RiskCollector(served))
+
+    def _answered_from(self) -> AnsweredFrom:
+        return AnsweredFrom("orders", self.is_owner)
 
     def value(self, name: str, **labels: str) -> float | None:
         whose = {"portfolio": PORTFOLIO.name, "run": PORTFOLIO.run}
@@ -52,6 +55,12 @@ class Shown:
 
 def test_before_the_first_decision_nothing_is_said() -> None:
     assert Shown(None).value("stratvector_portfolio_equity_usd") is None
+
+
+def test_a_standby_that_adopts_says_nothing() -> None:
+    shown = Shown(STATE)
+    shown.is_owner = False
+    assert shown.value("stratvector_portfolio_equity_usd") is None
 
 
 def test_gauges_are_the_newest_decisions() -> None:

@@ -86,6 +86,14 @@ class Inbox:
                 self._next = stored
         return self._next is not None
 
+    async def listen(self) -> None:
+        """From now on hear each message as it comes, where this reader only followed."""
+        if self._follows:
+            self._follows = False
+            if self._started:
+                self._arrivals = await self._bus.arrivals(self.subject)
+                self._behind = True
+
     async def close(self) -> None:
         """Listen no longer; nothing more is asked of it."""
         if self._arrivals is not None:

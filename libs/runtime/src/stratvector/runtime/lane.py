@@ -17,7 +17,7 @@ from typing import NoReturn
 from stratvector.contracts.codecs import Owner, encode_owner
 from stratvector.runtime.at_hand import AT_HAND
 from stratvector.runtime.epochs import EpochFilter
-from stratvector.runtime.lease import Lease, holder
+from stratvector.runtime.lease import Lease, Meanwhile, holder
 from stratvector.runtime.ports import (
     Entry,
     Kind,
@@ -76,10 +76,13 @@ class Lane:
         finally:
             self._holds -= 1
 
-    async def acquire(self) -> None:
-        """Wait as a standby until the lane is free, then own it: swap the lease, store the mark."""
+    async def acquire(self, meanwhile: Meanwhile | None = None) -> None:
+        """Wait as a standby until the lane is free, then own it: swap the lease, store the mark.
+
+        meanwhile : what a standby does between two looks, for so many seconds; it sleeps if None.
+        """
         while True:
-            entry = await self._lease.wait_until_free()
+            entry = await self._lease.wait_until_free(meanwhile or self._clock.sleep)
             last = await self._bus.last(self.subject)
             epoch = _next_epoch(entry, last)
             if await self._lease.take(entry, epoch) and await self._store_mark(epoch, last):

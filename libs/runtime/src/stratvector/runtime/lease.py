@@ -6,6 +6,7 @@ epoch has one holder. Time decides when a standby may try, never who owns: a lan
 sequence, and the lease keeps an owner that slept from acting outside.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from stratvector.runtime.ports import Entry, LostOwnership, Ports, WrongRevision
@@ -13,6 +14,8 @@ from stratvector.runtime.ports import Entry, LostOwnership, Ports, WrongRevision
 RENEWALS_PER_LEASE = 3
 LOOKS_PER_LEASE = 30  # of a standby, while the owner's next renewal is due
 NOBODY = "-"
+
+Meanwhile = Callable[[float], Awaitable[None]]
 
 
 class Lease:
@@ -32,10 +35,11 @@ class Lease:
         self._revision = 0
         self._renewed_at = 0.0
 
-    async def wait_until_free(self) -> Entry | None:
+    async def wait_until_free(self, meanwhile: Meanwhile) -> Entry | None:
         """Stand by until the entry is absent, this instance's or left to it, or a lease old.
 
-        Looks follow the owner's renewals closely, as the lease is counted from when one was seen.
+        meanwhile : what to do between two looks, for so many seconds. Looks follow the owner's
+        renewals closely, as the lease is counted from when one was seen.
         """
         revision, since = -1, 0.0
         while True:
@@ -51,7 +55,7 @@ class Lease:
                 look_seconds = self.seconds / RENEWALS_PER_LEASE - look_seconds
             elif asked_at - since >= self.seconds:
                 return entry
-            await self._clock.sleep(look_seconds)
+            await meanwhile(look_seconds)
 
     def _may_take_at_once(self, held: "Holder") -> bool:
         if held.instance == NOBODY:

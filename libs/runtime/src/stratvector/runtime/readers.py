@@ -101,6 +101,10 @@ class Reader(Generic[Noun]):
         """Whether the next message is here without asking the bus."""
         return self._inbox.at_hand()
 
+    async def listen(self) -> None:
+        """From now on hear each message as it comes, where this reader only followed."""
+        await self._inbox.listen()
+
     async def close(self) -> None:
         """Listen no longer; nothing more is asked of it."""
         await self._inbox.close()
@@ -212,6 +216,11 @@ class BarsReader:
             if not await self._readers[universe].look(patience_seconds):
                 return False
         return True
+
+    async def listen(self) -> None:
+        """See `Reader.listen`."""
+        for reader in self._readers.values():
+            await reader.listen()
 
     async def close(self) -> None:
         """Listen no longer; nothing more is asked of it."""
@@ -361,6 +370,10 @@ class FillsReader:
         assert closed is not None  # or the loop would go on
         refuse_other_close(self._reader.lane, close_time, closed)
         return reports
+
+    async def listen(self) -> None:
+        """See `Reader.listen`."""
+        await self._reader.listen()
 
     async def close(self) -> None:
         """Listen no longer; nothing more is asked of it."""

@@ -46,7 +46,9 @@ class RiskCollector(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Equity, profit, drawdown's factor, positions and value at risk with its age."""
-        known = [(one.portfolio, state) for one in self._served.values() if (state := one.look())]
+        # Of replicas only the owner knows the newest; the same series twice would be added up.
+        here = [one for one in self._served.values() if one.answered_from().is_current]
+        known = [(one.portfolio, state) for one in here if (state := one.look())]
         for name, text in GAUGES:
             family = GaugeMetricFamily(f"stratvector_portfolio_{name}", text, labels=LABELS)
             for portfolio, state in known:

@@ -5,14 +5,28 @@ the chapter that says what all of them are a function of, and after many the nex
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 
+import structlog
+
 from stratvector.contracts.codecs import decode_decision, encode_decision
 from stratvector.runtime.chapter_changes import adds_models
-from stratvector.runtime.chapters import ChapterWriter, Standing
+from stratvector.runtime.chapters import (
+    ChapterWriter,
+    Standing,
+    newest_chapter,
+    opened_chapter,
+)
 from stratvector.runtime.confirmations import CONFIRM_SECONDS_MAX, Confirmations
 from stratvector.runtime.host import AnsweredFrom
+from stratvector.runtime.inbox import Inbox
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Kind, LostOwnership, Ports, Stored
-from stratvector.runtime.readers import BarsReader, FillsReader, SignalsReader, opening_in
+from stratvector.runtime.readers import (
+    BarsReader,
+    FillsReader,
+    SignalsReader,
+    carried_sequence,
+    opening_in,
+)
 from stratvector.runtime.unfit_messages import MisplacedOpening, OutOfStep
 from stratvector.services.risk.portfolio_state import PortfolioState
 from stratvector.services.risk.value_at_risk_queries import ValueAtRiskQueries
@@ -57,7 +71,10 @@ class PortfolioLane:
         self._wanted: Chapter | None = None  # whose document the next chapter is to have
         self._closes_per_chapter = closes_per_chapter
         self._newest: Decision | None = None
+        self._decided_at = 0
         self._is_current = False
+        self._standing: Standing | None = None  # the chapter that is adopted here
+        self._is_cold = False  # stands by without adopting
         self.lane = Lane(ports, orders_lane(portfolio))
         self._chapters = ChapterWriter(ports, chapter)
         of = (portfolio.run, portfolio.name)
@@ -85,8 +102,9 @@ class PortfolioLane:
         return AnsweredFrom(self.lane.subject, self.lane.is_owned and self._is_current)
 
     async def run(self) -> None:
-        """Own the lane, open the first chapter unless it is there, then walk the closes: adopt
-        decided closes, decide the others. Raises OtherChapter.
+        """Stand by, and adopt what is decided meanwhile; own the lane, open the first chapter
+        unless it is there, then walk the closes: adopt decided closes, decide the others. Raises
+        OtherChapter.
         """
         try:
             await self._walk()
@@ -94,40 +112,106 @@ class PortfolioLane:
             await self._queries.close()
 
     async def _walk(self) -> None:
-        await self.lane.acquire()
-        standing = await self._chapters.standing(self.lane)
-        self._begin(standing)
+        await self.lane.acquire(self._stand_by)
+        history = await self._take_over(await self._chapters.standing(self.lane))
+        while not self._has_ended():
+            if self._closes and self._newest is not None and self._newest.ends_chapter:
+                await self._turn(await self._open_next())
+            if (due := await self._bars.due()) is None:
+                return
+            adopted = await self._adopted(history, due.close_time)
+            # Whoever asks need not wait for the next close.
+            self._is_current = self.lane.is_folded
+            await self._close(due.close_time, due.universes, adopted)
+            self._is_current = self.lane.is_folded
+
+    def _has_ended(self) -> bool:
+        return self._newest is not None and self._newest.ended
+
+    async def _stand_by(self, seconds: float) -> None:
+        """Adopt what the owner decides, and rest for what is left of so many seconds: the less is
+        left to adopt when this instance owns the lane, the sooner it decides and answers.
+        """
+        clock = self._ports.clock
+        until = clock.monotonic_seconds() + seconds
+        try:
+            while not self._is_cold and clock.monotonic_seconds() < until:
+                if not await self._adopts_next():
+                    break
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the owner's to tell
+            # From the chapter's beginning, once this instance owns the lane; and not before.
+            self._is_cold = True
+            log = structlog.get_logger("stratvector.risk")
+            log.warning("stands by without adopting", lane=self.lane.subject, why=str(error))
+        await clock.sleep(max(0.0, until - clock.monotonic_seconds()))
+
+    async def _adopts_next(self) -> bool:
+        """Adopt one decision, or the chapter that opens; False when there is none."""
+        if self._standing is None:
+            of = self._portfolio
+            newest = await newest_chapter(self._ports.bus, of.run, of.name)
+            if newest is None:
+                return False
+            self._begin(newest, follows=True)
+            after = carried_sequence(newest.carried, self.lane.subject)
+            self._followed = Inbox(self._ports, self.lane.subject, follows=True, after=after)
+        if not await self._followed.look(0.0):
+            return False
+        stored = await self._followed.next()
+        if stored.message.kind is not Kind.OPENED:
+            due = await self._bars.due()
+            decision = self._decision_in(stored, 0 if due is None else due.close_time)
+            assert due is not None, "no decision is of close 0"
+            await self._close(due.close_time, due.universes, decision)
+        elif (opened := opening_in(stored)).number != self._chapter:
+            standing = await opened_chapter(self._ports.bus, opened, self._portfolio.run)
+            await self._turn(standing, follows=True)
+        return True
+
+    async def _take_over(self, standing: Standing) -> AsyncIterator[Stored]:
+        """Go on from what was adopted while standing by, or else from the chapter's beginning; the
+        decisions that are still to be adopted.
+        """
+        if self._standing is None or self._is_cold:
+            self._begin(standing)
+        elif self._chapter == standing.number and self._closes:
+            for reader in self._readers():
+                await reader.listen()
+            return self.lane.history(self._decided_at)
+        else:
+            await self._turn(standing)
         history = await self._history(standing)
         self._is_current = self.lane.is_folded
-        while (due := await self._bars.due()) is not None:
-            adopted = await self._adopted(history, due.close_time)
-            decision = await self._close(due.close_time, due.universes, adopted)
-            self._is_current = self.lane.is_folded
-            if decision.ended:
-                return
-            if decision.ends_chapter:
-                standing = await self._open_next()
-                await self._close_readers()
-                self._begin(standing)
+        return history
 
-    def _begin(self, standing: Standing) -> None:
+    async def _turn(self, standing: Standing, follows: bool = False) -> None:
+        """Into the chapter that has opened."""
+        for reader in self._readers():
+            await reader.close()
+        self._begin(standing, follows)
+
+    def _begin(self, standing: Standing, follows: bool = False) -> None:
         """Go on from what a chapter carries; what is not in it was not read."""
         ports, portfolio, carried = self._ports, standing.portfolio, standing.carried
         self._portfolio, self._own = portfolio, Own.of(portfolio)
         self._standing, self._closes, self._wanted = standing, 0, None
+        self._chapter = standing.number
         self.account = PortfolioAccount(portfolio, carried)
         self._carrying = Carrying(portfolio, carried)
-        self._bars = BarsReader(ports, portfolio, self._start, carried=carried)
-        self._fills = FillsReader(ports, portfolio, chapter=standing.number, carried=carried)
+        self._bars = BarsReader(ports, portfolio, self._start, follows, carried)
+        self._fills = FillsReader(ports, portfolio, follows, standing.number, carried)
         self._signals = {
             model.name: SignalsReader(
-                ports, portfolio, model.name, chapter=standing.number, carried=carried
+                ports, portfolio, model.name, follows, standing.number, carried
             )
             for model in portfolio.active
         }
         self._queries.begin(portfolio)
         if self._carrying.figure is not None:
             self._queries.recorded(self._carrying.figure)
+
+    def _readers(self) -> Sequence[BarsReader | FillsReader | SignalsReader]:
+        return [self._bars, self._fills, *self._signals.values()]
 
     async def _history(self, standing: Standing) -> AsyncIterator[Stored]:
         """The decisions of the chapter that are in the lane, its opening passed over."""
@@ -151,6 +235,7 @@ class PortfolioLane:
     async def _open_next(self) -> Standing:
         """With what is wanted, if whoever must load it can; else as it was."""
         carried, before, wanted = self.account.carried(self._carrying), self._standing, self._wanted
+        assert before is not None
         if wanted is not None and adds_models(before.chapter, wanted):
             proposed = await self._chapters.propose(self.lane, before, carried, wanted)
             why = await self._confirmations.refusal(self._ports.clock, proposed.message.id)
@@ -162,27 +247,25 @@ class PortfolioLane:
                 wanted = None
         return await self._chapters.open(self.lane, before, carried, wanted)
 
-    async def _close_readers(self) -> None:
-        await self._bars.close()
-        await self._fills.close()
-        for reader in self._signals.values():
-            await reader.close()
-
     async def _adopted(self, history: AsyncIterator[Stored], close_time: int) -> Decision | None:
         """What an earlier owner decided at a close, None beyond its last one. Raises OutOfStep,
         MisplacedOpening, Absurd.
         """
         async for stored in history:
-            if stored.message.kind is Kind.OPENED:
-                raise MisplacedOpening(f"{self.lane.subject} opens a chapter in the middle of one")
-            decision = decode_decision(stored.message.payload)
-            check_decision_of(decision, self._own)
-            check_chapter_number(decision.chapter, self._standing.number)
-            if decision.close_time != close_time:
-                raise OutOfStep(self.lane.subject, close_time, decision.close_time)
-            self._decided_at = stored.sequence
-            return decision
+            return self._decision_in(stored, close_time)
         return None
+
+    def _decision_in(self, stored: Stored, close_time: int) -> Decision:
+        """That of a close. Raises OutOfStep, MisplacedOpening, Absurd."""
+        if stored.message.kind is Kind.OPENED:
+            raise MisplacedOpening(f"{self.lane.subject} opens a chapter in the middle of one")
+        decision = decode_decision(stored.message.payload)
+        check_decision_of(decision, self._own)
+        check_chapter_number(decision.chapter, self._chapter)
+        if decision.close_time != close_time:
+            raise OutOfStep(self.lane.subject, close_time, decision.close_time)
+        self._decided_at = stored.sequence
+        return decision
 
     async def _close(
         self, close_time: int, universes: tuple[str, ...], decision: Decision | None
@@ -218,12 +301,13 @@ class PortfolioLane:
 
     async def _decide(self, close_time: int, cut: Cut) -> Decision:
         """Decide and publish; a figure that arrived goes with it and weighs from the next close."""
-        ends_chapter = await self._ends_chapter()
+        assert self._standing is not None
+        ends_chapter = await self._ends_chapter(self._standing)
         decide = self.account.stop if self._wishes.stopped else self.account.decide
         decision = replace(
             decide(close_time, cut),
             value_at_risk=self._queries.arrived(),
-            chapter=self._standing.number,
+            chapter=self._chapter,
             ends_chapter=ends_chapter,
         )
         if decision.ended:
@@ -233,11 +317,11 @@ class PortfolioLane:
         self._decided_at = stored.sequence
         return decision
 
-    async def _ends_chapter(self) -> bool:
+    async def _ends_chapter(self, standing: Standing) -> bool:
         """Whether the chapter is as long as it may be, or another document is wanted; if there is
         anything after it.
         """
-        self._wanted = await self._wishes.wanted(self._standing)
+        self._wanted = await self._wishes.wanted(standing)
         if self._wanted is None and self._closes + 1 < self._closes_per_chapter:
             return False
         return await self._bars.due() is not None

@@ -1,0 +1,85 @@
+"""A standby of risk adopts what the owner decides, so that an heir has little left to adopt."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from stratvector.runtime.ports import Stored
+from stratvector.runtime.simulation.fate import CrashPlan
+from stratvector.runtime.simulation.faults import Faults
+from stratvector.services.risk.portfolio_lane import PortfolioLane
+from stratvector.trading.orders import Decision
+from tests.sessions.generated_sessions import Shape, generated_session
+from tests.sessions.simulated_flow import Flow, breaches_of, run_flow
+
+SESSION = generated_session(11, Shape(universes=2, symbols=2, models=3, closes=160))
+KILLED_AFTER = 140  # decisions
+
+
+def killed_owner(
+    monkeypatch: pytest.MonkeyPatch, closes_per_chapter: int, faults: Faults | None = None
+) -> tuple[Flow, Counter[str]]:
+    """A run whose owner of the orders lane is killed late; how many decisions each instance adopted
+    from its lane's history, when it had it.
+    """
+    adopted, of = Counter[str](), PortfolioLane._adopted
+
+    async def counted(
+        lane: PortfolioLane, history: AsyncIterator[Stored], close_time: int
+    ) -> Decision | None:
+        decision = await of(lane, history, close_time)
+        adopted[lane._ports.instance] += decision is not None
+        return decision
+
+    monkeypatch.setattr(PortfolioLane, "_adopted", counted)
+    plan = CrashPlan("risk", "publish ORDERS", KILLED_AFTER, "after")
+    flow = run_flow(SESSION, 2, faults, [plan], instances=2, closes_per_chapter=closes_per_chapter)
+    assert flow.world.crashes.total() == 1
+    return flow, adopted
+
+
+@pytest.mark.parametrize("closes_per_chapter", [1_000, 30])
+def test_an_heir_has_adopted_most_before_the_lane_is_its_own(
+    closes_per_chapter: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow, adopted = killed_owner(monkeypatch, closes_per_chapter)
+    assert breaches_of(flow) == []
+    assert len(flow.openings) >= KILLED_AFTER // closes_per_chapter
+    assert adopted.total() < 20
+
+
+def test_without_it_the_heir_would_adopt_the_whole_chapter(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def rest(lane: PortfolioLane, seconds: float) -> None:
+        await lane._ports.clock.sleep(seconds)
+
+    monkeypatch.setattr(PortfolioLane, "_stand_by", rest)
+    _, adopted = killed_owner(monkeypatch, 1_000)
+    assert adopted.total() >= KILLED_AFTER - 20
+
+
+def test_a_standby_that_cannot_adopt_stands_by_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    adopts, tries = PortfolioLane._adopts_next, Counter[str]()
+
+    async def failing(lane: PortfolioLane) -> bool:
+        tries[lane._ports.instance] += 1
+        if tries[lane._ports.instance] > 60:
+            raise ValueError("planted: what the owner decided can't be read")
+        return await adopts(lane)
+
+    monkeypatch.setattr(PortfolioLane, "_adopts_next", failing)
+    flow, adopted = killed_owner(monkeypatch, 1_000)
+    assert breaches_of(flow) == []
+    assert adopted.total() >= KILLED_AFTER - 20
+    assert max(tries.values()) == 61
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_storms_around_standbys_change_nothing(seed: int, request: pytest.FixtureRequest) -> None:
+    plans: list[Any] = [CrashPlan("risk", "publish ORDERS", 20 + 25 * n, "after") for n in range(4)]
+    faults = Faults.stormy()
+    flow = run_flow(SESSION, seed, faults, plans, instances=2, closes_per_chapter=25)
+    assert breaches_of(flow) == []
