@@ -2,7 +2,6 @@
 no restart, no change of the server's files and no reconnect.
 """
 
-import asyncio
 import json
 import time
 from collections.abc import Iterator
@@ -16,35 +15,11 @@ import grpc
 import pytest
 
 from stratvector.contracts.codecs.ledger_proofs import verification_of
-from stratvector.contracts.codecs.ledger_service import status_of
-from stratvector.contracts.v1 import ledger_proofs_pb2, ledger_service_pb2, risk_service_pb2
+from stratvector.contracts.v1 import ledger_proofs_pb2, risk_service_pb2
 from stratvector.contracts.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from stratvector.contracts.v1.risk_service_pb2_grpc import RiskServiceStub
-from stratvector.runtime.applying import apply
-from stratvector.runtime.documents import DOCUMENTS, Documents, wish_of
-from stratvector.runtime.free_ports import free_port
-from stratvector.runtime.jetstream.accounts import (
-    APPLY,
-    OPERATOR,
-    PROVISIONER,
-    USERS,
-    accounts_config,
-)
-from stratvector.runtime.jetstream.bus import JetStreamBus
-from stratvector.runtime.jetstream.connection import BusClient, connect
-from stratvector.runtime.jetstream.key_value import JetStreamKeyValue
-from stratvector.runtime.jetstream.keys import KeyFolder
-from stratvector.runtime.jetstream.provisioner import provision
-from stratvector.runtime.jetstream.server import NatsServer
-from stratvector.runtime.jetstream.server_config import ServerSettings
-from stratvector.runtime.logged_session import LoggedSession
-from stratvector.runtime.session_log import read_logged_session
-from stratvector.trading.logged import SessionLog
-from stratvector.trading.parity import check
 from stratvector.trading.portfolio import ModelAllocation
-from stratvector.trading.session import Session
-from tests.processes.service_process import ServiceProcess
-from tests.sessions.begun import fill_store
+from tests.processes.house import PATIENCE_SECONDS, SERVICES, House
 from tests.sessions.generated_sessions import DriftStrategy, Shape, generated_session
 from tests.sessions.side_by_side import named
 
@@ -53,121 +28,6 @@ FIRST = named(generated_session(3, SHAPE), "main", "replay.a")
 OTHER = named(generated_session(8, SHAPE), "other", "replay.c")
 AGAIN = named(generated_session(3, SHAPE), "main", "replay.b")
 LONG = named(generated_session(5, Shape(2, 2, 2, closes=1500)), "changing", "replay.d")
-SERVICES = ("market_data", "strategy", "risk", "execution", "ledger", "drift", "gateway")
-PATIENCE_SECONDS = 120.0
-LEASE_SECONDS = 60.0
-
-
-class House:
-    """A server with accounts, and every service of the flow on it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self._keys = folder, KeyFolder(folder / "keys")
-        self._monitor = free_port()
-        accounts = accounts_config({user: self._keys.ensure(user) for user in USERS})
-        settings = ServerSettings(folder / "nats", free_port(), monitor_port=self._monitor)
-        self.server = NatsServer(settings, folder, folder / "nats.log", accounts)
-        self.services: dict[str, ServiceProcess] = {}
-
-    def start(self, stack: ExitStack) -> None:
-        self.server.start()
-        stack.callback(self.server.kill)
-        asyncio.run(self._provision())
-        for service in SERVICES:
-            told: dict[str, Any] = {
-                "nats_url": self.server.url,
-                "nats_seed_file": self._keys.seed_file(service),
-                # Nobody restarts a process here that compiles for longer than a lease.
-                "lease_seconds": LEASE_SECONDS,
-            }
-            if service == "market_data":
-                told["store"] = self.folder / "store"
-            if service == "ledger":
-                told["database_url"] = f"sqlite:///{self.folder / 'ledger.db'}"
-            if service == "gateway":
-                told["console_port"] = free_port()
-                self.console_port = told["console_port"]
-            module = f"stratvector.services.{service}"
-            process = ServiceProcess(module, self.folder, service, http_port=0, grpc_port=0, **told)
-            self.services[service] = stack.enter_context(process)
-
-    def connections(self) -> dict[str, int]:
-        """The server's connections of services: the id of each by its client's name."""
-        with urlopen(f"http://127.0.0.1:{self._monitor}/connz", timeout=10) as answer:
-            found = json.load(answer)["connections"]
-        names = {one["name"]: one["cid"] for one in found}
-        return {name: cid for name, cid in names.items() if name.startswith(SERVICES)}
-
-    def config(self) -> bytes:
-        return (self.folder / "server.conf").read_bytes()
-
-    def apply(self, session: Session) -> None:
-        fill_store(self.folder / "store", session)
-        asyncio.run(self._apply(session))
-
-    def until_recorded(self, session: Session) -> None:
-        """Wait until the ledger has the session's last close."""
-        deadline, last = time.monotonic() + PATIENCE_SECONDS, session.schedule.close_times[-1]
-        while self._last_close(session) != last:
-            assert time.monotonic() < deadline, self.services["risk"].out.read_text()[-3000:]
-            time.sleep(0.1)
-
-    def until_recording(self, session: Session) -> None:
-        """Wait until the ledger has a close of the session."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while self._last_close(session) is None:
-            assert time.monotonic() < deadline, self.services["risk"].out.read_text()[-3000:]
-            time.sleep(0.05)
-
-    def parity(self, session: Session) -> tuple[bool, bool, int]:
-        return asyncio.run(self._parity(session))
-
-    def ask(self, service: str) -> grpc.Channel:
-        address = f"127.0.0.1:{self.services[service].port('grpc_port')}"
-        return grpc.insecure_channel(address, options=(("grpc.enable_http_proxy", 0),))
-
-    def _last_close(self, session: Session) -> int | None:
-        request = ledger_service_pb2.GetStatusRequest(
-            portfolio=session.portfolio.name, run=session.portfolio.run
-        )
-        with self.ask("ledger") as channel:
-            try:
-                answer = LedgerServiceStub(channel).GetStatus(request, timeout=10)
-            except grpc.RpcError:
-                return None
-        return status_of(answer.status).last_close
-
-    async def _client(self, user: str) -> BusClient:
-        return await connect(self.server.url, self._keys.seed_file(user), user, 30.0)
-
-    async def _provision(self) -> None:
-        client = await self._client(PROVISIONER)
-        await provision(client)
-        await client.close()
-
-    async def _apply(self, session: Session) -> None:
-        client = await self._client(APPLY)
-        documents = Documents(JetStreamKeyValue(client, DOCUMENTS))
-        await apply(JetStreamBus(client), documents, wish_of(session, "tests", 0))
-        await client.close()
-
-    def log(self, session: Session) -> tuple[LoggedSession, SessionLog]:
-        return asyncio.run(self._log(session))
-
-    async def _log(self, session: Session) -> tuple[LoggedSession, SessionLog]:
-        client, portfolio = await self._client(OPERATOR), session.portfolio
-        try:
-            bus = JetStreamBus(client)
-            found = await read_logged_session(bus, portfolio.name, portfolio.run)
-        finally:
-            await client.close()
-        assert found is not None
-        return found
-
-    async def _parity(self, session: Session) -> tuple[bool, bool, int]:
-        logged, log = await self._log(session)
-        parity = check(log, logged, logged.whole(log), chapter=logged.chapter)
-        return parity.is_equal, parity.is_complete, parity.orders
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,12 @@ from stratvector.contracts.v1.strategy_service_pb2_grpc import StrategyServiceSt
 from stratvector.trading.session import Session
 from tests.processes.service_process import ServiceProcess
 from tests.sessions.backtest_equality import assert_equal_to_backtest
-from tests.sessions.generated_sessions import Shape, generated_session
+from tests.sessions.generated_sessions import DriftStrategy, Shape, generated_session
+from tests.sessions.heavy_strategy import HeavyStrategy
 from tests.sessions.process_flow import ProcessFlow, Running, kill, run_processes
 
 HOST = "127.0.0.1"
-MODELS = 6
+MODELS, HEAVY_MODELS = 6, 12  # of three replicas each gets as many
 # A lease of a second: moves come often, and a busy machine loses lanes, which must not matter.
 LEASES = {
     f"STRATVECTOR_{service}_LEASE_SECONDS": "1.0" for service in ("STRATEGY", "RISK", "LEDGER")
@@ -135,14 +136,15 @@ async def one_three_one(run: Running, folder: Path, asker: Asker, seen: list[str
         for process in others:
             port = await asyncio.to_thread(process.port, "grpc_port")
             asker.addresses["strategy"].append(f"{HOST}:{port}")
-        owned = await until_owned(run, [2, 2, 2])
+        models = len(run.session.portfolio.models)
+        owned = await until_owned(run, [models // 3] * 3)
         seen.append(
             f"one to three processes: {sorted(owned.values())} at {await run.fraction():.0%}"
         )
         for process in others:
             asker.addresses["strategy"].pop()
             assert await asyncio.to_thread(process.stop) == 0
-        await until_owned(run, [MODELS])
+        await until_owned(run, [models])
         seen.append(f"back to one at {await run.fraction():.0%}")
 
 
@@ -222,3 +224,23 @@ def test_a_thousand_questions_during_hand_overs_are_answered_rightly(
     assert_equal_to_backtest(session, flow)
     assert_answered_rightly(flow, answers)
     say(f"{'; '.join(seen)}; asked again {answers.again} times; equal to the backtest")
+
+
+@pytest.mark.long
+def test_twelve_models_with_heavy_features_are_shared_by_three_processes(
+    tmp_path: Path, say: Callable[[str], None]
+) -> None:
+    """Each process is busy for most of a close, and renews its leases all the same."""
+    shape = Shape(universes=2, symbols=2, models=HEAVY_MODELS, closes=1_200)
+    session = generated_session(33, shape)
+    heavy = {
+        name: HeavyStrategy(one.window, one.threshold)
+        for name, one in session.strategies.items()
+        if isinstance(one, DriftStrategy)
+    }
+    session = replace(session, strategies=heavy)
+    flow, answers, seen = played(tmp_path, session, questions=300, ends=4)
+    assert len(heavy) == HEAVY_MODELS
+    assert_equal_to_backtest(session, flow)
+    assert_answered_rightly(flow, answers)
+    say(f"heavy: {'; '.join(seen)}; asked again {answers.again} times; equal to the backtest")
