@@ -13,6 +13,8 @@ import zlib
 from contextlib import suppress
 from typing import Generic, TypeVar
 
+import structlog
+
 from stratvector.contracts.codecs.typed_json import BadText, decode_typed, encode_typed
 from stratvector.runtime.ports import Ports, WrongRevision
 from stratvector.trading.portfolio import Portfolio
@@ -44,6 +46,7 @@ class Snapshots(Generic[State]):
         self._key = f"{service}.{portfolio.run}.{portfolio.name}"
         self._kind, self._of = kind, {"fold": fold, "log": log}
         self._revision = 0
+        self._told = False
 
     async def load(self) -> State | None:
         """What was kept last, None where nothing is that this fold can go on from."""
@@ -63,7 +66,10 @@ class Snapshots(Generic[State]):
         """
         head = json.dumps(self._of).encode()
         value = zlib.compress(head + b"\n" + encode_typed(state))
-        if self._bucket is None or len(value) > BYTES_MAX:
+        if self._bucket is None:
+            return False
+        if len(value) > BYTES_MAX:
+            self._tell_too_large(len(value))
             return False
         with suppress(WrongRevision):
             self._revision = await self._bucket.put(self._key, value, self._revision)
@@ -71,3 +77,15 @@ class Snapshots(Generic[State]):
         entry = await self._bucket.get(self._key)
         self._revision = 0 if entry is None else entry.revision
         return False
+
+    def _tell_too_large(self, size_bytes: int) -> None:
+        """Once: without a snapshot nothing is wrong but the time that the next start takes."""
+        if not self._told:
+            self._told = True
+            log = structlog.get_logger("stratvector.snapshots")
+            log.warning(
+                "not kept: the next start reads the log from its first message",
+                snapshot=self._key,
+                size_bytes=size_bytes,
+                size_bytes_max=BYTES_MAX,
+            )
