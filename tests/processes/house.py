@@ -104,9 +104,9 @@ class House:
         fill_store(self.folder / "store", session)
         asyncio.run(self._apply(session))
 
-    def until_recorded(self, session: Session) -> None:
+    def until_recorded(self, session: Session, patience_seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until the ledger has the session's last close."""
-        deadline, last = time.monotonic() + PATIENCE_SECONDS, session.schedule.close_times[-1]
+        deadline, last = time.monotonic() + patience_seconds, session.schedule.close_times[-1]
         while self._last_close(session) != last:
             assert time.monotonic() < deadline, self.services["risk"].out.read_text()[-3000:]
             time.sleep(0.1)
