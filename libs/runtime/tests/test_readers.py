@@ -19,9 +19,9 @@ from stratvector.runtime.readers import (
     FillsReader,
     OrdersReader,
     ProgressReader,
-    SignalsReader,
     UniverseReader,
 )
+from stratvector.runtime.signals_reader import SignalsReader
 from stratvector.runtime.simulation.world import World
 from stratvector.runtime.unfit_messages import OtherSymbols, OutOfStep
 from stratvector.trading.bars import ClosedBars

@@ -19,8 +19,10 @@ from stratvector.runtime.ports import (
     WrongSequence,
 )
 from stratvector.runtime.simulation.arrivals import Listen, SimulatedArrivals
+from stratvector.runtime.simulation.clock import UTC_ORIGIN
 from stratvector.runtime.simulation.effect import Call, Channel, Scheduler
 from stratvector.trading.flow import stream_of
+from stratvector.trading.timestamps import NANOSECONDS_PER_SECOND
 
 DEDUPLICATION_SECONDS = 120.0
 
@@ -131,7 +133,8 @@ class SimulatedBus:
             return Published(seen[0], duplicate=True)
         stream.sequence += 1
         stream.seen[message.id] = (stream.sequence, now)
-        stored = Stored(message, stream.sequence, actual)
+        at = UTC_ORIGIN + round(now * NANOSECONDS_PER_SECOND)
+        stored = Stored(message, stream.sequence, actual, at)
         log.messages.append(stored)
         self.journal.append(stored)
         if message.kind is not Kind.OWNER:

@@ -2,18 +2,23 @@
 the chapter that says what all of them are a function of, and after many the next chapter.
 """
 
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
+
+import structlog
 
 from stratvector.contracts.codecs import decode_decision, encode_decision
 from stratvector.runtime.chapter_changes import adds_models
 from stratvector.runtime.chapters import ChapterWriter, Standing
 from stratvector.runtime.confirmations import CONFIRM_SECONDS_MAX, Confirmations
+from stratvector.runtime.deployment import SIGNALS_DEADLINE_SECONDS
 from stratvector.runtime.host import AnsweredFrom
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Kind, LostOwnership, Ports, Stored
-from stratvector.runtime.readers import BarsReader, FillsReader, SignalsReader, opening_in
-from stratvector.runtime.unfit_messages import MisplacedOpening, OutOfStep
+from stratvector.runtime.readers import BarsReader, FillsReader, Received, opening_in
+from stratvector.runtime.signals_reader import SignalsReader, used_signals
+from stratvector.runtime.unfit_messages import MisplacedOpening, OtherChapterSignals, OutOfStep
 from stratvector.services.risk.portfolio_state import PortfolioState
 from stratvector.services.risk.value_at_risk_queries import ValueAtRiskQueries
 from stratvector.services.risk.wish_watch import WishWatch
@@ -29,8 +34,9 @@ from stratvector.trading.logged import Logged
 from stratvector.trading.meaning.chapters import check_chapter_number
 from stratvector.trading.meaning.orders import check_decision_of
 from stratvector.trading.meaning.own import Own
-from stratvector.trading.orders import Cut, Decision
-from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.orders import LATE, Cut, Decision
+from stratvector.trading.portfolio import ModelAllocation, Portfolio
+from stratvector.trading.runs import has_deadlines
 from stratvector.trading.signals import Signals
 from stratvector.trading.value_at_risk import multipliers
 
@@ -40,6 +46,9 @@ UNCONFIRMED = f"strategy did not say within {CONFIRM_SECONDS_MAX:g} s that it ca
 class PortfolioLane:
     """Publishes one decision per close of the portfolio, from `start` (ns UTC) on, and opens the
     next chapter after every `closes_per_chapter` of them.
+
+    signals_deadline_seconds : how long signals of a close may come after its bars and fills, in a
+    run that has deadlines. late : model -> how often this owner has decided without its signals.
     """
 
     def __init__(
@@ -50,12 +59,15 @@ class PortfolioLane:
         chapter: Chapter,
         queries: ValueAtRiskQueries | None = None,
         closes_per_chapter: int = CLOSES_PER_CHAPTER,
+        signals_deadline_seconds: float = SIGNALS_DEADLINE_SECONDS,
     ) -> None:
         self._ports, self._portfolio, self._start = ports, portfolio, start
         self._queries = queries or ValueAtRiskQueries(portfolio, None)
         self._wishes = WishWatch(ports, chapter)
         self._wanted: Chapter | None = None  # whose document the next chapter is to have
         self._closes_per_chapter = closes_per_chapter
+        self._deadline_seconds = signals_deadline_seconds
+        self.late = Counter[str]()
         self._newest: Decision | None = None
         self._is_current = False
         self.lane = Lane(ports, orders_lane(portfolio))
@@ -76,6 +88,7 @@ class PortfolioLane:
             self._carrying.figure,
             self._carrying.recorded_at,
             self._queries.trouble,
+            dict(self.late),
         )
 
     def answered_from(self) -> AnsweredFrom:
@@ -188,9 +201,8 @@ class PortfolioLane:
         self, close_time: int, universes: tuple[str, ...], decision: Decision | None
     ) -> Decision:
         bars = await self._bars.at(close_time, universes)
-        # Bars and signals may be far ahead; fills follow the decision before, so they come last.
-        signals = await self._signals_at(close_time, universes)
-        reports = await self._fills.until(close_time)
+        models = self._portfolio.signalling(universes)
+        signals, reports = await self._signals_and_reports(close_time, models, decision)
         for report in reports:
             report.take_up()
             for event in report.noun.events:
@@ -199,10 +211,10 @@ class PortfolioLane:
         self.account.observe(
             close_time,
             [received.noun for received in bars],
-            {model: received.noun for model, received in signals.items()},
+            {model.name: _noun(signals.get(model.name)) for model in models},
         )
         if decision is None:
-            decision = await self._decide(close_time, self._cut(bars, signals, reports))
+            decision = await self._decide(close_time, self._cut(bars, models, signals, reports))
             factor = min(decision.cut.multipliers, default=1.0)
             self._queries.decided(
                 close_time,
@@ -248,24 +260,69 @@ class PortfolioLane:
         if (figure := decision.value_at_risk) is not None:
             self._queries.recorded(figure)
 
-    async def _signals_at(
-        self, close_time: int, universes: tuple[str, ...]
+    async def _signals_and_reports(
+        self, close_time: int, models: Sequence[ModelAllocation], adopted: Decision | None
+    ) -> tuple[Mapping[str, Logged[Signals]], Sequence[Received[FillsReport]]]:
+        """What a decision uses of models whose universe closes, late ones left out; and what
+        execution published up to the close.
+        """
+        if adopted is not None:
+            used = await used_signals(self._signals, models, adopted)
+        elif not has_deadlines(self._portfolio.run):
+            used = {model.name: await self._signals[model.name].at(close_time) for model in models}
+        else:
+            # With the fills all is there but signals: from here on they are waited for.
+            reports = await self._fills.until(close_time)
+            return await self._in_time(close_time, models), reports
+        # Bars and signals may be far ahead; fills follow the decision before, so they come last.
+        return used, await self._fills.until(close_time)
+
+    async def _in_time(
+        self, close_time: int, models: Sequence[ModelAllocation]
     ) -> dict[str, Logged[Signals]]:
-        """The signals of every model whose universe closes."""
-        return {
-            model.name: await self._signals[model.name].at(close_time)
-            for model in self._portfolio.signalling(universes)
-        }
+        """The signals that are in the log by the deadline, which is the same for all models."""
+        until = self._ports.clock.monotonic_seconds() + self._deadline_seconds
+        used = dict[str, Logged[Signals]]()
+        for model in models:
+            received = await self._signals_by(model.name, close_time, until)
+            if received is not None:
+                used[model.name] = received
+                continue
+            self.late[model.name] += 1
+            log = structlog.get_logger("stratvector.risk")
+            log.warning("signals late", lane=self._signals[model.name].lane, close_time=close_time)
+        return used
+
+    async def _signals_by(
+        self, model: str, close_time: int, until_seconds: float
+    ) -> Logged[Signals] | None:
+        """Raises LostOwnership where somebody else has opened the next chapter; a model that was
+        late at the end of this one has gone on in that.
+        """
+        try:
+            return await self._signals[model].by(close_time, until_seconds)
+        except OtherChapterSignals:
+            await self.lane.check_in_log()
+            raise
 
     def _cut(
         self,
         bars: Sequence[Logged[ClosedBars]],
+        models: Sequence[ModelAllocation],
         signals: Mapping[str, Logged[Signals]],
         reports: Sequence[Logged[FillsReport]],
     ) -> Cut:
         return Cut(
             bars={received.noun.universe: received.id for received in bars},
-            signals={model: received.id for model, received in signals.items()},
+            signals={
+                model.name: signals[model.name].id if model.name in signals else LATE
+                for model in models
+            },
             fills_sequence=reports[-1].sequence,
             multipliers=multipliers(self._portfolio, self._carrying.figure),
         )
+
+
+def _noun(received: Logged[Signals] | None) -> Signals | None:
+    """None for signals that are late."""
+    return None if received is None else received.noun

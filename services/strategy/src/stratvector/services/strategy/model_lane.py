@@ -142,19 +142,28 @@ class ModelLane:
             self._adopt(decode_signals(stored.message.payload))
 
     async def _recall(self, carried: Carried) -> None:
-        """The model as it was at the chapter's beginning, over the bars before it. Raises
-        ForeignSignals.
+        """The model as it was at the chapter's beginning: its memory after the newest signals that
+        were used, and what it made of the bars since, whose signals came too late. Raises
+        ForeignState, BrokenStrategy.
         """
         ports, portfolio, universe = self._ports, self._portfolio, self._universe
-        before = await bars_before(ports.bus, portfolio, universe, carried, self._strategy.history)
+        own = carried.model(self._name)
+        until = carried.close_time if own is None else own.close_time
+        lengths = self._strategy.history, until
+        before, since = await bars_before(ports.bus, portfolio, universe, carried, *lengths)
         for section in before:
             self._model.observe(section)
-        own = carried.model(self._name)
-        if own is not None and own.close_time:
+        if own is not None and (own.state or not self._model.state):
             if len(own.state) != len(self._model.state):
                 raise ForeignState(self._name, len(own.state), len(self._model.state))
             self._model.begin(own)
-        self._published = before[-1].close_time
+        for section in since:
+            self._model.observe(section)
+            rows = self._rows_now()
+            if section.close_time >= self._start:
+                self._model.remember(rows)
+            await ports.clock.sleep(0.0)  # there may be a chapter of them
+        self._published = (before + since)[-1].close_time
         self._note_end(self._published, carried.next_closes[universe.name])
         self._bars = UniverseReader(ports, portfolio, universe, carried=carried)
 
@@ -202,15 +211,18 @@ class ModelLane:
         self._published, self._rows = signals.close_time, signals.rows
         self._model.adopt(signals)
 
+    def _rows_now(self) -> tuple[SignalRow, ...]:
+        try:
+            return self._model.rows()
+        except BadStrategy as error:
+            raise BrokenStrategy(self._name, error) from None
+
     async def _on_bars(self, received: Logged[ClosedBars]) -> None:
         section = received.noun
         self._model.observe(section)
         if section.close_time <= self._published:
             return
-        try:
-            rows = self._model.rows()
-        except BadStrategy as error:
-            raise BrokenStrategy(self._name, error) from None
+        rows = self._rows_now()
         if section.close_time < self._start:
             return
         signals = Signals(
