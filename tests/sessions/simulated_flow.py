@@ -1,12 +1,13 @@
 """One session through the five services on the simulated bus, and what is left to look at."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from stratvector.contracts.codecs import decode_decision, decode_fills_report, decode_opened
 from stratvector.runtime.deployment import (
     SIGNALS_DEADLINE_SECONDS,
+    Build,
     Deployment,
     installed_services,
 )
@@ -90,14 +91,19 @@ def run_flow(
     joining_seconds: float = 0.0,
     lease_seconds: float = LEASE_SECONDS,
     signals_deadline_seconds: float = SIGNALS_DEADLINE_SECONDS,
+    venue: BrokerDouble | None = None,
+    replaced: Mapping[str, Build] | None = None,
 ) -> Flow:
     """Run to the end. identity : of a broker double; None is the simulated broker. beside : runs
     along, and need not come to an end. spreads : instances share their lanes. joining_seconds :
-    after which all but the first instance of a service start.
+    after which all but the first instance of a service start. venue : a broker double of the
+    caller's. replaced : services that are built otherwise.
     """
     world = World(seed, faults, plans, 3_600.0, lease_seconds=lease_seconds)
     store = MemoryLedgerStore()
-    double = None if identity is None else broker_double(session, identity)
+    double = venue
+    if double is None and identity is not None:
+        double = broker_double(session, identity)
     broker = None if double is None else partial(_same, double)
     deployment = Deployment(
         session,
@@ -106,7 +112,7 @@ def run_flow(
         closes_per_chapter=closes_per_chapter,
         signals_deadline_seconds=signals_deadline_seconds,
     )
-    services = installed_services()
+    services = installed_services() | dict(replaced or {})
     for name, build in services.items():
         factory, joining = partial(build, deployment), instances - 1 if joining_seconds else 0
         world.add(name, factory, instances - joining, spreads=spreads)
@@ -117,7 +123,9 @@ def run_flow(
     return Flow(session, world, store, double)
 
 
-def broker_double(session: Session, identity: Identity) -> BrokerDouble:
+def broker_double(
+    session: Session, identity: Identity, kind: type[BrokerDouble] = BrokerDouble
+) -> BrokerDouble:
     """A venue that prices by the engine's matching and rejects one order in twenty, by its id."""
     rules = rules_of(session.portfolio)
     instruments = session.portfolio.instruments
@@ -136,7 +144,7 @@ def broker_double(session: Session, identity: Identity) -> BrokerDouble:
     def refuse(order: ApprovedOrder) -> str | None:
         return "margin" if int(order.order_id[:8], 16) % 20 == 0 else None
 
-    return BrokerDouble(price, identity, refuse)
+    return kind(price, identity, refuse)
 
 
 def _same(double: BrokerDouble, ports: Ports) -> Broker:

@@ -15,6 +15,7 @@ from stratvector.runtime.ports import Kind, Ports
 from stratvector.runtime.readers import Received
 from stratvector.runtime.signals_reader import SignalsReader
 from stratvector.runtime.simulation.broker_double import Identity
+from stratvector.runtime.simulation.bus import SimulatedBus
 from stratvector.runtime.simulation.fate import CrashPlan, Fate, FaultPlan, Plan, When
 from stratvector.runtime.simulation.faults import Faults
 from stratvector.runtime.simulation.world import SimulationError
@@ -102,10 +103,10 @@ def misjudged(flow: Flow, deadline_seconds: float = DEADLINE_SECONDS) -> list[st
     """
     portfolio, bus = flow.session.portfolio, flow.world.bus
     reports = bus.contents(fills_lane(portfolio))
-    ticks = {decode_fills_report(s.message.payload).closed: s.stored_at for s in reports}
+    ticks = {decode_fills_report(s.message.payload).closed: bus.utc_of(s) for s in reports}
     decided = [s for s in bus.contents(orders_lane(portfolio)) if s.message.kind is Kind.CONTENT]
     came = {
-        (model, signals.chapter, signals.close_time): stored.stored_at
+        (model, signals.chapter, signals.close_time): bus.utc_of(stored)
         for model in portfolio.model_names
         for stored in bus.contents(signals_lane(portfolio, model))
         for signals in [decode_signals(stored.message.payload)]
@@ -115,7 +116,7 @@ def misjudged(flow: Flow, deadline_seconds: float = DEADLINE_SECONDS) -> list[st
         until = ticks[decision.close_time] + round(deadline_seconds * NANOSECONDS_PER_SECOND)
         for model, used in decision.cut.signals.items():
             there = came.get((model, decision.chapter, decision.close_time))
-            if used == LATE and stored.stored_at < until:
+            if used == LATE and bus.utc_of(stored) < until:
                 breaches.append(f"{model} at {decision.close_time} was called late too early")
             if used == LATE and there is not None and there < until:
                 breaches.append(f"{model} at {decision.close_time} was there in time")
@@ -306,10 +307,11 @@ async def judge_by_utc(
     self: PortfolioLane, close_time: int, models: Sequence[ModelAllocation]
 ) -> dict[str, Logged[Signals]]:
     """Planted: the deadline is counted from the server's stamp, by the UTC of this host."""
-    clock = self._ports.clock
-    tick = await self._ports.bus.last(fills_lane(self._portfolio))
+    clock, bus = self._ports.clock, self._ports.bus
+    tick = await bus.last(fills_lane(self._portfolio))
+    assert isinstance(bus, SimulatedBus)
     assert tick is not None
-    passed = (clock.utc_now() - tick.stored_at) / NANOSECONDS_PER_SECOND
+    passed = (clock.utc_now() - bus.utc_of(tick)) / NANOSECONDS_PER_SECOND
     until = clock.monotonic_seconds() + DEADLINE_SECONDS - passed
     used = dict[str, Logged[Signals]]()
     for model in models:

@@ -66,6 +66,7 @@ class SimulatedBus:
         self, scheduler: Scheduler, deduplication_seconds: float = DEDUPLICATION_SECONDS
     ) -> None:
         self.journal: list[Stored] = []
+        self._times: dict[Stored, int] = {}
         self._scheduler = scheduler
         self._deduplication_seconds = deduplication_seconds
         self._streams: dict[str, Stream] = {}
@@ -101,6 +102,10 @@ class SimulatedBus:
         purged, log.messages = len(log.messages) - len(stay), stay
         return purged
 
+    def utc_of(self, stored: Stored) -> int:
+        """When a message was stored, ns of the world's own UTC; no service is told."""
+        return self._times[stored]
+
     def contents(self, subject: str) -> list[Stored]:
         """The content of a subject that every reader admits, for a look from outside."""
         epochs = EpochFilter()
@@ -133,8 +138,8 @@ class SimulatedBus:
             return Published(seen[0], duplicate=True)
         stream.sequence += 1
         stream.seen[message.id] = (stream.sequence, now)
-        at = UTC_ORIGIN + round(now * NANOSECONDS_PER_SECOND)
-        stored = Stored(message, stream.sequence, actual, at)
+        stored = Stored(message, stream.sequence, actual)
+        self._times[stored] = UTC_ORIGIN + round(now * NANOSECONDS_PER_SECOND)
         log.messages.append(stored)
         self.journal.append(stored)
         if message.kind is not Kind.OWNER:
