@@ -3,7 +3,7 @@ whether rightly.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -14,12 +14,13 @@ from stratvector.runtime.simulation.fate import Fate, FaultPlan, Plan
 from stratvector.runtime.simulation.faults import Faults
 from stratvector.services.strategy.model_lane import ModelLane
 from stratvector.trading.bars import ClosedBars
+from stratvector.trading.engine.scan import decide_jit
 from stratvector.trading.lanes import fills_lane, orders_lane, signals_lane
 from stratvector.trading.logged import Logged
 from stratvector.trading.orders import LATE, Decision
 from stratvector.trading.session import Session
 from stratvector.trading.timestamps import NANOSECONDS_PER_SECOND
-from tests.sessions.generated_sessions import Shape, generated_session
+from tests.sessions.generated_sessions import DriftStrategy, Shape, generated_session
 from tests.sessions.simulated_flow import Flow, breaches_of, run_flow
 
 SHAPE = Shape(universes=2, symbols=2, models=3, closes=12, warmup=2)
@@ -28,9 +29,29 @@ SLOW = Faults(delay_seconds_max=0.05)
 REAL_ON_BARS = ModelLane._on_bars
 
 
-def paper_session(seed: int, shape: Shape = SHAPE) -> Session:
-    """A generated session that lives in a run with deadlines."""
+@decide_jit
+def count_closes(state, row, parameters, weights, confidence):  # type: ignore[no-untyped-def]
+    """Buys at every other close; one that it misses, or meets twice, shows for ever."""
+    for s in range(row.shape[0]):
+        state[s] += 1.0
+        weights[s] = (state[s] % 2.0) / row.shape[0]
+        confidence[s] = 1.0
+
+
+@dataclass(frozen=True)
+class CountingStrategy(DriftStrategy):
+    """Remembers how many closes it has seen since it began."""
+
+    name = "counting"
+    decide = staticmethod(count_closes)
+
+
+def paper_session(seed: int, shape: Shape = SHAPE, counts: bool = False) -> Session:
+    """A generated session that lives in a run with deadlines. counts : its models do."""
     session = generated_session(seed, shape)
+    if counts:
+        counting = {name: CountingStrategy(one.history) for name, one in session.strategies.items()}
+        session = replace(session, strategies=counting)
     return replace(session, portfolio=replace(session.portfolio, run="paper.1"))
 
 

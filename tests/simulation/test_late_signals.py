@@ -21,11 +21,12 @@ from stratvector.trading.lanes import bars_lane
 from stratvector.trading.parity import check
 from stratvector.trading.portfolio import ModelAllocation
 from tests.sessions.changed_sessions import Applying, with_model, without_model
-from tests.sessions.generated_sessions import HOUR, START, DriftStrategy, generated_session
+from tests.sessions.generated_sessions import HOUR, START, generated_session
 from tests.sessions.late_flow import (
     DEADLINE_SECONDS,
     SHAPE,
     SLOW,
+    CountingStrategy,
     away,
     breaches,
     late_in,
@@ -104,7 +105,7 @@ def test_a_strategy_that_is_away_for_whole_chapters_goes_on_as_if_it_had_been_th
     """Its memory at a chapter's beginning is computed over the closes that it missed."""
     never_came = 0
     for seed in range(6):
-        session = paper_session(seed, replace(SHAPE, closes=30))
+        session = paper_session(seed, replace(SHAPE, closes=30), counts=True)
         flow = run(session, seed, plans=[away(1 + 8 * (seed % 3), 30.0)], closes_per_chapter=2)
         assert breaches(flow) == []
         assert len({decision.chapter for decision in flow.decisions if late_of(decision)}) > 1
@@ -144,9 +145,9 @@ def test_models_that_come_and_go_while_they_are_late_stay_equal(
     """
     slow_model(monkeypatch, "added", lambda hours: 1.5 * DEADLINE_SECONDS)
     for seed in range(6):
-        session = paper_session(seed, replace(SHAPE, closes=40))
+        session = paper_session(seed, replace(SHAPE, closes=40), counts=True)
         universe = session.portfolio.universes[seed % 2].name
-        more = with_model(session, ModelAllocation("added", universe, 0.3), DriftStrategy(2, 0.001))
+        more = with_model(session, ModelAllocation("added", universe, 0.3), CountingStrategy(2))
         wishes = [wish_of(more, "ada", 1), wish_of(without_model(more, "model_0"), "ada", 2)]
         applying = Applying(wishes, 6.0, [], patience_seconds=60.0)
         flow = run_flow(

@@ -27,7 +27,7 @@ from stratvector.trading.portfolio import ModelAllocation, Portfolio
 from stratvector.trading.signals import SignalRow, Signals
 from stratvector.trading.strategy import Strategy
 
-PATIENCE_SECONDS = 0.25  # between two looks for a chapter that opened, while no bars come
+PATIENCE_SECONDS = 0.25  # between two looks for a chapter that opened
 
 
 class ForeignSignals(UnfitMessage):
@@ -98,6 +98,7 @@ class ModelLane:
         self._rows: tuple[SignalRow, ...] = ()
         self.lane = Lane(ports, signals_lane(portfolio, model.name))
         self.is_removed = False
+        self._look_at = 0.0
         self._told = chapters
         self._chapters = ChapterWatch(ports, portfolio, chapters.prepare)
 
@@ -170,6 +171,9 @@ class ModelLane:
     async def _live(self) -> Standing | None:
         """Signals of one chapter, until the next one opens; None when there is none after it."""
         while True:
+            # Who was away has many bars at hand, and the chapter may be over that they are read in.
+            if self._looks_now() and (opened := await self._chapters.opened()) is not None:
+                return opened
             while not self._bars.at_hand():
                 if (opened := await self._chapters.opened()) is not None:
                     return opened
@@ -184,6 +188,13 @@ class ModelLane:
             received = await self._bars.next()
             await self._on_bars(received)
             self._note_end(received.noun.close_time, received.noun.next_close)
+
+    def _looks_now(self) -> bool:
+        now = self._ports.clock.monotonic_seconds()
+        if now < self._look_at:
+            return False
+        self._look_at = now + PATIENCE_SECONDS
+        return True
 
     def _note_end(self, close_time: int, next_close: int) -> None:
         """The universe's last close, once its bars say that it is."""
