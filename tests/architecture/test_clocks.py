@@ -1,5 +1,5 @@
-"""Only market_data's feed may ask what time it is: when a close is due is its judgement, which the
-log records, and everybody else follows the log.
+"""Only market_data's feed and execution may ask what time it is: when a close is due and whether an
+order may still be sent are their judgements, which the log records; everybody else follows the log.
 """
 
 import ast
@@ -12,7 +12,10 @@ ROOT = Path(__file__).resolve().parents[2]
 UTC, READS = "utc_now", {"time", "time_ns", "now", "utcnow", "today"}
 MODULES = {"time", "datetime", "date", "dt"}
 RUN_CLOCK = "libs/runtime/src/stratvector/runtime/run_clock.py"
-WIRING = "services/market_data/src/stratvector/services/market_data/live_feeds.py"
+WIRINGS = [
+    "services/execution/src/stratvector/services/execution/wiring.py",
+    "services/market_data/src/stratvector/services/market_data/live_feeds.py",
+]
 # Wall time that becomes no judgement: metrics, and when somebody asked for a job.
 MEASURES = {
     "services/execution/src/stratvector/services/execution/metrics.py",
@@ -66,8 +69,8 @@ def test_only_the_runs_clock_asks_the_port_for_utc() -> None:
     assert [n for n, code in sources("libs", "services").items() if asks_utc(code)] == [RUN_CLOCK]
 
 
-def test_of_the_services_only_market_datas_feed_gets_the_runs_clock() -> None:
-    assert [n for n, code in sources("services").items() if makes_run_clock(code)] == [WIRING]
+def test_of_the_services_only_the_feed_and_execution_get_the_runs_clock() -> None:
+    assert [n for n, code in sources("services").items() if makes_run_clock(code)] == WIRINGS
 
 
 def test_no_service_reads_the_machines_wall_clock_for_anything_but_measures() -> None:

@@ -30,6 +30,7 @@ from tests.exchange.prices import NANOSECONDS_PER_SECOND
 
 ROOT = Path(__file__).parents[2]
 LEASE_SECONDS, LOOK_SECONDS = 2.0, 0.5
+PATIENT_SECONDS = 600.0  # in which even a busy machine's strategy is started again
 
 SYSTEM = """
 system: {{mode: paper, portfolio: paper, account: simulated, backtest_initial_nav: 50000.00}}
@@ -169,9 +170,16 @@ def configure(
     return folder / "system.yaml"
 
 
-def run_paper_processes(folder: Path, origin: int, rate: float, play: Play) -> None:
+def run_paper_processes(
+    folder: Path,
+    origin: int,
+    rate: float,
+    play: Play,
+    signals_deadline_seconds: float = PATIENT_SECONDS,
+) -> None:
     """Start exchange, bus and services at the run's UTC `origin` (ns), play, and drain."""
-    given = {f"STRATVECTOR_{s.upper()}_LEASE_SECONDS": str(LEASE_SECONDS) for s in SERVICES}
+    given = {"STRATVECTOR_RISK_SIGNALS_DEADLINE_SECONDS": str(signals_deadline_seconds)}
+    given |= {f"STRATVECTOR_{s.upper()}_LEASE_SECONDS": str(LEASE_SECONDS) for s in SERVICES}
     before = dict(os.environ)
     os.environ.update(given)
     try:

@@ -12,7 +12,7 @@ from stratvector.runtime import chapters as chapter_log
 from stratvector.runtime.chapters import ChapterWriter, Standing, newest_chapter
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Kind, Message, Ports, Stored
-from stratvector.runtime.readers import SignalsReader
+from stratvector.runtime.signals_reader import SignalsReader
 from stratvector.runtime.simulation.broker_double import Identity
 from stratvector.runtime.simulation.fate import CrashPlan, Plan, When
 from stratvector.runtime.simulation.faults import Faults

@@ -20,8 +20,8 @@ from stratvector.runtime.readers import (
     FillsReader,
     OrdersReader,
     ProgressReader,
-    SignalsReader,
 )
+from stratvector.runtime.signals_reader import SignalsReader
 from stratvector.runtime.simulation.world import World
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.fills import FillEvent, FillKind, FillsReport

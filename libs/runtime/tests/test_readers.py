@@ -19,9 +19,9 @@ from stratvector.runtime.readers import (
     FillsReader,
     OrdersReader,
     ProgressReader,
-    SignalsReader,
     UniverseReader,
 )
+from stratvector.runtime.signals_reader import SignalsReader
 from stratvector.runtime.simulation.world import World
 from stratvector.runtime.unfit_messages import OtherSymbols, OutOfStep
 from stratvector.trading.bars import ClosedBars
@@ -184,6 +184,49 @@ def test_signals_of_a_close_must_be_the_next_of_their_lane(play: Play) -> None:
         assert (await reader.at(1)).noun.close_time == 1
         with pytest.raises(OutOfStep, match=r"signals\.replay\.1\.scripted\.model"):
             await reader.at(2)
+
+    play(script)
+
+
+def test_signals_that_a_decision_went_without_are_passed_over_whether_they_came_or_not(
+    play: Play,
+) -> None:
+    async def script(ports: Ports) -> None:
+        lane = signals_lane(PORTFOLIO, "model")
+        await store(ports, lane, signals(1), signals(2), signals(4), signals(5))
+        reader = SignalsReader(ports, PORTFOLIO, "model")
+        reader.pass_over(1)
+        assert (await reader.at(2)).noun.close_time == 2
+        reader.pass_over(3)  # which never came
+        assert (await reader.at(4)).noun.close_time == 4
+        with pytest.raises(OutOfStep):
+            await reader.at(6)
+
+    play(script)
+
+
+@pytest.mark.parametrize("came", [[2, 1, 3], [1, 1, 3], [4, 3]])
+def test_late_signals_out_of_their_order_halt_as_others_do(play: Play, came: list[int]) -> None:
+    async def script(ports: Ports) -> None:
+        await store(ports, signals_lane(PORTFOLIO, "model"), *map(signals, came))
+        reader = SignalsReader(ports, PORTFOLIO, "model")
+        reader.pass_over(1)
+        reader.pass_over(2)
+        with pytest.raises((OutOfStep, Absurd)):
+            await reader.at(3)
+
+    play(script)
+
+
+def test_signals_are_late_at_their_deadline_and_not_before(play: Play) -> None:
+    async def script(ports: Ports) -> None:
+        clock, lane = ports.clock, signals_lane(PORTFOLIO, "model")
+        await store(ports, lane, signals(1))
+        reader, begun = SignalsReader(ports, PORTFOLIO, "model"), clock.monotonic_seconds()
+        # Time that has passed makes nothing late that is in the log.
+        assert await reader.by(1, begun - 300.0) is not None
+        assert await reader.by(2, begun + 7.0) is None
+        assert clock.monotonic_seconds() - begun == pytest.approx(7.0)
 
     play(script)
 

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 from stratvector.runtime.deployment import Deployment
 from stratvector.runtime.host import Service, Tasks
 from stratvector.runtime.ports import Ports
+from stratvector.runtime.run_clock import RunClock
 from stratvector.runtime.simulation.broker_double import BrokerDouble
 from stratvector.runtime.simulation.fate import CrashPlan, Fate, FaultPlan, Plan
 from stratvector.runtime.simulation.store import MemoryLedgerStore
@@ -47,7 +48,8 @@ def heard(*plans: Plan, venue: BrokerDouble | None = None, orders: list[Approved
     broker = venue or BrokerDouble(lambda asked, bar: None)
 
     def build(ports: Ports) -> Tasks:
-        lane = AccountLane(ports, SESSION.portfolio, SESSION.start, broker, meter)
+        parts = (SESSION.portfolio, SESSION.start, broker, RunClock(ports.clock), meter)
+        lane = AccountLane(ports, *parts)
         return Tasks([lane.run()], [lane.lane])
 
     world.add("execution", build)

@@ -97,3 +97,14 @@ def test_a_halt_and_its_limit_can_be_watched() -> None:
     assert drawdown == pytest.approx(-0.21)
     assert shown.value("stratvector_portfolio_drawdown_limit") == -0.20
     assert shown.value("stratvector_portfolio_halted") == 1.0
+
+
+def test_late_signals_are_counted_by_model_in_runs_that_have_deadlines() -> None:
+    live = replace(PORTFOLIO, run="paper.1")
+    shown = Shown(STATE, live)
+    labels = {"run": "paper.1", "model": live.model_names[0]}
+    assert shown.value("stratvector_signals_late_total", **labels) == 0.0
+    shown.state = replace(STATE, late={live.model_names[0]: 3})
+    assert shown.value("stratvector_signals_late_total", **labels) == 3.0
+    labels["run"] = PORTFOLIO.run
+    assert Shown(STATE).value("stratvector_signals_late_total", **labels) is None

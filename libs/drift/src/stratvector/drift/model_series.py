@@ -2,10 +2,10 @@
 
     return(t) = Σ_s w_s(t−1) · (mark_s(t) / mark_s(t−1) − 1)
 
-as a fraction of the model's budget, before limits, costs and lateness: what the model said, not
-what the account did with it. A mark is the last known close, so a missing bar adds nothing at its
-close, and the next one adds the whole way. A weight that is NaN keeps the one before, for as many
-closes as the engine does, then it is 0.
+as a fraction of the model's budget, before limits and costs: what the model said in time, not what
+the account did with it. A mark is the last known close, so a missing bar adds nothing at its
+close, and the next one adds the whole way. A weight that is NaN, or late, keeps the one before,
+for as many closes as the engine does, then it is 0.
 
 A close at which every weight held was 0 has no return: those zeros say that the model was out,
 which is the signals' affair, and would drown the distribution of what it earns while it is in.
@@ -17,6 +17,7 @@ not show. No value is taken while the model warms up.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -71,15 +72,18 @@ class ModelSeries:
         self._marks, self._held = list(state.marks), list(state.held)
         self._missing, self._warm = list(state.missing), state.warm
 
-    def take(self, bars: ClosedBars, signals: Signals) -> ModelValues:
-        """Fold one close. Raises OtherRows when the rows are not of the universe's symbols."""
-        symbols = tuple(row.symbol for row in signals.rows)
-        if symbols != self._symbols:
+    def take(self, bars: ClosedBars, signals: Signals | None) -> ModelValues:
+        """Fold one close. signals : None when they are late. Raises OtherRows when the rows are not
+        of the universe's symbols.
+        """
+        rows = () if signals is None else signals.rows
+        symbols = tuple(row.symbol for row in rows)
+        if signals is not None and symbols != self._symbols:
             raise OtherRows(signals.model, self._symbols, symbols)
         returned = self._mark(bars)
-        self._hold(signals)
+        self._hold([row.weight for row in rows] or [math.nan] * len(self._symbols))
         if not self._warm:
-            self._warm = any(row.reason is not SignalReason.WARMING_UP for row in signals.rows)
+            self._warm = any(row.reason is not SignalReason.WARMING_UP for row in rows)
         net = round(sum(self._held), WEIGHT_DIGITS) + 0.0  # one zero, not two
         return ModelValues(returned, net if self._warm else None)
 
@@ -96,10 +100,10 @@ class ModelSeries:
             self._marks[place] = close
         return total if there else None
 
-    def _hold(self, signals: Signals) -> None:
-        for place, row in enumerate(signals.rows):
-            if abs(row.weight) < WEIGHT_MAX:
-                self._held[place], self._missing[place] = row.weight, 0
+    def _hold(self, weights: Sequence[float]) -> None:
+        for place, weight in enumerate(weights):
+            if abs(weight) < WEIGHT_MAX:
+                self._held[place], self._missing[place] = weight, 0
                 continue
             self._missing[place] += 1
             if self._missing[place] > KEPT_CLOSES_MAX:

@@ -61,8 +61,10 @@ class ModelWatch:
         """Begin with a book in the middle of its life, whose values before are not to be had."""
         self._series.resume(series)
 
-    def take(self, bars: ClosedBars, signals: Signals) -> None:
-        """Take the next close of the model's universe. Raises OtherRows."""
+    def take(self, bars: ClosedBars, signals: Signals | None) -> None:
+        """Take the next close of the model's universe. signals : None where the close was decided
+        without them. Raises OtherRows.
+        """
         values = self._series.take(bars, signals)
         self.close_time = bars.close_time
         if values.returns is not None:

@@ -19,6 +19,9 @@ from stratvector.trading.portfolio import Portfolio
 if TYPE_CHECKING:
     from stratvector.trading.strategy import Strategy
 
+# Time for the heir of a strategy process that was killed (a lease, a start, a chapter to read), and
+# little beside the shortest bars, a minute, whose next decision must not be held up.
+SIGNALS_DEADLINE_SECONDS = 10.0
 GROUP = "stratvector.services"
 BrokerFactory = Callable[[Ports], Broker]
 
@@ -49,7 +52,8 @@ class Deployment:
 
     broker : makes execution's broker; None is the simulated one. ledger_store : where the ledger
     writes. bars_ahead_max : closes that bars may run ahead of decisions. closes_per_chapter : after
-    so many decisions the next chapter opens.
+    so many decisions the next chapter opens. signals_deadline_seconds : how long risk waits for
+    signals in a run that has deadlines.
     """
 
     session: SessionParts
@@ -57,6 +61,7 @@ class Deployment:
     broker: BrokerFactory | None = None
     bars_ahead_max: int = BARS_AHEAD_MAX
     closes_per_chapter: int = CLOSES_PER_CHAPTER
+    signals_deadline_seconds: float = SIGNALS_DEADLINE_SECONDS
 
 
 Build = Callable[[Deployment, Ports], Tasks]

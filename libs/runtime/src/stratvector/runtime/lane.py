@@ -188,6 +188,12 @@ class Lane:
         if self.lost or not self._lease.is_fresh():
             self._lose("the lease is lost or was not renewed in time")
 
+    async def check_in_log(self) -> None:
+        """Raise LostOwnership if the lane itself tells of a later owner."""
+        last = await self._bus.last(self.subject)
+        if last is not None and last.message.epoch > self.epoch:
+            self._lose(f"epoch {last.message.epoch} owns the lane")
+
     async def _renew_if_stale(self) -> None:
         """Ask before giving up: a lease that nobody took is still this owner's.
 

@@ -133,18 +133,20 @@ def certain(schedule: Schedule, start: int, universes: Iterable[UniverseBars]) -
 
 
 async def bars_before(
-    bus: Bus, portfolio: Portfolio, universe: Universe, carried: Carried, count: int
-) -> list[ClosedBars]:
-    """The last `count` bars of a universe that a chapter's beginning has used, fewer if there were
-    no more. Nobody keeps a list of them: the span to read is guessed, and widened.
+    bus: Bus, portfolio: Portfolio, universe: Universe, carried: Carried, count: int, until: int
+) -> tuple[list[ClosedBars], list[ClosedBars]]:
+    """Bars of a universe that a chapter's beginning has used: the last `count` of those up to a
+    close (ns UTC), fewer if there were no more, and all after it. Nobody keeps a list of them: the
+    span to read is guessed, and widened.
     """
     lane = bars_lane(portfolio, universe)
     newest, span = carried.sequences[lane], count * len(portfolio.universes)
     while True:
         after = max(0, newest - span)
         found = await _bars_between(bus, lane, after, newest)
-        if len(found) >= count or not after:
-            return found[-count:]
+        before = sum(section.close_time <= until for section in found)
+        if before >= count or not after:
+            return found[max(0, before - count) : before], found[before:]
         span *= 2
 
 

@@ -195,14 +195,17 @@ class KeyValue(Protocol):
 
 
 class Clock(Protocol):
-    """Monotonic time for leases and waits, and UTC for the live feed; never a source of results."""
+    """Monotonic time for leases, waits and deadlines, and UTC for what the world outside lives by;
+    never a source of results.
+    """
 
     def monotonic_seconds(self) -> float:
         """Seconds on a clock that never steps back."""
 
     def utc_now(self) -> int:
-        """The host's UTC in ns, which may step either way. Only market_data's feed may ask: when a
-        close is due is its judgement, and everybody else follows its messages.
+        """The host's UTC in ns, which may step either way. Only market_data's feed may ask, as when
+        a close is due is its judgement, and execution, whether an order may still be sent to a
+        broker outside the log; everybody else follows their messages.
         """
 
     async def sleep(self, seconds: float) -> None:

@@ -3,7 +3,8 @@
     kept chapter: an earlier one than the newest, whose beginning the ledger has committed
     orders, signals, fills, positions    up to the message that the kept chapter begins after
     bars                                 the same of each portfolio that reads them, less the
-                                         longest history of its models; the least of all
+                                         longest history of its models, counted from the newest
+                                         signals of each that were used; the least of all
 
 That message itself stays: it carries the epoch, and a subject without any message would expect 0.
 Chapters stay, too: they tell what there was, and each names the one before it. Orders go first, as
@@ -12,6 +13,7 @@ they say which chapter a log begins with.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from stratvector.contracts.codecs import decode_closed_bars
 from stratvector.runtime.archived_log import between
 from stratvector.runtime.chapters import (
     Standing,
@@ -95,18 +97,39 @@ def _histories(chapters: Sequence[Standing]) -> Mapping[str, int]:
 
 
 async def _place_before(bus: Bus, lane: str, oldest: Standing | None, count: int) -> int:
-    """The message of the bars that is so many closes before a chapter; 0 where all are needed."""
+    """The message of the bars that is so many closes before a chapter, or before the newest signals
+    of a model that it knows, whose memory since is computed from the bars; 0 where all are needed.
+    """
     if oldest is None or oldest.carried is None:
         return 0
     newest, span = oldest.carried.sequences.get(lane, 0), 2 * count
+    until = _computed_from(oldest, lane)
     while True:
         after = max(0, newest - span)
         epochs = EpochFilter()
         found = await between(bus, lane, after, newest)
-        places = [one.sequence for one in found if epochs.admits(one.message)]
+        places = [
+            one.sequence
+            for one in found
+            if epochs.admits(one.message)
+            and decode_closed_bars(one.message.payload).close_time <= until
+        ]
         if len(places) >= count or not after:
             return places[-count] if len(places) >= count else 0
         span *= 2
+
+
+def _computed_from(oldest: Standing, lane: str) -> int:
+    """The close (ns UTC) after which some model of a universe computes its memory again."""
+    portfolio, carried = oldest.portfolio, oldest.carried
+    assert carried is not None
+    models = [
+        carried.model(model.name)
+        for model in portfolio.active
+        if bars_lane(portfolio, portfolio.universe(model.universe)) == lane
+    ]
+    known = [model.close_time for model in models if model is not None]
+    return min([carried.close_time, *known])
 
 
 async def purge_log(

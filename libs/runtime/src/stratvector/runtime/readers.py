@@ -17,14 +17,12 @@ from stratvector.contracts.codecs import (
     decode_decision,
     decode_fills_report,
     decode_opened,
-    decode_signals,
 )
 from stratvector.runtime.at_hand import AT_HAND
 from stratvector.runtime.inbox import Inbox
 from stratvector.runtime.ports import Kind, Ports, Stored
 from stratvector.runtime.unfit_messages import (
     MisplacedOpening,
-    OtherChapterSignals,
     OtherSymbols,
     refuse_other_close,
 )
@@ -32,17 +30,15 @@ from stratvector.trading.bars import ClosedBars
 from stratvector.trading.carried import Carried
 from stratvector.trading.chapters import FIRST, Opened
 from stratvector.trading.fills import FillsReport
-from stratvector.trading.lanes import bars_lane, fills_lane, orders_lane, signals_lane
+from stratvector.trading.lanes import bars_lane, fills_lane, orders_lane
 from stratvector.trading.logged import Logged
 from stratvector.trading.meaning.bars import check_bars_of
 from stratvector.trading.meaning.chapters import check_chapter_number, check_report_chapter
 from stratvector.trading.meaning.fills import check_next_report, check_report_of
 from stratvector.trading.meaning.orders import check_decision_of
 from stratvector.trading.meaning.own import Own
-from stratvector.trading.meaning.signals import check_signals_of
 from stratvector.trading.orders import Decision
 from stratvector.trading.portfolio import Portfolio, Universe
-from stratvector.trading.signals import Signals
 from stratvector.trading.unfit import Absurd
 
 Noun = TypeVar("Noun")
@@ -96,6 +92,10 @@ class Reader(Generic[Noun]):
     async def look(self, patience_seconds: float) -> bool:
         """Whether the next message is at hand, or comes in time."""
         return await self._inbox.look(patience_seconds)
+
+    async def look_in_log(self) -> bool:
+        """Whether the next message is there, as the log is now."""
+        return await self._inbox.look_in_log()
 
     def at_hand(self) -> bool:
         """Whether the next message is here without asking the bus."""
@@ -226,41 +226,6 @@ class BarsReader:
         """Listen no longer; nothing more is asked of it."""
         for reader in self._readers.values():
             await reader.close()
-
-
-class SignalsReader(Reader[Signals]):
-    """One model's `signals` lane in one chapter. What the model said ahead of the chapter's opening
-    it says again in the chapter, so the older words are passed over.
-    """
-
-    def __init__(
-        self,
-        ports: Ports,
-        portfolio: Portfolio,
-        model: str,
-        follows: bool = False,
-        chapter: int = FIRST,
-        carried: Carried | None = None,
-    ) -> None:
-        lane, own = signals_lane(portfolio, model), Own.of(portfolio)
-        self._own, self._model, self._chapter = own, model, chapter
-        after = carried_sequence(carried, lane)
-        super().__init__(ports, lane, decode_signals, self._refuse, follows, after)
-
-    async def at(self, close_time: int) -> Received[Signals]:
-        """The chapter's next message, which must be of that close. Raises OutOfStep."""
-        received = await self.next()
-        while received.noun.chapter < self._chapter:
-            received = await self.next()
-        refuse_other_close(self.lane, close_time, received.noun.close_time)
-        return received
-
-    def _refuse(self, signals: Signals) -> None:
-        """Raises Absurd, OtherRows or OtherChapterSignals."""
-        if signals.chapter > self._chapter:
-            raise OtherChapterSignals(self.lane, self._chapter, signals.chapter)
-        if signals.chapter == self._chapter:
-            check_signals_of(signals, self._own, self._model)
 
 
 class OrdersReader(Reader[Decision]):

@@ -114,7 +114,7 @@ class _Reading:
         self._schedule = merge({name: one.closes for name, one in bars.items()})
         # Other lanes may have grown since; which close comes next is known only up to here.
         self._certain = certain(self._schedule, session.start, bars.values())
-        self._signals: dict[str, _Lane[Logged[Signals]]] = {}
+        self._signals: dict[str, _Lane[Logged[Signals] | None]] = {}
         self._positions: list[Logged[Positions]] = []
         self._chapters: list[LoggedChapter] = []
         closes: list[int] = self._certain.close_times.tolist()
@@ -130,7 +130,7 @@ class _Reading:
         for model, closes in self._signalled().items():
             name = signals_lane(self._portfolio, model)
             self._signals[model] = _Lane("signals", name, closes, self._halts)
-            await self._read_signals(self._signals[model])
+            await self._read_signals(model, self._signals[model])
         await self._read_reports()
         await self._read_positions()
 
@@ -150,7 +150,9 @@ class _Reading:
             warmup={name: tuple(bars.warmup) for name, bars in self._bars.items()},
             positions=tuple(self._positions),
             bars=sum(len(bars.at) for bars in self._bars.values()),
-            signals=sum(len(lane.at) for lane in self._signals.values()),
+            signals=sum(
+                one is not None for lane in self._signals.values() for one in lane.at.values()
+            ),
             halts=tuple(self._halts),
             chapters=tuple(self._chapters),
         )
@@ -203,22 +205,44 @@ class _Reading:
                 found.setdefault(model.name, []).extend(within)
         return found
 
-    async def _read_signals(self, lane: _Lane[Logged[Signals]]) -> None:
-        """One message per close, in order: that of the chapter which the close belongs to."""
+    async def _read_signals(self, model: str, lane: _Lane[Logged[Signals] | None]) -> None:
+        """One message per close, in order: that of the chapter which the close belongs to. Those
+        that a decision went without may be left out, and are at the lane's end.
+        """
+        halts = len(self._halts)
         for stored in await contents(self._bus, lane.subject):
-            if (asked := lane.asked) is None:
-                return
-            try:
-                signals = decode_signals(_content(stored))
-                chapter = self._chapter_of(asked)
-                if signals.chapter < chapter:
-                    continue
-                check_chapter_number(signals.chapter, chapter)
-                refuse_other_close(lane.subject, asked, signals.close_time)
-            except (BadMessage, UnfitMessage, UnfitNoun) as error:
-                lane.halt(asked, stored, error)
-                return
-            lane.at[asked] = _logged(stored, signals)
+            if (asked := lane.asked) is None or not self._take_signals(model, lane, asked, stored):
+                break
+        while len(self._halts) == halts and (asked := lane.asked) and self._is_late(model, asked):
+            lane.at[asked] = None
+
+    def _take_signals(
+        self, model: str, lane: _Lane[Logged[Signals] | None], asked: int, stored: Stored
+    ) -> bool:
+        """False where the lane's readers halt."""
+        try:
+            signals = decode_signals(_content(stored))
+            while signals.chapter >= self._chapter_of(asked):
+                of_asked = (self._chapter_of(asked), asked)
+                if (signals.chapter, signals.close_time) == of_asked:
+                    lane.at[asked] = _logged(stored, signals)
+                    return True
+                if not self._is_late(model, asked):
+                    check_chapter_number(signals.chapter, of_asked[0])
+                    refuse_other_close(lane.subject, asked, signals.close_time)
+                lane.at[asked] = None
+                if (following := lane.asked) is None:
+                    return True
+                asked = following
+        except (BadMessage, UnfitMessage, UnfitNoun) as error:
+            lane.halt(asked, stored, error)
+            return False
+        return True
+
+    def _is_late(self, model: str, close_time: int) -> bool:
+        """Whether a close was decided without a model's signals."""
+        decision = self._decisions.at.get(close_time)
+        return decision is not None and decision.noun.cut.is_late(model)
 
     def _portfolio_of(self, close_time: int) -> Portfolio:
         """As the chapter describes it that a close belongs to."""
@@ -269,14 +293,18 @@ class _Reading:
         universes = self._certain.universes_at(index)
         models = [model.name for model in self._portfolio_of(close_time).signalling(universes)]
         bars = _all_at(close_time, {name: self._bars[name].at for name in universes})
-        signals = _all_at(close_time, {name: self._signals[name].at for name in models})
+        came = _all_at(close_time, {name: self._signals[name].at for name in models})
         reports = self._reports.at.get(close_time)
-        if bars is None or signals is None or reports is None:
+        if bars is None or came is None or reports is None:
             return None
+        signals = {name: one for name, one in came.items() if one is not None}
         decision = self._decisions.at.get(close_time)
         if decision is None:
             return UndecidedClose(close_time, bars, signals, reports)
-        return LoggedClose(close_time, bars, signals, reports, decision)
+        cut = decision.noun.cut
+        used = {name: one for name, one in signals.items() if not cut.is_late(name)}
+        late = {name: one for name, one in signals.items() if cut.is_late(name)}
+        return LoggedClose(close_time, bars, used, reports, decision, late)
 
     def _entries(self, closes: Sequence[LoggedClose]) -> tuple[LedgerEntry, ...]:
         """The ledger's fold, up to an execution that it refuses."""

@@ -68,9 +68,11 @@ class CarriedModel:
     """One model.
 
     cash : the engine's own, base currency; exact_cash, commission : the ledger's. close_time : of
-    its newest signals, ns UTC, 0 before the first. state : its memory after them. weights : symbol
-    -> its last known weight, zero ones left out, which its next actions are relative to. universe :
-    that it trades.
+    its newest signals that a decision used, ns UTC; before the first the close that it was added
+    after, 0 for one that was there from the start. state : its memory after that close, empty if
+    nothing was used; what came late is not in it, and is computed again from the bars. weights :
+    symbol -> its last known weight, zero ones left out, which its next actions are relative to.
+    universe : that it trades.
     """
 
     name: str

@@ -52,7 +52,7 @@ from stratvector.trading.value_at_risk import DailyMarks
 
 @dataclass
 class _Memory:
-    """One model as of its newest signals. weights : symbol -> last known one."""
+    """One model as of its newest signals that were used. weights : symbol -> last known one."""
 
     close_time: int = 0
     state: tuple[float, ...] = ()
@@ -86,6 +86,9 @@ class Carrying:
             for model in carried.models:
                 memory = _Memory(model.close_time, model.state, dict(model.weights))
                 self._models[model.name] = memory
+            for name in self._models.keys() - {model.name for model in carried.models}:
+                # A model that the chapter adds begins after the same close.
+                self._models[name].close_time = carried.close_time
 
     def hear(
         self,

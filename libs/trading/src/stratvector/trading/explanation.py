@@ -15,7 +15,7 @@ from stratvector.trading.instruments import Instrument
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.ledger_answers import FillRecord, OrderRecord
 from stratvector.trading.order_causes import deciding_stage, reason_of
-from stratvector.trading.orders import LATE, ApprovedOrder, SymbolDecision
+from stratvector.trading.orders import ApprovedOrder, SymbolDecision
 from stratvector.trading.portfolio import ModelAllocation, Portfolio
 from stratvector.trading.reasons import (
     OUTCOME_WORDS,
@@ -170,7 +170,7 @@ def _wish(
     weight_reason = (
         decided.weight_reasons[place] if place < len(decided.weight_reasons) else WeightReason.FRESH
     )
-    late = cut.signals.get(model.name) == LATE
+    late = cut.is_late(model.name)
     row = row or SignalRow(decided.symbol, NAN, NAN, Action.HOLD, SignalReason.NONE)
     budget = model.budget_fraction * multiplier
     return ModelWish(

@@ -14,7 +14,7 @@ class FillKind(IntEnum):
     FILLED = 4  # one execution, whole or partial
     REJECTED = 5
     CANCELLED = 6
-    EXPIRED = 7
+    EXPIRED = 7  # its time was over, at the broker or before it was sent
     ABANDONED = 8  # claimed by an owner that died before the broker saw it
 
 

@@ -50,6 +50,12 @@ class LiveModel:
     def begin(self, carried: CarriedModel) -> None:
         """Go on from what a chapter begins with; the bars before it are observed already."""
         self._state = np.array(carried.state, dtype=np.float64)
+        self.hold(carried)
+
+    def hold(self, carried: CarriedModel) -> None:
+        """Let the next actions be relative to the weights that a chapter carries, those that were
+        used: nobody has kept what came too late.
+        """
         self._held = [carried.weights.get(symbol, 0.0) for symbol in self._symbols]
 
     def remember(self, rows: tuple[SignalRow, ...]) -> None:

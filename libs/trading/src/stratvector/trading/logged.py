@@ -3,7 +3,7 @@ places of their messages.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from stratvector.trading.bars import ClosedBars
@@ -62,9 +62,12 @@ class UndecidedClose:
 
 @dataclass(frozen=True)
 class LoggedClose(UndecidedClose):
-    """Everything that belongs to one close."""
+    """Everything that belongs to one close. late : signals that came, but too late for the
+    decision; those that it went without need never come.
+    """
 
     decision: Logged[Decision]
+    late: Mapping[str, Logged[Signals]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,10 @@ class Cut:
     commands_sequence: int = 0
     multipliers: tuple[float, ...] = ()
 
+    def is_late(self, model: str) -> bool:
+        """Whether the decision went without a model's signals of its close, which may come yet."""
+        return self.signals.get(model) == LATE
+
 
 @dataclass(frozen=True)
 class ValueAtRisk:

@@ -24,6 +24,11 @@ def check_run(run: str) -> None:
         )
 
 
+def has_deadlines(run: str) -> bool:
+    """Whether something may come too late in a run: a replay waits for everything."""
+    return not run.startswith(f"{REPLAY}.")
+
+
 def bars_run(run: str) -> str:
     """The run whose bars a run reads."""
-    return run if run.startswith(f"{REPLAY}.") else LIVE_FEED
+    return LIVE_FEED if has_deadlines(run) else run

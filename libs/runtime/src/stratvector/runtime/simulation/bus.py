@@ -19,8 +19,10 @@ from stratvector.runtime.ports import (
     WrongSequence,
 )
 from stratvector.runtime.simulation.arrivals import Listen, SimulatedArrivals
+from stratvector.runtime.simulation.clock import UTC_ORIGIN
 from stratvector.runtime.simulation.effect import Call, Channel, Scheduler
 from stratvector.trading.flow import stream_of
+from stratvector.trading.timestamps import NANOSECONDS_PER_SECOND
 
 DEDUPLICATION_SECONDS = 120.0
 
@@ -64,6 +66,7 @@ class SimulatedBus:
         self, scheduler: Scheduler, deduplication_seconds: float = DEDUPLICATION_SECONDS
     ) -> None:
         self.journal: list[Stored] = []
+        self._times: dict[Stored, int] = {}
         self._scheduler = scheduler
         self._deduplication_seconds = deduplication_seconds
         self._streams: dict[str, Stream] = {}
@@ -99,6 +102,10 @@ class SimulatedBus:
         purged, log.messages = len(log.messages) - len(stay), stay
         return purged
 
+    def utc_of(self, stored: Stored) -> int:
+        """When a message was stored, ns of the world's own UTC; no service is told."""
+        return self._times[stored]
+
     def contents(self, subject: str) -> list[Stored]:
         """The content of a subject that every reader admits, for a look from outside."""
         epochs = EpochFilter()
@@ -132,6 +139,7 @@ class SimulatedBus:
         stream.sequence += 1
         stream.seen[message.id] = (stream.sequence, now)
         stored = Stored(message, stream.sequence, actual)
+        self._times[stored] = UTC_ORIGIN + round(now * NANOSECONDS_PER_SECOND)
         log.messages.append(stored)
         self.journal.append(stored)
         if message.kind is not Kind.OWNER:

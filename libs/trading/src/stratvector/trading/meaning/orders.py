@@ -58,6 +58,9 @@ def check_decision_of(decision: Decision, own: Own) -> None:
         raise Absurd(f"the cut has {len(decision.cut.multipliers)} multipliers for {models} models")
     check_known("universe", decision.cut.bars, own.universes)
     check_known("model", decision.cut.signals, own.rows)
+    late = [model for model in decision.cut.signals if decision.cut.is_late(model)]
+    if late and not own.has_deadlines:
+        raise Absurd(f"the cut says that signals of {', '.join(late)} were late, in a replay")
 
 
 def _check_order(order: ApprovedOrder, close_time: int) -> None:

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Self
 
 from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.runs import has_deadlines
 
 
 @dataclass(frozen=True)
@@ -13,7 +14,8 @@ class Own:
 
     rows : model -> the symbols of its universe, in their order. universes : the same by universe.
     lot_sizes : symbol -> units in a lot. weight_max : the largest |weight| of one symbol: the whole
-    budget, or as often as the gross cap lets the portfolio borrow.
+    budget, or as often as the gross cap lets the portfolio borrow. has_deadlines : whether signals
+    may be late.
     """
 
     portfolio: str
@@ -22,6 +24,7 @@ class Own:
     universes: dict[str, tuple[str, ...]]
     lot_sizes: dict[str, Decimal]
     weight_max: float
+    has_deadlines: bool = False
 
     @classmethod
     def of(cls, portfolio: Portfolio) -> Self:
@@ -34,4 +37,5 @@ class Own:
             symbols,
             {one.symbol: one.lot_size for one in portfolio.instruments},
             max(1.0, float(portfolio.limits.gross or 1.0)),
+            has_deadlines(portfolio.run),
         )

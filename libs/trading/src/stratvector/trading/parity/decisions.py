@@ -73,8 +73,8 @@ class DecisionReplay:
     def _usable(self, close: LoggedClose, cut: Cut) -> tuple[Cut, list[Difference]]:
         """The cut as far as it names what the log holds, and what it names otherwise."""
         own = self._own_cut(close)
-        late = {model: LATE for model, used in cut.signals.items() if used == LATE}
-        signals = own.signals | {model: LATE for model in late if model in own.signals}
+        due = [model.name for model in self._portfolio.signalling(close.bars)]
+        signals = own.signals | {model: LATE for model in due if cut.is_late(model)}
         named = cut.multipliers
         fits = len(named) in (0, len(self._portfolio.models))
         usable = replace(cut, bars=own.bars, signals=signals, multipliers=named if fits else ())

@@ -31,6 +31,7 @@ class SignalsReplay:
         self._portfolio, self._strategies = portfolio, dict(strategies)
         self._models: dict[str, LiveModel] = {}
         self._begins = begins_of(chapters)
+        self._unused: dict[str, tuple[SignalRow, ...]] = {}
         longest = max((s.history for s in self._all_strategies()), default=0)
         self._recent = {
             universe.name: deque[ClosedBars](maxlen=longest) for universe in portfolio.universes
@@ -64,12 +65,19 @@ class SignalsReplay:
         return not {model.name for model in chapter.portfolio.active} <= self._strategies.keys()
 
     def _begin(self, chapter: LoggedChapter) -> None:
-        """Models that a chapter adds begin after its warm-up, as in the strategy service."""
+        """Models that a chapter adds begin after its warm-up, and the others with their memory, as
+        in the strategy service.
+        """
         self._portfolio = portfolio = chapter.portfolio
+        carried = chapter.noun.carried
         if self._adds(chapter):
             self._strategies |= chapter.strategies()
         for model in portfolio.active:
-            if model.name not in self._models:
+            own = None if carried is None else carried.model(model.name)
+            if own is not None:
+                self._models[model.name].hold(own)
+                self._models[model.name].remember(self._unused.get(model.name, ()))
+            elif model.name not in self._models:
                 strategy = self._strategies[model.name]
                 live = LiveModel(strategy, portfolio.universe(model.universe).symbols)
                 self._models[model.name] = live
@@ -79,8 +87,14 @@ class SignalsReplay:
     def _differences(self, model: ModelAllocation, close: LoggedClose) -> Iterator[Difference]:
         live, bars = self._models[model.name], close.bars[model.universe]
         live.observe(bars.noun)
-        logged = close.signals[model.name]
-        replayed = self._replayed(model.name, close, bars, live.rows(), live)
+        rows = live.rows()
+        logged = close.signals.get(model.name) or close.late.get(model.name)
+        self._note_use(model.name, close, rows if logged is None else logged.noun.rows)
+        if logged is None:
+            # Nobody waited for it, so the model may have gone on in the next chapter.
+            live.remember(rows)
+            return
+        replayed = self._replayed(model.name, logged.noun.chapter, bars, rows, live)
         for gap in gaps(logged.noun, replayed):
             yield Difference(
                 noun="signals",
@@ -98,18 +112,27 @@ class SignalsReplay:
         if live.fits(logged.noun):
             live.adopt(logged.noun)
 
+    def _note_use(self, model: str, close: LoggedClose, rows: tuple[SignalRow, ...]) -> None:
+        """The last known rows since those that a decision used, which no chapter carries."""
+        if model in close.signals:
+            self._unused.pop(model, None)
+            return
+        pairs = zip(self._unused.get(model, rows), rows, strict=True)
+        known = (new if new.weight == new.weight else old for old, new in pairs)
+        self._unused[model] = tuple(known)
+
     def _replayed(
         self,
         name: str,
-        close: LoggedClose,
+        chapter: int,
         bars: Logged[ClosedBars],
         rows: tuple[SignalRow, ...],
         live: LiveModel,
     ) -> Signals:
         version = self._strategies[name].version
-        parts = (self._portfolio.name, name, version, close.close_time)
+        parts = (self._portfolio.name, name, version, bars.noun.close_time)
         # That the chapter is the one which the close belongs to was seen when the log was read.
-        return Signals(*parts, rows, live.state, bars.id, close.signals[name].noun.chapter)
+        return Signals(*parts, rows, live.state, bars.id, chapter)
 
 
 def _facts(symbol: str, logged: Signals, replayed: Signals, model: str) -> tuple[Fact, ...]:

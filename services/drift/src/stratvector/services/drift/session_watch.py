@@ -18,12 +18,14 @@ from stratvector.runtime.chapters import (
     opened_chapters,
 )
 from stratvector.runtime.ports import Ports
-from stratvector.runtime.readers import BarsReader, OrdersReader, SignalsReader
+from stratvector.runtime.readers import BarsReader, OrdersReader
+from stratvector.runtime.signals_reader import SignalsReader, used_signals
 from stratvector.runtime.snapshots import Snapshots
 from stratvector.services.drift.board import Board, ModelRecord
 from stratvector.trading.carried import Carried
 from stratvector.trading.chapters import FIRST
 from stratvector.trading.lanes import orders_lane
+from stratvector.trading.orders import Decision
 from stratvector.trading.portfolio import ModelAllocation, Portfolio
 from stratvector.trading.timestamps import NANOSECONDS_PER_SECOND
 
@@ -80,7 +82,7 @@ class SessionWatch:
         while (due := await self._bars.due()) is not None:
             # What was used of a model is what a decision names, in the chapter that it names.
             decision = (await self._decisions.at(due.close_time)).noun
-            await self._take(due.close_time, due.universes)
+            await self._take(due.universes, decision)
             if self._is_due(due.close_time):
                 self._check_all()
             if decision.ended:
@@ -192,14 +194,17 @@ class SessionWatch:
         records = (self.board.record(name) for name in self._asked(model))
         return tuple(record.drift for record in records if record.drift is not None)
 
-    async def _take(self, close_time: int, universes: tuple[str, ...]) -> None:
-        received = await self._bars.at(close_time, universes)
+    async def _take(self, universes: tuple[str, ...], decision: Decision) -> None:
+        received = await self._bars.at(decision.close_time, universes)
         bars = {one.noun.universe: one.noun for one in received}
         models = self._portfolio.signalling(bars)
-        signals = [(await self._signals[model.name].at(close_time)).noun for model in models]
+        used = await used_signals(self._signals, models, decision)
         # Nobody is answered from a close that is folded by half.
-        for model, said in zip(models, signals, strict=True):
-            self._watches[model.name].take(bars[model.universe], said)
+        for model in models:
+            said = used.get(model.name)
+            self._watches[model.name].take(
+                bars[model.universe], None if said is None else said.noun
+            )
 
     def _is_due(self, close_time: int) -> bool:
         """Whether this is the first close at or after a multiple of the interval."""

@@ -9,7 +9,7 @@ when its bars are there already, in one message instead of three.
 
 An order that an earlier owner claimed is never sent: the broker is asked, and if it does not know
 the order after its settle time, the order is abandoned. The next decision plans anew under a new
-id.
+id. Nor is an order sent that has expired while it waited.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -21,6 +21,7 @@ from stratvector.runtime.chapters import Standing, newest_chapter, opened_chapte
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Acknowledgement, Broker, BrokerUnknown, Clock, Kind, Ports
 from stratvector.runtime.readers import BarsReader, OrdersReader, carried_sequence
+from stratvector.runtime.run_clock import RunClock
 from stratvector.services.execution.order_log import OrderLog, OrderState
 from stratvector.services.execution.order_meter import OrderMeter
 from stratvector.trading.carried import Carried
@@ -35,6 +36,7 @@ from stratvector.trading.meaning.means import AccountMeans
 from stratvector.trading.meaning.own import Own
 from stratvector.trading.orders import ApprovedOrder, Cancel, Decision
 from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.runs import has_deadlines
 
 HOLD_SECONDS = 0.005  # how long the simulated broker's word may wait for the next close's bars
 MESSAGES_RECALLED = 1_000  # of the account's lane before the chapter that an owner starts with
@@ -46,7 +48,8 @@ Answer = TypeVar("Answer")
 class AccountLane:
     """Publishes claims, outcomes and closes of one account.
 
-    start : the first close that may trade, ns UTC. meter : None where nobody measures.
+    start : the first close that may trade, ns UTC. run_clock : the run's UTC, which decides whether
+    an order may still be sent to a broker outside the log. meter : None where nobody measures.
     """
 
     def __init__(
@@ -55,12 +58,14 @@ class AccountLane:
         portfolio: Portfolio,
         start: int,
         broker: Broker,
+        run_clock: RunClock,
         meter: OrderMeter | None = None,
     ) -> None:
         self._meter, self._approved_at = meter, 0
         self._ports, self._portfolio, self._start = ports, portfolio, start
         self._broker = broker
         self._clock: Clock = ports.clock
+        self._run_clock = run_clock
         self.lane = Lane(ports, fills_lane(portfolio))
         self._log = OrderLog()
         self._own = Own.of(portfolio)
@@ -216,8 +221,10 @@ class AccountLane:
         return events
 
     async def _send(self, order: ApprovedOrder) -> list[FillEvent]:
-        """Send an order that this owner has just claimed."""
+        """Send an order that this owner has just claimed, unless it has expired meanwhile."""
         self.lane.check_ownership()
+        if self._has_expired(order):
+            return [self._event(FillKind.EXPIRED, order, "it expired before it was sent")]
         try:
             answer = await self._broker.send(order, self.lane.epoch)
         except BrokerUnknown as error:
@@ -228,6 +235,13 @@ class AccountLane:
             return [unknown, outcome]
         self._acknowledged()
         return [self._outcome(order, answer)]
+
+    def _has_expired(self, order: ApprovedOrder) -> bool:
+        """Whether it is too late by the clock: an owner that was away may find orders that nobody
+        has sent. At the simulated broker, and in a replay, orders live in event time alone.
+        """
+        is_timed = self._broker.is_external and has_deadlines(self._portfolio.run)
+        return is_timed and 0 < order.expires_at <= self._run_clock.now()
 
     def _acknowledged(self) -> None:
         if self._meter is not None:

@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING
 
 from stratvector.runtime.deployment import Deployment
 from stratvector.runtime.host import Service, Tasks
+from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.ports import Broker, Ports
+from stratvector.runtime.run_clock import RunClock
 from stratvector.services.execution.account_lane import AccountLane
 from stratvector.services.execution.adapters.simulated import SimulatedBrokerAdapter
 
@@ -40,7 +42,9 @@ def _tasks(deployment: Deployment, ports: Ports, meter: "OrderMeter | None" = No
         broker: Broker = SimulatedBrokerAdapter(session.portfolio)
         if deployment.broker is not None:
             broker = deployment.broker(ports)
-        account = AccountLane(ports, session.portfolio, session.start, broker, meter)
+        times = session.time_map if isinstance(session, LoggedSession) else None
+        run_clock = RunClock(ports.clock, times)
+        account = AccountLane(ports, session.portfolio, session.start, broker, run_clock, meter)
         return Tasks([account.run()], [account.lane])
 
     return Tasks.of([make])

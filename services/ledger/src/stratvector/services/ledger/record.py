@@ -19,8 +19,8 @@ from stratvector.runtime.readers import (
     FillsReader,
     OrdersReader,
     Received,
-    SignalsReader,
 )
+from stratvector.runtime.signals_reader import SignalsReader, used_signals
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.chapters import FIRST
 from stratvector.trading.fills import FillEvent, FillKind, FillsReport
@@ -120,10 +120,9 @@ class PortfolioRecord:
         decided = await self._decisions.at(close_time)
         bars = await self._bars.at(close_time, universes)
         reports = await self._fills.until(close_time)
-        signals = [
-            (await self._signals[model.name].at(close_time)).noun
-            for model in self._portfolio.signalling(universes)
-        ]
+        models = self._portfolio.signalling(universes)
+        used = await used_signals(self._signals, models, decided.noun)
+        signals = [received.noun for received in used.values()]
         events = [event for report in reports for event in report.noun.events]
         decided.take_up()
         self._refuse_beyond_means(events, [b.noun for b in bars], decided.noun)

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Iterator
 
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from stratvector.runtime.served import Served
 from stratvector.services.risk.portfolio_state import Decided, PortfolioState
 from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.runs import has_deadlines
 
 NANOSECONDS_PER_SECOND = 1_000_000_000
 LABELS = ("portfolio", "run")
@@ -44,8 +45,10 @@ class RiskCollector(Collector):
     def __init__(self, served: Served[Decided]) -> None:
         self._served = served
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Equity, profit, drawdown's factor, positions and value at risk with its age."""
+    def collect(self) -> Iterator[Metric]:
+        """Equity, profit, drawdown's factor, positions, value at risk with its age, and how often
+        signals were late.
+        """
         # Of replicas only the owner knows the newest; the same series twice would be added up.
         here = [one for one in self._served.values() if one.answered_from().is_current]
         known = [(one.portfolio, state) for one in here if (state := one.look())]
@@ -58,6 +61,7 @@ class RiskCollector(Collector):
                 yield family
         if known:
             yield _notionals(known)
+            yield _late(known)
 
 
 def _figures(portfolio: Portfolio, state: PortfolioState) -> dict[str, float]:
@@ -87,4 +91,15 @@ def _notionals(known: list[tuple[Portfolio, PortfolioState]]) -> GaugeMetricFami
         for symbol, lots in state.lots.items():
             notional = lots * lot_sizes[symbol] * state.marks[symbol]
             family.add_metric([portfolio.name, portfolio.run, symbol], notional)
+    return family
+
+
+def _late(known: list[tuple[Portfolio, PortfolioState]]) -> CounterMetricFamily:
+    name, text = "stratvector_signals_late", "Decisions that went without a model's signals."
+    family = CounterMetricFamily(name, text, labels=(*LABELS, "model"))
+    for portfolio, state in known:
+        if has_deadlines(portfolio.run):
+            for model in portfolio.active:
+                names = [portfolio.name, portfolio.run, model.name]
+                family.add_metric(names, state.late.get(model.name, 0))
     return family

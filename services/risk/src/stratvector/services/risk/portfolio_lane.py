@@ -16,6 +16,7 @@ from stratvector.runtime.chapters import (
     opened_chapter,
 )
 from stratvector.runtime.confirmations import CONFIRM_SECONDS_MAX, Confirmations
+from stratvector.runtime.deployment import SIGNALS_DEADLINE_SECONDS
 from stratvector.runtime.host import AnsweredFrom
 from stratvector.runtime.inbox import Inbox
 from stratvector.runtime.lane import Lane
@@ -23,12 +24,14 @@ from stratvector.runtime.ports import Kind, LostOwnership, Ports, Stored
 from stratvector.runtime.readers import (
     BarsReader,
     FillsReader,
-    SignalsReader,
+    Received,
     carried_sequence,
     opening_in,
 )
+from stratvector.runtime.signals_reader import SignalsReader, used_signals
 from stratvector.runtime.unfit_messages import MisplacedOpening, OutOfStep
 from stratvector.services.risk.portfolio_state import PortfolioState
+from stratvector.services.risk.signals_gate import SignalsGate
 from stratvector.services.risk.value_at_risk_queries import ValueAtRiskQueries
 from stratvector.services.risk.wish_watch import WishWatch
 from stratvector.trading.account import PortfolioAccount
@@ -43,8 +46,9 @@ from stratvector.trading.logged import Logged
 from stratvector.trading.meaning.chapters import check_chapter_number
 from stratvector.trading.meaning.orders import check_decision_of
 from stratvector.trading.meaning.own import Own
-from stratvector.trading.orders import Cut, Decision
-from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.orders import LATE, Cut, Decision
+from stratvector.trading.portfolio import ModelAllocation, Portfolio
+from stratvector.trading.runs import has_deadlines
 from stratvector.trading.signals import Signals
 from stratvector.trading.value_at_risk import multipliers
 
@@ -54,6 +58,9 @@ UNCONFIRMED = f"strategy did not say within {CONFIRM_SECONDS_MAX:g} s that it ca
 class PortfolioLane:
     """Publishes one decision per close of the portfolio, from `start` (ns UTC) on, and opens the
     next chapter after every `closes_per_chapter` of them.
+
+    signals_deadline_seconds : how long signals of a close may come after its bars and fills, in a
+    run that has deadlines. late : model -> how often this owner has decided without its signals.
     """
 
     def __init__(
@@ -64,6 +71,7 @@ class PortfolioLane:
         chapter: Chapter,
         queries: ValueAtRiskQueries | None = None,
         closes_per_chapter: int = CLOSES_PER_CHAPTER,
+        signals_deadline_seconds: float = SIGNALS_DEADLINE_SECONDS,
     ) -> None:
         self._ports, self._portfolio, self._start = ports, portfolio, start
         self._queries = queries or ValueAtRiskQueries(portfolio, None)
@@ -76,6 +84,7 @@ class PortfolioLane:
         self._standing: Standing | None = None  # the chapter that is adopted here
         self._is_cold = False  # stands by without adopting
         self.lane = Lane(ports, orders_lane(portfolio))
+        self._gate = SignalsGate(ports.clock, self.lane, signals_deadline_seconds)
         self._chapters = ChapterWriter(ports, chapter)
         of = (portfolio.run, portfolio.name)
         self._confirmations = Confirmations(ports.key_value, "strategy", *of)
@@ -93,6 +102,7 @@ class PortfolioLane:
             self._carrying.figure,
             self._carrying.recorded_at,
             self._queries.trouble,
+            dict(self._gate.late),
         )
 
     def answered_from(self) -> AnsweredFrom:
@@ -271,9 +281,8 @@ class PortfolioLane:
         self, close_time: int, universes: tuple[str, ...], decision: Decision | None
     ) -> Decision:
         bars = await self._bars.at(close_time, universes)
-        # Bars and signals may be far ahead; fills follow the decision before, so they come last.
-        signals = await self._signals_at(close_time, universes)
-        reports = await self._fills.until(close_time)
+        models = self._portfolio.signalling(universes)
+        signals, reports = await self._signals_and_reports(close_time, models, decision)
         for report in reports:
             report.take_up()
             for event in report.noun.events:
@@ -282,10 +291,10 @@ class PortfolioLane:
         self.account.observe(
             close_time,
             [received.noun for received in bars],
-            {model: received.noun for model, received in signals.items()},
+            {model.name: _noun(signals.get(model.name)) for model in models},
         )
         if decision is None:
-            decision = await self._decide(close_time, self._cut(bars, signals, reports))
+            decision = await self._decide(close_time, self._cut(bars, models, signals, reports))
             factor = min(decision.cut.multipliers, default=1.0)
             self._queries.decided(
                 close_time,
@@ -332,24 +341,41 @@ class PortfolioLane:
         if (figure := decision.value_at_risk) is not None:
             self._queries.recorded(figure)
 
-    async def _signals_at(
-        self, close_time: int, universes: tuple[str, ...]
-    ) -> dict[str, Logged[Signals]]:
-        """The signals of every model whose universe closes."""
-        return {
-            model.name: await self._signals[model.name].at(close_time)
-            for model in self._portfolio.signalling(universes)
-        }
+    async def _signals_and_reports(
+        self, close_time: int, models: Sequence[ModelAllocation], adopted: Decision | None
+    ) -> tuple[Mapping[str, Logged[Signals]], Sequence[Received[FillsReport]]]:
+        """What a decision uses of models whose universe closes, late ones left out; and what
+        execution published up to the close.
+        """
+        if adopted is not None:
+            used = await used_signals(self._signals, models, adopted)
+        elif not has_deadlines(self._portfolio.run):
+            used = {model.name: await self._signals[model.name].at(close_time) for model in models}
+        else:
+            # With the fills all is there but signals: from here on they are waited for.
+            reports = await self._fills.until(close_time)
+            return await self._gate.in_time(self._signals, close_time, models), reports
+        # Bars and signals may be far ahead; fills follow the decision before, so they come last.
+        return used, await self._fills.until(close_time)
 
     def _cut(
         self,
         bars: Sequence[Logged[ClosedBars]],
+        models: Sequence[ModelAllocation],
         signals: Mapping[str, Logged[Signals]],
         reports: Sequence[Logged[FillsReport]],
     ) -> Cut:
         return Cut(
             bars={received.noun.universe: received.id for received in bars},
-            signals={model: received.id for model, received in signals.items()},
+            signals={
+                model.name: signals[model.name].id if model.name in signals else LATE
+                for model in models
+            },
             fills_sequence=reports[-1].sequence,
             multipliers=multipliers(self._portfolio, self._carrying.figure),
         )
+
+
+def _noun(received: Logged[Signals] | None) -> Signals | None:
+    """None for signals that are late."""
+    return None if received is None else received.noun

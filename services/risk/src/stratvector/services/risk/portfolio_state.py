@@ -1,7 +1,7 @@
 """What risk knows of its portfolio after a decision, for whoever asks or scrapes."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stratvector.runtime.host import AnsweredFrom
 from stratvector.trading.orders import Decision, ValueAtRisk
@@ -15,7 +15,8 @@ class PortfolioState:
     peak : the highest equity of any close so far, base currency. lots : signed lots that are held.
     marks : last price of each of these, base currency per unit.
     figure : the newest value at risk that a decision recorded, at `recorded_at` (ns UTC, 0 = none).
-    trouble : why there is no newer one.
+    trouble : why there is no newer one. late : model -> how often this owner of the portfolio has
+    decided without its signals.
     """
 
     decision: Decision
@@ -25,6 +26,7 @@ class PortfolioState:
     figure: ValueAtRisk | None
     recorded_at: int
     trouble: str
+    late: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

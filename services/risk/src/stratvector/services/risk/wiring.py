@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 def build(deployment: Deployment, ports: Ports) -> Tasks:
     """The lane of the session's portfolio; nobody is asked for its value at risk."""
-    closes_per_chapter = deployment.closes_per_chapter
-    return _tasks(deployment, ports, closes_per_chapter, lambda portfolio: None, lambda lane: None)
+    limits = (deployment.closes_per_chapter, deployment.signals_deadline_seconds)
+    return _tasks(deployment, ports, limits, lambda portfolio: None, lambda lane: None)
 
 
 def serve(settings: "RiskSettings", ports: Ports) -> Service:
@@ -42,7 +42,8 @@ def serve(settings: "RiskSettings", ports: Ports) -> Service:
             served.add(portfolio, Decided(portfolio, lane.state, lane.answered_from))
 
         queries = partial(queries_of, settings=settings)
-        return _tasks(deployment, ports, settings.closes_per_chapter, queries, answer_from)
+        limits = (settings.closes_per_chapter, settings.signals_deadline_seconds)
+        return _tasks(deployment, ports, limits, queries, answer_from)
 
     return Service(
         begin=begin, servicers=[risk_servicer(served)], collectors=[RiskCollector(served)]
@@ -52,11 +53,13 @@ def serve(settings: "RiskSettings", ports: Ports) -> Service:
 def _tasks(
     deployment: Deployment,
     ports: Ports,
-    closes_per_chapter: int,
+    limits: tuple[int, float],
     queries_of: "Callable[[Portfolio], ValueAtRiskQueries | None]",
     made: Callable[[PortfolioLane], None],
 ) -> Tasks:
-    """made : told of the lane, each time that it begins anew."""
+    """limits : closes per chapter, and the deadline of signals in seconds. made : told of the lane,
+    each time that it begins anew.
+    """
     session = deployment.session
 
     def make() -> Tasks:
@@ -66,7 +69,7 @@ def _tasks(
             session.start,
             first_chapter(session),
             queries_of(session.portfolio),
-            closes_per_chapter,
+            *limits,
         )
         made(lane)
         return Tasks([lane.run()], [lane.lane])

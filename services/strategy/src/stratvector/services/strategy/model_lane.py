@@ -27,7 +27,7 @@ from stratvector.trading.portfolio import ModelAllocation, Portfolio
 from stratvector.trading.signals import SignalRow, Signals
 from stratvector.trading.strategy import Strategy
 
-PATIENCE_SECONDS = 0.25  # between two looks for a chapter that opened, while no bars come
+PATIENCE_SECONDS = 0.25  # between two looks for a chapter that opened
 
 
 class ForeignSignals(UnfitMessage):
@@ -98,6 +98,7 @@ class ModelLane:
         self._rows: tuple[SignalRow, ...] = ()
         self.lane = Lane(ports, signals_lane(portfolio, model.name))
         self.is_removed = False
+        self._look_at = 0.0
         self._told = chapters
         self._chapters = ChapterWatch(ports, portfolio, chapters.prepare)
 
@@ -142,25 +143,37 @@ class ModelLane:
             self._adopt(decode_signals(stored.message.payload))
 
     async def _recall(self, carried: Carried) -> None:
-        """The model as it was at the chapter's beginning, over the bars before it. Raises
-        ForeignSignals.
+        """The model as it was at the chapter's beginning: its memory after the newest signals that
+        were used, and what it made of the bars since, whose signals came too late. Raises
+        ForeignState, BrokenStrategy.
         """
         ports, portfolio, universe = self._ports, self._portfolio, self._universe
-        before = await bars_before(ports.bus, portfolio, universe, carried, self._strategy.history)
+        own = carried.model(self._name)
+        until = carried.close_time if own is None else own.close_time
+        lengths = self._strategy.history, until
+        before, since = await bars_before(ports.bus, portfolio, universe, carried, *lengths)
         for section in before:
             self._model.observe(section)
-        own = carried.model(self._name)
-        if own is not None and own.close_time:
+        if own is not None and (own.state or not self._model.state):
             if len(own.state) != len(self._model.state):
                 raise ForeignState(self._name, len(own.state), len(self._model.state))
             self._model.begin(own)
-        self._published = before[-1].close_time
+        for section in since:
+            self._model.observe(section)
+            rows = self._rows_now()
+            if section.close_time >= self._start:
+                self._model.remember(rows)
+            await ports.clock.sleep(0.0)  # there may be a chapter of them
+        self._published = (before + since)[-1].close_time
         self._note_end(self._published, carried.next_closes[universe.name])
         self._bars = UniverseReader(ports, portfolio, universe, carried=carried)
 
     async def _live(self) -> Standing | None:
         """Signals of one chapter, until the next one opens; None when there is none after it."""
         while True:
+            # Who was away has many bars at hand, and the chapter may be over that they are read in.
+            if self._looks_now() and (opened := await self._chapters.opened()) is not None:
+                return opened
             while not self._bars.at_hand():
                 if (opened := await self._chapters.opened()) is not None:
                     return opened
@@ -175,6 +188,13 @@ class ModelLane:
             received = await self._bars.next()
             await self._on_bars(received)
             self._note_end(received.noun.close_time, received.noun.next_close)
+
+    def _looks_now(self) -> bool:
+        now = self._ports.clock.monotonic_seconds()
+        if now < self._look_at:
+            return False
+        self._look_at = now + PATIENCE_SECONDS
+        return True
 
     def _note_end(self, close_time: int, next_close: int) -> None:
         """The universe's last close, once its bars say that it is."""
@@ -202,15 +222,18 @@ class ModelLane:
         self._published, self._rows = signals.close_time, signals.rows
         self._model.adopt(signals)
 
+    def _rows_now(self) -> tuple[SignalRow, ...]:
+        try:
+            return self._model.rows()
+        except BadStrategy as error:
+            raise BrokenStrategy(self._name, error) from None
+
     async def _on_bars(self, received: Logged[ClosedBars]) -> None:
         section = received.noun
         self._model.observe(section)
         if section.close_time <= self._published:
             return
-        try:
-            rows = self._model.rows()
-        except BadStrategy as error:
-            raise BrokenStrategy(self._name, error) from None
+        rows = self._rows_now()
         if section.close_time < self._start:
             return
         signals = Signals(
