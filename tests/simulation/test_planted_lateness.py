@@ -11,7 +11,7 @@ from stratvector.runtime.signals_reader import SignalsReader
 from stratvector.runtime.simulation.bus import SimulatedBus
 from stratvector.runtime.simulation.world import SimulationError
 from stratvector.services.ledger import record
-from stratvector.services.risk.portfolio_lane import PortfolioLane
+from stratvector.services.risk.signals_gate import SignalsGate
 from stratvector.services.strategy.model_lane import ModelLane
 from stratvector.trading.carried import Carried
 from stratvector.trading.lanes import fills_lane
@@ -63,18 +63,21 @@ async def judge_in_the_ledger(
 
 
 async def judge_by_utc(
-    self: PortfolioLane, close_time: int, models: Sequence[ModelAllocation]
+    self: SignalsGate,
+    readers: Mapping[str, SignalsReader],
+    close_time: int,
+    models: Sequence[ModelAllocation],
 ) -> dict[str, Logged[Signals]]:
     """Planted: the deadline is counted from the server's stamp, by the UTC of this host."""
-    clock, bus = self._ports.clock, self._ports.bus
-    tick = await bus.last(fills_lane(self._portfolio))
+    clock, bus = self._clock, self._lane._bus
+    tick = await bus.last(fills_lane(paper_session(0).portfolio))
     assert isinstance(bus, SimulatedBus)
     assert tick is not None
     passed = (clock.utc_now() - bus.utc_of(tick)) / NANOSECONDS_PER_SECOND
     until = clock.monotonic_seconds() + DEADLINE_SECONDS - passed
     used = dict[str, Logged[Signals]]()
     for model in models:
-        received = await self._signals[model.name].by(close_time, until)
+        received = await readers[model.name].by(close_time, until)
         if received is not None:
             used[model.name] = received
     return used
@@ -103,7 +106,7 @@ def test_two_judges_of_a_close_are_caught(
 def test_wall_clock_lateness_is_caught(
     monkeypatch: pytest.MonkeyPatch, say: Callable[[str], None]
 ) -> None:
-    monkeypatch.setattr(PortfolioLane, "_in_time", judge_by_utc)
+    monkeypatch.setattr(SignalsGate, "in_time", judge_by_utc)
     breach = first_breach(monkeypatch)
     assert breach is not None
     say(f"planted: lateness by wall clock, caught by {breach}")
