@@ -1,7 +1,7 @@
 """One session through the five services on the simulated bus, and what is left to look at."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 from stratvector.contracts.codecs import decode_decision, decode_fills_report, decode_opened
@@ -24,6 +24,7 @@ from stratvector.trading.lanes import fills_lane, orders_lane
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.orders import ApprovedOrder, Decision
 from stratvector.trading.parity import check
+from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.session import Session
 from tests.sessions.cap_breaches import breaches_by_close
 from tests.sessions.rewritten_log import log_of
@@ -39,6 +40,7 @@ class Flow:
     world: World
     store: MemoryLedgerStore
     double: BrokerDouble | None
+    later: Sequence[Session] = ()
 
     @property
     def entries(self) -> list[LedgerEntry]:
@@ -85,16 +87,20 @@ def run_flow(
     spreads: bool = False,
     joining_seconds: float = 0.0,
     lease_seconds: float = LEASE_SECONDS,
+    later: Sequence[Session] = (),
 ) -> Flow:
     """Run to the end. identity : of a broker double; None is the simulated broker. beside : runs
     along, and need not come to an end. spreads : instances share their lanes. joining_seconds :
-    after which all but the first instance of a service start.
+    after which all but the first instance of a service start. later : sessions whose bars may be
+    wanted while it runs.
     """
     world = World(seed, faults, plans, 3_600.0, lease_seconds=lease_seconds)
     store = MemoryLedgerStore()
     double = None if identity is None else broker_double(session, identity)
     broker = None if double is None else partial(_same, double)
-    deployment = Deployment(session, store, broker, closes_per_chapter=closes_per_chapter)
+    deployment = Deployment(
+        session, store, broker, closes_per_chapter=closes_per_chapter, later=later
+    )
     services = installed_services()
     for name, build in services.items():
         factory, joining = partial(build, deployment), instances - 1 if joining_seconds else 0
@@ -103,7 +109,7 @@ def run_flow(
     if beside is not None:
         world.add("beside", beside)
     world.run(until=list(services))
-    return Flow(session, world, store, double)
+    return Flow(session, world, store, double, later)
 
 
 def broker_double(session: Session, identity: Identity) -> BrokerDouble:
@@ -214,5 +220,12 @@ def _unequal_to_broker(flow: Flow) -> list[str]:
 def _above_cap_or_frozen(flow: Flow) -> list[str]:
     closes = [(entry.events, entry.decision) for entry in flow.entries]
     log = log_of(flow.world.bus, flow.session)
-    chapters = {one.noun.number: one.portfolio for one in log.chapters}
+    chapters = {one.noun.number: _session_of(flow, one.portfolio) for one in log.chapters}
     return [f"I5: {line}" for line in breaches_by_close(flow.session, closes, chapters)]
+
+
+def _session_of(flow: Flow, portfolio: Portfolio) -> Session:
+    """The run's session with the limits and the bars of a chapter."""
+    sessions = (flow.session, *flow.later)
+    session = next(one for one in sessions if one.portfolio.symbols == portfolio.symbols)
+    return replace(session, portfolio=replace(session.portfolio, limits=portfolio.limits))

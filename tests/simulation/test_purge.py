@@ -208,7 +208,8 @@ def test_bars_that_an_added_model_looks_back_at_stay() -> None:
         assert kept.carried is not None
         assert "added" in kept.portfolio.model_names
         await purge_log(bus, bus.purge, kept, kept.portfolio, {})
-        before = await bars_before(bus, kept.portfolio, universe, kept.carried, 10 * history)
+        newest = kept.carried.sequences[lane]
+        before = await bars_before(bus, kept.portfolio, universe, newest, 10 * history)
         found.append((len(before), kept.number))
         assert (await bus.read(lane, 0, 1))[0].previous
 

@@ -10,7 +10,7 @@ from stratvector.runtime.served import Served
 from stratvector.services.risk.metrics import RiskCollector
 from stratvector.services.risk.portfolio_state import Decided, PortfolioState
 from stratvector.trading.orders import Decision, ValueAtRisk
-from stratvector.trading.portfolio import Portfolio, RiskLimits
+from stratvector.trading.portfolio import RiskLimits
 from tests.sessions.scripted_sessions import one_symbol
 
 HOUR_NS = 3_600_000_000_000
@@ -31,18 +31,18 @@ DECISION = Decision(
     crosses=(),
     symbols=(),
 )
-STATE = PortfolioState(DECISION, INITIAL, {"A": -3}, {"A": 10.5}, None, 0, "")
+STATE = PortfolioState(PORTFOLIO, DECISION, INITIAL, {"A": -3}, {"A": 10.5}, None, 0, "")
 
 
 class Shown:
     """A registry with one portfolio, whose state may change between two scrapes."""
 
-    def __init__(self, state: PortfolioState | None, portfolio: Portfolio = PORTFOLIO) -> None:
+    def __init__(self, state: PortfolioState | None) -> None:
         self.state = state
         self._registry = CollectorRegistry()
         served = Served[Decided]("risk")
         here = AnsweredFrom("orders", True)
-        served.add(portfolio, Decided(portfolio, lambda: self.state, lambda: here))
+        served.add(PORTFOLIO, Decided(PORTFOLIO, lambda: self.state, lambda: here))
         self._registry.register(RiskCollector(served))
 
     def value(self, name: str, **labels: str) -> float | None:
@@ -83,7 +83,8 @@ def test_a_value_at_risk_has_an_age_that_grows_while_no_newer_one_comes() -> Non
 def test_a_halt_and_its_limit_can_be_watched() -> None:
     limits = RiskLimits(drawdown_trigger=0.15, drawdown_halt=0.20)
     halted = replace(DECISION, equity=0.79 * INITIAL, halted=True, drawdown_factor=0.0)
-    shown = Shown(replace(STATE, decision=halted), replace(PORTFOLIO, limits=limits))
+    limited = replace(PORTFOLIO, limits=limits)
+    shown = Shown(replace(STATE, decision=halted, portfolio=limited))
     drawdown = shown.value("stratvector_portfolio_drawdown")
     assert drawdown == pytest.approx(-0.21)
     assert shown.value("stratvector_portfolio_drawdown_limit") == -0.20

@@ -42,7 +42,13 @@ from stratvector.trading.engine.state import (
 from stratvector.trading.engine.weights import KEPT_CLOSES_MAX
 from stratvector.trading.exact_books import ExactBooks, OpenOrder
 from stratvector.trading.fills import FillsReport
-from stratvector.trading.lanes import bars_lane, fills_lane, orders_lane, signals_lane
+from stratvector.trading.lanes import (
+    bars_lane,
+    earlier_bars_lanes,
+    fills_lane,
+    orders_lane,
+    signals_lane,
+)
 from stratvector.trading.logged import Logged
 from stratvector.trading.orders import Decision, ValueAtRisk
 from stratvector.trading.portfolio import Portfolio
@@ -99,7 +105,10 @@ class Carrying:
         self.daily.observe(close_time, [section.noun for section in bars])
         for section in bars:
             universe = portfolio.universe(section.noun.universe)
-            sequences[bars_lane(portfolio, universe)] = section.sequence
+            if (lane := bars_lane(portfolio, universe)) not in sequences:
+                for earlier in earlier_bars_lanes(portfolio, universe):
+                    sequences.pop(earlier, None)
+            sequences[lane] = section.sequence
         for name, logged in signals.items():
             sequences[signals_lane(portfolio, name)] = logged.sequence
             self._remember(name, logged.noun)

@@ -50,6 +50,12 @@ class LiveModel:
     def begin(self, carried: CarriedModel) -> None:
         """Go on from what a chapter begins with; the bars before it are observed already."""
         self._state = np.array(carried.state, dtype=np.float64)
+        self.begin_anew(carried)
+
+    def begin_anew(self, carried: CarriedModel) -> None:
+        """The same over other symbols than before, which its memory says nothing of: only its last
+        weights go on.
+        """
         self._held = [carried.weights.get(symbol, 0.0) for symbol in self._symbols]
 
     def remember(self, rows: tuple[SignalRow, ...]) -> None:

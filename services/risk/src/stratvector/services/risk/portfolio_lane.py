@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 
 from stratvector.contracts.codecs import decode_decision, encode_decision
-from stratvector.runtime.chapter_changes import adds_models
+from stratvector.runtime.chapter_changes import adds_models, changed_universes
 from stratvector.runtime.chapters import ChapterWriter, Standing
 from stratvector.runtime.confirmations import CONFIRM_SECONDS_MAX, Confirmations
 from stratvector.runtime.host import AnsweredFrom
@@ -34,7 +34,7 @@ from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.signals import Signals
 from stratvector.trading.value_at_risk import multipliers
 
-UNCONFIRMED = f"strategy did not say within {CONFIRM_SECONDS_MAX:g} s that it can load them"
+UNCONFIRMED = f"{{}} did not say within {CONFIRM_SECONDS_MAX:g} s that it can load what is new"
 
 
 class PortfolioLane:
@@ -60,8 +60,6 @@ class PortfolioLane:
         self._is_current = False
         self.lane = Lane(ports, orders_lane(portfolio))
         self._chapters = ChapterWriter(ports, chapter)
-        of = (portfolio.run, portfolio.name)
-        self._confirmations = Confirmations(ports.key_value, "strategy", *of)
 
     def state(self) -> PortfolioState | None:
         """The portfolio as of the newest decision; None before the first one."""
@@ -69,6 +67,7 @@ class PortfolioLane:
             return None
         lots, marks = self.account.positions, self.account.marks
         return PortfolioState(
+            self._portfolio,
             self._newest,
             self.account.peak,
             lots,
@@ -151,16 +150,27 @@ class PortfolioLane:
     async def _open_next(self) -> Standing:
         """With what is wanted, if whoever must load it can; else as it was."""
         carried, before, wanted = self.account.carried(self._carrying), self._standing, self._wanted
-        if wanted is not None and adds_models(before.chapter, wanted):
+        loading = () if wanted is None else _loading(before.chapter, wanted)
+        if loading:
             proposed = await self._chapters.propose(self.lane, before, carried, wanted)
-            why = await self._confirmations.refusal(self._ports.clock, proposed.message.id)
+            if not await self._can_load(loading, proposed.message.id):
+                wanted = None
+        return await self._chapters.open(self.lane, before, carried, wanted)
+
+    async def _can_load(self, services: Sequence[str], chapter_id: str) -> bool:
+        """Whether each of them says so, all within one deadline."""
+        of, clock = (self._portfolio.run, self._portfolio.name), self._ports.clock
+        deadline = clock.monotonic_seconds() + CONFIRM_SECONDS_MAX
+        for service in services:
+            said = Confirmations(self._ports.key_value, service, *of)
+            why = await said.refusal(clock, chapter_id, deadline)
             if why is None:
-                self._wishes.refuse(UNCONFIRMED, retries=True)
+                self._wishes.refuse(UNCONFIRMED.format(service), retries=True)
             elif why:
                 self._wishes.refuse(why)
             if why != "":
-                wanted = None
-        return await self._chapters.open(self.lane, before, carried, wanted)
+                return False
+        return True
 
     async def _close_readers(self) -> None:
         await self._bars.close()
@@ -269,3 +279,10 @@ class PortfolioLane:
             fills_sequence=reports[-1].sequence,
             multipliers=multipliers(self._portfolio, self._carrying.figure),
         )
+
+
+def _loading(before: Chapter, wanted: Chapter) -> tuple[str, ...]:
+    """The services that must load what a document adds to the chapter before."""
+    if changed_universes(before, wanted):
+        return "market_data", "strategy"
+    return ("strategy",) if adds_models(before, wanted) else ()

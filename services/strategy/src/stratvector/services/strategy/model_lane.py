@@ -6,7 +6,7 @@ from stratvector.contracts.codecs import decode_signals, encode_signals
 from stratvector.runtime.chapter_watch import ChapterWatch
 from stratvector.runtime.chapters import Standing
 from stratvector.runtime.lane import Lane
-from stratvector.runtime.logged_bars import bars_before
+from stratvector.runtime.logged_bars import bars_before, newest_before
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.readers import UniverseReader, carried_sequence
@@ -26,6 +26,7 @@ from stratvector.trading.meaning.signals import check_signals, check_signals_of
 from stratvector.trading.portfolio import ModelAllocation, Portfolio
 from stratvector.trading.signals import SignalRow, Signals
 from stratvector.trading.strategy import Strategy
+from stratvector.trading.versions import begins_anew
 
 PATIENCE_SECONDS = 0.25  # between two looks for a chapter that opened, while no bars come
 
@@ -74,8 +75,9 @@ class ModelLane:
     """Publishes one model's signals at each close of its universe from `start` (ns UTC) on.
 
     When a chapter opens, the model goes back to the close before it and says again, in the new
-    chapter, what it had said ahead; one that a chapter adds begins as in a session that begins
-    there, with as many bars before it as it needs. is_removed : a chapter no longer names it, so
+    chapter, what it had said ahead; one that a chapter adds, or whose universe has other symbols
+    there, begins as in a session that begins there, with as many bars before it as it needs.
+    is_removed : a chapter no longer names it, so
     its part has ended. Raises BrokenStrategy, also from `run`.
     """
 
@@ -90,7 +92,6 @@ class ModelLane:
     ) -> None:
         self._ports, self._portfolio, self._start = ports, portfolio, start
         self._universe = portfolio.universe(model.universe)
-        self._bars_lane = bars_lane(portfolio, self._universe)
         self._name, self._strategy = model.name, strategy
         self._own = Own.of(portfolio)
         self._model = self._new_model()
@@ -128,33 +129,39 @@ class ModelLane:
 
     async def _begin(self, standing: Standing | None) -> None:
         """Go on from what a chapter carries of this model; None is the first chapter."""
-        self._model, self._published = self._new_model(), -1
         self._last_close: int | None = None
         if standing is not None:
             self._portfolio, self._own = standing.portfolio, Own.of(standing.portfolio)
+            self._universe = self._portfolio.universe(self._universe.name)
+        self._model, self._published = self._new_model(), -1
         self._chapter = FIRST if standing is None else standing.number
         carried = None if standing is None else standing.carried
-        if carried is None or not carried_sequence(carried, self._bars_lane):
+        is_used = carried_sequence(carried, bars_lane(self._portfolio, self._universe)) > 0
+        is_new = begins_anew(self._portfolio, self._universe, carried)
+        if carried is None or not (is_used or is_new):
             self._bars = UniverseReader(self._ports, self._portfolio, self._universe)
         else:
-            await self._recall(carried)
+            await self._recall(carried, is_new)
         async for stored in self.lane.history(carried_sequence(carried, self.lane.subject)):
             self._adopt(decode_signals(stored.message.payload))
 
-    async def _recall(self, carried: Carried) -> None:
-        """The model as it was at the chapter's beginning, over the bars before it. Raises
-        ForeignSignals.
+    async def _recall(self, carried: Carried, is_new: bool) -> None:
+        """The model as it was at the chapter's beginning, over the bars before it. is_new : they
+        are of other symbols than it was over. Raises ForeignState.
         """
         ports, portfolio, universe = self._ports, self._portfolio, self._universe
-        before = await bars_before(ports.bus, portfolio, universe, carried, self._strategy.history)
+        newest = await newest_before(ports, portfolio, universe, carried)
+        before = await bars_before(ports.bus, portfolio, universe, newest, self._strategy.history)
         for section in before:
             self._model.observe(section)
         own = carried.model(self._name)
-        if own is not None and own.close_time:
+        if own is not None and is_new:
+            self._model.begin_anew(own)
+        elif own is not None and own.close_time:
             if len(own.state) != len(self._model.state):
                 raise ForeignState(self._name, len(own.state), len(self._model.state))
             self._model.begin(own)
-        self._published = before[-1].close_time
+        self._published = before[-1].close_time if before else -1
         self._note_end(self._published, carried.next_closes[universe.name])
         self._bars = UniverseReader(ports, portfolio, universe, carried=carried)
 
