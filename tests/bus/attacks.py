@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from stratvector.runtime.jetstream.accounts import CONFIRMING, ON_FLOW, Grant, grants
+from stratvector.runtime.confirmations import CONFIRMING
+from stratvector.runtime.jetstream.accounts import ON_FLOW, Grant, grants
 from stratvector.runtime.jetstream.topology import buckets, streams
 from stratvector.trading.flow import (
     COMPANIONS,

@@ -142,6 +142,10 @@ def test_a_log_may_grow_while_it_is_read(flow: Flow) -> None:
             found = [s for s in self._bus.journal if s.message.subject == subject]
             return [s for s in found if s.sequence > after][:limit]
 
+        async def last(self, subject: str) -> Stored | None:
+            found = [s for s in self._bus.journal if s.message.subject == subject]
+            return found[-1] if found else None
+
     journal = as_live(flow.world.bus.journal)
     for stop in range(3, len(journal), 5):
         log = log_of(Growing(stop, 12), flow.session)  # type: ignore[arg-type]

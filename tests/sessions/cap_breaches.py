@@ -5,11 +5,10 @@ filled; a halted book only flattens, after a daily loss orders only reduce.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from stratvector.trading.fills import TERMINAL, FillEvent, FillKind
 from stratvector.trading.orders import Decision
-from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.reasons import Outcome
 from stratvector.trading.session import Session
 
@@ -61,18 +60,14 @@ def cap_breaches(
 def breaches_by_close(
     session: Session,
     closes: Iterable[tuple[Sequence[FillEvent], Decision]],
-    chapters: Mapping[int, Portfolio] | None = None,
+    chapters: Mapping[int, Session] | None = None,
 ) -> list[str]:
     """The same, from the events that each decision had folded in; and symbols frozen by nothing.
 
-    chapters : number -> the portfolio as that chapter has it, where it is not the session's.
+    chapters : number -> the session with that chapter's limits and symbols, where it has others.
     """
     account, breaches = Account(), []
-    portfolio = session.portfolio
-    sessions = {
-        number: replace(session, portfolio=replace(portfolio, limits=one.limits))
-        for number, one in (chapters or {}).items()
-    }
+    sessions = chapters or {}
     for t, (events, decision) in enumerate(closes):
         session = sessions.get(decision.chapter, session)
         for event in events:

@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from stratvector.runtime.applying import apply
 from stratvector.runtime.chapter_changes import OtherChapter
 from stratvector.runtime.chapters import newest_chapter
 from stratvector.runtime.documents import Documents, Wish
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.ports import Ports
+from stratvector.trading.bars import FIELDS, Bars
 from stratvector.trading.portfolio import ModelAllocation
 from stratvector.trading.session import Session
 from stratvector.trading.strategy import Strategy
@@ -60,6 +64,44 @@ def with_model(
     return replace(
         session, portfolio=portfolio, strategies={**session.strategies, model.name: strategy}
     )
+
+
+def with_symbol(session: Session, universe: str, symbol: str, place: int = 0) -> Session:
+    """One more symbol, anywhere among those of a universe. Its prices are a function of its name,
+    and one bar in ten is missing.
+    """
+    portfolio, history = session.portfolio, session.histories[universe]
+    of = portfolio.universe(universe)
+    added = replace(of.instruments[0], symbol=symbol, asset=f"asset of {symbol}")
+    instruments = [*of.instruments]
+    instruments.insert(place, added)
+    universes = tuple(
+        replace(one, instruments=tuple(instruments)) if one.name == universe else one
+        for one in portfolio.universes
+    )
+    bars, columns = history.bars, _columns(symbol, len(history.bars))
+    values = {name: np.insert(getattr(bars, name), place, columns[name], axis=1) for name in FIELDS}
+    more = Bars(tuple(one.symbol for one in instruments), bars.close_times, **values)
+    return replace(
+        session,
+        portfolio=replace(portfolio, universes=universes),
+        histories={**session.histories, universe: replace(history, bars=more)},
+    )
+
+
+def _columns(symbol: str, count: int) -> dict[str, NDArray[np.float64]]:
+    random = np.random.default_rng(list(symbol.encode()))
+    close = random.uniform(20, 200) * np.exp(np.cumsum(random.normal(0, 0.02, count)))
+    opened = close * np.exp(random.normal(0, 0.01, count))
+    values = {
+        "open": opened,
+        "high": np.maximum(opened, close) * 1.001,
+        "low": np.minimum(opened, close) * 0.999,
+        "close": close,
+        "volume": random.uniform(100, 5_000, count).round(),
+    }
+    missing = random.random(count) < 0.1
+    return {name: np.where(missing, np.nan, column) for name, column in values.items()}
 
 
 def without_model(session: Session, name: str) -> Session:

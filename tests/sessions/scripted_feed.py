@@ -203,8 +203,8 @@ def _bars(close: int, candles: Mapping[str, Candle | None], late: bool) -> Close
 class FeedPlay:
     """market_data's feed lane alone in a world, and what came of it.
 
-    start : minutes after the world's beginning of the first close that trades. reports : event and
-    facts, of every owner.
+    start : minutes after the world's beginning of the first close that trades. is_read : whether
+    anybody reads the lane. reports : event and facts, of every owner.
     """
 
     world: World
@@ -212,6 +212,7 @@ class FeedPlay:
     start: int = 1
     warmup: int = 3
     instances: int = 1
+    is_read: Callable[[str], bool] = lambda lane: True
     reports: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     looked: dict[float, list[ClosedBars]] = field(default_factory=dict)
 
@@ -262,6 +263,7 @@ class FeedPlay:
             close_at(self.start),
             partial(self._opened, RunClock(ports.clock)),
             FeedReports("coins", "1M", tell),
+            self.is_read,
         )
         return Tasks([lane.run()], [lane.lane])
 

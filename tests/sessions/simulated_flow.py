@@ -1,7 +1,7 @@
 """One session through the five services on the simulated bus, and what is left to look at."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 from stratvector.contracts.codecs import decode_decision, decode_fills_report, decode_opened
@@ -29,6 +29,7 @@ from stratvector.trading.lanes import fills_lane, orders_lane
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.orders import LATE, ApprovedOrder, Decision
 from stratvector.trading.parity import check
+from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.session import Session
 from tests.sessions.cap_breaches import breaches_by_close
 from tests.sessions.rewritten_log import log_of
@@ -44,6 +45,7 @@ class Flow:
     world: World
     store: MemoryLedgerStore
     double: BrokerDouble | None
+    later: Sequence[Session] = ()
 
     @property
     def entries(self) -> list[LedgerEntry]:
@@ -93,11 +95,13 @@ def run_flow(
     signals_deadline_seconds: float = SIGNALS_DEADLINE_SECONDS,
     venue: BrokerDouble | None = None,
     replaced: Mapping[str, Build] | None = None,
+    later: Sequence[Session] = (),
 ) -> Flow:
     """Run to the end. identity : of a broker double; None is the simulated broker. beside : runs
     along, and need not come to an end. spreads : instances share their lanes. joining_seconds :
     after which all but the first instance of a service start. venue : a broker double of the
-    caller's. replaced : services that are built otherwise.
+    caller's. replaced : services that are built otherwise. later : sessions whose bars may be
+    wanted while it runs.
     """
     world = World(seed, faults, plans, 3_600.0, lease_seconds=lease_seconds)
     store = MemoryLedgerStore()
@@ -111,6 +115,7 @@ def run_flow(
         broker,
         closes_per_chapter=closes_per_chapter,
         signals_deadline_seconds=signals_deadline_seconds,
+        later=later,
     )
     services = installed_services() | dict(replaced or {})
     for name, build in services.items():
@@ -120,7 +125,7 @@ def run_flow(
     if beside is not None:
         world.add("beside", beside)
     world.run(until=list(services))
-    return Flow(session, world, store, double)
+    return Flow(session, world, store, double, later)
 
 
 def broker_double(
@@ -238,5 +243,12 @@ def _unequal_to_broker(flow: Flow) -> list[str]:
 def _above_cap_or_frozen(flow: Flow) -> list[str]:
     closes = [(entry.events, entry.decision) for entry in flow.entries]
     log = log_of(flow.world.bus, flow.session)
-    chapters = {one.noun.number: one.portfolio for one in log.chapters}
+    chapters = {one.noun.number: _session_of(flow, one.portfolio) for one in log.chapters}
     return [f"I5: {line}" for line in breaches_by_close(flow.session, closes, chapters)]
+
+
+def _session_of(flow: Flow, portfolio: Portfolio) -> Session:
+    """The run's session with the limits and the bars of a chapter."""
+    sessions = (flow.session, *flow.later)
+    session = next(one for one in sessions if one.portfolio.symbols == portfolio.symbols)
+    return replace(session, portfolio=replace(session.portfolio, limits=portfolio.limits))

@@ -20,7 +20,7 @@ from stratvector.trading.bars import ClosedBars
 from stratvector.trading.logged import Logged
 from stratvector.trading.portfolio import Costs, ModelAllocation, RiskLimits
 from stratvector.trading.session import Session
-from tests.sessions.changed_sessions import Applying, with_model, without_model
+from tests.sessions.changed_sessions import Applying, with_model, with_symbol, without_model
 from tests.sessions.generated_sessions import DriftStrategy, Shape, generated_session
 from tests.sessions.rewritten_log import log_of
 from tests.sessions.simulated_flow import Flow, breaches_in_the_log, run_flow
@@ -32,9 +32,9 @@ STORMY = replace(Faults.stormy(), delay_seconds_max=0.05)
 
 
 def changed(session: Session, number: int, random: np.random.Generator) -> Session:
-    """Other limits, costs, budgets or models. number : of the change, for a new model's name."""
+    """Other limits, costs, budgets, models or symbols. number : of the change, for a new name."""
     portfolio, models = session.portfolio, session.portfolio.models
-    match int(random.integers(0, 5)):
+    match int(random.integers(0, 7)):
         case 0:
             caps = np.sort(random.uniform(0.05, 1.0, 2)).round(3).tolist()
             limits = RiskLimits(symbol=caps[0], asset=caps[1], gross=2 * caps[1])
@@ -49,6 +49,10 @@ def changed(session: Session, number: int, random: np.random.Generator) -> Sessi
             return replace(session, portfolio=replace(portfolio, models=models))
         case 3 if len(models) > 1:
             return without_model(session, models[int(random.integers(len(models)))].name)
+        case 4 | 5:
+            wider = portfolio.universes[int(random.integers(len(portfolio.universes)))]
+            place = int(random.integers(len(wider.symbols) + 1))
+            return with_symbol(session, wider.name, f"ADDED{number}", place)
         case _:
             universe = portfolio.universes[int(random.integers(len(portfolio.universes)))].name
             model = ModelAllocation(f"added_{number}", universe, 0.3)
@@ -67,13 +71,15 @@ def storm_of_changes(
     for; 0 applies the next one after a pause, whatever became of the one before.
     """
     session, random = generated_session(seed, shape), np.random.default_rng(seed)
-    wishes, wanted = list[Wish](), session
+    wishes, sessions = list[Wish](), [session]
     for number in range(count):
-        wanted = changed(wanted, number, random)
-        wishes.append(wish_of(wanted, "ada", number))
+        sessions.append(changed(sessions[-1], number, random))
+        wishes.append(wish_of(sessions[-1], "ada", number))
     pause_seconds = 0.1 if patience_seconds else float(random.uniform(0.5, 2.0))
     applying = Applying(wishes, pause_seconds, [], patience_seconds=patience_seconds)
-    flow = run_flow(session, seed, faults, (), None, 1 + seed % 2, (7, 5_000)[seed % 2], applying)
+    chapters = (7, 5_000)[seed % 2]
+    instances, later = 1 + seed % 2, sessions[1:]
+    flow = run_flow(session, seed, faults, (), None, instances, chapters, applying, later=later)
     assert applying.refusals == []
     return flow, wishes
 
@@ -236,7 +242,7 @@ def test_a_model_that_strategy_cant_load_changes_nothing(
 
     original = Confirmations.say
     monkeypatch.setattr(Confirmations, "say", say)
-    told = list[str]()
+    told = list[tuple[str, str] | None]()
 
     async def look(ports: Ports) -> None:
         while True:
@@ -249,7 +255,8 @@ def test_a_model_that_strategy_cant_load_changes_nothing(
         return Tasks([applying.run(ports), look(ports)])
 
     flow = run_flow(session, 3, SLOW, beside=script)
-    assert told[-1] == ("model added: no such thing" if says == "refuses" else "")
+    why = ("strategy", "model added: no such thing")
+    assert told[-1] == (why if says == "refuses" else None)
     assert breaches_in_the_log(flow) == []
     log = log_of(flow.world.bus, session)
     assert [one.noun.document for one in log.chapters] == [wish_of(session, "ada", 1).document]

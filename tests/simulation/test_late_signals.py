@@ -184,7 +184,8 @@ def test_bars_that_a_late_model_computes_its_memory_from_are_not_purged(
         assert own.close_time < carried.close_time - 8 * HOUR
         universe = portfolio.universe(own.universe)
         count = session.strategies["model_0"].history
-        parts = (bus, portfolio, universe, carried, count, own.close_time)
+        newest = carried.sequences[bars_lane(portfolio, universe)]
+        parts = (bus, portfolio, universe, newest, count, own.close_time)
         before = await bars_before(*parts)
         removed = await purge_log(bus, bus.purge, kept, portfolio, {})
         assert removed[bars_lane(portfolio, universe)] > 0

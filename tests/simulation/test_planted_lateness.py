@@ -88,10 +88,12 @@ async def judge_by_what_was_heard(self: SignalsReader) -> bool:
     return await self.look(0.0)
 
 
-def memory_of_the_used_alone(self: ModelLane, carried: Carried) -> Coroutine[Any, Any, None]:
+def memory_of_the_used_alone(
+    self: ModelLane, carried: Carried, is_new: bool
+) -> Coroutine[Any, Any, None]:
     """Planted: a chapter begins with the memory that was used last, whatever came after."""
     models = [replace(one, close_time=carried.close_time) for one in carried.models]
-    return REAL_RECALL(self, replace(carried, models=tuple(models)))
+    return REAL_RECALL(self, replace(carried, models=tuple(models)), is_new)
 
 
 def test_two_judges_of_a_close_are_caught(

@@ -208,8 +208,8 @@ def test_bars_that_an_added_model_looks_back_at_stay() -> None:
         assert kept.carried is not None
         assert "added" in kept.portfolio.model_names
         await purge_log(bus, bus.purge, kept, kept.portfolio, {})
-        parts = (kept.portfolio, universe, kept.carried, 10 * history, kept.carried.close_time)
-        before, _ = await bars_before(bus, *parts)
+        newest, until = kept.carried.sequences[lane], kept.carried.close_time
+        before, _ = await bars_before(bus, kept.portfolio, universe, newest, 10 * history, until)
         found.append((len(before), kept.number))
         assert (await bus.read(lane, 0, 1))[0].previous
 

@@ -61,6 +61,50 @@ def test_up_ends_with_a_stopped_portfolio_and_tells_of_all_its_models(place: Pla
     assert document["last_close"] < "2020-06-30"
 
 
+@pytest.mark.slow
+def test_up_takes_up_a_symbol_that_is_added_and_parity_is_equal_over_it(place: Place) -> None:
+    """What can't be added is one sentence and changes nothing."""
+    place.change("universes.yaml", "symbols: [AAA, BBB]", "symbols: [AAA]")
+    run = load_session(CONFIG).portfolio.run
+    command = [COMMAND, "up", "--once", "--base-port", "0", "--speed", "12", "--json", "up.json"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            access = access_of(place)
+            until_trading(access, f"{run}.small")
+            name = run.removeprefix("replay.")
+            applying = ["apply", "-f", CONFIG, "--run", name, *access]
+            for symbols, why in (
+                ("[AAA, NONE]", "NONE"),
+                ("[AAA, CCC-USD]", "'CCC-USD' is configured twice"),
+                ("[BBB]", "universe stocks has no symbol AAA any more"),
+            ):
+                place.change("universes.yaml", "symbols: [AAA]", f"symbols: {symbols}")
+                refused = place.run(*applying)
+                assert refused.exit_code != 0
+                assert why in refused.stderr
+                assert "Traceback" not in refused.stderr
+                place.change("universes.yaml", f"symbols: {symbols}", "symbols: [AAA]")
+            place.change("universes.yaml", "symbols: [AAA]", "symbols: [BBB, AAA]")
+            differs = place.run(*applying, "--diff")
+            assert differs.exit_code == 0, differs.stderr
+            assert "symbol BBB added in universe stocks" in differs.stdout
+            held = place.run(*applying)
+            assert held.exit_code == 0, held.stderr
+            assert "it holds as chapter 2, from the close after" in held.stdout
+            history = place.run("portfolios", "history", f"{run}.small", *access)
+            assert "symbol BBB added in universe stocks" in history.stdout
+            _, said = process.communicate(timeout=PATIENCE_SECONDS)
+        finally:
+            process.kill()
+    assert process.returncode == 0, said
+    document = json.loads(Path("up.json").read_text())
+    orders = pl.read_parquet(Path(document["results"]) / "orders.parquet")
+    assert "BBB" in orders["symbol"].to_list()
+    parity = place.run("parity", document["results"])
+    assert parity.exit_code == 0, parity.stderr
+    assert "equal: " in parity.stdout
+
+
 def replace_a_model(place: Place) -> None:
     path = place.config / "system.yaml"
     lines = path.read_text().splitlines()

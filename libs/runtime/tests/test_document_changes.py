@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stratvector.runtime.document_changes import changes
+from stratvector.runtime.document_changes import changes, lines
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,16 @@ def test_each_value_that_differs_is_told_with_its_place(
 ) -> None:
     found = [(one["place"], one["before"], one["after"]) for one in changes(before, after)]
     assert found == told
+
+
+def test_an_added_symbol_is_one_line_and_its_source_repeats_nothing() -> None:
+    def document(*symbols: str) -> dict[str, Any]:
+        instruments = [{"symbol": one, "lot_size": "1"} for one in symbols]
+        universe = {"name": "coins", "instruments": instruments}
+        sources = {"coins": {"load": {"symbols": list(symbols), "first": len(symbols)}}}
+        return {"portfolio": {"universes": [universe]}, "sources": sources}
+
+    assert list(lines(list(changes(document("A", "B"), document("NEW", "A", "B"))))) == [
+        "symbol NEW added in universe coins",
+        "sources.coins.load.first: 2 → 3",
+    ]

@@ -272,3 +272,18 @@ def test_a_model_that_comes_or_goes_is_one_line_of_the_card() -> None:
     assert "added" in told[1]
     assert "0.1 → 0.2" in told[2]
     assert "1 → 2" in told[3]
+
+
+def test_a_symbol_that_is_added_is_one_line_of_the_card() -> None:
+    changes = (
+        {
+            "place": "portfolio.universes[coins].instruments[NEW]",
+            "before": "absent",
+            "after": '{"symbol": "NEW"}',
+        },
+        {"place": "sources.coins.load.symbols[2]", "before": "absent", "after": '"NEW"'},
+        {"place": "sources.coins.load.symbols[1]", "before": '"A"', "after": '"B"'},
+    )
+    (line,) = card._lines(changes)
+    assert "symbol NEW in universe coins" in line
+    assert "<b>added</b>" in line

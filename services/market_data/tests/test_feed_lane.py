@@ -230,3 +230,15 @@ def test_a_lane_of_other_symbols_is_refused_and_nothing_is_added() -> None:
         play.run(2.0)
     assert isinstance(failed.value.error, OtherSymbols)
     assert len(play.published()) == 1
+
+
+def test_a_lane_that_nobody_reads_rests_and_misses_no_close_when_somebody_does_again() -> None:
+    """The universe has another version from the fourth minute on; in the ninth somebody begins
+    with this one.
+    """
+    world = World()
+    play = FeedPlay(world, Script(), is_read=lambda lane: not 4.0 < world.now / 60.0 < 9.0)
+    play.run(12.0, 8.0)
+    assert numbers(play.looked[8.0])[-1] == 4
+    assert_in_order(play.published(), -2)
+    assert numbers(play.published())[-1] >= 11

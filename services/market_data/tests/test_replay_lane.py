@@ -15,7 +15,7 @@ from stratvector.runtime.simulation.fate import CrashPlan, Fate, FaultPlan, Loss
 from stratvector.runtime.simulation.store import MemoryLedgerStore
 from stratvector.runtime.simulation.world import ProcessFailed, World
 from stratvector.services.market_data.replay import REST_SECONDS_PER_CLOSE
-from stratvector.services.market_data.wiring import build
+from stratvector.services.market_data.wiring import build as build_all
 from stratvector.trading.bars import FIELDS, ClosedBars
 from stratvector.trading.flow import BARS_AHEAD_MAX, hop
 from stratvector.trading.identity import message_id
@@ -43,6 +43,13 @@ def session(closes: int, slow: bool = False) -> Session:
     if not slow:
         return scripted_session(Script({"A": gap}, table, warmup=WARM_UP))
     return scripted_session(Script({"A": gap, "B": prices}, table, warmup=WARM_UP, slow=("B",)))
+
+
+def build(deployment: Deployment, ports: Ports, closes_per_s_max: float | None = None) -> Tasks:
+    """The lanes alone: what follows chapters ends with the decisions, of which few are fed here."""
+    tasks = build_all(deployment, ports, closes_per_s_max)
+    tasks.main[-1].close()
+    return replace(tasks, main=tasks.main[:-1])
 
 
 def start(world: World, replayed: Session) -> None:

@@ -10,7 +10,7 @@ from stratvector.runtime.served import Served
 from stratvector.services.risk.metrics import RiskCollector
 from stratvector.services.risk.portfolio_state import Decided, PortfolioState
 from stratvector.trading.orders import Decision, ValueAtRisk
-from stratvector.trading.portfolio import Portfolio, RiskLimits
+from stratvector.trading.portfolio import RiskLimits
 from tests.sessions.scripted_sessions import one_symbol
 
 HOUR_NS = 3_600_000_000_000
@@ -31,18 +31,18 @@ DECISION = Decision(
     crosses=(),
     symbols=(),
 )
-STATE = PortfolioState(DECISION, INITIAL, {"A": -3}, {"A": 10.5}, None, 0, "")
+STATE = PortfolioState(PORTFOLIO, DECISION, INITIAL, {"A": -3}, {"A": 10.5}, None, 0, "")
 
 
 class Shown:
     """A registry with one portfolio, whose state may change between two scrapes."""
 
-    def __init__(self, state: PortfolioState | None, portfolio: Portfolio = PORTFOLIO) -> None:
+    def __init__(self, state: PortfolioState | None) -> None:
         self.state = state
         self._registry = CollectorRegistry()
         served = Served[Decided]("risk")
         self.is_owner = True
-        served.add(portfolio, Decided(portfolio, lambda: self.state, self._answered_from))
+        served.add(PORTFOLIO, Decided(PORTFOLIO, lambda: self.state, self._answered_from))
         self._registry.register(RiskCollector(served))
 
     def _answered_from(self) -> AnsweredFrom:
@@ -92,7 +92,8 @@ def test_a_value_at_risk_has_an_age_that_grows_while_no_newer_one_comes() -> Non
 def test_a_halt_and_its_limit_can_be_watched() -> None:
     limits = RiskLimits(drawdown_trigger=0.15, drawdown_halt=0.20)
     halted = replace(DECISION, equity=0.79 * INITIAL, halted=True, drawdown_factor=0.0)
-    shown = Shown(replace(STATE, decision=halted), replace(PORTFOLIO, limits=limits))
+    limited = replace(PORTFOLIO, limits=limits)
+    shown = Shown(replace(STATE, decision=halted, portfolio=limited))
     drawdown = shown.value("stratvector_portfolio_drawdown")
     assert drawdown == pytest.approx(-0.21)
     assert shown.value("stratvector_portfolio_drawdown_limit") == -0.20
@@ -101,10 +102,11 @@ def test_a_halt_and_its_limit_can_be_watched() -> None:
 
 def test_late_signals_are_counted_by_model_in_runs_that_have_deadlines() -> None:
     live = replace(PORTFOLIO, run="paper.1")
-    shown = Shown(STATE, live)
+    paper = replace(STATE, portfolio=live)
+    shown = Shown(paper)
     labels = {"run": "paper.1", "model": live.model_names[0]}
     assert shown.value("stratvector_signals_late_total", **labels) == 0.0
-    shown.state = replace(STATE, late={live.model_names[0]: 3})
+    shown.state = replace(paper, late={live.model_names[0]: 3})
     assert shown.value("stratvector_signals_late_total", **labels) == 3.0
     labels["run"] = PORTFOLIO.run
     assert Shown(STATE).value("stratvector_signals_late_total", **labels) is None

@@ -189,9 +189,9 @@ async def _applied(
             newest = await at.documents.of(wish.key)
             if newest is not None and not newest.wish.says_the_same(wish):
                 return told | {"state": "superseded", "begun": standing is not None}
-            if why := await unloadable(at.bus, at.owners, wanted.wish):
+            if said := await unloadable(at.bus, at.owners, wanted.wish):
                 goes_on = "and the portfolio goes on as it was"
-                raise CommandFailed(f"{wish.key}: strategy can't load it, {goes_on}: {why}")
+                raise CommandFailed(f"{wish.key}: {said[0]} can't load it, {goes_on}: {said[1]}")
         return told | _outcome(standing, wish)
 
 
@@ -243,11 +243,12 @@ def _tell(console: "Console", told: dict[str, Any]) -> None:
 
 
 def _tell_diff(console: "Console", told: dict[str, Any]) -> None:
+    from stratvector.runtime.document_changes import lines
+
     if told["new"]:
         key = f"{told['run']}.{told['portfolio']}"
         console.out(f"{key}: there is no document yet.", highlight=False)
-    for change in told["changes"]:
-        line = f"{change['place']}: {change['before']} → {change['after']}"
+    for line in lines(told["changes"]):
         console.out(line, highlight=False)
     if not told["new"] and not told["changes"]:
         console.out("nothing differs.", highlight=False)

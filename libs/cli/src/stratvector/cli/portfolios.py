@@ -238,6 +238,8 @@ def _print_document(console: "Console", document: dict[str, Any]) -> None:
 
 
 def _print_history(console: "Console", document: dict[str, Any]) -> None:
+    from stratvector.runtime.document_changes import lines
+
     if not document["chapters"]:
         console.out(f"{document['key']} has not begun.", highlight=False)
     for one in document["chapters"]:
@@ -245,6 +247,5 @@ def _print_history(console: "Console", document: dict[str, Any]) -> None:
         wanted = f", wanted by {one['by']} at {one['at']}" if one["by"] else ""
         engine = f"engine {one['engine_hash']}"
         console.out(f"chapter {one['chapter']} {begins}, {engine}{wanted}", highlight=False)
-        for change in one["changes"]:
-            text = f"  {change['place']}: {change['before']} → {change['after']}"
-            console.out(text, highlight=False)
+        for line in lines(one["changes"]):
+            console.out(f"  {line}", highlight=False)

@@ -72,6 +72,15 @@ class ModelSeries:
         self._marks, self._held = list(state.marks), list(state.held)
         self._missing, self._warm = list(state.missing), state.warm
 
+    def go_on_over(self, symbols: tuple[str, ...]) -> None:
+        """The model begins anew over other symbols: what is held of those that stay goes on."""
+        places = {symbol: place for place, symbol in enumerate(self._symbols)}
+        known = [places.get(symbol) for symbol in symbols]
+        self._marks = [math.nan if place is None else self._marks[place] for place in known]
+        self._held = [0.0 if place is None else self._held[place] for place in known]
+        self._missing = [0 if place is None else self._missing[place] for place in known]
+        self._symbols, self._warm = symbols, False
+
     def take(self, bars: ClosedBars, signals: Signals | None) -> ModelValues:
         """Fold one close. signals : None when they are late. Raises OtherRows when the rows are not
         of the universe's symbols.

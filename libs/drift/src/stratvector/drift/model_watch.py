@@ -32,7 +32,7 @@ class ModelWatch:
     """
 
     def __init__(self, model: str, symbols: tuple[str, ...], rules: DriftRules) -> None:
-        self.model, self.close_time = model, 0
+        self.model, self.close_time, self.symbols = model, 0, symbols
         self._bins = rules.bins
         self._series = ModelSeries(symbols)
         self._returns = SplitSeries(rules.reference_closes, rules.window_closes)
@@ -60,6 +60,12 @@ class ModelWatch:
     def begin_with(self, series: SeriesState) -> None:
         """Begin with a book in the middle of its life, whose values before are not to be had."""
         self._series.resume(series)
+
+    def go_on_over(self, symbols: tuple[str, ...]) -> None:
+        """Go on with a model whose universe has other symbols; the same ones change nothing."""
+        if symbols != self.symbols:
+            self.symbols = symbols
+            self._series.go_on_over(symbols)
 
     def take(self, bars: ClosedBars, signals: Signals | None) -> None:
         """Take the next close of the model's universe. signals : None where the close was decided

@@ -8,7 +8,7 @@ from dataclasses import replace
 from stratvector.contracts.codecs import BadMessage
 from stratvector.runtime.chapter_changes import OtherChapter, refuse_other, refuse_wish
 from stratvector.runtime.chapters import chapter_of, newest_chapter
-from stratvector.runtime.confirmations import Confirmations
+from stratvector.runtime.confirmations import CONFIRMING, Confirmations
 from stratvector.runtime.documents import Documents, Wish, Wished
 from stratvector.runtime.ports import Bus, KeyValue, Kind, Stored
 from stratvector.runtime.session_document import BadSession
@@ -90,24 +90,25 @@ async def go_on(bus: Bus, documents: Documents, wish: Wish) -> Wished:
     return there
 
 
-async def unloadable(bus: Bus, key_value: KeyValue, wish: Wish) -> str:
-    """Why strategy can't load what a wish adds, empty while it has said nothing of the kind."""
-    said = Confirmations(key_value, "strategy", wish.run, wish.portfolio)
-    about, refused = await said.said()
-    if not refused:
-        return ""
+async def unloadable(bus: Bus, key_value: KeyValue, wish: Wish) -> tuple[str, str] | None:
+    """Which service can't load what a wish adds, and why; None while none has said so."""
+    for service in CONFIRMING:
+        about, refused = await Confirmations(key_value, service, wish.run, wish.portfolio).said()
+        if refused and await _is_about(bus, about, wish):
+            return service, refused
+    return None
+
+
+async def _is_about(bus: Bus, chapter_id: str, wish: Wish) -> bool:
+    """Whether a chapter that was proposed is of a wish."""
     lane, after = chapters_lane_of(wish.run, wish.portfolio), 0
     while page := await bus.read(lane, after):
         for stored in page:
-            is_meant = stored.message.id == about and stored.message.kind is Kind.CONTENT
-            if is_meant and _is_of(chapter_of(stored), wish):
-                return refused
+            if stored.message.id == chapter_id and stored.message.kind is Kind.CONTENT:
+                chapter = chapter_of(stored)
+                return (chapter.document, chapter.applied_at) == (wish.document, wish.at)
         after = page[-1].sequence
-    return ""
-
-
-def _is_of(chapter: Chapter, wish: Wish) -> bool:
-    return (chapter.document, chapter.applied_at) == (wish.document, wish.at)
+    return False
 
 
 async def stop(documents: Documents, there: Wished, by: str, at: int) -> Wished:

@@ -8,6 +8,8 @@ from typing import Any
 from stratvector.runtime.logged_session import portfolio_of
 from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.trading.chapters import FIRST, Chapter
+from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.versions import other_symbols
 
 
 class OtherChapter(CannotStart):
@@ -28,8 +30,10 @@ def refuse_other(logged: Chapter, own: Chapter) -> None:
 
 def refuse_change(standing: Chapter, wanted: Chapter) -> None:
     """Hold what is wanted of a run against the chapter that holds in it: what may change while it
-    runs is its limits, its costs, its models, their budgets, and what its reports say. A model may
-    be added or removed; one that stays keeps its universe and its strategy.
+    runs is its limits, its costs, its models, their budgets, the symbols of its universes, and what
+    its reports say. A model may be added or removed; one that stays keeps its universe and its
+    strategy. A symbol that stays keeps its universe and its terms; bars are others only of
+    universes with other symbols.
 
     Raises OtherChapter where anything else differs.
     """
@@ -44,11 +48,30 @@ def refuse_change(standing: Chapter, wanted: Chapter) -> None:
             f"the session's document is not the one that its log began with: {what}; while a "
             f"portfolio runs, {', '.join(CHANGEABLE)} may change: apply it as another run"
         )
+    others = other_symbols(portfolio_of(as_first(standing)), portfolio_of(as_first(wanted)))
+    before = {one.universe: (one.hash, one.closes) for one in standing.bars}
     for one in wanted.bars:
-        if one not in standing.bars:
+        if one.universe not in others and before.get(one.universe) != (one.hash, one.closes):
             raise OtherChapter(
                 f"the bars of universe {one.universe} are not those that the log began with"
             )
+
+
+def versioned(standing: Chapter, wanted: Chapter) -> Chapter:
+    """What is wanted after a chapter, with the version of each universe: the next one where its
+    list of symbols is another, else the same.
+    """
+    others = other_symbols(portfolio_of(as_first(standing)), portfolio_of(as_first(wanted)))
+    earlier = {
+        one.universe: one.earlier_versions + (one.universe in others) for one in standing.bars
+    }
+    bars = [replace(one, earlier_versions=earlier[one.universe]) for one in wanted.bars]
+    return replace(wanted, bars=tuple(bars))
+
+
+def changed_universes(standing: Chapter, wanted: Chapter) -> tuple[str, ...]:
+    """Those of which a document names other symbols than the chapter before."""
+    return other_symbols(portfolio_of(as_first(standing)), portfolio_of(as_first(wanted)))
 
 
 def adds_models(standing: Chapter, wanted: Chapter) -> bool:
@@ -57,7 +80,13 @@ def adds_models(standing: Chapter, wanted: Chapter) -> bool:
     return not set(portfolio_of(as_first(wanted)).model_names) <= set(before)
 
 
-CHANGEABLE = ("its limits", "costs", "models and their budgets", "benchmark and risk-free rate")
+CHANGEABLE = (
+    "its limits",
+    "costs",
+    "models and their budgets",
+    "more symbols",
+    "benchmark and risk-free rate",
+)
 _REPORTED = ("caveats", "benchmark", "risk_free_rate")
 
 
@@ -73,19 +102,45 @@ def _unchangeable(standing: Chapter, wanted: Chapter) -> str | None:
         for model in models:
             model.pop("budget_fraction", None)
         document["portfolio"]["models"] = {model["name"]: model for model in models}
+        _name_symbols(document)
     both = ours["portfolio"]["models"].keys() & theirs["portfolio"]["models"].keys()
     for document in (ours, theirs):
         for named in (document["portfolio"]["models"], document.get("strategies", {})):
             for name in named.keys() - both:
                 del named[name]
+    _keep_shared_symbols(ours["portfolio"]["universes"], theirs["portfolio"]["universes"])
     return next(_differing(ours, theirs), None)
+
+
+def _name_symbols(document: dict[str, Any]) -> None:
+    """Universes and their instruments by name, and sources without the symbols that they repeat."""
+    universes = document["portfolio"]["universes"]
+    for universe in universes:
+        universe["instruments"] = {one["symbol"]: one for one in universe["instruments"]}
+    document["portfolio"]["universes"] = {one["name"]: one for one in universes}
+    document["portfolio"]["order of universes"] = [one["name"] for one in universes]
+    for source in document.get("sources", {}).values():
+        if isinstance(source.get("load"), dict):
+            source["load"].pop("symbols", None)
+
+
+def _keep_shared_symbols(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
+    """Only the instruments that a universe has on both sides are compared."""
+    for name in ours.keys() & theirs.keys():
+        instruments = ours[name]["instruments"], theirs[name]["instruments"]
+        both = instruments[0].keys() & instruments[1].keys()
+        for one in instruments:
+            for symbol in one.keys() - both:
+                del one[symbol]
 
 
 def refuse_wish(standing: Chapter, wanted: Chapter) -> None:
     """The same for what is to hold from now on, whose models have names that are free: what a
-    removed model holds and earned stays under its own. Raises OtherChapter.
+    removed model holds and earned stays under its own; and it has every symbol that there was.
+    Raises OtherChapter.
     """
     refuse_change(standing, wanted)
+    _refuse_removed_symbols(portfolio_of(as_first(standing)), portfolio_of(as_first(wanted)))
     if standing.carried is None:
         return
     named = portfolio_of(as_first(standing)).model_names
@@ -95,6 +150,17 @@ def refuse_wish(standing: Chapter, wanted: Chapter) -> None:
             raise OtherChapter(
                 f"model {model.name} was removed from this run, and its books stay under that "
                 "name: add it under another one"
+            )
+
+
+def _refuse_removed_symbols(before: Portfolio, after: Portfolio) -> None:
+    for universe in before.universes:
+        there = set(after.universe(universe.name).symbols)
+        if missing := [symbol for symbol in universe.symbols if symbol not in there]:
+            raise OtherChapter(
+                f"universe {universe.name} has no symbol {missing[0]} any more: while a portfolio "
+                "runs, symbols are added and never removed: keep it there, or apply it as another "
+                "run"
             )
 
 

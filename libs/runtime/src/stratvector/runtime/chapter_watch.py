@@ -9,8 +9,9 @@ from stratvector.runtime.chapters import (
     next_opening,
     opened_chapter,
 )
+from stratvector.runtime.epochs import newest_content
 from stratvector.runtime.inbox import Inbox
-from stratvector.runtime.ports import Bus, Kind, Ports, Stored
+from stratvector.runtime.ports import Bus, Kind, Ports
 from stratvector.runtime.readers import opening_in
 from stratvector.trading.chapters import FIRST
 from stratvector.trading.lanes import chapters_lane, orders_lane
@@ -26,11 +27,18 @@ class ChapterWatch:
     """Hears what is proposed in a portfolio's `chapters` lane, and waits for its opening in the
     orders lane. Used by one coroutine.
 
-    prepare : called with each proposal before its opening is waited for.
+    prepare : called with each proposal before its opening is waited for. follows : the lane is read
+    page by page, and not listened to.
     """
 
-    def __init__(self, ports: Ports, portfolio: Portfolio, prepare: Prepare | None = None) -> None:
-        self._prepare = prepare
+    def __init__(
+        self,
+        ports: Ports,
+        portfolio: Portfolio,
+        prepare: Prepare | None = None,
+        follows: bool = False,
+    ) -> None:
+        self._prepare, self._follows = prepare, follows
         self._ports, self._portfolio = ports, portfolio
         self._number = FIRST
         self._proposals: Inbox | None = None
@@ -43,7 +51,7 @@ class ChapterWatch:
         after = 0
         if standing is not None:
             self._number, after = standing.number, standing.sequence
-        self._proposals = Inbox(self._ports, chapters_lane(portfolio), after=after)
+        self._proposals = Inbox(self._ports, chapters_lane(portfolio), self._follows, after)
         return standing
 
     async def opened(self) -> Standing | None:
@@ -70,14 +78,20 @@ class ChapterWatch:
         newest = await newest_decided(self._ports.bus, orders_lane(self._portfolio))
         return newest is not None and newest.close_time >= close_time
 
-    async def has_ended(self) -> bool:
-        """Whether the portfolio was stopped, and has ended; asked now and then alone."""
+    async def has_ended(
+        self, last_close: int | None = None, every_seconds: float = END_LOOK_SECONDS
+    ) -> bool:
+        """Whether the portfolio was stopped, and has ended, or its last close (ns UTC) is decided;
+        asked now and then alone.
+        """
         now = self._ports.clock.monotonic_seconds()
         if now < self._look_at:
             return False
-        self._look_at = now + END_LOOK_SECONDS
+        self._look_at = now + every_seconds
         newest = await newest_decided(self._ports.bus, orders_lane(self._portfolio))
-        return newest is not None and newest.ended
+        if newest is None or newest.ended:
+            return newest is not None
+        return last_close is not None and newest.close_time >= last_close
 
 
 async def newest_decided(bus: Bus, lane: str) -> Decided | None:
@@ -88,12 +102,3 @@ async def newest_decided(bus: Bus, lane: str) -> Decided | None:
     if last.message.kind is Kind.OPENED:
         return Decided(opening_in(last).close_time, ended=False)
     return decode_decided(last.message.payload)
-
-
-async def newest_content(bus: Bus, lane: str) -> Stored | None:
-    """The newest message of a lane that is no owner's mark, None where there is none."""
-    last = await bus.last(lane)
-    while last is not None and last.message.kind is Kind.OWNER:
-        before = await bus.read(lane, last.previous - 1, 1) if last.previous else ()
-        last = before[0] if before else None
-    return last

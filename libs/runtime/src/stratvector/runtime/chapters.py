@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, cast
 
 from stratvector.contracts.codecs import decode_chapter, encode_chapter, encode_opened
 from stratvector.runtime.at_hand import AT_HAND
-from stratvector.runtime.chapter_changes import OtherChapter, as_first, refuse_change
+from stratvector.runtime.chapter_changes import (
+    OtherChapter,
+    as_first,
+    refuse_change,
+    versioned,
+)
 from stratvector.runtime.deployment import SessionParts
 from stratvector.runtime.lane import REST_SECONDS, Lane
 from stratvector.runtime.logged_session import LoggedSession, portfolio_of
@@ -50,7 +55,7 @@ def first_chapter(session: SessionParts) -> Chapter:
     return _chapter_in_memory(cast("Session", session))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def _chapter_in_memory(session: "Session") -> Chapter:
     """Of the session object itself; each service of a world asks at each of its starts."""
     from stratvector.trading.engine.compiling import engine_hash
@@ -139,7 +144,8 @@ class ChapterWriter:
     ) -> Standing:
         """Store what the chapter after another one begins with, and open it.
 
-        wanted : whose document it has, None for that of the chapter before. Raises LostOwnership.
+        wanted : whose document it has, None for that of the chapter before; of a universe with
+        other symbols than before it has the next version. Raises LostOwnership.
         """
         stored = await self.propose(orders, before, carried, wanted)
         chapter, number = decode_chapter(stored.message.payload), before.number + 1
@@ -158,9 +164,8 @@ class ChapterWriter:
         """Store the content of a chapter, which has no effect yet: an earlier owner's, which never
         opened, may be before it, and a sleeper's may come after it. Raises LostOwnership.
         """
-        chapter = replace(
-            wanted or before.chapter, number=before.number + 1, previous=before.id, carried=carried
-        )
+        document = versioned(before.chapter, wanted or before.chapter)
+        chapter = replace(document, number=before.number + 1, previous=before.id, carried=carried)
         identity = chapter_message(chapter, orders.epoch).id
         while True:
             last = await self._bus.last(self.subject)

@@ -1,7 +1,8 @@
 """confirmations: a service that must load what a proposed chapter names says whether it can.
 
-    content of k+1 (proposed) ─▶ strategy loads its new models ─▶ confirmed ─▶ opened k+1
-                                            └─▶ refused: why ─▶ opened k+1 with the document of k
+    content of k+1 (proposed) ─▶ strategy loads its new models  ─▶ confirmed ─▶ opened k+1
+                              └▶ market_data loads its new bars ─▶ confirmed ─┘
+                                       └─▶ refused: why ─▶ opened k+1 with the document of k
 
 It is said in the key-value store and never in the log: it decides only whether a change is taken
 up, and the log tells that by what opens.
@@ -13,6 +14,7 @@ from stratvector.runtime.ports import Clock, KeyValue, WrongRevision
 
 REST_SECONDS = 0.05
 # A new strategy is compiled in a few seconds; no decision waits longer than this for a change.
+CONFIRMING = ("strategy", "market_data")
 CONFIRM_SECONDS_MAX = 15.0
 
 
@@ -36,9 +38,10 @@ class Confirmations:
                 continue  # another replica said it meanwhile
             return
 
-    async def refusal(self, clock: Clock, chapter_id: str) -> str | None:
-        """Why a chapter can't be, empty when it can; None when nobody says it in time."""
-        deadline = clock.monotonic_seconds() + CONFIRM_SECONDS_MAX
+    async def refusal(self, clock: Clock, chapter_id: str, deadline: float) -> str | None:
+        """Why a chapter can't be, empty when it can; None when nobody says it by the deadline, in
+        monotonic seconds.
+        """
         while clock.monotonic_seconds() < deadline:
             about, refused = await self.said()
             if about == chapter_id:

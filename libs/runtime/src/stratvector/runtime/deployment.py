@@ -5,7 +5,7 @@ services (the local platform, the simulation) finds them there, so that no libra
 service.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Protocol
@@ -43,6 +43,10 @@ class SessionParts(Protocol):
         """How many closes trade; None where nobody knows an end."""
 
     @property
+    def last_close(self) -> int | None:
+        """The last close, ns UTC; None where nobody knows an end."""
+
+    @property
     def strategies(self) -> Mapping[str, "Strategy"]: ...
 
 
@@ -53,7 +57,8 @@ class Deployment:
     broker : makes execution's broker; None is the simulated one. ledger_store : where the ledger
     writes. bars_ahead_max : closes that bars may run ahead of decisions. closes_per_chapter : after
     so many decisions the next chapter opens. signals_deadline_seconds : how long risk waits for
-    signals in a run that has deadlines.
+    signals in a run that has deadlines. later : sessions in memory that documents may want while
+    this one runs, where bars come from memory.
     """
 
     session: SessionParts
@@ -62,6 +67,7 @@ class Deployment:
     bars_ahead_max: int = BARS_AHEAD_MAX
     closes_per_chapter: int = CLOSES_PER_CHAPTER
     signals_deadline_seconds: float = SIGNALS_DEADLINE_SECONDS
+    later: Sequence[SessionParts] = ()
 
 
 Build = Callable[[Deployment, Ports], Tasks]

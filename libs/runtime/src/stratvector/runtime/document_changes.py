@@ -1,10 +1,14 @@
 """document_changes: where two documents of JSON values differ, value by value."""
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 ABSENT = object()
+ABSENT_WORD = "absent"
+SYMBOL = re.compile(r"portfolio\.universes\[(?P<universe>[^]]*)\]\.instruments\[(?P<symbol>.*)\]")
 
 
 def changes(before: Any, after: Any, place: str = "") -> Iterator[dict[str, str]]:
@@ -34,4 +38,38 @@ def _by_name(items: list[Any]) -> dict[str, Any]:
 
 
 def _shown(value: Any) -> str:
-    return "absent" if value is ABSENT else json.dumps(value, ensure_ascii=False)
+    return ABSENT_WORD if value is ABSENT else json.dumps(value, ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class AddedSymbol:
+    """A symbol that a universe has and did not have."""
+
+    universe: str
+    symbol: str
+
+
+def added_symbol(change: Mapping[str, str]) -> AddedSymbol | None:
+    """The symbol that a change adds to a universe, None where it is another change."""
+    found = SYMBOL.fullmatch(change["place"])
+    if found is None or change["before"] != ABSENT_WORD:
+        return None
+    return AddedSymbol(found["universe"], found["symbol"])
+
+
+def without_repeats(found: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
+    """Changes but for those that say in other words that symbols were added: the source of a
+    universe lists them by place.
+    """
+    added = {one.universe for change in found if (one := added_symbol(change)) is not None}
+    repeated = tuple(f"sources.{universe}.load.symbols[" for universe in added)
+    return [change for change in found if not change["place"].startswith(repeated)]
+
+
+def lines(found: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """Changes for people, a line each."""
+    for change in without_repeats(found):
+        if (added := added_symbol(change)) is not None:
+            yield f"symbol {added.symbol} added in universe {added.universe}"
+        else:
+            yield f"{change['place']}: {change['before']} → {change['after']}"

@@ -33,3 +33,12 @@ async def contents(bus: Bus, lane: str) -> list[Stored]:
                 seen.add(stored.message.id)
                 taken.append(stored)
     return taken
+
+
+async def newest_content(bus: Bus, lane: str) -> Stored | None:
+    """The newest message of a lane that is no owner's mark, None where there is none."""
+    last = await bus.last(lane)
+    while last is not None and last.message.kind is Kind.OWNER:
+        before = await bus.read(lane, last.previous - 1, 1) if last.previous else ()
+        last = before[0] if before else None
+    return last

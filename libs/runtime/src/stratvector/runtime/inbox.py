@@ -9,6 +9,7 @@ comes meanwhile costs one request instead of a message each.
 """
 
 from collections import deque
+from collections.abc import Awaitable, Callable
 
 from stratvector.runtime.at_hand import AT_HAND
 from stratvector.runtime.epochs import EpochFilter
@@ -20,13 +21,17 @@ POLL_SECONDS = 2.0
 REST_SECONDS = 0.05
 REST_SECONDS_MAX = 0.5
 
+# Where in a lane to begin: the sequence to start above; None while the lane does not tell it.
+Place = Callable[[], Awaitable[int | None]]
+
 
 class Inbox:
     """One reader's end of a subject; used by one coroutine.
 
     follows : never listens. after : the sequence to start above (0 = from the beginning), of a
     message that this reader has folded before. poll_seconds : how long to trust that nothing is
-    heard because there is nothing, before reading the log.
+    heard because there is nothing, before reading the log. place : asked for `after` until it is
+    told, where nobody has folded any message yet; None where `after` is known.
     position : the sequence up to which everything was returned, dropped or is at hand.
     """
 
@@ -37,13 +42,14 @@ class Inbox:
         follows: bool = False,
         after: int = 0,
         poll_seconds: float = POLL_SECONDS,
+        place: Place | None = None,
     ) -> None:
         self.subject = subject
         self.position = after
         self._bus, self._clock, self._spans = ports.bus, ports.clock, ports.spans
         self._follows = follows
         self._arrivals: Arrivals | None = None
-        self._poll_seconds = poll_seconds
+        self._poll_seconds, self._place = poll_seconds, place
         self._rest_seconds = REST_SECONDS
         self._epochs = EpochFilter()
         self._returned: dict[str, None] = {}
@@ -67,6 +73,8 @@ class Inbox:
     async def look(self, patience_seconds: float) -> bool:
         """Whether there is a message for `next`, or one comes in time."""
         if not self._started:
+            if not await self._find_place(patience_seconds):
+                return False
             await self._start()
         waited = False
         while not self.at_hand():
@@ -107,6 +115,18 @@ class Inbox:
         """Listen no longer; nothing more is asked of it."""
         if self._arrivals is not None:
             await self._arrivals.close()
+
+    async def _find_place(self, patience_seconds: float) -> bool:
+        """Whether it is known where to begin, or is in time."""
+        deadline = self._clock.monotonic_seconds() + patience_seconds
+        while self._place is not None:
+            if (found := await self._place()) is not None:
+                self.position, self._place = found, None
+            elif self._clock.monotonic_seconds() >= deadline:
+                return False
+            else:
+                await self._clock.sleep(REST_SECONDS)
+        return True
 
     async def _start(self) -> None:
         """Listen before the log is read first, so that nothing falls between the two."""

@@ -4,7 +4,7 @@ Nothing beside the log is asked, so that nothing beside it can change what is fo
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,8 @@ from stratvector.trading.benchmark import Benchmark
 from stratvector.trading.caveats import Caveat
 from stratvector.trading.chapters import Chapter
 from stratvector.trading.logged import SessionLog
-from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.portfolio import Portfolio, Universe
+from stratvector.trading.versions import with_versions
 
 if TYPE_CHECKING:
     from stratvector.trading.session import History, Session
@@ -32,8 +33,8 @@ class LoggedSession:
 
     @property
     def portfolio(self) -> Portfolio:
-        """Universes, models, limits, costs."""
-        return self._document.portfolio
+        """Universes in the chapter's versions, models, limits, costs."""
+        return with_versions(self._document.portfolio, self.chapter.bars)
 
     @property
     def start(self) -> int:
@@ -86,17 +87,19 @@ class LoggedSession:
     def whole(self, log: SessionLog) -> "Session":
         """The session as far as its log goes. Of a close that its bars promise or that is not
         complete, the bars are missing ones, so that every close before it is what it is in the
-        whole session. Raises BadSession where a universe has no close from the start on.
+        whole session; of symbols that were added while it ran, those before are. Raises BadSession
+        where a universe has no close from the start on.
         """
         from stratvector.trading.session import Session
 
+        newest = log.chapters[-1].portfolio.universes if log.chapters else None
+        portfolio = replace(self.portfolio, universes=newest or self.portfolio.universes)
         histories = {
-            universe.name: self._history(universe.name, log)
-            for universe in self.portfolio.universes
+            universe.name: self._history(universe, log) for universe in portfolio.universes
         }
         document = self._document
         return Session(
-            self.portfolio,
+            portfolio,
             self.start,
             histories,
             self.strategies,
@@ -119,10 +122,10 @@ class LoggedSession:
             raise BadSession(f"{place}: its document is of run {document.portfolio.run}")
         return document
 
-    def _history(self, universe: str, log: SessionLog) -> "History":
+    def _history(self, of_universe: Universe, log: SessionLog) -> "History":
         from stratvector.trading.session import History
 
-        symbols = self.portfolio.universe(universe).symbols
+        universe, symbols = of_universe.name, of_universe.symbols
         closes = log.schedule.closes_of(universe)
         if not len(closes):
             raise BadSession(f"the log has no close of universe {universe} from the start on")
@@ -133,8 +136,9 @@ class LoggedSession:
         # Complete closes are the first ones of the schedule, so sections and rows go together.
         for row, section in enumerate(_sections(log, universe)):
             opened[row] = section.open_time
+            columns = [symbols.index(symbol) for symbol in section.symbols]
             for n, field in enumerate(FIELDS):
-                values[n, row] = getattr(section, field)
+                values[n, row, columns] = getattr(section, field)
         bars = Bars(symbols, times, **dict(zip(FIELDS, values, strict=True)))
         of = self._document.source(universe)
         return History(bars, opened, of["total_return"], of["source"], of["load"])

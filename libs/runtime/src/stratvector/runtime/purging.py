@@ -68,9 +68,11 @@ def own_places(kept: Standing, portfolio: Portfolio) -> dict[str, int]:
 
 async def bars_places(bus: Bus, portfolio: Portfolio) -> dict[str, int]:
     """The same of the bars that it reads, by what is left of the log of each portfolio that reads
-    them; asked when its own lanes are purged. Raises BadSession, OtherChapter.
+    them; asked when its own lanes are purged. Of a version that no chapter reads any more the last
+    message that was used stays. Raises BadSession, OtherChapter.
     """
-    places: dict[str, list[int]] = {bars_lane(portfolio, one): [] for one in portfolio.universes}
+    used = _used(await opened_chapters(bus, portfolio.run, portfolio.name))
+    places: dict[str, list[int]] = {lane: [] for lane in used}
     for stored in await logged_chapters(bus):
         whose = PortfolioRun.parsed(stored.message.subject.partition(".")[2])
         opened = await opened_chapters(bus, whose.run, whose.portfolio)
@@ -79,8 +81,19 @@ async def bars_places(bus: Bus, portfolio: Portfolio) -> dict[str, int]:
         for lane, count in _histories(left).items():
             if lane in places:
                 places[lane].append(await _place_before(bus, lane, oldest, count))
-    least = {lane: min(needed, default=0) for lane, needed in places.items()}
+    least = {lane: min(needed, default=used[lane]) for lane, needed in places.items()}
     return {lane: place for lane, place in least.items() if place}
+
+
+def _used(chapters: Sequence[Standing]) -> dict[str, int]:
+    """Lane of bars of any version -> its newest message that a chapter's beginning has used."""
+    used = dict[str, int]()
+    for standing in chapters:
+        for universe in standing.portfolio.universes:
+            used.setdefault(bars_lane(standing.portfolio, universe), 0)
+        if (carried := standing.carried) is not None:
+            used |= {lane: place for lane, place in carried.sequences.items() if lane in used}
+    return used
 
 
 def _histories(chapters: Sequence[Standing]) -> Mapping[str, int]:

@@ -8,6 +8,7 @@ error that halts it.
 
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 
 from stratvector.contracts.codecs import (
@@ -19,7 +20,8 @@ from stratvector.contracts.codecs import (
     decode_opened,
 )
 from stratvector.runtime.at_hand import AT_HAND
-from stratvector.runtime.inbox import Inbox
+from stratvector.runtime.bars_places import place_after
+from stratvector.runtime.inbox import Inbox, Place
 from stratvector.runtime.ports import Kind, Ports, Stored
 from stratvector.runtime.unfit_messages import (
     MisplacedOpening,
@@ -40,6 +42,7 @@ from stratvector.trading.meaning.own import Own
 from stratvector.trading.orders import Decision
 from stratvector.trading.portfolio import Portfolio, Universe
 from stratvector.trading.unfit import Absurd
+from stratvector.trading.versions import begins_anew
 
 Noun = TypeVar("Noun")
 
@@ -61,7 +64,8 @@ class Reader(Generic[Noun]):
     """An inbox that decodes, and refuses what the lane's owner can't have meant.
 
     check : raises UnfitNoun for a noun that is none of the reader's portfolio. follows : reads the
-    lane's log page by page, and does not listen. after : the sequence to start above.
+    lane's log page by page, and does not listen. after : the sequence to start above. place : see
+    `Inbox`.
     """
 
     def __init__(
@@ -72,9 +76,10 @@ class Reader(Generic[Noun]):
         check: Callable[[Noun], None],
         follows: bool = False,
         after: int = 0,
+        place: Place | None = None,
     ) -> None:
         self.lane = lane
-        self._inbox = Inbox(ports, lane, follows, after)
+        self._inbox = Inbox(ports, lane, follows, after, place=place)
         self._decode, self._check = decode, check
 
     async def next(self) -> Received[Noun]:
@@ -123,7 +128,8 @@ class UniverseReader(Reader[ClosedBars]):
     symbols are checked.
 
     start : the first close that may trade, ns UTC; `due` and `at` pass over what is before it.
-    carried : what the chapter begins with; what it has used is not read again.
+    carried : what the chapter begins with; what it has used is not read again, and of a version
+    that begins with the chapter nothing up to its beginning.
     """
 
     def __init__(
@@ -135,13 +141,16 @@ class UniverseReader(Reader[ClosedBars]):
         follows: bool = False,
         carried: Carried | None = None,
     ) -> None:
-        lane = bars_lane(portfolio, universe)
+        lane, place = bars_lane(portfolio, universe), None
         after = carried_sequence(carried, lane)
-        super().__init__(ports, lane, decode_closed_bars, self._refuse, follows, after)
+        is_new = begins_anew(portfolio, universe, carried)
+        if carried is not None and is_new:
+            place = partial(place_after, ports.bus, lane, carried.close_time)
+        super().__init__(ports, lane, decode_closed_bars, self._refuse, follows, after, place)
         self._universe, self._symbols, self._newest = universe, universe.symbols, 0
         self._start = start
         self._promised: int | None = None
-        if carried is not None and after:
+        if carried is not None and (after or is_new):
             self._newest, self._promised = carried.close_time, carried.next_closes[universe.name]
         self._due = self._promised
         self._first: Received[ClosedBars] | None = None

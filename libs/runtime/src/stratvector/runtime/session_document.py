@@ -60,10 +60,12 @@ def document_of(session: "Session") -> dict[str, Any]:
 
 
 def portfolio_document(portfolio: Portfolio) -> dict[str, Any]:
-    """A portfolio as a document describes it; none wants a closing model."""
+    """A portfolio as a document describes it; none wants a closing model or counts versions."""
     document: dict[str, Any] = PORTFOLIO.dump_python(portfolio, mode="json")
     for model in document["models"]:
         model.pop("closing")
+    for universe in document["universes"]:
+        universe.pop("version")
     return document
 
 
@@ -243,6 +245,9 @@ def _portfolio(value: Any) -> Portfolio:
     for model in portfolio.models:
         if model.closing:
             raise ValueError(f"model {model.name} is closing; leave it out instead")
+    for universe in portfolio.universes:
+        if universe.version != 1:
+            raise ValueError(f"universe {universe.name} has a version; only chapters count them")
     return portfolio
 
 

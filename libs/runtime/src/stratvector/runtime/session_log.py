@@ -18,10 +18,12 @@ from stratvector.contracts.codecs import (
 )
 from stratvector.runtime.chapter_changes import OtherChapter
 from stratvector.runtime.chapters import (
+    Standing,
     chapter_of,
     logged_chapters,
     oldest_readable,
     opened_chapter,
+    opened_chapters,
     strategies_in,
 )
 from stratvector.runtime.deployment import SessionParts
@@ -99,9 +101,18 @@ async def read_session(bus: Bus, session: SessionParts) -> SessionLog:
             f"the log of {of.run}.{of.name} begins with chapter {oldest.number}: what was before "
             "is in its archive, name it with --archive"
         )
-    reading = _Reading(bus, session, await read_bars(bus, session))
+    bars = await read_bars(bus, session, await _chapters_with_bars(bus, of))
+    reading = _Reading(bus, session, bars)
     await reading.read()
     return reading.result()
+
+
+async def _chapters_with_bars(bus: Bus, portfolio: Portfolio) -> Sequence[Standing]:
+    """The chapters that have opened; none where they can't be read, which their lanes tell."""
+    try:
+        return await opened_chapters(bus, portfolio.run, portfolio.name)
+    except (BadMessage, OtherChapter, BadSession, UnfitMessage):
+        return ()
 
 
 class _Reading:
@@ -165,7 +176,10 @@ class _Reading:
                 return
             try:
                 if ends_chapter:
-                    self._chapters.append(await self._opened(opening_in(stored)))
+                    opened = await self._opened(opening_in(stored))
+                    if not self._has_bars_of(opened.portfolio):
+                        return  # it opened after the bars were read
+                    self._chapters.append(opened)
                     ends_chapter = False
                     continue
                 decision = decode_decision(_content(stored))
@@ -191,7 +205,16 @@ class _Reading:
             standing.sequence,
             standing.portfolio,
             lambda: strategies_in(standing.chapter),
+            {
+                name: tuple(bars.before[opened.close_time])
+                for name, bars in self._bars.items()
+                if opened.close_time in bars.before
+            },
         )
+
+    def _has_bars_of(self, portfolio: Portfolio) -> bool:
+        versions = {name: bars.universe.version for name, bars in self._bars.items()}
+        return all(one.version <= versions[one.name] for one in portfolio.universes)
 
     def _signalled(self) -> dict[str, list[int]]:
         """Each model of any chapter, with the closes that it sends signals at."""

@@ -87,8 +87,8 @@ class CarriedModel:
 
 @dataclass(frozen=True)
 class CarriedDate:
-    """The last close of each symbol, in the portfolio's order, on one UTC date; NaN before the
-    first.
+    """The last close of each symbol, in the order of the carried ones, on one UTC date; NaN before
+    the first.
     """
 
     marks: tuple[float, ...]

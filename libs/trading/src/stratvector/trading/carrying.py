@@ -42,12 +42,19 @@ from stratvector.trading.engine.state import (
 from stratvector.trading.engine.weights import KEPT_CLOSES_MAX
 from stratvector.trading.exact_books import ExactBooks, OpenOrder
 from stratvector.trading.fills import FillsReport
-from stratvector.trading.lanes import bars_lane, fills_lane, orders_lane, signals_lane
+from stratvector.trading.lanes import (
+    bars_lane,
+    earlier_bars_lanes,
+    fills_lane,
+    orders_lane,
+    signals_lane,
+)
 from stratvector.trading.logged import Logged
 from stratvector.trading.orders import Decision, ValueAtRisk
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.signals import Signals
 from stratvector.trading.value_at_risk import DailyMarks
+from stratvector.trading.versions import begins_anew
 
 
 @dataclass
@@ -83,12 +90,21 @@ class Carrying:
             self._sequences |= carried.sequences
             self._reports = carried.reports
             self.figure, self.recorded_at = carried.value_at_risk, carried.recorded_at
-            for model in carried.models:
-                memory = _Memory(model.close_time, model.state, dict(model.weights))
-                self._models[model.name] = memory
+            self._begin_models(carried)
             for name in self._models.keys() - {model.name for model in carried.models}:
                 # A model that the chapter adds begins after the same close.
                 self._models[name].close_time = carried.close_time
+
+    def _begin_models(self, carried: Carried) -> None:
+        portfolio = self._portfolio
+        universes = {model.name: model.universe for model in portfolio.models}
+        for model in carried.models:
+            memory = _Memory(model.close_time, model.state, dict(model.weights))
+            universe = portfolio.universe(universes[model.name])
+            if begins_anew(portfolio, universe, carried):
+                # What it remembers is of other symbols: nothing to go on from, nor is it later.
+                memory.close_time, memory.state = carried.close_time, ()
+            self._models[model.name] = memory
 
     def hear(
         self,
@@ -102,7 +118,10 @@ class Carrying:
         self.daily.observe(close_time, [section.noun for section in bars])
         for section in bars:
             universe = portfolio.universe(section.noun.universe)
-            sequences[bars_lane(portfolio, universe)] = section.sequence
+            if (lane := bars_lane(portfolio, universe)) not in sequences:
+                for earlier in earlier_bars_lanes(portfolio, universe):
+                    sequences.pop(earlier, None)
+            sequences[lane] = section.sequence
         for name, logged in signals.items():
             sequences[signals_lane(portfolio, name)] = logged.sequence
             self._remember(name, logged.noun)

@@ -28,12 +28,14 @@ class ChapterBars:
 
     hash : of all of them and their times, see `hash_of_bars`. closes : how many there are; 0 =
     without end, a live feed: of bars that don't exist yet there is no hash, so `hash` is of what
-    they are instead: venue, symbols and timeframe, see `market.live.LiveSource`.
+    they are instead: venue, symbols and timeframe, see `market.live.LiveSource`. earlier_versions :
+    of the universe in this run, each with other symbols and bars of its own; risk counts them.
     """
 
     universe: str
     hash: str
     closes: int
+    earlier_versions: int = 0
 
 
 @dataclass(frozen=True)

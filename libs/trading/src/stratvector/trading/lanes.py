@@ -1,5 +1,8 @@
 """lanes: the subjects of one portfolio in its run."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 from stratvector.trading.flow import subject
 from stratvector.trading.portfolio import Portfolio, Universe
 from stratvector.trading.runs import bars_run
@@ -16,9 +19,17 @@ def chapters_lane_of(run: str, portfolio: str) -> str:
 
 
 def bars_lane(portfolio: Portfolio, universe: Universe) -> str:
-    """The bars that it reads of one of its universes."""
-    run = bars_run(portfolio.run)
-    return subject("bars", run=run, universe=universe.name, timeframe=universe.timeframe)
+    """The bars that it reads of one of its universes; each version has a lane of its own."""
+    run, named = bars_run(portfolio.run), universe.name
+    if universe.version > 1:
+        named = f"{named}={universe.version}"  # also a key of the key-value store, without an "@"
+    return subject("bars", run=run, universe=named, timeframe=universe.timeframe)
+
+
+def earlier_bars_lanes(portfolio: Portfolio, universe: Universe) -> Iterator[str]:
+    """Those of the versions before, the newest first."""
+    for version in range(universe.version - 1, 0, -1):
+        yield bars_lane(portfolio, replace(universe, version=version))
 
 
 def signals_lane(portfolio: Portfolio, model: str) -> str:

@@ -54,7 +54,8 @@ class LiveModel:
 
     def hold(self, carried: CarriedModel) -> None:
         """Let the next actions be relative to the weights that a chapter carries, those that were
-        used: nobody has kept what came too late.
+        used: nobody has kept what came too late. It is all that goes on of a model that begins anew
+        over other symbols than before, which its memory says nothing of.
         """
         self._held = [carried.weights.get(symbol, 0.0) for symbol in self._symbols]
 

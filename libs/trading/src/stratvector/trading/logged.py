@@ -34,11 +34,13 @@ class Logged(Generic[Noun]):
 class LoggedChapter(Logged[Chapter]):
     """A chapter that opened after the first one. portfolio : as its document describes it, and the
     models that are closing. strategies : per model of the document, loaded when they are asked for;
-    what that raises is the caller's.
+    what that raises is the caller's. before : of each universe that begins another version here,
+    the bars of that version up to the chapter's beginning.
     """
 
     portfolio: Portfolio
     strategies: Callable[[], Mapping[str, "Strategy"]]
+    before: Mapping[str, tuple[Logged[ClosedBars], ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

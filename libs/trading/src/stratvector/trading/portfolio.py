@@ -20,12 +20,17 @@ NO_TRADE_BAND = (
 
 @dataclass(frozen=True)
 class Universe:
-    """Symbols that close together: one calendar, one timeframe, one `bars` lane."""
+    """Symbols that close together: one calendar, one timeframe, one `bars` lane.
+
+    version : counted from 1; another list of symbols is the next one, with bars of its own. No
+    document says it; a chapter does, see `versions`.
+    """
 
     name: str
     timeframe: str
     calendar: str
     instruments: tuple[Instrument, ...]
+    version: int = 1
 
     @property
     def symbols(self) -> tuple[str, ...]:

@@ -93,8 +93,14 @@ class DailyMarks:
         return tuple(CarriedDate(tuple(row.tolist())) for row in rows)
 
     def begin(self, carried: Carried) -> None:
-        """Go on from what a chapter begins with."""
-        rows = [np.array(one.marks, np.float64) for one in carried.dates]
+        """Go on from what a chapter begins with; what it adds has no marks yet."""
+        places = {one.symbol: place for place, one in enumerate(carried.symbols)}
+        known = [(s, places.get(symbol)) for s, symbol in enumerate(self._portfolio.symbols)]
+        rows = [np.full(len(known), np.nan) for _ in carried.dates]
+        for row, date in zip(rows, carried.dates, strict=True):
+            for s, place in known:
+                if place is not None:
+                    row[s] = date.marks[place]
         self._dates.extend(rows[:-1])
         self.marks = rows[-1]
         self._date = _date_of(carried.close_time)

@@ -73,12 +73,18 @@ async def companion_figures(
 async def _value_at_risk(
     ports: PortPlan, session: SessionParts, log: SessionLog
 ) -> tuple[ValueAtRisk | None, str]:
-    daily, last = DailyMarks(session.portfolio), log.entries[-1]
+    newest = log.chapters[-1] if log.chapters else None
+    portfolio = session.portfolio if newest is None else newest.portfolio
+    carried = None if newest is None else newest.noun.carried
+    daily, last = DailyMarks(portfolio), log.entries[-1]
+    if carried is not None:
+        daily.begin(carried)
     for close in log.closes:
-        daily.observe(close.close_time, [logged.noun for logged in close.bars.values()])
+        if carried is None or close.close_time > carried.close_time:
+            daily.observe(close.close_time, [logged.noun for logged in close.bars.values()])
     equity = last.decision.equity
     try:
-        asked = question(session.portfolio, last.close_time, daily, last.positions, equity)
+        asked = question(portfolio, last.close_time, daily, last.positions, equity)
     except NoQuestion as nothing:
         return None, str(nothing)
     address = ports.address("monte_carlo")

@@ -21,11 +21,13 @@ from stratvector.cli.platform.session_run import (
 )
 from stratvector.cli.platform.session_watch import SessionHalted, until_halted
 from stratvector.contracts.codecs import decode_closed_bars, decode_decision
+from stratvector.runtime.chapters import newest_chapter, opened_chapter
 from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.ports import Bus, Kind
+from stratvector.runtime.readers import opening_in
 from stratvector.trading.lanes import bars_lane, orders_lane
 from stratvector.trading.orders import Decision
-from stratvector.trading.portfolio import Portfolio, Universe
+from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.timestamps import utc_text
 
 LOOK_SECONDS = 0.5
@@ -83,12 +85,13 @@ async def _work(platform: Platform, session: LoggedSession, verbose: bool, told:
     await platform.start()
     portfolio = session.portfolio
     remark(f"{portfolio.run}: the first close that trades is {utc_text(session.start)}.")
+    newest = Newest(portfolio)
     async with platform.bus.reading() as bus:
         await _together(
             until_halted(platform),
             tell_ready(platform, began_at),
-            _tell_closes(bus, portfolio, verbose, told),
-            *(_tell_missing(bus, portfolio, u, session.start) for u in portfolio.universes),
+            _tell_closes(bus, newest, verbose, told),
+            *(_tell_missing(bus, newest, u.name, session.start) for u in portfolio.universes),
         )
 
 
@@ -103,34 +106,51 @@ async def _together(*work: Coroutine[Any, Any, None]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _tell_closes(bus: Bus, portfolio: Portfolio, verbose: bool, told: Told) -> None:
+@dataclass
+class Newest:
+    """The portfolio as its newest chapter has it."""
+
+    portfolio: Portfolio
+
+
+async def _tell_closes(bus: Bus, newest: Newest, verbose: bool, told: Told) -> None:
     """A line per close that is decided from now on."""
-    lane = orders_lane(portfolio)
+    run, name = newest.portfolio.run, newest.portfolio.name
+    if (standing := await newest_chapter(bus, run, name)) is not None:
+        newest.portfolio = standing.portfolio
+    lane = orders_lane(newest.portfolio)
     after = await _newest(bus, lane)
     while True:
         for stored in (page := await bus.read(lane, after)):
             after = stored.sequence
-            if stored.message.kind is Kind.CONTENT:
+            if stored.message.kind is Kind.OPENED:
+                newest.portfolio = (await opened_chapter(bus, opening_in(stored), run)).portfolio
+            elif stored.message.kind is Kind.CONTENT:
                 told.newest = decode_decision(stored.message.payload)
                 told.closes += 1
-                for line in decided(told.newest, portfolio, verbose):
+                for line in decided(told.newest, newest.portfolio, verbose):
                     remark(line)
         if not page:
             await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _tell_missing(bus: Bus, portfolio: Portfolio, universe: Universe, start: int) -> None:
-    """A line per close that some symbol has no candle of."""
-    lane = bars_lane(portfolio, universe)
+async def _tell_missing(bus: Bus, newest: Newest, name: str, start: int) -> None:
+    """A line per close that some symbol of a universe has no candle of. start : ns UTC."""
+    universe = newest.portfolio.universe(name)
+    lane = bars_lane(newest.portfolio, universe)
     after = await _newest(bus, lane)
     while True:
+        universe = newest.portfolio.universe(name)
+        if (now := bars_lane(newest.portfolio, universe)) != lane:
+            lane, after = now, 0
         for stored in (page := await bus.read(lane, after)):
             after = stored.sequence
             if stored.message.kind is not Kind.CONTENT:
                 continue
             section = decode_closed_bars(stored.message.payload)
             absent = np.flatnonzero(np.isnan(section.close)).tolist()
-            if absent and section.close_time >= start:
+            is_told, start = section.close_time < start, max(start, section.close_time + 1)
+            if absent and not is_told:
                 named = ", ".join(section.symbols[column] for column in absent)
                 remark(f"{utc_text(section.close_time)} {universe.timeframe}: no candle of {named}")
         if not page:

@@ -19,6 +19,7 @@ answer only ever goes back to the account that asked.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from stratvector.runtime.confirmations import CONFIRMING
 from stratvector.runtime.documents import DOCUMENTS
 from stratvector.runtime.jetstream.server_config import quoted
 from stratvector.runtime.jetstream.topology import MEMBERS, OWNERS, QUARANTINE, buckets, streams
@@ -33,7 +34,6 @@ SHARDS = "montecarlo.shards"
 ON_FLOW = (*SERVICES, *(one for one in COMPANIONS if read_by(one)))
 USERS = (PROVISIONER, *ON_FLOW, MONTE_CARLO, OPERATOR, APPLY)
 READS_DOCUMENTS = "risk"  # and what is said of the chapters that it makes of them
-CONFIRMING = ("strategy",)
 INBOXES = "_INBOX.>"
 
 

@@ -51,6 +51,7 @@ class Process:
         self._keepers: list[Task] = []
         self._beside: list[Task] = []
         self._lanes: list[Lane] = []
+        self._places: list[int] = []  # of the work on each lane, among the main coroutines
         self._again: list[Make] = []
         self._start = start
         self.take(tasks)
@@ -81,6 +82,7 @@ class Process:
         """More coroutines, which are to be started."""
         main = [Task(self, coroutine) for coroutine in tasks.main]
         keepers = [Task(self, coroutine) for coroutine in tasks.keepers()]
+        self._places += range(len(self.main), len(self.main) + len(tasks.lanes))
         self.main += main
         self._keepers += keepers
         self._lanes += tasks.lanes
@@ -95,7 +97,8 @@ class Process:
         """Every lane that can begin anew, and whether its work goes on."""
         if not self._again:
             return []
-        return [(lane, not self.main[n].done) for n, lane in enumerate(self._lanes)]
+        pairs = zip(self._lanes, self._places, strict=True)
+        return [(lane, not self.main[place].done) for lane, place in pairs]
 
     async def move(self, lane: Lane, heir: str) -> None:
         """End the work on a lane, give it to its heir, and stand by for it."""
@@ -111,7 +114,7 @@ class Process:
         or what keeps its lease.
         """
         for number, _ in enumerate(self._again):
-            if task in (self.main[number], self._keepers[number]):
+            if task in (self.main[self._places[number]], self._keepers[number]):
                 self._end_work(number)
                 self._begin_anew(number)
                 return True
@@ -119,15 +122,15 @@ class Process:
 
     def _end_work(self, number: int) -> None:
         """No coroutine of the lane runs another line."""
-        self.main[number].end()
+        self.main[self._places[number]].end()
         self._keepers[number].end()
 
     def _begin_anew(self, number: int) -> None:
         made = self._again[number]()
         (self._lanes[number],) = made.lanes
-        self.main[number] = Task(self, *made.main)
+        self.main[self._places[number]] = Task(self, *made.main)
         self._keepers[number] = Task(self, *made.keepers())
-        self._start(self.main[number])
+        self._start(self.main[self._places[number]])
         self._start(self._keepers[number])
 
 

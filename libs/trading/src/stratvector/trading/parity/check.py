@@ -111,7 +111,7 @@ def check(
         decisions,
         record,
         _Halts(log.halts),
-        *_backtest(log, recorded, simulated_broker, notes),
+        *_backtest(log, parts, recorded, simulated_broker, notes),
     ]
     found: list[Difference] = []
     for index, close in enumerate(log.closes):
@@ -141,7 +141,11 @@ def _found(
 
 
 def _backtest(
-    log: SessionLog, recorded: Session | None, simulated_broker: bool, notes: list[str]
+    log: SessionLog,
+    parts: Parts,
+    recorded: Session | None,
+    simulated_broker: bool,
+    notes: list[str],
 ) -> list[Replay]:
     """The comparison with a backtest, or a note that says why there is none."""
     if not log.closes:
@@ -152,7 +156,7 @@ def _backtest(
     if not simulated_broker:
         notes.append("not compared with a backtest: the fills are a venue's")
         return []
-    if why := uncomparable(log, recorded.portfolio):
+    if why := uncomparable(log, parts.portfolio):
         notes.append(why)
         return []
     return [BacktestReplay(recorded, log)]

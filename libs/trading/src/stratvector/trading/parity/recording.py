@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from stratvector.trading import replay
 from stratvector.trading.bars import FIELDS, ClosedBars
-from stratvector.trading.chapters import FIRST, Chapter, hash_of_sections
+from stratvector.trading.chapters import FIRST, Chapter, ChapterBars, hash_of_sections
 from stratvector.trading.fills import FillEvent, FillKind
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.logged import Logged, LoggedClose, SessionLog
@@ -34,7 +34,7 @@ class RecordedBars:
             yield from self._differences(logged)
 
     def _differences(self, logged: Logged[ClosedBars]) -> Iterator[Difference]:
-        section = logged.noun
+        section = _of(logged.noun, self._session.portfolio.universe(logged.noun.universe).symbols)
         history = self._session.histories[section.universe]
         row = history.bars.at(section.close_time)
         opened = int(history.open_times[row])
@@ -52,11 +52,8 @@ def unpromised_bars(chapter: Chapter | None, log: SessionLog) -> Iterator[Differ
     if chapter is None or not log.is_complete or log.stopped:
         return
     last = log.closes[-1].close_time
-    for promised in chapter.bars:
-        universe = promised.universe
-        closes = (close.bars for close in log.closes if universe in close.bars)
-        logged = (*log.warmup[universe], *(bars[universe] for bars in closes))
-        sections = [one.noun for one in logged]
+    for universe in (one.universe for one in chapter.bars):
+        promised, sections = _newest_version(chapter, log, universe)
         pairs = [
             *([("closes", len(sections), promised.closes)] if promised.closes else []),
             ("hash", hash_of_sections(sections), promised.hash),
@@ -68,6 +65,31 @@ def unpromised_bars(chapter: Chapter | None, log: SessionLog) -> Iterator[Differ
     if log.scheduled is not None:
         for gap in gaps(len(log.closes), log.scheduled, "closes", ""):
             yield _told("bars", last, gap, "chapter", {})
+
+
+def _newest_version(
+    chapter: Chapter, log: SessionLog, universe: str
+) -> tuple[ChapterBars, list[ClosedBars]]:
+    """What was promised of a universe's newest version, and its bars. Of those before, only the
+    closes that were used are in the log.
+    """
+    begun = [one for one in log.chapters if universe in one.before]
+    logged, after = list(log.warmup[universe]), 0
+    if begun:
+        chapter, logged = begun[-1].noun, list(begun[-1].before[universe])
+        after = 0 if chapter.carried is None else chapter.carried.close_time
+    closes = (close for close in log.closes if close.close_time > after)
+    logged += [close.bars[universe] for close in closes if universe in close.bars]
+    return chapter.bars_of(universe), [one.noun for one in logged]
+
+
+def _of(section: ClosedBars, symbols: tuple[str, ...]) -> ClosedBars:
+    """The columns of some of its symbols."""
+    if section.symbols == symbols:
+        return section
+    places = [section.symbols.index(symbol) for symbol in symbols]
+    values = {name: getattr(section, name)[places] for name in FIELDS}
+    return replace(section, symbols=symbols, **values)
 
 
 class BacktestReplay:

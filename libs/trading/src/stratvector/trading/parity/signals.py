@@ -11,6 +11,7 @@ from stratvector.trading.parity.difference import Difference, Fact, gaps, text
 from stratvector.trading.portfolio import ModelAllocation, Portfolio
 from stratvector.trading.signals import SignalRow, Signals
 from stratvector.trading.strategy import Strategy
+from stratvector.trading.versions import begins_anew
 
 Warmup = Mapping[str, tuple[Logged[ClosedBars], ...]]
 
@@ -65,24 +66,39 @@ class SignalsReplay:
         return not {model.name for model in chapter.portfolio.active} <= self._strategies.keys()
 
     def _begin(self, chapter: LoggedChapter) -> None:
-        """Models that a chapter adds begin after its warm-up, and the others with their memory, as
-        in the strategy service.
+        """Models that a chapter adds, or whose universe has other symbols there, begin after its
+        warm-up, and the others with their memory, as in the strategy service.
         """
         self._portfolio = portfolio = chapter.portfolio
         carried = chapter.noun.carried
         if self._adds(chapter):
             self._strategies |= chapter.strategies()
+        for name, sections in chapter.before.items():
+            self._recent[name].clear()
+            self._recent[name].extend(logged.noun for logged in sections)
         for model in portfolio.active:
-            own = None if carried is None else carried.model(model.name)
-            if own is not None:
+            if model.name not in self._models or model.universe in chapter.before:
+                self._unused.pop(model.name, None)
+                self._begin_model(model, chapter)
+            elif carried is not None and (own := carried.model(model.name)) is not None:
                 self._models[model.name].hold(own)
                 self._models[model.name].remember(self._unused.get(model.name, ()))
-            elif model.name not in self._models:
-                strategy = self._strategies[model.name]
-                live = LiveModel(strategy, portfolio.universe(model.universe).symbols)
-                self._models[model.name] = live
-                for section in list(self._recent[model.universe])[-strategy.history :]:
-                    live.observe(section)
+
+    def _begin_model(self, model: ModelAllocation, chapter: LoggedChapter) -> None:
+        strategy, carried = self._strategies[model.name], chapter.noun.carried
+        universe = chapter.portfolio.universe(model.universe)
+        live = self._models[model.name] = LiveModel(strategy, universe.symbols)
+        if not carried or begins_anew(chapter.portfolio, universe, carried):
+            if carried and (own := carried.model(model.name)) is not None:
+                live.hold(own)
+        elif universe.name in chapter.before:
+            # No close was used of it yet, so the whole of its bars is still to be read.
+            for logged in chapter.before[universe.name]:
+                live.observe(logged.noun)
+                live.rows()
+            return
+        for section in list(self._recent[universe.name])[-strategy.history :]:
+            live.observe(section)
 
     def _differences(self, model: ModelAllocation, close: LoggedClose) -> Iterator[Difference]:
         live, bars = self._models[model.name], close.bars[model.universe]

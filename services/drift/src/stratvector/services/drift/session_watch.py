@@ -35,14 +35,14 @@ REST_CLOSES = 32
 REST_SECONDS = 0.005
 
 
-FOLD = 1  # another number folds otherwise, and goes on from nothing that this one has kept
+FOLD = 2  # another number folds otherwise, and goes on from nothing that this one has kept
 
 
 @dataclass(frozen=True)
 class SessionState:
-    """The watch where a chapter opens. chapter : the id of its content. watches : in the order of
-    the portfolio's models. records, checks : the board. checked_until : the newest close that was
-    looked at, ns UTC.
+    """The watch where a chapter opens, over its models. chapter : the id of its content. watches :
+    one for each of the records. records, checks : the board. checked_until : the newest close that
+    was looked at, ns UTC.
     """
 
     chapter: str
@@ -90,8 +90,8 @@ class SessionWatch:
             if decision.ends_chapter:
                 opened = await self._decisions.opening()
                 standing = await opened_chapter(self._ports.bus, opened, self._portfolio.run)
-                await self._snapshots.keep(self._state(standing))
                 self._begin(standing)
+                await self._snapshots.keep(self._state(standing))
             await self._clock.sleep(0.0 if taken % REST_CLOSES else REST_SECONDS)
             taken += 1
 
@@ -130,27 +130,26 @@ class SessionWatch:
         )
 
     def _resume(self, kept: SessionState) -> None:
-        """Models that the chapter adds were not kept; those that it removed were."""
-        names = [record.model for record in kept.records]
+        """Models that were removed before are watched no more, and were kept."""
         universes = {model.name: model.universe for model in self._portfolio.models}
-        for name, state in zip(names, kept.watches, strict=True):
-            symbols = self._portfolio.universe(universes[name]).symbols
-            self._watches[name] = ModelWatch(name, symbols, self.rules)
-            self._watches[name].resume(state)
-        added = [name for name in self._watches if name not in names]
-        self._watches = {name: self._watches[name] for name in (*names, *added)}
+        self._watches = {}
+        for record, state in zip(kept.records, kept.watches, strict=True):
+            symbols = self._portfolio.universe(universes[record.model]).symbols
+            self._watches[record.model] = ModelWatch(record.model, symbols, self.rules)
+            self._watches[record.model].resume(state)
         self.board.resume(kept.records, kept.checks)
-        for name in added:
-            self.board.add(name)
         self._checked_until = kept.checked_until
 
     def _series(self, model: ModelAllocation, carried: Carried) -> SeriesState:
         """A model's book as a chapter carries it."""
         symbols = {one.symbol: one for one in carried.symbols}
-        own = [symbols[name] for name in self._portfolio.universe(model.universe).symbols]
-        cells = [next((c for c in one.cells if c.model == model.name), None) for one in own]
+        own = [symbols.get(name) for name in self._portfolio.universe(model.universe).symbols]
+        cells = [
+            next((cell for cell in (one.cells if one else ()) if cell.model == model.name), None)
+            for one in own
+        ]
         return SeriesState(
-            marks=tuple(one.mark or math.nan for one in own),
+            marks=tuple(one.mark or math.nan if one else math.nan for one in own),
             held=tuple(0.0 if cell is None else cell.held_weight for cell in cells),
             missing=tuple(0 if cell is None else cell.missing for cell in cells),
             warm=True,
@@ -172,10 +171,12 @@ class SessionWatch:
         }
 
     def _watch(self, portfolio: Portfolio) -> None:
-        """Every model that sends signals, if it is not watched yet."""
-        for model in portfolio.active:
-            if model.name not in self._watches:
-                symbols = portfolio.universe(model.universe).symbols
+        """Every model that sends signals, over the symbols of its universe."""
+        for model in portfolio.models:
+            symbols = portfolio.universe(model.universe).symbols
+            if model.name in self._watches:
+                self._watches[model.name].go_on_over(symbols)
+            elif not model.closing:
                 self._watches[model.name] = ModelWatch(model.name, symbols, self.rules)
                 self.board.add(model.name)
 

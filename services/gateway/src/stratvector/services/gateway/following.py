@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from stratvector.runtime.at_hand import AT_HAND
 from stratvector.runtime.chapters import opened_chapter
-from stratvector.runtime.inbox import PAGE, Inbox
+from stratvector.runtime.inbox import PAGE, Inbox, Place
 from stratvector.runtime.ports import Kind, Ports, Stored
 from stratvector.runtime.readers import opening_in
 from stratvector.trading.chapters import Chapter
@@ -23,8 +23,9 @@ Noun = TypeVar("Noun")
 class Follower:
     """Reads a lane and hands on what it finds; never ends by itself.
 
-    after : the sequence to start above, 0 for the lane's beginning. taken : that of the newest
-    message that was handed on.
+    after : the sequence to start above, 0 for the lane's beginning. place : see `Inbox`. is_ready :
+    whether a message can be taken; a lane that is ahead of the portfolio's decisions waits for what
+    they tell. taken : the sequence of the newest message that was handed on.
     """
 
     def __init__(
@@ -33,10 +34,12 @@ class Follower:
         lane: str,
         take: Callable[[Sequence[Stored]], None],
         after: int = 0,
+        place: Place | None = None,
+        is_ready: Callable[[Stored], bool] = lambda stored: True,
     ) -> None:
         self.lane, self.taken = lane, after
-        self._inbox = Inbox(ports, lane, follows=True, after=after)
-        self._clock, self._take = ports.clock, take
+        self._inbox = Inbox(ports, lane, follows=True, after=after, place=place)
+        self._clock, self._take, self._is_ready = ports.clock, take, is_ready
 
     async def run(self) -> None:
         """Follow. Whatever `take` raises ends it, with the message that it had in hand."""
@@ -46,6 +49,8 @@ class Follower:
             while self._inbox.at_hand():
                 batch.append(await self._inbox.next())
             if batch:
+                while not self._is_ready(batch[-1]):
+                    await self._clock.sleep(REST_SECONDS)
                 await self._hand_on(batch)
             if len(batch) < PAGE // 2:
                 await self._clock.sleep(REST_SECONDS)

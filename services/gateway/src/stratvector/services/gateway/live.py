@@ -5,7 +5,6 @@ hundred happenings, and a curve of at most a thousand points. Its state can be k
 reads on from there and comes to the same.
 """
 
-import math
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -32,7 +31,7 @@ from stratvector.services.gateway.words import fill_text, halt_text, order_text
 from stratvector.trading.carried import Carried
 from stratvector.trading.chapters import Chapter
 from stratvector.trading.fills import FillKind
-from stratvector.trading.lanes import fills_lane
+from stratvector.trading.lanes import bars_lane, fills_lane
 from stratvector.trading.ledger import Positions
 from stratvector.trading.meaning.fills import check_report_of
 from stratvector.trading.meaning.orders import check_decision_of
@@ -42,6 +41,7 @@ from stratvector.trading.meaning.rules import check_known
 from stratvector.trading.meaning.signals import check_signals_of
 from stratvector.trading.orders import Decision
 from stratvector.trading.portfolio import ModelAllocation, Portfolio
+from stratvector.trading.versions import begins_anew
 
 HAPPENINGS_MAX = 200
 TOLD = frozenset(FillKind) - {FillKind.SENDING, FillKind.ACCEPTED}
@@ -60,7 +60,7 @@ class Happening:
 @dataclass(frozen=True)
 class LiveState:
     """All that a session knows from its lanes, at any moment between two batches. closing : models
-    that the chapter carries and its document does not name.
+    that the chapter carries and its document does not name. begins_after : see `LiveSession`.
     """
 
     chapter: Chapter | None
@@ -76,6 +76,7 @@ class LiveState:
     last_closes: dict[str, int]
     happenings: tuple[Happening, ...]
     told: tuple[KeptState, ...]
+    begins_after: dict[str, int]
 
 
 class LiveSession:
@@ -85,6 +86,7 @@ class LiveSession:
     where nobody knows an end. counts : messages per noun; of orders and fills, orders and
     executions. decision : the newest. positions : the newest that were published. account : entry
     prices and halts. chapters : those that have opened. version : another one after each change.
+    begins_after : lane of bars whose version began with a chapter -> the close before it, ns UTC.
     on_chapter : told of each chapter that opens.
     """
 
@@ -105,6 +107,7 @@ class LiveSession:
         self._last_closes: dict[str, int] = {}  # of universes that never close again
         self.happenings: deque[Happening] = deque(maxlen=HAPPENINGS_MAX)
         self.version = 0
+        self.begins_after: dict[str, int] = {}
         self.on_chapter: Callable[[Portfolio], None] = lambda portfolio: None
 
     @property
@@ -120,7 +123,12 @@ class LiveSession:
 
     def open_chapter(self, chapter: Chapter) -> None:
         """What its document says holds from the next decision on. Raises BadSession."""
-        self._hold(chapter, portfolio_in(chapter))
+        portfolio = portfolio_in(chapter)
+        for universe in portfolio.universes:
+            lane = bars_lane(portfolio, universe)
+            if chapter.carried and begins_anew(portfolio, universe, chapter.carried):
+                self.begins_after.setdefault(lane, chapter.carried.close_time)
+        self._hold(chapter, portfolio)
         self._hub.publish(event_bodies.chapter(self.chapters.open(chapter), self.portfolio.name))
         self.on_chapter(self.portfolio)
 
@@ -129,6 +137,8 @@ class LiveSession:
         if own != self._own:
             self._own = own
         self.portfolio, self._own_in[chapter.number] = portfolio, self._own
+        # Marks and causes hold the same mapping.
+        self.instruments |= {one.symbol: one for one in portfolio.instruments}
         self._causes.models = portfolio.model_names
         self._chapter = replace(chapter, carried=None)
         self.account.hold(portfolio.limits)
@@ -151,10 +161,12 @@ class LiveSession:
             last_closes=dict(self._last_closes),
             happenings=tuple(self.happenings),
             told=self._hub.states(),
+            begins_after=dict(self.begins_after),
         )
 
     def resume(self, kept: LiveState) -> None:
         """Go on from another session's state, of the same log. Raises BadSession."""
+        self.begins_after = dict(kept.begins_after)
         self.curve.resume(kept.curve)
         self.account.resume(kept.account)
         self.chapters.resume(kept.chapters, kept.chapter)
@@ -177,8 +189,13 @@ class LiveSession:
         self.account.begin_with(carried, fills_lane(self.portfolio))
 
     def take_bars(self, batch: Sequence[Stored]) -> None:
-        """Cross-sections of one universe."""
+        """Cross-sections of one version of a universe; of one that was replaced, nothing but how
+        many there are is told.
+        """
         self._count("bars", len(batch))
+        lanes = {bars_lane(self.portfolio, universe) for universe in self.portfolio.universes}
+        if batch[-1].message.subject not in lanes:
+            return
         sections = list(decoded(batch[-1:], decode_closed_bars))
         check_known("universe", [sections[-1].universe], self._own.universes)
         check_known("symbol", sections[-1].symbols, self._own.universes[sections[-1].universe])
@@ -191,7 +208,9 @@ class LiveSession:
         """Signals of one model."""
         self._count("signals", len(batch))
         for signals in decoded(batch[-1:], decode_signals):
-            check_signals_of(signals, self._own_at(signals.chapter), signals.model)
+            # What was said in a chapter before the kept one is not held against it.
+            if (own := self._own_in.get(signals.chapter)) is not None:
+                check_signals_of(signals, own, signals.model)
             self._hub.publish(event_bodies.signals(signals, len(batch) - 1))
 
     def take_decisions(self, batch: Sequence[Stored]) -> None:
@@ -234,11 +253,21 @@ class LiveSession:
             self.positions = held
             self._hub.publish(event_bodies.positions(held, self.instruments))
 
-    def _own_at(self, chapter: int) -> Own:
-        """The lanes are read one by one, so a model may name a chapter of which the other lane has
-        not told yet, and nobody knows how much it lets the portfolio borrow.
-        """
-        return self._own_in.get(chapter) or replace(self._own, weight_max=math.inf)
+    def knows_signals(self, stored: Stored) -> bool:
+        """Whether the chapter that signals name has opened here; lanes are read one by one."""
+        return self._knows(decode_signals(stored.message.payload).chapter)
+
+    def knows_fills(self, stored: Stored) -> bool:
+        """The same of a report."""
+        return self._knows(decode_fills_report(stored.message.payload).chapter)
+
+    def knows_positions(self, stored: Stored) -> bool:
+        """Whether the close of positions is decided here: they are of its chapter's symbols."""
+        close_time = decode_positions(stored.message.payload).close_time
+        return self.decision is not None and close_time <= self.decision.close_time
+
+    def _knows(self, chapter: int) -> bool:
+        return self._chapter is not None and chapter <= self._chapter.number
 
     def _settle(self) -> bool:
         """Tell the halts that began or ended; whether any did."""

@@ -10,8 +10,10 @@ kept at any moment between two batches.
 
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from stratvector.runtime.bars_places import place_after
 from stratvector.runtime.chapters import (
     chapter_message,
     first_chapter,
@@ -25,7 +27,6 @@ from stratvector.runtime.ports import Ports
 from stratvector.runtime.snapshots import Snapshots
 from stratvector.services.gateway.following import Follower, OrdersFollower
 from stratvector.services.gateway.live import LiveSession, LiveState
-from stratvector.trading.flow import hop
 from stratvector.trading.lanes import (
     bars_lane,
     fills_lane,
@@ -36,7 +37,7 @@ from stratvector.trading.lanes import (
 from stratvector.trading.portfolio import Portfolio
 
 KEEP_SECONDS = 60.0
-FOLD = "1"  # another one folds otherwise, and goes on from nothing that this one has kept
+FOLD = "2"  # another one folds otherwise, and goes on from nothing that this one has kept
 
 
 @dataclass(frozen=True)
@@ -110,18 +111,20 @@ async def _oldest(ports: Ports, portfolio: Portfolio, live: LiveSession) -> Mapp
 def followers(
     ports: Ports, portfolio: Portfolio, live: LiveSession, read: Mapping[str, int]
 ) -> list[Follower]:
-    """One for each lane of the portfolio; those of models that chapters add join the list when they
-    open. read : up to which message each was read before.
+    """One for each lane of the portfolio; those that chapters add join the list when they open.
+    read : up to which message each was read before.
     """
     found = list(_lanes(ports, portfolio, live, read))
-    models = ModelFollowers(ports, portfolio, live, found)
-    models.begin(read)
-    live.on_chapter = models.follow
+    more = MoreFollowers(ports, portfolio, live, found)
+    more.begin(read)
+    live.on_chapter = more.follow
     return found
 
 
-class ModelFollowers:
-    """One for each model of any chapter, from the one on that adds it. followers : takes them."""
+class MoreFollowers:
+    """One for each model and for each version of a universe of any chapter, from the one on that
+    adds it. followers : takes them.
+    """
 
     def __init__(
         self, ports: Ports, portfolio: Portfolio, live: LiveSession, followers: list[Follower]
@@ -131,40 +134,53 @@ class ModelFollowers:
         self._known = set[str]()
 
     def begin(self, read: Mapping[str, int]) -> None:
-        """Of the newest chapter's models, and of those that were read before."""
-        lanes = [signals_lane(self._portfolio, model.name) for model in self._live.portfolio.active]
-        before = [lane for lane in read if lane.startswith(f"{hop('signals').noun}.")]
-        self._new((*lanes, *before), read)
+        """Of the newest chapter's models and universes, and of those that were read before."""
+        self._new(self._live.portfolio, read)
 
     def follow(self, portfolio: Portfolio) -> None:
         """A chapter has opened."""
-        lanes = [signals_lane(portfolio, model.name) for model in portfolio.active]
-        if added := self._new(lanes, {}):
+        if added := self._new(portfolio, {}):
             key = f"{portfolio.run}.{portfolio.name}"
             self._ports.begin(key, Tasks(main=[one.run() for one in added]))
 
-    def _new(self, lanes: Sequence[str], read: Mapping[str, int]) -> list[Follower]:
-        added = [lane for lane in dict.fromkeys(lanes) if lane not in self._known]
-        self._known.update(added)
-        new = [
-            Follower(self._ports, lane, self._live.take_signals, read.get(lane, 0))
-            for lane in added
-        ]
+    def _new(self, portfolio: Portfolio, read: Mapping[str, int]) -> list[Follower]:
+        new = [*self._signals(portfolio, read), *self._bars(portfolio, read)]
         self._followers += new
         return new
+
+    def _signals(self, portfolio: Portfolio, read: Mapping[str, int]) -> Iterator[Follower]:
+        live, lanes = self._live, [signals_lane(portfolio, one.name) for one in portfolio.active]
+        for lane in self._unknown("signals", lanes, read):
+            after = read.get(lane, 0)
+            yield Follower(self._ports, lane, live.take_signals, after, is_ready=live.knows_signals)
+
+    def _bars(self, portfolio: Portfolio, read: Mapping[str, int]) -> Iterator[Follower]:
+        """A version that begins with a chapter is read from its first close in it on."""
+        lanes = [bars_lane(portfolio, universe) for universe in portfolio.universes]
+        for lane in self._unknown("bars", lanes, read):
+            after, place = read.get(lane, 0), None
+            if not after and (begins_after := self._live.begins_after.get(lane)) is not None:
+                place = partial(place_after, self._ports.bus, lane, begins_after)
+            yield Follower(self._ports, lane, self._live.take_bars, after, place)
+
+    def _unknown(self, noun: str, lanes: Sequence[str], read: Mapping[str, int]) -> list[str]:
+        """Lanes of a noun, and those that were read before, without those that are followed."""
+        before = [lane for lane in read if lane.startswith(f"{noun}.")]
+        added = [lane for lane in dict.fromkeys([*lanes, *before]) if lane not in self._known]
+        self._known.update(added)
+        return added
 
 
 def _lanes(
     ports: Ports, portfolio: Portfolio, live: LiveSession, read: Mapping[str, int]
 ) -> Iterator[Follower]:
-    """All lanes but those of models."""
-    for universe in portfolio.universes:
-        lane = bars_lane(portfolio, universe)
-        yield Follower(ports, lane, live.take_bars, read.get(lane, 0))
+    """All lanes but those of models and universes."""
     orders, fills = orders_lane(portfolio), fills_lane(portfolio)
     yield OrdersFollower(
         ports, portfolio, live.take_decisions, live.open_chapter, read.get(orders, 0)
     )
-    yield Follower(ports, fills, live.take_fills, read.get(fills, 0))
+    after = read.get(fills, 0)
+    yield Follower(ports, fills, live.take_fills, after, is_ready=live.knows_fills)
     positions = positions_lane(portfolio)
-    yield Follower(ports, positions, live.take_positions, read.get(positions, 0))
+    after = read.get(positions, 0)
+    yield Follower(ports, positions, live.take_positions, after, is_ready=live.knows_positions)

@@ -20,6 +20,11 @@ class PortfolioChapters:
         self._known = {FIRST: first}
         self._read_until = 0
 
+    @property
+    def newest(self) -> Portfolio:
+        """The newest chapter's, as far as they were read; it has every symbol of those before."""
+        return self._known[max(self._known)]
+
     async def read(self) -> None:
         """What has opened since it was read last. Raises OtherChapter, BadMessage."""
         first, known = self.first, dict(self._known)

@@ -53,10 +53,7 @@ class PortfolioRecord:
         committed; that is not written again. It ends when the last close is in the database.
         """
         await self.lane.acquire()
-        for stored in await self.lane.newest(1):
-            positions = decode_positions(stored.message.payload)
-            check_positions_of(positions, self._own, self._published)
-            self._number, self._published = positions.number + 1, positions.close_time
+        await self._recall_positions()
         committed = await self._store.last_close(self._portfolio.run, self._portfolio.name)
         standing = await self._chapter_of(committed)
         carried = None if standing is None else standing.carried
@@ -79,6 +76,16 @@ class PortfolioRecord:
                 opened = await self._decisions.opening()
                 self._begin(await opened_chapter(self._ports.bus, opened, self._portfolio.run))
         await self._store.written(self._portfolio.run, self._portfolio.name)
+
+    async def _recall_positions(self) -> None:
+        """What was published last; it may be of symbols that the newest chapter has first."""
+        bus, portfolio = self._ports.bus, self._portfolio
+        for stored in await self.lane.newest(1):
+            newest = await newest_chapter(bus, portfolio.run, portfolio.name)
+            own = self._own if newest is None else Own.of(newest.portfolio)
+            positions = decode_positions(stored.message.payload)
+            check_positions_of(positions, own, self._published)
+            self._number, self._published = positions.number + 1, positions.close_time
 
     async def _chapter_of(self, committed: int | None) -> Standing | None:
         """The newest chapter whose beginning is committed, None for the first one. Raises

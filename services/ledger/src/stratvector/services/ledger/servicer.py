@@ -45,9 +45,10 @@ class LedgerAnswers(LedgerServiceServicer):
         self, request: pb.GetStatusRequest, context: Context
     ) -> pb.GetStatusResponse:
         """How far the record has come."""
-        portfolio = (await self._served.asked(request, context)).first
+        chapters = await self._served.asked(request, context)
         status = await self._ask(request, context, lambda ledger: ledger.status())
-        sizes = {one.symbol: one.lot_size for one in portfolio.instruments}
+        await chapters.read()
+        sizes = {one.symbol: one.lot_size for one in chapters.newest.instruments}
         return pb.GetStatusResponse(status=codec.status_message(replace(status, lot_sizes=sizes)))
 
     async def QueryOrders(  # noqa: N802  the proto's name

@@ -7,6 +7,7 @@ What is published is adopted and never computed again: what the venue says other
 reported and changes nothing.
 """
 
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Protocol
@@ -29,6 +30,7 @@ from stratvector.trading.unfit import Absurd
 # So many of the newest closes does a new owner hold against what the venue says now: a late candle
 # of a close before them is not reported again. Each costs one request when the lane is taken.
 RECALLED_CLOSES = 64
+UNREAD_SECONDS = 1.0  # between two looks whether anybody reads the lane
 
 
 class Closes(Protocol):
@@ -56,7 +58,8 @@ class FeedLane:
 
     open_feed : connects, once the lane is owned. start : the first close that may trade, ns UTC;
     as many closes before it as the source says warm the models up, where the lane is empty.
-    reports : who is told what came late, was corrected or refused.
+    reports : who is told what came late, was corrected or refused. is_read : whether any portfolio
+    reads a lane; as long as none does, the venue is left alone.
     """
 
     def __init__(
@@ -68,7 +71,9 @@ class FeedLane:
         start: int,
         open_feed: OpenFeed,
         reports: FeedReports,
+        is_read: Callable[[str], bool] = lambda lane: True,
     ) -> None:
+        self._is_read, self._clock = is_read, ports.clock
         self._universe, self._source = universe, source
         self._step = timeframe(universe.timeframe).nanoseconds
         self._before_warmup = self._last_before(start) - source.warmup_closes * self._step
@@ -81,13 +86,26 @@ class FeedLane:
         Raises OtherSymbols, Absurd, and what connecting raises.
         """
         await self.lane.acquire()
-        recalled = await self._recalled()
+        recalled = deque(await self._recalled(), RECALLED_CLOSES)
+        while True:
+            while not self._is_read(self.lane.subject):
+                await self._clock.sleep(UNREAD_SECONDS)
+            await self._follow(recalled)
+
+    async def _follow(self, recalled: deque[ClosedBars]) -> None:
+        """Publish closes as long as anybody reads them. recalled : the newest of the lane."""
         after = recalled[-1].close_time if recalled else self._before_warmup
-        async with self._open_feed() as feed, aclosing(feed.closes(after, recalled)) as closes:
+        async with (
+            self._open_feed() as feed,
+            aclosing(feed.closes(after, list(recalled))) as closes,
+        ):
             async for closed in closes:
                 # First: what is told twice, after a crash between the two, is told.
                 self._reports.take(closed)
                 await self._publish(closed.bars)
+                recalled.append(closed.bars)
+                if not self._is_read(self.lane.subject):
+                    return
 
     async def _recalled(self) -> list[ClosedBars]:
         """The newest closes that the lane holds. Raises OtherSymbols, Absurd."""

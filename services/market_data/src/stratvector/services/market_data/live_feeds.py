@@ -7,13 +7,16 @@ from functools import partial
 
 from prometheus_client.core import Metric
 
+from stratvector.contracts.codecs import decode_closed_bars
 from stratvector.market.live import LiveSource, VenueState
+from stratvector.runtime.epochs import newest_content
 from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.run_clock import RunClock, TimeMap
 from stratvector.services.market_data.feed import FeedLane
 from stratvector.services.market_data.feed_reports import FeedCollector, FeedReports
-from stratvector.services.market_data.venues import Venues, source_of
+from stratvector.services.market_data.venues import FeedUnavailable, Venues, source_of
+from stratvector.trading.lanes import bars_lane
 from stratvector.trading.portfolio import Universe
 
 
@@ -27,12 +30,39 @@ class LiveFeeds:
         self._collector = FeedCollector(self._reports, self._states)
 
     def lanes(
-        self, session: LoggedSession, universes: Sequence[Universe]
+        self,
+        session: LoggedSession,
+        universes: Sequence[Universe],
+        start: int,
+        is_read: Callable[[str], bool],
     ) -> list[Callable[[], FeedLane]]:
-        """What makes one per universe. Raises OtherChapter, FeedUnavailable."""
+        """What makes one per universe. start : the first close that is read, ns UTC; is_read : see
+        `FeedLane`. Raises OtherChapter, FeedUnavailable.
+        """
         sources = {universe.name: source_of(session, universe) for universe in universes}
         venues = self._venues_on(session.time_map)
-        return [self._maker(session, one, sources[one.name], venues) for one in universes]
+        return [
+            self._maker(session, one, sources[one.name], venues, start, is_read)
+            for one in universes
+        ]
+
+    async def check(self, session: LoggedSession, universes: Sequence[Universe]) -> None:
+        """Whether there can be lanes of these: their venues have the symbols, and another
+        portfolio's lane of the same name has no others. Raises OtherChapter, FeedUnavailable.
+        """
+        venues = self._venues_on(session.time_map)
+        for universe in universes:
+            lane = bars_lane(session.portfolio, universe)
+            last = await newest_content(self._ports.bus, lane)
+            there = None if last is None else decode_closed_bars(last.message.payload).symbols
+            if there not in (None, universe.symbols):
+                raise FeedUnavailable(
+                    f"{lane} has {', '.join(there)} for another portfolio: name the same symbols "
+                    "in the same order, or apply it as another run with another name of the "
+                    "universe"
+                )
+            async with venues.feed(source_of(session, universe)):
+                pass  # connecting says what the venue does not have
 
     def trouble(self) -> str:
         """Which venues are waited for, and why; empty when all that are needed are connected."""
@@ -43,12 +73,18 @@ class LiveFeeds:
         return self._collector.collect()
 
     def _maker(
-        self, session: LoggedSession, universe: Universe, source: LiveSource, venues: Venues
+        self,
+        session: LoggedSession,
+        universe: Universe,
+        source: LiveSource,
+        venues: Venues,
+        start: int,
+        is_read: Callable[[str], bool],
     ) -> Callable[[], FeedLane]:
         reports = FeedReports(universe.name, universe.timeframe)
         self._reports.append(reports)
         open_feed, portfolio = partial(venues.feed, source), session.portfolio
-        parts = (portfolio, universe, source, session.start, open_feed, reports)
+        parts = (portfolio, universe, source, start, open_feed, reports, is_read)
         return partial(FeedLane, self._ports, *parts)
 
     def _venues_on(self, time_map: TimeMap | None) -> Venues:

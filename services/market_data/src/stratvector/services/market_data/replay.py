@@ -1,4 +1,8 @@
-"""Replay of recorded bars: one lane per universe, not far ahead of the portfolio's decisions."""
+"""Replay of recorded bars: one lane per version of a universe, not far ahead of the portfolio's
+decisions.
+"""
+
+from collections.abc import Callable
 
 from stratvector.contracts.codecs import decode_closed_bars, encode_closed_bars
 from stratvector.runtime.chapter_changes import OtherChapter
@@ -11,6 +15,7 @@ from stratvector.services.market_data.replay_store import Recording
 from stratvector.services.market_data.tempo import Tempo
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.carried import Carried
+from stratvector.trading.chapters import Chapter
 from stratvector.trading.flow import hop
 from stratvector.trading.identity import message_id
 from stratvector.trading.lanes import bars_lane
@@ -28,7 +33,8 @@ class ReplayLane:
     """Publishes one universe's history, warm-up first, close by close.
 
     recording : its bars. schedule : the closes of all universes that trade. bars_ahead_max : closes
-    that bars may run ahead of decisions. closes_per_s_max : see `Tempo`.
+    that bars may run ahead of decisions. closes_per_s_max : see `Tempo`. is_read : whether any
+    portfolio reads a lane; the lane ends when none does.
     """
 
     def __init__(
@@ -40,7 +46,9 @@ class ReplayLane:
         schedule: Schedule,
         bars_ahead_max: int,
         closes_per_s_max: float | None = None,
+        is_read: Callable[[str], bool] = lambda lane: True,
     ) -> None:
+        self._is_read = is_read
         self._universe, self._recording, self._schedule = universe, recording, schedule
         name = bars_lane(portfolio, universe)
         self.lane = Lane(ports, name)
@@ -59,14 +67,18 @@ class ReplayLane:
         says which bars they are. Raises OtherChapter.
         """
         await self.lane.acquire()
-        await self._wait_for_chapter()
+        self._check((await self._chapters.next()).noun)
         portfolio = self._portfolio
         standing = await newest_chapter(self._ports.bus, portfolio.run, portfolio.name)
+        if standing is not None:
+            self._check(standing.chapter)
         published = self._begin(None if standing is None else standing.carried)
         async for stored in self.lane.history(self._used):
             published = self._adopted(decode_closed_bars(stored.message.payload), published)
         for section in self._recording.sections(published):
             if await self._wait_for_decisions(section.close_time):
+                return
+            if not self._is_read(self.lane.subject):
                 return
             await self._publish(section)
 
@@ -79,9 +91,11 @@ class ReplayLane:
         self._decided = self._schedule.index(carried.close_time)
         return carried.close_time if self._used else -1
 
-    async def _wait_for_chapter(self) -> None:
-        chapter = (await self._chapters.next()).noun
-        if chapter.bars_of(self._universe.name).hash != self._recording.hash:
+    def _check(self, chapter: Chapter) -> None:
+        """A chapter that has this version of the universe names these bars. Raises OtherChapter."""
+        bars = chapter.bars_of(self._universe.name)
+        is_ours = 1 + bars.earlier_versions == self._universe.version
+        if is_ours and bars.hash != self._recording.hash:
             raise OtherChapter(
                 f"the bars of universe {self._universe.name} are not those that the log began with"
             )

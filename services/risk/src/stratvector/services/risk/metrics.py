@@ -8,7 +8,6 @@ from prometheus_client.registry import Collector
 
 from stratvector.runtime.served import Served
 from stratvector.services.risk.portfolio_state import Decided, PortfolioState
-from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.runs import has_deadlines
 
 NANOSECONDS_PER_SECOND = 1_000_000_000
@@ -51,12 +50,12 @@ class RiskCollector(Collector):
         """
         # Of replicas only the owner knows the newest; the same series twice would be added up.
         here = [one for one in self._served.values() if one.answered_from().is_current]
-        known = [(one.portfolio, state) for one in here if (state := one.look())]
+        known = [state for one in here if (state := one.look())]
         for name, text in GAUGES:
             family = GaugeMetricFamily(f"stratvector_portfolio_{name}", text, labels=LABELS)
-            for portfolio, state in known:
-                if (value := _figures(portfolio, state).get(name)) is not None:
-                    family.add_metric([portfolio.name, portfolio.run], value)
+            for state in known:
+                if (value := _figures(state).get(name)) is not None:
+                    family.add_metric([state.portfolio.name, state.portfolio.run], value)
             if family.samples:
                 yield family
         if known:
@@ -64,9 +63,10 @@ class RiskCollector(Collector):
             yield _late(known)
 
 
-def _figures(portfolio: Portfolio, state: PortfolioState) -> dict[str, float]:
+def _figures(state: PortfolioState) -> dict[str, float]:
     """By name; what is not known or not configured is left out."""
-    decision, peak, limit = state.decision, state.peak, portfolio.limits.drawdown_halt
+    portfolio, decision, peak = state.portfolio, state.decision, state.peak
+    limit = portfolio.limits.drawdown_halt
     figures = {
         "equity_usd": decision.equity,
         "pnl_usd": decision.equity - float(portfolio.initial_cash),
@@ -83,10 +83,11 @@ def _figures(portfolio: Portfolio, state: PortfolioState) -> dict[str, float]:
     return figures
 
 
-def _notionals(known: list[tuple[Portfolio, PortfolioState]]) -> GaugeMetricFamily:
+def _notionals(known: list[PortfolioState]) -> GaugeMetricFamily:
     name, text = "stratvector_position_notional_usd", "The signed value of a position at its mark."
     family = GaugeMetricFamily(name, text, labels=(*LABELS, "symbol"))
-    for portfolio, state in known:
+    for state in known:
+        portfolio = state.portfolio
         lot_sizes = {one.symbol: float(one.lot_size) for one in portfolio.instruments}
         for symbol, lots in state.lots.items():
             notional = lots * lot_sizes[symbol] * state.marks[symbol]
@@ -94,10 +95,11 @@ def _notionals(known: list[tuple[Portfolio, PortfolioState]]) -> GaugeMetricFami
     return family
 
 
-def _late(known: list[tuple[Portfolio, PortfolioState]]) -> CounterMetricFamily:
+def _late(known: list[PortfolioState]) -> CounterMetricFamily:
     name, text = "stratvector_signals_late", "Decisions that went without a model's signals."
     family = CounterMetricFamily(name, text, labels=(*LABELS, "model"))
-    for portfolio, state in known:
+    for state in known:
+        portfolio = state.portfolio
         if has_deadlines(portfolio.run):
             for model in portfolio.active:
                 names = [portfolio.name, portfolio.run, model.name]

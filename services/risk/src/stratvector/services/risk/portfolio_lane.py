@@ -8,7 +8,7 @@ from dataclasses import replace
 import structlog
 
 from stratvector.contracts.codecs import decode_decision, encode_decision
-from stratvector.runtime.chapter_changes import adds_models
+from stratvector.runtime.chapter_changes import adds_models, changed_universes
 from stratvector.runtime.chapters import (
     ChapterWriter,
     Standing,
@@ -52,7 +52,7 @@ from stratvector.trading.runs import has_deadlines
 from stratvector.trading.signals import Signals
 from stratvector.trading.value_at_risk import multipliers
 
-UNCONFIRMED = f"strategy did not say within {CONFIRM_SECONDS_MAX:g} s that it can load them"
+UNCONFIRMED = f"{{}} did not say within {CONFIRM_SECONDS_MAX:g} s that it can load what is new"
 
 
 class PortfolioLane:
@@ -86,8 +86,6 @@ class PortfolioLane:
         self.lane = Lane(ports, orders_lane(portfolio))
         self._gate = SignalsGate(ports.clock, self.lane, signals_deadline_seconds)
         self._chapters = ChapterWriter(ports, chapter)
-        of = (portfolio.run, portfolio.name)
-        self._confirmations = Confirmations(ports.key_value, "strategy", *of)
 
     def state(self) -> PortfolioState | None:
         """The portfolio as of the newest decision; None before the first one."""
@@ -95,6 +93,7 @@ class PortfolioLane:
             return None
         lots, marks = self.account.positions, self.account.marks
         return PortfolioState(
+            self._portfolio,
             self._newest,
             self.account.peak,
             lots,
@@ -246,16 +245,27 @@ class PortfolioLane:
         """With what is wanted, if whoever must load it can; else as it was."""
         carried, before, wanted = self.account.carried(self._carrying), self._standing, self._wanted
         assert before is not None
-        if wanted is not None and adds_models(before.chapter, wanted):
+        loading = () if wanted is None else _loading(before.chapter, wanted)
+        if loading:
             proposed = await self._chapters.propose(self.lane, before, carried, wanted)
-            why = await self._confirmations.refusal(self._ports.clock, proposed.message.id)
+            if not await self._can_load(loading, proposed.message.id):
+                wanted = None
+        return await self._chapters.open(self.lane, before, carried, wanted)
+
+    async def _can_load(self, services: Sequence[str], chapter_id: str) -> bool:
+        """Whether each of them says so, all within one deadline."""
+        of, clock = (self._portfolio.run, self._portfolio.name), self._ports.clock
+        deadline = clock.monotonic_seconds() + CONFIRM_SECONDS_MAX
+        for service in services:
+            said = Confirmations(self._ports.key_value, service, *of)
+            why = await said.refusal(clock, chapter_id, deadline)
             if why is None:
-                self._wishes.refuse(UNCONFIRMED, retries=True)
+                self._wishes.refuse(UNCONFIRMED.format(service), retries=True)
             elif why:
                 self._wishes.refuse(why)
             if why != "":
-                wanted = None
-        return await self._chapters.open(self.lane, before, carried, wanted)
+                return False
+        return True
 
     async def _adopted(self, history: AsyncIterator[Stored], close_time: int) -> Decision | None:
         """What an earlier owner decided at a close, None beyond its last one. Raises OutOfStep,
@@ -379,3 +389,10 @@ class PortfolioLane:
 def _noun(received: Logged[Signals] | None) -> Signals | None:
     """None for signals that are late."""
     return None if received is None else received.noun
+
+
+def _loading(before: Chapter, wanted: Chapter) -> tuple[str, ...]:
+    """The services that must load what a document adds to the chapter before."""
+    if changed_universes(before, wanted):
+        return "market_data", "strategy"
+    return ("strategy",) if adds_models(before, wanted) else ()

@@ -12,6 +12,7 @@ from stratvector.trading.portfolio import Portfolio
 class PortfolioState:
     """As of the newest decision, adopted or made.
 
+    portfolio : as the chapter has it that holds.
     peak : the highest equity of any close so far, base currency. lots : signed lots that are held.
     marks : last price of each of these, base currency per unit.
     figure : the newest value at risk that a decision recorded, at `recorded_at` (ns UTC, 0 = none).
@@ -19,6 +20,7 @@ class PortfolioState:
     decided without its signals.
     """
 
+    portfolio: Portfolio
     decision: Decision
     peak: float
     lots: Mapping[str, int]

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from stratvector.contracts.codecs import decode_signals
-from stratvector.runtime.chapter_watch import newest_content
 from stratvector.runtime.chapters import Standing, newest_chapter, strategies_in
 from stratvector.runtime.deployment import SessionParts
+from stratvector.runtime.epochs import newest_content
 from stratvector.runtime.ports import Bus
 from stratvector.trading.lanes import chapters_lane, signals_lane
 from stratvector.trading.portfolio import ModelAllocation, Portfolio

@@ -6,14 +6,14 @@ from stratvector.contracts.codecs import decode_signals, encode_signals
 from stratvector.runtime.chapter_watch import ChapterWatch
 from stratvector.runtime.chapters import Standing
 from stratvector.runtime.lane import Lane
-from stratvector.runtime.logged_bars import bars_before
+from stratvector.runtime.logged_bars import bars_before, newest_before
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.readers import UniverseReader, carried_sequence
 from stratvector.runtime.unfit_messages import UnfitMessage
 from stratvector.trading.bad_strategy import BadStrategy
 from stratvector.trading.bars import ClosedBars
-from stratvector.trading.carried import Carried
+from stratvector.trading.carried import Carried, CarriedModel
 from stratvector.trading.chapters import FIRST
 from stratvector.trading.flow import hop
 from stratvector.trading.identity import message_id
@@ -26,6 +26,7 @@ from stratvector.trading.meaning.signals import check_signals, check_signals_of
 from stratvector.trading.portfolio import ModelAllocation, Portfolio
 from stratvector.trading.signals import SignalRow, Signals
 from stratvector.trading.strategy import Strategy
+from stratvector.trading.versions import begins_anew
 
 PATIENCE_SECONDS = 0.25  # between two looks for a chapter that opened
 
@@ -74,8 +75,9 @@ class ModelLane:
     """Publishes one model's signals at each close of its universe from `start` (ns UTC) on.
 
     When a chapter opens, the model goes back to the close before it and says again, in the new
-    chapter, what it had said ahead; one that a chapter adds begins as in a session that begins
-    there, with as many bars before it as it needs. is_removed : a chapter no longer names it, so
+    chapter, what it had said ahead; one that a chapter adds, or whose universe has other symbols
+    there, begins as in a session that begins there, with as many bars before it as it needs.
+    is_removed : a chapter no longer names it, so
     its part has ended. Raises BrokenStrategy, also from `run`.
     """
 
@@ -90,7 +92,6 @@ class ModelLane:
     ) -> None:
         self._ports, self._portfolio, self._start = ports, portfolio, start
         self._universe = portfolio.universe(model.universe)
-        self._bars_lane = bars_lane(portfolio, self._universe)
         self._name, self._strategy = model.name, strategy
         self._own = Own.of(portfolio)
         self._model = self._new_model()
@@ -129,44 +130,57 @@ class ModelLane:
 
     async def _begin(self, standing: Standing | None) -> None:
         """Go on from what a chapter carries of this model; None is the first chapter."""
-        self._model, self._published = self._new_model(), -1
         self._last_close: int | None = None
         if standing is not None:
             self._portfolio, self._own = standing.portfolio, Own.of(standing.portfolio)
+            self._universe = self._portfolio.universe(self._universe.name)
+        self._model, self._published = self._new_model(), -1
         self._chapter = FIRST if standing is None else standing.number
         carried = None if standing is None else standing.carried
-        if carried is None or not carried_sequence(carried, self._bars_lane):
+        is_used = carried_sequence(carried, bars_lane(self._portfolio, self._universe)) > 0
+        is_new = begins_anew(self._portfolio, self._universe, carried)
+        if carried is None or not (is_used or is_new):
             self._bars = UniverseReader(self._ports, self._portfolio, self._universe)
         else:
-            await self._recall(carried)
+            await self._recall(carried, is_new)
         async for stored in self.lane.history(carried_sequence(carried, self.lane.subject)):
             self._adopt(decode_signals(stored.message.payload))
 
-    async def _recall(self, carried: Carried) -> None:
+    async def _recall(self, carried: Carried, is_new: bool) -> None:
         """The model as it was at the chapter's beginning: its memory after the newest signals that
-        were used, and what it made of the bars since, whose signals came too late. Raises
-        ForeignState, BrokenStrategy.
+        were used, and what it made of the bars since, whose signals came too late. is_new : the
+        bars are of other symbols than it was over, so of what it knew only its weights go on.
+        Raises ForeignState, BrokenStrategy.
         """
         ports, portfolio, universe = self._ports, self._portfolio, self._universe
         own = carried.model(self._name)
-        until = carried.close_time if own is None else own.close_time
+        until = carried.close_time if own is None or is_new else own.close_time
+        newest = await newest_before(ports, portfolio, universe, carried)
         lengths = self._strategy.history, until
-        before, since = await bars_before(ports.bus, portfolio, universe, carried, *lengths)
+        before, since = await bars_before(ports.bus, portfolio, universe, newest, *lengths)
         for section in before:
             self._model.observe(section)
-        if own is not None and (own.state or not self._model.state):
-            if len(own.state) != len(self._model.state):
-                raise ForeignState(self._name, len(own.state), len(self._model.state))
-            self._model.begin(own)
+        if own is not None:
+            self._go_on_from(own, is_new)
         for section in since:
             self._model.observe(section)
             rows = self._rows_now()
             if section.close_time >= self._start:
                 self._model.remember(rows)
             await ports.clock.sleep(0.0)  # there may be a chapter of them
-        self._published = (before + since)[-1].close_time
+        self._published = (before + since)[-1].close_time if before or since else -1
         self._note_end(self._published, carried.next_closes[universe.name])
         self._bars = UniverseReader(ports, portfolio, universe, carried=carried)
+
+    def _go_on_from(self, own: CarriedModel, is_new: bool) -> None:
+        """Raises ForeignState."""
+        numbers = len(self._model.state)
+        if is_new or (numbers and not own.state):
+            self._model.hold(own)
+        elif len(own.state) != numbers:
+            raise ForeignState(self._name, len(own.state), numbers)
+        else:
+            self._model.begin(own)
 
     async def _live(self) -> Standing | None:
         """Signals of one chapter, until the next one opens; None when there is none after it."""

@@ -17,6 +17,7 @@ from stratvector.services.strategy.model_lane import ModelLane
 from stratvector.trading.bad_strategy import BadStrategy
 from stratvector.trading.live_model import LiveModel
 from stratvector.trading.portfolio import ModelAllocation, Portfolio
+from stratvector.trading.versions import begins_anew
 
 if TYPE_CHECKING:
     from stratvector.trading.strategy import Strategy
@@ -44,15 +45,15 @@ class Roster:
         return self._begun(portfolio, portfolio.models, self._session.strategies)
 
     async def prepare(self, proposed: Standing) -> None:
-        """Load the models that a chapter would add, and say whether they can be. Each lane does
-        until one has, as any of them may be moved away meanwhile.
+        """Load the models that a chapter would add or give other symbols, and say whether they can
+        be. Each lane does until one has, as any of them may be moved away meanwhile.
         """
         if proposed.id == self._confirmed:
             return
         try:
-            added = self._added(proposed.portfolio)
-            if added:
-                await self._ports.aside(partial(_load, proposed, added))
+            new = [one for one in proposed.portfolio.active if self._is_new(proposed, one)]
+            if new:
+                await self._ports.aside(partial(_load, proposed, new))
             refused = ""
         except (BadSession, CannotStart, BadStrategy, ValueError, TypeError) as error:
             refused = str(error)
@@ -67,6 +68,12 @@ class Roster:
         if added := self._added(portfolio):
             begun = self._begun(portfolio, added, strategies_in(standing.chapter))
             self._ports.begin(self._key, begun)
+
+    def _is_new(self, proposed: Standing, model: ModelAllocation) -> bool:
+        if model.name not in self.lanes:
+            return True
+        portfolio = proposed.portfolio
+        return begins_anew(portfolio, portfolio.universe(model.universe), proposed.carried)
 
     def _added(self, portfolio: Portfolio) -> list[ModelAllocation]:
         return [model for model in portfolio.active if model.name not in self.lanes]
@@ -86,10 +93,10 @@ class Roster:
         return Tasks.of([partial(make, model) for model in models])
 
 
-def _load(proposed: Standing, added: Sequence[ModelAllocation]) -> None:
+def _load(proposed: Standing, models: Sequence[ModelAllocation]) -> None:
     """Import and compile. Raises BadSession, BadStrategy."""
     portfolio, strategies = proposed.portfolio, strategies_in(proposed.chapter)
-    for model in added:
+    for model in models:
         if model.name not in strategies:
             raise BadSession(f"the document names no strategy of model {model.name}")
         LiveModel(strategies[model.name], portfolio.universe(model.universe).symbols)

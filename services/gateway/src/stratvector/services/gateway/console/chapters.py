@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from stratvector.runtime.document_changes import added_symbol, without_repeats
 from stratvector.services.gateway.chapters import ChapterRow
 from stratvector.services.gateway.console.markup import broken, empty, escaped, row, table
 from stratvector.services.gateway.context import PortfolioContext
@@ -59,10 +60,16 @@ def _changes(one: ChapterRow) -> str:
 
 
 def _lines(changes: Sequence[Mapping[str, str]]) -> Iterator[str]:
-    """A model that comes or goes is one line, without all that the document says of it."""
+    """A model that comes or goes, and a symbol that is added, is one line, without all that the
+    document says of it.
+    """
     moved = {name for change in changes if (name := _whole_model(change))}
-    for change in changes:
+    for change in without_repeats(changes):
         place = change["place"]
+        if (added := added_symbol(change)) is not None:
+            of = f"symbol {broken(added.symbol)} in universe {broken(added.universe)}"
+            yield f'<div class="change">{of}<br><b>added</b></div>'
+            continue
         if name := _whole_model(change):
             what = "added" if change["before"] == ABSENT else "removed"
             yield f'<div class="change">model {broken(name)}<br><b>{what}</b></div>'

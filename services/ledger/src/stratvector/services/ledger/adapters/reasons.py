@@ -49,8 +49,9 @@ class Reasons:
 
     def of_symbol(self, symbol: str, at: int | None) -> Explanation:
         """Why the newest decision up to a time (ns UTC) was what it was. Raises NotRecorded."""
-        if symbol not in self._portfolio.symbols:
-            hint = suggestion(symbol, self._portfolio.symbols)
+        known = self._chapters.newest.symbols
+        if symbol not in known:
+            hint = suggestion(symbol, known)
             raise NotRecorded(f"the portfolio has no symbol {symbol!r}: {hint}")
         table = tables.symbol_decisions
         statement = self._of_symbol(select(func.max(table.c.close_time)), symbol).where(

@@ -1,0 +1,39 @@
+"""versions: of a universe in one run: another list of symbols is the next version.
+
+A version never changes, and has a lane of bars of its own, warm-up first. A chapter says which
+versions it is over, so that nobody meets a symbol that his chapter does not know.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from stratvector.trading.carried import Carried
+from stratvector.trading.chapters import ChapterBars
+from stratvector.trading.lanes import bars_lane, earlier_bars_lanes
+from stratvector.trading.portfolio import Portfolio, Universe
+
+
+def with_versions(portfolio: Portfolio, bars: Sequence[ChapterBars]) -> Portfolio:
+    """A document's portfolio over the versions that its chapter says."""
+    versions = {one.universe: 1 + one.earlier_versions for one in bars}
+    if all(versions.get(one.name, 1) == one.version for one in portfolio.universes):
+        return portfolio
+    universes = [replace(u, version=versions.get(u.name, 1)) for u in portfolio.universes]
+    return replace(portfolio, universes=tuple(universes))
+
+
+def other_symbols(before: Portfolio, after: Portfolio) -> tuple[str, ...]:
+    """The universes of both whose lists of symbols differ, by name."""
+    symbols = {universe.name: universe.symbols for universe in before.universes}
+    return tuple(
+        one.name for one in after.universes if symbols.get(one.name, one.symbols) != one.symbols
+    )
+
+
+def begins_anew(portfolio: Portfolio, universe: Universe, carried: Carried | None) -> bool:
+    """Whether a chapter goes on with a version of which no close was used: the closes before were
+    those of another one, so models over the universe begin anew.
+    """
+    if carried is None or bars_lane(portfolio, universe) in carried.sequences:
+        return False
+    return any(lane in carried.sequences for lane in earlier_bars_lanes(portfolio, universe))

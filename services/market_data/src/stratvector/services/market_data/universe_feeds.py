@@ -1,0 +1,175 @@
+"""universe_feeds: the lanes of a process: each version of a universe in a run has one, however many
+portfolios read it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import zip_longest
+from typing import TYPE_CHECKING, cast
+
+from stratvector.runtime.chapters import Standing, newest_chapter
+from stratvector.runtime.deployment import Deployment, SessionParts
+from stratvector.runtime.host import Tasks
+from stratvector.runtime.logged_session import LoggedSession
+from stratvector.runtime.ports import Ports
+from stratvector.services.market_data.loading import BarsUnavailable
+from stratvector.services.market_data.recordings import Recordings
+from stratvector.services.market_data.replay import ReplayLane
+from stratvector.services.market_data.replay_store import Recording
+from stratvector.services.market_data.universe_watch import LaneReaders, UniverseWatch
+from stratvector.trading.lanes import bars_lane, earlier_bars_lanes
+from stratvector.trading.portfolio import Portfolio, Universe
+from stratvector.trading.schedule import merge
+from stratvector.trading.timestamps import Nanoseconds, utc_text
+
+if TYPE_CHECKING:
+    from stratvector.services.market_data.feed import FeedLane
+    from stratvector.services.market_data.live_feeds import LiveFeeds
+
+    MakeLane = Callable[[], ReplayLane | FeedLane]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How many closes bars run ahead of decisions, and how many a second at most."""
+
+    bars_ahead_max: int
+    closes_per_s_max: float | None = None
+
+
+class UniverseFeeds:
+    """Makes the lanes of each portfolio that this process does not have yet. Speaks
+    `universe_watch.Universes`.
+    """
+
+    def __init__(self, ports: Ports, recordings: Recordings, pace: Pace) -> None:
+        self._ports, self._recordings, self._pace = ports, recordings, pace
+        self._taken: set[str] = set()
+        self._close_times: dict[str, Nanoseconds] = {}  # of the recordings, by lane
+        self._readers = LaneReaders()
+        self.live: LiveFeeds | None = None
+
+    def trouble(self) -> str:
+        """Which venues are waited for; empty when all that are needed are connected."""
+        return "" if self.live is None else self.live.trouble()
+
+    async def begin(self, deployment: Deployment) -> Tasks:
+        """The lanes of a portfolio, as its newest chapter has it. Raises BarsUnavailable."""
+        session, portfolio = deployment.session, deployment.session.portfolio
+        standing = await newest_chapter(self._ports.bus, portfolio.run, portfolio.name)
+        newest = session if standing is None else LoggedSession(standing.chapter)
+        tasks = await self._lanes_of(newest, _beginning(standing, session))
+        return self.watched(session, tasks)
+
+    def watched(self, session: SessionParts, tasks: Tasks) -> Tasks:
+        """Lanes of a portfolio, and what follows its chapters."""
+        watch = UniverseWatch(self._ports, session, self)
+        return Tasks([*tasks.main, watch.run()], tasks.lanes, tasks.again)
+
+    async def begun(self, opened: Standing) -> Tasks:
+        """The lanes that a chapter has and that are not here yet. Raises BarsUnavailable."""
+        session = LoggedSession(opened.chapter)
+        return await self._lanes_of(session, _beginning(opened, session))
+
+    async def check(self, proposed: Standing) -> None:
+        """Load the bars of the versions that a proposed chapter would begin, and hold their closes
+        against those before. Raises BarsUnavailable, FeedUnavailable, OtherChapter.
+        """
+        session = LoggedSession(proposed.chapter)
+        new = self._new(session.portfolio)
+        if new and session.closes is None:
+            await self._live_feeds().check(session, new)
+        elif new:
+            recordings = await self._recordings.of(session)
+            for universe in new:
+                self._check_closes(proposed, universe, recordings[universe.name].close_times)
+
+    def replayed(self, session: SessionParts, recordings: Mapping[str, Recording]) -> Tasks:
+        """Those lanes of a session that are not here yet. recordings : of all its universes."""
+        portfolio, new = session.portfolio, self._new(session.portfolio)
+        self._readers.read(portfolio)
+        closes = {name: one.close_times for name, one in recordings.items()}
+        schedule = merge({name: times[times >= session.start] for name, times in closes.items()})
+        self._close_times |= {bars_lane(portfolio, one): closes[one.name] for one in new}
+        self._taken |= {bars_lane(portfolio, one) for one in new}
+        make = partial(ReplayLane, self._ports, portfolio)
+        pace = (self._pace.bars_ahead_max, self._pace.closes_per_s_max)
+        return _tasks(
+            [
+                partial(make, one, recordings[one.name], schedule, *pace, self._is_read)
+                for one in new
+            ]
+        )
+
+    async def _lanes_of(self, session: SessionParts, start: int) -> Tasks:
+        """start : the first close that a new version is read at, ns UTC."""
+        portfolio, new = session.portfolio, self._new(session.portfolio)
+        self._readers.read(portfolio)
+        if not new:
+            return Tasks([])
+        subjects = {bars_lane(portfolio, one) for one in new}
+        # Before anything is awaited: two portfolios may begin at once.
+        self._taken |= subjects
+        try:
+            if session.closes is None:
+                logged = cast("LoggedSession", session)
+                return _tasks(self._live_feeds().lanes(logged, new, start, self._is_read))
+            recordings = await self._recordings.of(session)
+        except BaseException:
+            self._taken -= subjects
+            raise
+        self._taken -= subjects
+        return self.replayed(session, recordings)
+
+    def _new(self, portfolio: Portfolio) -> list[Universe]:
+        """The universes whose lanes are not here yet."""
+        return [one for one in portfolio.universes if bars_lane(portfolio, one) not in self._taken]
+
+    def _is_read(self, lane: str) -> bool:
+        return self._readers.is_read(lane)
+
+    def _check_closes(self, proposed: Standing, universe: Universe, times: Nanoseconds) -> None:
+        """The closes after a chapter's beginning are those that the versions before have too.
+        Raises BarsUnavailable.
+        """
+        assert proposed.carried is not None
+        after = proposed.carried.close_time
+        lanes = earlier_bars_lanes(proposed.portfolio, universe)
+        known = next((self._close_times[lane] for lane in lanes if lane in self._close_times), None)
+        if known is None:
+            return
+        ours, theirs = known[known > after].tolist(), times[times > after].tolist()
+        for was, now in zip_longest(ours, theirs):
+            if was != now:
+                raise BarsUnavailable(
+                    f"universe {universe.name}: with {', '.join(universe.symbols)} its bars close "
+                    f"{_closes_at(now)} instead of {_closes_at(was)}; other symbols may not change "
+                    "its closes"
+                )
+
+    def _live_feeds(self) -> "LiveFeeds":
+        if self.live is None:
+            # Replays need not wait for what reads venues.
+            from stratvector.services.market_data.live_feeds import LiveFeeds
+
+            self.live = LiveFeeds(self._ports)
+        return self.live
+
+
+def _beginning(standing: Standing | None, session: SessionParts) -> int:
+    """The first close that a chapter may use, ns UTC."""
+    carried = None if standing is None else standing.carried
+    return session.start if carried is None else max(session.start, carried.close_time + 1)
+
+
+def _closes_at(close_time: int | None) -> str:
+    return "no more" if close_time is None else f"at {utc_text(close_time)}"
+
+
+def _tasks(lanes: "Sequence[MakeLane]") -> Tasks:
+    def make(make_lane: "MakeLane") -> Tasks:
+        lane = make_lane()
+        return Tasks([lane.run()], [lane.lane])
+
+    return Tasks.of([partial(make, one) for one in lanes])
