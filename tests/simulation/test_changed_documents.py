@@ -224,7 +224,7 @@ def test_a_document_that_strategy_reads_too_would_be_seen(
 
     monkeypatch.setattr(ModelLane, "_on_bars", follow_documents)
     with pytest.raises(Stalled) as stalled:
-        run_flow(session, 3, SLOW, beside=Applying([fewer], 0.6, []))
+        run_flow(session, 3, SLOW, beside=Applying([fewer], 0.4, []))
     say(f"planted: a document read by two services, caught: {str(stalled.value).splitlines()[0]}")
 
 
