@@ -1,7 +1,7 @@
 """The only place that constructs market_data's parts."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from stratvector.runtime.deployment import Deployment
 from stratvector.runtime.host import Service, Tasks
@@ -10,7 +10,9 @@ from stratvector.services.market_data.recordings import MemoryRecordings, Stored
 from stratvector.services.market_data.replay_store import ReplayStore
 from stratvector.services.market_data.settings import MarketDataSettings
 from stratvector.services.market_data.universe_feeds import Pace, UniverseFeeds
-from stratvector.trading.session import Session
+
+if TYPE_CHECKING:
+    from stratvector.trading.session import Session
 
 
 def build(deployment: Deployment, ports: Ports, closes_per_s_max: float | None = None) -> Tasks:
