@@ -21,15 +21,19 @@ from stratvector.runtime.simulation.fate import CrashPlan, When
 from stratvector.runtime.simulation.faults import Faults
 from stratvector.runtime.simulation.world import SimulationError, World
 from stratvector.services.market_data.universe_watch import UniverseWatch
-from stratvector.trading.bars import Bars
+from stratvector.services.strategy.model_lane import ModelLane
+from stratvector.trading.bars import Bars, ClosedBars
 from stratvector.trading.carried import CarriedModel
+from stratvector.trading.chapters import FIRST
 from stratvector.trading.lanes import bars_lane
 from stratvector.trading.live_model import LiveModel
+from stratvector.trading.logged import Logged
 from stratvector.trading.parity import Parity, check
 from stratvector.trading.portfolio import ModelAllocation
 from stratvector.trading.session import Session
 from tests.sessions.changed_sessions import Applying, with_model, with_symbol
 from tests.sessions.generated_sessions import DriftStrategy, Shape, generated_session
+from tests.sessions.late_flow import DEADLINE_SECONDS, paper_session
 from tests.sessions.rewritten_log import log_of
 from tests.sessions.simulated_flow import Flow, breaches_in_the_log, run_flow
 
@@ -80,6 +84,35 @@ def orders_of(flow: Flow, symbol: str) -> list[int]:
     """The closes at which a symbol was ordered."""
     found = [(d.close_time, o.symbol) for d in flow.decisions for o in d.orders]
     return [close for close, one in found if one == symbol]
+
+
+def test_models_that_are_late_for_chapters_after_a_symbol_was_added_stay_equal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No signals of the new version are used, so no chapter carries a memory over its symbols."""
+    session = paper_session(3, SHAPE)
+    real = ModelLane._on_bars
+
+    async def late(self: ModelLane, received: Logged[ClosedBars]) -> None:
+        if self._chapter > FIRST:
+            await self._ports.clock.sleep(2 * DEADLINE_SECONDS)
+        await real(self, received)
+
+    monkeypatch.setattr(ModelLane, "_on_bars", late)
+    told = {"closes_per_chapter": 12, "signals_deadline_seconds": DEADLINE_SECONDS}
+    flow = applied(session, [wider(session)], **told)
+    assert breaches_in_the_log(flow) == []
+    assert parity_of(flow).is_equal
+    log = log_of(flow.world.bus, session)
+    begun = [one.noun.carried for one in log.chapters[1:] if one.noun.carried is not None]
+    anew = [
+        model
+        for carried in begun
+        for model in carried.models
+        if model.universe == traded(session) and not model.state
+    ]
+    assert anew
+    assert all(model.close_time for model in anew)
 
 
 def closes_in(flow: Flow, lane: str) -> list[int]:

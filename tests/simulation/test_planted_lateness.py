@@ -96,40 +96,27 @@ def memory_of_the_used_alone(
     return REAL_RECALL(self, replace(carried, models=tuple(models)), is_new)
 
 
-def test_two_judges_of_a_close_are_caught(
-    monkeypatch: pytest.MonkeyPatch, say: Callable[[str], None]
+PLANTED: list[tuple[str, object, str, object]] = [
+    ("two judges of a close", record, "used_signals", judge_in_the_ledger),
+    ("lateness by wall clock", SignalsGate, "in_time", judge_by_utc),
+    ("the lane is not read to its end", SignalsReader, "look_in_log", judge_by_what_was_heard),
+    ("a memory without what came late", ModelLane, "_recall", memory_of_the_used_alone),
+]
+
+
+@pytest.mark.parametrize(("bug", "room", "name", "planted"), PLANTED, ids=[p[0] for p in PLANTED])
+def test_a_broken_rule_is_caught(
+    bug: str,
+    room: object,
+    name: str,
+    planted: object,
+    monkeypatch: pytest.MonkeyPatch,
+    say: Callable[[str], None],
 ) -> None:
-    monkeypatch.setattr(record, "used_signals", judge_in_the_ledger)
+    monkeypatch.setattr(room, name, planted)
     breach = first_breach(monkeypatch)
     assert breach is not None
-    say(f"planted: two judges of a close, caught by {breach}")
-
-
-def test_wall_clock_lateness_is_caught(
-    monkeypatch: pytest.MonkeyPatch, say: Callable[[str], None]
-) -> None:
-    monkeypatch.setattr(SignalsGate, "in_time", judge_by_utc)
-    breach = first_breach(monkeypatch)
-    assert breach is not None
-    say(f"planted: lateness by wall clock, caught by {breach}")
-
-
-def test_a_judge_that_does_not_read_the_lane_to_its_end_is_caught(
-    monkeypatch: pytest.MonkeyPatch, say: Callable[[str], None]
-) -> None:
-    monkeypatch.setattr(SignalsReader, "look_in_log", judge_by_what_was_heard)
-    breach = first_breach(monkeypatch)
-    assert breach is not None
-    say(f"planted: the lane is not read to its end, caught by {breach}")
-
-
-def test_a_memory_without_what_came_late_is_caught(
-    monkeypatch: pytest.MonkeyPatch, say: Callable[[str], None]
-) -> None:
-    monkeypatch.setattr(ModelLane, "_recall", memory_of_the_used_alone)
-    breach = first_breach(monkeypatch)
-    assert breach is not None
-    say(f"planted: a memory without what came late, caught by {breach}")
+    say(f"planted: {bug}, caught by {breach}")
 
 
 def test_the_same_runs_are_quiet_without_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,8 @@ import json
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,8 @@ from stratvector.cli.main import app
 from stratvector.config import load_session
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from libs.cli.tests.conftest import Place
 
 COMMAND = str(Path(sys.executable).with_name("stratvector"))
@@ -32,26 +36,56 @@ SETTINGS = f"""  {ADDED}:
 """
 
 
-@pytest.mark.slow
-def test_up_ends_with_a_stopped_portfolio_and_tells_of_all_its_models(place: Place) -> None:
-    run = load_session(CONFIG).portfolio.run
+@dataclass(frozen=True)
+class Up:
+    """The command while it runs. access : how its bus is reached. key : of its portfolio."""
+
+    place: Place
+    process: subprocess.Popen[str]
+    access: list[str]
+    key: str
+
+    @property
+    def applying(self) -> list[str]:
+        """The command that applies the configuration, as it is now, to this run."""
+        run = self.key.split(".")[1]
+        return ["apply", "-f", CONFIG, "--run", run, *self.access]
+
+    def takes_up_the_change(self) -> None:
+        held = self.place.run(*self.applying)
+        assert held.exit_code == 0, held.stderr
+        assert "it holds as chapter 2, from the close after" in held.stdout
+
+    def ended(self) -> str:
+        """What it said, once it has ended by itself."""
+        _, said = self.process.communicate(timeout=PATIENCE_SECONDS)
+        assert self.process.returncode == 0, said
+        return said
+
+
+@contextmanager
+def running(place: Place) -> Iterator[Up]:
+    """`up --once`, from its first closes on."""
+    key = f"{load_session(CONFIG).portfolio.run}.small"
     command = [COMMAND, "up", "--once", "--base-port", "0", "--speed", "12", "--json", "up.json"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
             access = access_of(place)
-            until_trading(access, f"{run}.small")
-            replace_a_model(place)
-            name = run.removeprefix("replay.")
-            held = CliRunner().invoke(app, ["apply", "-f", CONFIG, "--run", name, *access])
-            assert held.exit_code == 0, held.stderr
-            assert "it holds as chapter 2, from the close after" in held.stdout
-            time.sleep(2.0)  # for some closes of the new chapter
-            stopped = CliRunner().invoke(app, ["portfolios", "stop", f"{run}.small", *access])
-            assert stopped.exit_code == 0, stopped.stderr
-            _, said = process.communicate(timeout=PATIENCE_SECONDS)
+            until_trading(access, key)
+            yield Up(place, process, access, key)
         finally:
             process.kill()
-    assert process.returncode == 0, said
+
+
+@pytest.mark.slow
+def test_up_ends_with_a_stopped_portfolio_and_tells_of_all_its_models(place: Place) -> None:
+    with running(place) as up:
+        replace_a_model(place)
+        up.takes_up_the_change()
+        time.sleep(2.0)  # for some closes of the new chapter
+        stopped = place.run("portfolios", "stop", up.key, *up.access)
+        assert stopped.exit_code == 0, stopped.stderr
+        said = up.ended()
     assert "Ledger verified: " in said
     document = json.loads(Path("up.json").read_text())
     assert list(document["models"]) == ["CryptoMomentumModel_v1", ADDED, REMOVED]
@@ -65,38 +99,26 @@ def test_up_ends_with_a_stopped_portfolio_and_tells_of_all_its_models(place: Pla
 def test_up_takes_up_a_symbol_that_is_added_and_parity_is_equal_over_it(place: Place) -> None:
     """What can't be added is one sentence and changes nothing."""
     place.change("universes.yaml", "symbols: [AAA, BBB]", "symbols: [AAA]")
-    run = load_session(CONFIG).portfolio.run
-    command = [COMMAND, "up", "--once", "--base-port", "0", "--speed", "12", "--json", "up.json"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            access = access_of(place)
-            until_trading(access, f"{run}.small")
-            name = run.removeprefix("replay.")
-            applying = ["apply", "-f", CONFIG, "--run", name, *access]
-            for symbols, why in (
-                ("[AAA, NONE]", "NONE"),
-                ("[AAA, CCC-USD]", "'CCC-USD' is configured twice"),
-                ("[BBB]", "universe stocks has no symbol AAA any more"),
-            ):
-                place.change("universes.yaml", "symbols: [AAA]", f"symbols: {symbols}")
-                refused = place.run(*applying)
-                assert refused.exit_code != 0
-                assert why in refused.stderr
-                assert "Traceback" not in refused.stderr
-                place.change("universes.yaml", f"symbols: {symbols}", "symbols: [AAA]")
-            place.change("universes.yaml", "symbols: [AAA]", "symbols: [BBB, AAA]")
-            differs = place.run(*applying, "--diff")
-            assert differs.exit_code == 0, differs.stderr
-            assert "symbol BBB added in universe stocks" in differs.stdout
-            held = place.run(*applying)
-            assert held.exit_code == 0, held.stderr
-            assert "it holds as chapter 2, from the close after" in held.stdout
-            history = place.run("portfolios", "history", f"{run}.small", *access)
-            assert "symbol BBB added in universe stocks" in history.stdout
-            _, said = process.communicate(timeout=PATIENCE_SECONDS)
-        finally:
-            process.kill()
-    assert process.returncode == 0, said
+    with running(place) as up:
+        for symbols, why in (
+            ("[AAA, NONE]", "NONE"),
+            ("[AAA, CCC-USD]", "'CCC-USD' is configured twice"),
+            ("[BBB]", "universe stocks has no symbol AAA any more"),
+        ):
+            place.change("universes.yaml", "symbols: [AAA]", f"symbols: {symbols}")
+            refused = place.run(*up.applying)
+            assert refused.exit_code != 0
+            assert why in refused.stderr
+            assert "Traceback" not in refused.stderr
+            place.change("universes.yaml", f"symbols: {symbols}", "symbols: [AAA]")
+        place.change("universes.yaml", "symbols: [AAA]", "symbols: [BBB, AAA]")
+        differs = place.run(*up.applying, "--diff")
+        assert differs.exit_code == 0, differs.stderr
+        assert "symbol BBB added in universe stocks" in differs.stdout
+        up.takes_up_the_change()
+        history = place.run("portfolios", "history", up.key, *up.access)
+        assert "symbol BBB added in universe stocks" in history.stdout
+        up.ended()
     document = json.loads(Path("up.json").read_text())
     orders = pl.read_parquet(Path(document["results"]) / "orders.parquet")
     assert "BBB" in orders["symbol"].to_list()
