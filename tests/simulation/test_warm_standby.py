@@ -1,7 +1,6 @@
 """A standby of risk adopts what the owner decides, so that an heir has little left to adopt."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -9,8 +8,9 @@ import pytest
 from stratvector.runtime.ports import Stored
 from stratvector.runtime.simulation.fate import CrashPlan
 from stratvector.runtime.simulation.faults import Faults
+from stratvector.services.risk.chapter_fold import ChapterFold
 from stratvector.services.risk.portfolio_lane import PortfolioLane
-from stratvector.trading.orders import Decision
+from stratvector.services.risk.standby import Standby
 from tests.sessions.generated_sessions import Shape, generated_session
 from tests.sessions.simulated_flow import Flow, breaches_of, run_flow
 
@@ -24,16 +24,13 @@ def killed_owner(
     """A run whose owner of the orders lane is killed late; how many decisions each instance adopted
     from its lane's history, when it had it.
     """
-    adopted, of = Counter[str](), PortfolioLane._adopted
+    adopted, of = Counter[str](), PortfolioLane._adopt
 
-    async def counted(
-        lane: PortfolioLane, history: AsyncIterator[Stored], close_time: int
-    ) -> Decision | None:
-        decision = await of(lane, history, close_time)
-        adopted[lane._ports.instance] += decision is not None
-        return decision
+    async def counted(lane: PortfolioLane, fold: ChapterFold, stored: Stored) -> None:
+        adopted[lane._ports.instance] += 1
+        await of(lane, fold, stored)
 
-    monkeypatch.setattr(PortfolioLane, "_adopted", counted)
+    monkeypatch.setattr(PortfolioLane, "_adopt", counted)
     plan = CrashPlan("risk", "publish ORDERS", KILLED_AFTER, "after")
     flow = run_flow(SESSION, 2, faults, [plan], instances=2, closes_per_chapter=closes_per_chapter)
     assert flow.world.crashes.total() == 1
@@ -51,10 +48,10 @@ def test_an_heir_has_adopted_most_before_the_lane_is_its_own(
 
 
 def test_without_it_the_heir_would_adopt_the_whole_chapter(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def rest(lane: PortfolioLane, seconds: float) -> None:
-        await lane._ports.clock.sleep(seconds)
+    async def rest(standby: Standby, seconds: float) -> None:
+        await standby._ports.clock.sleep(seconds)
 
-    monkeypatch.setattr(PortfolioLane, "_stand_by", rest)
+    monkeypatch.setattr(Standby, "rest", rest)
     _, adopted = killed_owner(monkeypatch, 1_000)
     assert adopted.total() >= KILLED_AFTER - 20
 
@@ -62,15 +59,15 @@ def test_without_it_the_heir_would_adopt_the_whole_chapter(monkeypatch: pytest.M
 def test_a_standby_that_cannot_adopt_stands_by_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    adopts, tries = PortfolioLane._adopts_next, Counter[str]()
+    adopts, tries = Standby._adopts_next, Counter[str]()
 
-    async def failing(lane: PortfolioLane) -> bool:
-        tries[lane._ports.instance] += 1
-        if tries[lane._ports.instance] > 60:
+    async def failing(standby: Standby) -> bool:
+        tries[standby._ports.instance] += 1
+        if tries[standby._ports.instance] > 60:
             raise ValueError("planted: what the owner decided can't be read")
-        return await adopts(lane)
+        return await adopts(standby)
 
-    monkeypatch.setattr(PortfolioLane, "_adopts_next", failing)
+    monkeypatch.setattr(Standby, "_adopts_next", failing)
     flow, adopted = killed_owner(monkeypatch, 1_000)
     assert breaches_of(flow) == []
     assert adopted.total() >= KILLED_AFTER - 20

@@ -1,0 +1,183 @@
+"""chapter_fold: a portfolio in one chapter, as a fold of the log: what each close brings, then what
+was decided at it. The owner of the orders lane decides over it; a standby adopts with it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from stratvector.contracts.codecs import decode_decision
+from stratvector.runtime.chapters import Standing
+from stratvector.runtime.ports import Kind, Ports, Stored
+from stratvector.runtime.readers import BarsReader, Due, FillsReader, Received
+from stratvector.runtime.signals_reader import SignalsReader, used_signals
+from stratvector.runtime.unfit_messages import MisplacedOpening, refuse_other_close
+from stratvector.services.risk.signals_gate import SignalsGate
+from stratvector.trading.account import PortfolioAccount
+from stratvector.trading.bars import ClosedBars
+from stratvector.trading.carried import Carried
+from stratvector.trading.carrying import Carrying
+from stratvector.trading.fills import FillsReport
+from stratvector.trading.logged import Logged
+from stratvector.trading.meaning.chapters import check_chapter_number
+from stratvector.trading.meaning.orders import check_decision_of
+from stratvector.trading.meaning.own import Own
+from stratvector.trading.orders import LATE, Cut, Decision
+from stratvector.trading.portfolio import ModelAllocation
+from stratvector.trading.runs import has_deadlines
+from stratvector.trading.signals import Signals
+from stratvector.trading.value_at_risk import multipliers
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a close's decision uses. models : whose universe closes. signals : theirs, by name, late
+    ones left out.
+    """
+
+    bars: Sequence[Logged[ClosedBars]]
+    models: Sequence[ModelAllocation]
+    signals: Mapping[str, Logged[Signals]]
+    reports: Sequence[Received[FillsReport]]
+
+
+class ChapterFold:
+    """Close by close: `due`, `hear`, then `place` its decision.
+
+    start : the first close that may trade, ns UTC. newest : the decision before the chapter, if it
+    is known; from then on the newest. follows : reads the log page by page until it is to `listen`.
+    closes : how many of the chapter are decided. decided_at : the newest one's place in its lane.
+    """
+
+    def __init__(
+        self,
+        ports: Ports,
+        standing: Standing,
+        start: int,
+        newest: Decision | None = None,
+        follows: bool = False,
+    ) -> None:
+        portfolio, carried = standing.portfolio, standing.carried
+        self.standing, self.portfolio = standing, portfolio
+        self.newest, self.closes, self.decided_at = newest, 0, 0
+        self.account = PortfolioAccount(portfolio, carried)
+        self.carrying = Carrying(portfolio, carried)
+        self._own = Own.of(portfolio)
+        number = standing.number
+        self._bars = BarsReader(ports, portfolio, start, follows, carried)
+        self._fills = FillsReader(ports, portfolio, follows, number, carried)
+        self._signals = {
+            model.name: SignalsReader(ports, portfolio, model.name, follows, number, carried)
+            for model in portfolio.active
+        }
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the portfolio's last decision is made."""
+        return self.newest is not None and self.newest.ended
+
+    @property
+    def ends_chapter(self) -> bool:
+        """Whether its newest decision is the chapter's last."""
+        return self.closes > 0 and self.newest is not None and self.newest.ends_chapter
+
+    def carried(self) -> Carried:
+        """What a chapter begins with that opens after the newest decision."""
+        return self.account.carried(self.carrying)
+
+    async def due(self) -> Due | None:
+        """The portfolio's next close, None when there is none."""
+        return await self._bars.due()
+
+    async def adopt(self, stored: Stored) -> None:
+        """A decision that is in the log. Raises what `decision_in` and the readers raise."""
+        due = await self.due()
+        decision = self.decision_in(stored, 0 if due is None else due.close_time)
+        assert due is not None, "no decision is of close 0"
+        await self.hear(due, decision)
+        self.place(decision)
+
+    def decision_in(self, stored: Stored, close_time: int) -> Decision:
+        """That of a close (ns UTC), and from now on its place. Raises OutOfStep, MisplacedOpening,
+        Absurd.
+        """
+        lane = stored.message.subject
+        if stored.message.kind is Kind.OPENED:
+            raise MisplacedOpening(f"{lane} opens a chapter in the middle of one")
+        decision = decode_decision(stored.message.payload)
+        check_decision_of(decision, self._own)
+        check_chapter_number(decision.chapter, self.standing.number)
+        refuse_other_close(lane, close_time, decision.close_time)
+        self.decided_at = stored.sequence
+        return decision
+
+    async def hear(
+        self, due: Due, adopted: Decision | None, gate: SignalsGate | None = None
+    ) -> Heard:
+        """Settle and observe a close. adopted : its decision, whose word it is what came in time.
+        gate : who judges it where there is none yet, in a run with deadlines.
+        """
+        bars = await self._bars.at(due.close_time, due.universes)
+        models = self.portfolio.signalling(due.universes)
+        signals, reports = await self._signals_and_reports(due.close_time, models, adopted, gate)
+        for report in reports:
+            report.take_up()
+            for event in report.noun.events:
+                self.account.settle(event)
+        self.carrying.hear(due.close_time, bars, signals, reports)
+        sections = [received.noun for received in bars]
+        nouns = {name: received.noun for name, received in signals.items()}
+        self.account.observe(
+            due.close_time, sections, {model.name: nouns.get(model.name) for model in models}
+        )
+        return Heard(bars, models, signals, reports)
+
+    def cut(self, heard: Heard) -> Cut:
+        """The record of what a decision uses."""
+        signals = heard.signals
+        return Cut(
+            bars={received.noun.universe: received.id for received in heard.bars},
+            signals={
+                model.name: signals[model.name].id if model.name in signals else LATE
+                for model in heard.models
+            },
+            fills_sequence=heard.reports[-1].sequence,
+            multipliers=multipliers(self.portfolio, self.carrying.figure),
+        )
+
+    def place(self, decision: Decision) -> None:
+        """The decision of the close that was heard, which stands at `decided_at`."""
+        self.account.place(decision)
+        self.carrying.place(decision, self.decided_at)
+        self.newest = decision
+        self.closes += 1
+
+    async def listen(self) -> None:
+        """From now on hear each message as it comes, where this fold only followed."""
+        for reader in self._readers():
+            await reader.listen()
+
+    async def close(self) -> None:
+        """Listen no longer; nothing more is asked of it."""
+        for reader in self._readers():
+            await reader.close()
+
+    def _readers(self) -> Sequence[BarsReader | FillsReader | SignalsReader]:
+        return [self._bars, self._fills, *self._signals.values()]
+
+    async def _signals_and_reports(
+        self,
+        close_time: int,
+        models: Sequence[ModelAllocation],
+        adopted: Decision | None,
+        gate: SignalsGate | None,
+    ) -> tuple[Mapping[str, Logged[Signals]], Sequence[Received[FillsReport]]]:
+        if adopted is not None:
+            used = await used_signals(self._signals, models, adopted)
+        elif gate is None or not has_deadlines(self.portfolio.run):
+            used = {model.name: await self._signals[model.name].at(close_time) for model in models}
+        else:
+            # With the fills all is there but signals: from here on they are waited for.
+            reports = await self._fills.until(close_time)
+            return await gate.in_time(self._signals, close_time, models), reports
+        # Bars and signals may be far ahead; fills follow the decision before, so they come last.
+        return used, await self._fills.until(close_time)

@@ -1,0 +1,44 @@
+"""Runs into which documents with more symbols are applied."""
+
+from collections.abc import Sequence
+
+from stratvector.runtime.chapters import first_chapter
+from stratvector.runtime.documents import wish_of
+from stratvector.runtime.simulation.faults import Faults
+from stratvector.trading.parity import Parity, check
+from stratvector.trading.session import Session
+from tests.sessions.changed_sessions import Applying, with_symbol
+from tests.sessions.generated_sessions import Shape
+from tests.sessions.rewritten_log import log_of
+from tests.sessions.simulated_flow import Flow, run_flow
+
+SHAPE = Shape(universes=2, symbols=2, models=2, closes=60, warmup=2)
+SLOW = Faults(delay_seconds_max=0.05)
+NEW = "NEW"
+
+
+def traded(session: Session) -> str:
+    """The universe of the first model."""
+    return session.portfolio.models[0].universe
+
+
+def wider(session: Session, symbol: str = NEW, place: int = 1) -> Session:
+    return with_symbol(session, traded(session), symbol, place)
+
+
+def applied(
+    session: Session, later: Sequence[Session], pause_seconds: float = 0.6, **told: object
+) -> Flow:
+    """A run into which documents are applied one after the other; none is refused."""
+    wishes = [wish_of(one, "ada", number) for number, one in enumerate(later, 1)]
+    applying = Applying(wishes, pause_seconds, [])
+    parts: dict[str, object] = {"seed": 3, "faults": SLOW} | told
+    flow = run_flow(session, beside=applying, later=later, **parts)  # type: ignore[arg-type]
+    assert applying.refusals == []
+    return flow
+
+
+def parity_of(flow: Flow) -> Parity:
+    """Also by the bars that the chapters promise."""
+    log = log_of(flow.world.bus, flow.session)
+    return check(log, flow.session, chapter=first_chapter(flow.session))
