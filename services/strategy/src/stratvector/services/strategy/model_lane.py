@@ -75,10 +75,10 @@ class ModelLane:
     """Publishes one model's signals at each close of its universe from `start` (ns UTC) on.
 
     When a chapter opens, the model goes back to the close before it and says again, in the new
-    chapter, what it had said ahead; one that a chapter adds, or whose universe has other symbols
+    chapter, what it had said ahead. One that a chapter adds, or whose universe has other symbols
     there, begins as in a session that begins there, with as many bars before it as it needs.
-    is_removed : a chapter no longer names it, so
-    its part has ended. Raises BrokenStrategy, also from `run`.
+    is_removed : a chapter no longer names it, so its part has ended. Raises BrokenStrategy, also
+    from `run`.
     """
 
     def __init__(
