@@ -14,9 +14,9 @@ from tests.sessions.generated_sessions import Shape, generated_session
 from tests.sessions.side_by_side import named
 
 PORTFOLIOS = 8
-SHAPE = Shape(1, 2, 1, closes=1_000)
+SHAPE = Shape(1, 2, 1, closes=2_000)  # what has ended does not move any more
 SESSIONS = [
-    named(generated_session(50 + n, SHAPE), f"portfolio_{n}", "replay.a") for n in range(PORTFOLIOS)
+    named(generated_session(50 + n, SHAPE), "spread", f"replay.{n}") for n in range(PORTFOLIOS)
 ]
 LANES = {
     "risk": [orders_lane(session.portfolio) for session in SESSIONS],

@@ -162,6 +162,7 @@ async def _applied(
     from stratvector.runtime.applying import apply as applied
     from stratvector.runtime.applying import refuse_unmeetable, unloadable
     from stratvector.runtime.chapters import newest_chapter
+    from stratvector.runtime.shared_bars import refuse_other_bars
 
     async with reached(url, seed_file, connect_seconds) as at:
         before = await at.documents.of(wishing.key)
@@ -174,8 +175,8 @@ async def _applied(
             "changes": [] if before is None else _changes(before.wish, wish),
             "new": before is None,
         }
-        if looks is Look.DRY_RUN:
-            await refuse_unmeetable(at.bus, wish)
+        if looks is Look.DRY_RUN and await refuse_unmeetable(at.bus, wish) is None:
+            await refuse_other_bars(at.bus, at.documents, wish)
         standing = await newest_chapter(at.bus, wish.run, wish.portfolio)
         if looks is not None:
             return told | {"state": "unchanged", "begun": standing is not None}

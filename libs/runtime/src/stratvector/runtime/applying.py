@@ -12,6 +12,7 @@ from stratvector.runtime.confirmations import CONFIRMING, Confirmations
 from stratvector.runtime.documents import Documents, Wish, Wished
 from stratvector.runtime.ports import Bus, KeyValue, Kind, Stored
 from stratvector.runtime.session_document import BadSession
+from stratvector.runtime.shared_bars import refuse_other_bars
 from stratvector.trading.chapters import Chapter
 from stratvector.trading.flow import FLOW
 from stratvector.trading.lanes import chapters_lane_of
@@ -58,9 +59,11 @@ async def apply(
 
     version : the one that the wish is a change of, None takes whichever is there. again : what
     says the same is stored anew, so that risk tries it once more. Raises StaleDocument, and what
-    `refuse_unmeetable` raises.
+    `refuse_unmeetable` and, before the start, `refuse_other_bars` raise.
     """
-    await refuse_unmeetable(bus, wish)
+    standing = await refuse_unmeetable(bus, wish)
+    if standing is None:
+        await refuse_other_bars(bus, documents, wish)
     there = await documents.of(wish.key)
     _refuse_stopped(there)
     if there is not None and there.wish.says_the_same(wish) and not again:

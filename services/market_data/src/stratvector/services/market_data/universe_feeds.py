@@ -2,13 +2,13 @@
 portfolios read it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import zip_longest
 from typing import TYPE_CHECKING, cast
 
-from stratvector.runtime.chapters import Standing, newest_chapter
+from stratvector.runtime.chapters import Standing, first_chapter, newest_chapter
 from stratvector.runtime.deployment import Deployment, SessionParts
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.logged_session import LoggedSession
@@ -19,7 +19,7 @@ from stratvector.services.market_data.replay import ReplayLane
 from stratvector.services.market_data.replay_store import Recording
 from stratvector.services.market_data.universe_watch import LaneReaders, UniverseWatch
 from stratvector.trading.lanes import bars_lane, earlier_bars_lanes
-from stratvector.trading.portfolio import Portfolio, Universe
+from stratvector.trading.portfolio import Universe
 from stratvector.trading.schedule import merge
 from stratvector.trading.timestamps import Nanoseconds, utc_text
 
@@ -45,7 +45,7 @@ class UniverseFeeds:
 
     def __init__(self, ports: Ports, recordings: Recordings, pace: Pace) -> None:
         self._ports, self._recordings, self._pace = ports, recordings, pace
-        self._taken: set[str] = set()
+        self._taken = dict[str, str]()  # lane -> hash of its bars
         self._close_times: dict[str, Nanoseconds] = {}  # of the recordings, by lane
         self._readers = LaneReaders()
         self.live: LiveFeeds | None = None
@@ -77,7 +77,7 @@ class UniverseFeeds:
         against those before. Raises BarsUnavailable, FeedUnavailable, OtherChapter.
         """
         session = LoggedSession(proposed.chapter)
-        new = self._new(session.portfolio)
+        new = self._new(session)
         if new and session.closes is None:
             await self._live_feeds().check(session, new)
         elif new:
@@ -87,12 +87,12 @@ class UniverseFeeds:
 
     def replayed(self, session: SessionParts, recordings: Mapping[str, Recording]) -> Tasks:
         """Those lanes of a session that are not here yet. recordings : of all its universes."""
-        portfolio, new = session.portfolio, self._new(session.portfolio)
+        portfolio, new = session.portfolio, self._new(session)
         self._readers.read(portfolio)
         closes = {name: one.close_times for name, one in recordings.items()}
         schedule = merge({name: times[times >= session.start] for name, times in closes.items()})
         self._close_times |= {bars_lane(portfolio, one): closes[one.name] for one in new}
-        self._taken |= {bars_lane(portfolio, one) for one in new}
+        self._taken |= _hashes(session, new)
         make = partial(ReplayLane, self._ports, portfolio)
         pace = (self._pace.bars_ahead_max, self._pace.closes_per_s_max)
         return _tasks(
@@ -104,27 +104,40 @@ class UniverseFeeds:
 
     async def _lanes_of(self, session: SessionParts, start: int) -> Tasks:
         """start : the first close that a new version is read at, ns UTC."""
-        portfolio, new = session.portfolio, self._new(session.portfolio)
+        portfolio, new = session.portfolio, self._new(session)
         self._readers.read(portfolio)
         if not new:
             return Tasks([])
-        subjects = {bars_lane(portfolio, one) for one in new}
+        taken = _hashes(session, new)
         # Before anything is awaited: two portfolios may begin at once.
-        self._taken |= subjects
+        self._taken |= taken
         try:
             if session.closes is None:
                 logged = cast("LoggedSession", session)
                 return _tasks(self._live_feeds().lanes(logged, new, start, self._is_read))
             recordings = await self._recordings.of(session)
         except BaseException:
-            self._taken -= subjects
+            self._forget(taken)
             raise
-        self._taken -= subjects
+        self._forget(taken)
         return self.replayed(session, recordings)
 
-    def _new(self, portfolio: Portfolio) -> list[Universe]:
-        """The universes whose lanes are not here yet."""
-        return [one for one in portfolio.universes if bars_lane(portfolio, one) not in self._taken]
+    def _new(self, session: SessionParts) -> list[Universe]:
+        """The universes whose lanes are not here yet. Raises BarsUnavailable where one is, of
+        another portfolio and with other bars.
+        """
+        universes, portfolio = session.portfolio.universes, session.portfolio
+        for lane, wanted in _hashes(session, universes).items():
+            if self._taken.get(lane, wanted) != wanted:
+                raise BarsUnavailable(
+                    f"{portfolio.run}.{portfolio.name}: the bars of {lane} are not those that the "
+                    "portfolio which it was begun for has"
+                )
+        return [one for one in universes if bars_lane(portfolio, one) not in self._taken]
+
+    def _forget(self, lanes: Iterable[str]) -> None:
+        for lane in lanes:
+            del self._taken[lane]
 
     def _is_read(self, lane: str) -> bool:
         return self._readers.is_read(lane)
@@ -155,6 +168,12 @@ class UniverseFeeds:
 
             self.live = LiveFeeds(self._ports)
         return self.live
+
+
+def _hashes(session: SessionParts, universes: Sequence[Universe]) -> dict[str, str]:
+    """Per lane, of the bars that it is to have."""
+    chapter, portfolio = first_chapter(session), session.portfolio
+    return {bars_lane(portfolio, one): chapter.bars_of(one.name).hash for one in universes}
 
 
 def _beginning(standing: Standing | None, session: SessionParts) -> int:
