@@ -57,7 +57,9 @@ def test_a_deployment_is_on_the_simulated_broker_unless_told_otherwise() -> None
     assert Deployment(session, MemoryLedgerStore()).broker is None
 
 
-@pytest.mark.parametrize("service", ["market_data", "ledger", "drift", "research", "gateway"])
+@pytest.mark.parametrize(
+    "service", ["market_data", "execution", "ledger", "drift", "research", "gateway"]
+)
 def test_a_service_that_computes_little_loads_no_compiler(service: str) -> None:
     # As `python -m` does it, except that nothing is run.
     code = f"import sys, stratvector.services.{service}.__main__; print('numba' in sys.modules)"
