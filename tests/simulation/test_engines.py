@@ -1,0 +1,172 @@
+"""Two engines in one running run: processes are replaced service by service, in any order, come and
+go and die at every step; no result changes, and each chapter is decided by the engine it names.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise, permutations
+
+import pytest
+
+from stratvector.runtime.chapters import ChapterWriter
+from stratvector.runtime.ports import Kind
+from stratvector.runtime.simulation.broker_double import Identity
+from stratvector.runtime.simulation.fate import CrashPlan, When
+from stratvector.runtime.simulation.faults import Faults
+from stratvector.trading.flow import COMPUTING
+from stratvector.trading.lanes import orders_lane
+from tests.sessions.engine_flow import (
+    NEW,
+    OLD,
+    SHAPE,
+    SLOW,
+    Stay,
+    breaches,
+    engines_of,
+    rolled,
+    run_engines,
+    takers,
+)
+from tests.sessions.late_flow import paper_session
+from tests.sessions.rewritten_log import log_of
+
+SIDES: tuple[When, ...] = ("before", "after")
+SHORT = replace(SHAPE, closes=30)
+# Risk alone, early enough for a short session.
+RISK = [Stay("risk", OLD, ends_seconds=4.0), Stay("risk", NEW, 2.0)]
+
+
+@pytest.mark.parametrize("order", list(permutations(COMPUTING)), ids="-".join)
+def test_services_are_replaced_one_after_the_other_in_any_order(order: tuple[str, ...]) -> None:
+    """Nothing is lost, not even a close: orders, fills and equity are the backtest's."""
+    seed = list(permutations(COMPUTING)).index(order)
+    flow = run_engines(paper_session(seed, SHAPE), rolled(order), seed)
+    assert breaches(flow) == []
+    assert engines_of(flow) == [OLD, NEW]
+    for service, engines in takers(flow).items():
+        assert engines == sorted(engines), f"{service}: the new engine never gives way"
+        assert set(engines) == {OLD, NEW}
+    told = log_of(flow.world.bus, flow.session).other_engines
+    is_before = order.index("execution") < order.index("risk")
+    fills = {(one.chapter, one.engine) for one in told if one.noun == "fills"}
+    assert fills == {(1, NEW) if is_before else (2, OLD)}
+    # Models run ahead, so those of the new engine may say nothing in a chapter of the old one.
+    is_before = order.index("strategy") < order.index("risk")
+    signals = {(one.chapter, one.engine) for one in told if one.noun == "signals"}
+    assert signals <= {(1, NEW) if is_before else (2, OLD)}
+
+
+@pytest.mark.parametrize("when", SIDES)
+def test_a_crash_at_every_step_of_a_take_over_changes_nothing(
+    when: When, say: Callable[[str], None]
+) -> None:
+    """The heir's mark, the content of its chapter, the opening, and the decisions after it; and the
+    lease that it takes.
+    """
+    session = paper_session(1, SHORT)
+    calm = run_engines(session, RISK, 1)
+    assert engines_of(calm) == [OLD, NEW]
+    lane = orders_lane(session.portfolio)
+    written = [s.message.kind for s in calm.world.bus.journal if s.message.subject == lane]
+    marked, opened = written.index(Kind.OWNER, 1), written.index(Kind.OPENED)
+    assert opened == marked + 1
+    plans = [("publish ORDERS", 1 + place) for place in range(marked - 1, opened + 3)]
+    plans.append(("publish CHAPTERS", 2))
+    steps = calm.world.effects["risk", "kv put"]
+    plans += [("kv put", 1 + steps * part // 4) for part in range(1, 4)]
+    for effect, occurrence in plans:
+        plan = CrashPlan("risk", effect, occurrence, when)
+        flow = run_engines(session, RISK, 1, plans=[plan])
+        assert breaches(flow) == [], plan
+        assert engines_of(flow) == [OLD, NEW], plan
+        assert sum(flow.world.crashes.values()) == 1, plan
+    say(f"crashes {when} a step of another engine's take-over: {len(plans)}")
+
+
+def test_a_chapter_that_was_proposed_and_never_opened_holds_up_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The heir dies for good after it has stored the content; the old engine comes back and
+    decides on in the chapter that there was.
+    """
+    real, tried = ChapterWriter.open, list[str]()
+
+    async def hang(self, orders, before, carried, wanted=None):  # type: ignore[no-untyped-def]
+        if self.engine == NEW:
+            stored = await self.propose(orders, before, carried, wanted)
+            tried.append(stored.message.id)
+            await self._clock.sleep(1e6)
+        return await real(self, orders, before, carried, wanted)
+
+    monkeypatch.setattr(ChapterWriter, "open", hang)
+    stays = [
+        Stay("risk", OLD, 0.0, 3.0),
+        Stay("risk", NEW, 1.0, 8.0),
+        Stay("risk", OLD, 8.0),
+    ]
+    flow = run_engines(paper_session(2, SHORT), stays, 2, closes_per_chapter=5)
+    assert breaches(flow) == []
+    assert tried
+    assert set(engines_of(flow)) == {OLD}
+    assert tried[0] not in {one.chapter_id for one in flow.openings}
+
+
+def test_a_run_in_which_nothing_was_decided_goes_on_with_another_engine() -> None:
+    """Wanted on a Friday and upgraded on the Saturday: the first decision is of the new engine, in
+    a chapter that begins with nothing.
+    """
+    stays = [Stay("risk", OLD, 0.0, 3.0), Stay("risk", NEW, 1.0)]
+    late = [Stay("strategy", NEW, 8.0)]  # without signals nothing is decided
+    flow = run_engines(paper_session(3, SHORT), [*stays, *late], 3)
+    assert breaches(flow) == []
+    assert engines_of(flow) == [OLD, NEW]
+    assert [opened.close_time for opened in flow.openings] == [0]
+    assert {decision.chapter for decision in flow.decisions} == {2}
+
+
+def test_a_lane_moves_to_a_member_with_the_engine_of_its_chapter() -> None:
+    """Nobody dies: when risk has gone on with the new engine, execution and strategy follow."""
+    stays = [*RISK]
+    for service in ("execution", "strategy"):
+        stays += [Stay(service, OLD), Stay(service, NEW, 1.0)]
+    flow = run_engines(paper_session(4, replace(SHAPE, closes=60)), stays, 4)
+    assert breaches(flow) == []
+    assert takers(flow)["execution"] == [OLD, NEW]
+    assert takers(flow)["strategy"] == [OLD, OLD, NEW, NEW]
+    assert not flow.world.losses
+
+
+def flapping(seed: int) -> list[Stay]:
+    """Instances of both engines come and go; the last one of each service stays."""
+    dice, stays = random.Random(seed), list[Stay]()
+    for service in COMPUTING:
+        begins, engine = 0.0, OLD
+        for _ in range(dice.randrange(3, 7)):
+            ends = begins + dice.uniform(0.4, 4.0)
+            stays.append(Stay(service, engine, begins, ends))
+            begins = max(0.0, ends + dice.uniform(-2.0, 1.0))
+            engine = dice.choice([OLD, NEW])
+        stays.append(Stay(service, engine, begins))
+    return stays
+
+
+def test_flapping_engines_in_storms_change_nothing(
+    request: pytest.FixtureRequest, say: Callable[[str], None]
+) -> None:
+    seeds, seen = range(100 if request.config.getoption("--long") else 8), Counter[str]()
+    stormy = replace(Faults.stormy(), delay_seconds_max=0.1)
+    for seed in seeds:
+        identity, faults = (None, *Identity)[seed % 3], (SLOW, stormy)[seed % 2]
+        session, closes = paper_session(seed, replace(SHAPE, closes=24)), (5_000, 7, 3)[seed % 3]
+        flow = run_engines(session, flapping(seed), seed, faults, (), identity, closes)
+        assert breaches(flow) == [], f"seed {seed}"
+        engines = engines_of(flow)
+        seen["chapters"] += len(engines)
+        seen["other engines"] += sum(one != other for one, other in pairwise(engines))
+        seen["without a decision"] += len(engines) - len({d.chapter for d in flow.decisions})
+        seen["crashes"] += sum(flow.world.crashes.values())
+    assert seen["other engines"] > len(seeds) / 2
+    assert seen["without a decision"]
+    say(f"flapping engines, {len(seeds)} seeds: {dict(seen)}")
