@@ -3,7 +3,6 @@ by processes of another version: the same code with one more comment in the engi
 """
 
 import asyncio
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -14,14 +13,13 @@ import pytest
 from stratvector.cli.paper_wish import paper_wish
 from stratvector.config import read_configuration
 from stratvector.runtime.documents import Wish
-from stratvector.trading import engine
 from stratvector.trading.engine.compiling import engine_hash
 from stratvector.trading.flow import COMPUTING
 from stratvector.trading.logged import SessionLog
 from stratvector.trading.parity import check
 from tests.exchange.prices import NANOSECONDS_PER_SECOND
+from tests.processes.another_version import another_version
 from tests.processes.house import House
-from tests.processes.service_process import ROOT
 from tests.sessions.paper_flow import configure, exchange
 
 ORIGIN = 1_699_156_800 * NANOSECONDS_PER_SECOND
@@ -64,18 +62,6 @@ def test_each_service_is_replaced_under_flow_and_each_chapter_is_equal(
     assert parity.orders
     closes = [closes for closes, _ in parity.by_chapter]
     say(f"paper run over two engines: {closes} closes, {parity.orders} orders, parity equal")
-
-
-def another_version(folder: Path) -> dict[str, str]:
-    """The environment of processes that import a copy of the code. Interpreted: it need not be
-    compiled once more, and gives the same bits.
-    """
-    source = Path(engine.__path__[0]).parent
-    copied = folder / "stratvector" / "trading"
-    shutil.copytree(source, copied, ignore=shutil.ignore_patterns("__pycache__"))
-    with (copied / "engine" / "arithmetic.py").open("a", encoding="utf-8") as file:
-        file.write("# another version\n")
-    return {"PYTHONPATH": f"{folder}:{ROOT}", "NUMBA_DISABLE_JIT": "1"}
 
 
 def replace(house: House, stack: ExitStack, service: str, version: dict[str, str]) -> None:
