@@ -4,7 +4,7 @@ go and die at every step; no result changes, and each chapter is decided by the 
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise, permutations
 
@@ -13,10 +13,12 @@ import pytest
 from stratvector.runtime.chapters import ChapterWriter
 from stratvector.runtime.ports import Kind
 from stratvector.runtime.simulation.broker_double import Identity
-from stratvector.runtime.simulation.fate import CrashPlan, When
+from stratvector.runtime.simulation.fate import CrashPlan, Fate, FaultPlan, When
 from stratvector.runtime.simulation.faults import Faults
 from stratvector.trading.flow import COMPUTING
 from stratvector.trading.lanes import orders_lane
+from stratvector.trading.meaning.means import AccountMeans
+from stratvector.trading.orders import ApprovedOrder, Decision
 from tests.sessions.engine_flow import (
     NEW,
     OLD,
@@ -124,6 +126,66 @@ def test_a_run_in_which_nothing_was_decided_goes_on_with_another_engine() -> Non
     assert engines_of(flow) == [OLD, NEW]
     assert [opened.close_time for opened in flow.openings] == [0]
     assert {decision.chapter for decision in flow.decisions} == {2}
+
+
+def test_an_owner_that_slept_meets_the_next_chapter_and_stands_by() -> None:
+    """It waits for fills, and wakes with those of a chapter that another engine has opened since;
+    execution was away as well, so it closes the close in that chapter.
+    """
+    risk = [Stay("risk", OLD), Stay("risk", NEW, 0.5)]
+    stays, changed = [*risk, Stay("execution", OLD, 0.0, 4.0), Stay("execution", OLD, 12.0)], 0
+    for occurrence in range(14, 44, 3):
+        sleep = FaultPlan("risk", "next", occurrence, Fate(pause_seconds=16.0))
+        flow = run_engines(paper_session(5, SHORT), stays, 5, plans=[sleep])
+        assert breaches(flow) == [], occurrence
+        changed += engines_of(flow)[:2] == [OLD, NEW]
+    assert changed > 3
+
+
+def test_chapters_open_one_after_the_other_while_nothing_is_decided() -> None:
+    """In the middle of a run: execution is away, and risk goes from engine to engine. Who begins
+    with the last of them, as standby or after a kill, passes over the openings of the others.
+    """
+    stays = [
+        Stay("execution", OLD, 0.0, 4.0),
+        Stay("execution", OLD, 16.0),
+        Stay("risk", OLD, 0.0, 6.0),
+        Stay("risk", NEW, 5.0, 10.0),
+        Stay("risk", OLD, 9.0, 14.0),
+        Stay("risk", NEW, 13.0, 19.0),
+        Stay("risk", NEW, 15.5),
+    ]
+    session = paper_session(6, SHAPE)
+    calm = run_engines(session, stays, 6)
+    decided, opened = calm.world.effects["risk", "publish ORDERS"], calm.openings
+    assert engines_of(calm) == [OLD, NEW, OLD, NEW]
+    assert len({opening.close_time for opening in opened}) == 1
+    assert opened[0].close_time > 0
+    assert breaches(calm) == []
+    for occurrence in (decided - 6, decided - 2):
+        killed = CrashPlan("risk", "publish ORDERS", occurrence, "after")
+        assert breaches(run_engines(session, stays, 6, plans=[killed])) == []
+
+
+def test_orders_are_held_against_what_the_account_has_when_another_engine_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also what was filled at the close that execution had closed before the chapter opened."""
+    real, noted = AccountMeans.check, list[tuple[int, dict[str, int]]]()
+
+    def check(self: AccountMeans, decision: Decision, orders: Sequence[ApprovedOrder]) -> None:
+        held = {symbol: lots for symbol, lots in self._lots.items() if lots}
+        noted.append((decision.close_time, held))
+        real(self, decision, orders)
+
+    monkeypatch.setattr(AccountMeans, "check", check)
+    for seed in range(4):
+        flow = run_engines(paper_session(seed, SHORT), RISK, seed)
+        assert breaches(flow) == []
+        assert engines_of(flow) == [OLD, NEW]
+        held = {entry.close_time: entry.positions for entry in flow.entries}
+        assert [held[close] for close, _ in noted] == [lots for _, lots in noted], f"seed {seed}"
+        noted.clear()
 
 
 def test_a_lane_moves_to_a_member_with_the_engine_of_its_chapter() -> None:

@@ -26,7 +26,7 @@ from stratvector.trading.portfolio import RiskLimits
 from stratvector.trading.session import Session
 from stratvector.trading.timestamps import utc_text
 from stratvector.trading.unfit import Absurd
-from tests.sessions.engine_flow import NEW, OLD, SHAPE, rolled, run_engines
+from tests.sessions.engine_flow import NEW, SHAPE, rolled, run_engines
 from tests.sessions.generated_sessions import Shape, generated_session
 from tests.sessions.late_flow import paper_session
 from tests.sessions.scripted_sessions import Script, scripted_session
@@ -101,8 +101,9 @@ def test_another_engine_is_a_change_of_its_chapter(in_house: Callable[..., None]
 
     async def ask(house: Any) -> None:
         told = (await house.client.get("/api/chapters")).json()["chapters"]
-        assert [one["engine_hash"] for one in told] == [OLD, NEW]
-        change = {"place": "engine_hash", "before": json.dumps(OLD), "after": json.dumps(NEW)}
+        began = first_chapter(flow.session).engine_hash  # of the session that the house is told
+        assert [one["engine_hash"] for one in told] == [began, NEW]
+        change = {"place": "engine_hash", "before": json.dumps(began), "after": json.dumps(NEW)}
         assert [one["changes"] for one in told] == [[], [change]]
         assert [one["closes"] > 0 for one in told] == [True, True]
         assert sum(one["closes"] for one in told) == len(flow.decisions)
