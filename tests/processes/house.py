@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -107,6 +109,14 @@ class House:
 
     def config(self) -> bytes:
         return (self.folder / "server.conf").read_bytes()
+
+    def command(self, *words: str) -> str:
+        """What `stratvector` says, asked as who applies."""
+        command = Path(sys.executable).with_name("stratvector")
+        access = ("--nats-url", self.server.url, "--seed-file", str(self._keys.seed_file(APPLY)))
+        done = subprocess.run([command, *words, *access], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def apply(self, session: Session) -> None:
         fill_store(self.folder / "store", session)

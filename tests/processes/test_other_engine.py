@@ -51,9 +51,11 @@ def test_each_service_is_replaced_under_flow_and_each_chapter_is_equal(
             replace(house, stack, service, version)
             log = until_more(house, wish, 3)
         session, log = house.log(wish.session())
+        history = house.command("portfolios", "history", wish.key)
     engines = [session.chapter.engine_hash, *(one.noun.engine_hash for one in log.chapters)]
     assert len(engines) == 2
     assert engines[0] == engine_hash() != engines[1]
+    assert f"engine {engines[0]} → {engines[1]}" in history
     parity = check(log, session, session.whole(log), chapter=session.chapter)
     assert parity.is_equal, parity.first
     assert all(closes and not differences for closes, differences in parity.by_chapter)

@@ -57,6 +57,8 @@ def run_engines(
     identity: Identity | None = None,
     closes_per_chapter: int = 5_000,
     lease_seconds: float = LEASE_SECONDS,
+    beside: ServiceFactory | None = None,
+    later: Sequence[Session] = (),
 ) -> Flow:
     """Services of which nothing is said have one instance of no engine."""
 
@@ -78,6 +80,8 @@ def run_engines(
         closes_per_chapter=closes_per_chapter,
         lease_seconds=lease_seconds,
         signals_deadline_seconds=PATIENT_SECONDS,
+        beside=beside,
+        later=later,
         arrange=arrange,
     )
 

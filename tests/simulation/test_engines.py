@@ -11,6 +11,7 @@ from itertools import pairwise, permutations
 import pytest
 
 from stratvector.runtime.chapters import ChapterWriter
+from stratvector.runtime.documents import wish_of
 from stratvector.runtime.ports import Kind
 from stratvector.runtime.simulation.broker_double import Identity
 from stratvector.runtime.simulation.fate import CrashPlan, Fate, FaultPlan, When
@@ -19,6 +20,8 @@ from stratvector.trading.flow import COMPUTING
 from stratvector.trading.lanes import orders_lane
 from stratvector.trading.meaning.means import AccountMeans
 from stratvector.trading.orders import ApprovedOrder, Decision
+from stratvector.trading.portfolio import ModelAllocation
+from tests.sessions.changed_sessions import Applying, with_model
 from tests.sessions.engine_flow import (
     NEW,
     OLD,
@@ -26,13 +29,17 @@ from tests.sessions.engine_flow import (
     SLOW,
     Stay,
     breaches,
+    decided_by_another,
     engines_of,
     rolled,
     run_engines,
     takers,
 )
+from tests.sessions.generated_sessions import DriftStrategy
 from tests.sessions.late_flow import paper_session
 from tests.sessions.rewritten_log import log_of
+from tests.sessions.simulated_flow import breaches_in_the_log
+from tests.sessions.symbol_flow import wider
 
 SIDES: tuple[When, ...] = ("before", "after")
 SHORT = replace(SHAPE, closes=30)
@@ -198,6 +205,33 @@ def test_a_lane_moves_to_a_member_with_the_engine_of_its_chapter() -> None:
     assert takers(flow)["execution"] == [OLD, NEW]
     assert takers(flow)["strategy"] == [OLD, OLD, NEW, NEW]
     assert not flow.world.losses
+
+
+def test_documents_are_applied_while_engines_change(
+    request: pytest.FixtureRequest, say: Callable[[str], None]
+) -> None:
+    """A model, then a symbol: whoever proposed a chapter for it may be gone before it opens."""
+    held = changes = 0
+    turns = enumerate((OLD, NEW) * 3)
+    risk = [Stay("risk", engine, 5.0 * n, 5.0 * n + 6.0) for n, engine in turns]
+    stays = [*risk, Stay("risk", NEW, 30.0)]
+    seeds = range(16 if request.config.getoption("--long") else 2)
+    for seed in seeds:
+        session = paper_session(seed, replace(SHAPE, closes=100))
+        added = ModelAllocation("added", session.portfolio.universes[0].name, 0.2)
+        more = with_model(session, added, DriftStrategy(2, 0.001))
+        later = [more, wider(more)]
+        wishes = [wish_of(one, "ada", number) for number, one in enumerate(later, 1)]
+        applying = Applying(wishes, 1.0 + seed / 2, [], patience_seconds=8.0)
+        flow = run_engines(session, stays, seed, beside=applying, later=later)
+        assert [*breaches_in_the_log(flow), *decided_by_another(flow)] == [], f"seed {seed}"
+        assert applying.refusals == []
+        chapters = log_of(flow.world.bus, session).chapters
+        held += any(one.noun.document == wishes[-1].document for one in chapters)
+        changes += sum(one != other for one, other in pairwise(engines_of(flow)))
+    say(f"a model and a symbol added in {held} of {len(seeds)} runs, {changes} other engines")
+    assert held
+    assert changes >= 2 * len(seeds)
 
 
 def flapping(seed: int) -> list[Stay]:
