@@ -23,6 +23,7 @@ SLOWEST = (
     "tests/processes/test_paper_restart.py",
     "libs/cli/tests/test_up_ended_early.py",
     "tests/telemetry/test_untraced_processes.py",
+    "tests/processes/test_other_engine.py",
     "tests/chaos/test_kills.py",
     "tests/simulation/test_crash_points.py",
     "tests/simulation/test_storms.py",

@@ -6,7 +6,7 @@ from stratvector.runtime.host import Tasks
 from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.ports import Bus, Ports
 from stratvector.runtime.session_document import BadSession
-from stratvector.runtime.session_log import read_logged_session
+from stratvector.runtime.session_in_log import read_logged_session
 from stratvector.runtime.simulation.faults import Faults
 from stratvector.runtime.simulation.world import World
 from stratvector.trading.logged import SessionLog

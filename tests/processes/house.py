@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,8 @@ from stratvector.contracts.codecs.ledger_service import status_of
 from stratvector.contracts.v1 import ledger_service_pb2
 from stratvector.contracts.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from stratvector.runtime.applying import apply
-from stratvector.runtime.documents import DOCUMENTS, Documents, wish_of
+from stratvector.runtime.deployment import SessionParts
+from stratvector.runtime.documents import DOCUMENTS, Documents, Wish, wish_of
 from stratvector.runtime.free_ports import free_port
 from stratvector.runtime.jetstream.accounts import (
     APPLY,
@@ -34,7 +37,7 @@ from stratvector.runtime.jetstream.server import NatsServer
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from stratvector.runtime.lease import holder
 from stratvector.runtime.logged_session import LoggedSession
-from stratvector.runtime.session_log import read_logged_session
+from stratvector.runtime.session_in_log import read_logged_session
 from stratvector.trading.logged import SessionLog
 from stratvector.trading.parity import check
 from stratvector.trading.session import Session
@@ -62,6 +65,7 @@ class House:
         stack: ExitStack,
         lease_seconds: float = LEASE_SECONDS,
         closes_per_s_max: float | None = None,
+        signals_deadline_seconds: float | None = None,
     ) -> None:
         """The default lease is longer than any compilation, as nobody restarts a process here."""
         self._lease_seconds = lease_seconds
@@ -72,14 +76,20 @@ class House:
             told = dict[str, Any]()
             if service == "market_data":
                 told |= {"store": self.folder / "store", "closes_per_s_max": closes_per_s_max}
+            if service == "risk" and signals_deadline_seconds is not None:
+                told["signals_deadline_seconds"] = signals_deadline_seconds
             if service == "ledger":
                 told["database_url"] = f"sqlite:///{self.folder / 'ledger.db'}"
             if service == "gateway":
                 told["console_port"] = self.console_port = free_port()
             self.services[service] = stack.enter_context(self.process(service, service, **told))
 
-    def process(self, service: str, name: str, **told: Any) -> ServiceProcess:
-        """One of a service, which has not been started. told : further settings."""
+    def process(
+        self, service: str, name: str, environment: Mapping[str, str] | None = None, **told: Any
+    ) -> ServiceProcess:
+        """One of a service, which has not been started. environment : added to this process's own.
+        told : further settings.
+        """
         own: dict[str, Any] = {
             "nats_url": self.server.url,
             "nats_seed_file": self._keys.seed_file(service),
@@ -88,7 +98,7 @@ class House:
             "grpc_port": 0,
         }
         module = f"stratvector.services.{service}"
-        return ServiceProcess(module, self.folder, name, **own, **told)
+        return ServiceProcess(module, self.folder, name, environment, **own, **told)
 
     def connections(self) -> dict[str, int]:
         """The server's connections of services: the id of each by its client's name."""
@@ -100,9 +110,17 @@ class House:
     def config(self) -> bytes:
         return (self.folder / "server.conf").read_bytes()
 
+    def command(self, *words: str) -> str:
+        """What `stratvector` says, asked as who applies."""
+        command = Path(sys.executable).with_name("stratvector")
+        access = ("--nats-url", self.server.url, "--seed-file", str(self._keys.seed_file(APPLY)))
+        done = subprocess.run([command, *words, *access], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def apply(self, session: Session) -> None:
         fill_store(self.folder / "store", session)
-        asyncio.run(self._apply(session))
+        asyncio.run(self.want(wish_of(session, "tests", 0)))
 
     def until_recorded(self, session: Session, patience_seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until the ledger has the session's last close."""
@@ -154,16 +172,16 @@ class House:
         await provision(client)
         await client.close()
 
-    async def _apply(self, session: Session) -> None:
+    async def want(self, wish: Wish) -> None:
         client = await self._client(APPLY)
         documents = Documents(JetStreamKeyValue(client, DOCUMENTS))
-        await apply(JetStreamBus(client), documents, wish_of(session, "tests", 0))
+        await apply(JetStreamBus(client), documents, wish)
         await client.close()
 
-    def log(self, session: Session) -> tuple[LoggedSession, SessionLog]:
+    def log(self, session: SessionParts) -> tuple[LoggedSession, SessionLog]:
         return asyncio.run(self._log(session))
 
-    async def _log(self, session: Session) -> tuple[LoggedSession, SessionLog]:
+    async def _log(self, session: SessionParts) -> tuple[LoggedSession, SessionLog]:
         client, portfolio = await self._client(OPERATOR), session.portfolio
         try:
             bus = JetStreamBus(client)

@@ -1,6 +1,6 @@
 """One session through the five services on the simulated bus, and what is left to look at."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -35,6 +35,7 @@ from tests.sessions.cap_breaches import breaches_by_close
 from tests.sessions.rewritten_log import log_of
 
 MARKET_WORDS = (FillKind.FILLED, FillKind.EXPIRED)
+Arrange = Callable[[World, str, ServiceFactory], bool]
 
 
 @dataclass(frozen=True)
@@ -96,12 +97,13 @@ def run_flow(
     venue: BrokerDouble | None = None,
     replaced: Mapping[str, Build] | None = None,
     later: Sequence[Session] = (),
+    arrange: Arrange | None = None,
 ) -> Flow:
     """Run to the end. identity : of a broker double; None is the simulated broker. beside : runs
     along, and need not come to an end. spreads : instances share their lanes. joining_seconds :
     after which all but the first instance of a service start. venue : a broker double of the
     caller's. replaced : services that are built otherwise. later : sessions whose bars may be
-    wanted while it runs.
+    wanted while it runs. arrange : adds a service to the world in its own way, and says so.
     """
     world = World(seed, faults, plans, 3_600.0, lease_seconds=lease_seconds)
     store = MemoryLedgerStore()
@@ -120,6 +122,8 @@ def run_flow(
     services = installed_services() | dict(replaced or {})
     for name, build in services.items():
         factory, joining = partial(build, deployment), instances - 1 if joining_seconds else 0
+        if arrange is not None and arrange(world, name, factory):
+            continue
         world.add(name, factory, instances - joining, spreads=spreads)
         world.add(name, factory, joining, joining_seconds, spreads)
     if beside is not None:

@@ -177,13 +177,13 @@ def test_without_its_files_a_log_is_proven_all_the_same(begun: Begun) -> None:
         begun.restore()
 
 
-def test_another_engine_does_not_continue_a_session(
+def test_another_engine_does_not_continue_a_replay(
     begun: Begun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran = begun.wish.chapter().engine_hash
     monkeypatch.setattr("stratvector.trading.engine.compiling.engine_hash", lambda: "f" * 16)
     assert begun.refusal().startswith(
-        f"the session began with engine {ran} and this is {'f' * 16}: continue it with the version"
+        f"the session began with engine {ran} and this is {'f' * 16}: a replay is the result of one"
     )
 
 

@@ -35,7 +35,9 @@ from stratvector.trading.orders import Decision
 from stratvector.trading.parity import Parity
 from stratvector.trading.timestamps import utc_text
 from tests.sessions.begun import session_in
+from tests.sessions.engine_flow import NEW, OLD, SHAPE, Stay, run_engines
 from tests.sessions.generated_sessions import Shape, generated_session
+from tests.sessions.late_flow import paper_session
 from tests.sessions.simulated_flow import Flow, run_flow
 
 if TYPE_CHECKING:
@@ -185,6 +187,32 @@ def test_the_engine_of_the_run_is_told_and_that_of_the_replay_where_it_is_anothe
     document = json.loads(place.run("parity", "session", "--json").stdout)
     assert document["engine_hash"] == hash_of_the_run
     assert document["replayed_by_engine_hash"] == engine_hash()
+
+
+def test_a_run_over_two_engines_is_told_chapter_by_chapter(place: Place) -> None:
+    """Which engine each names and who replays it; and what was not computed by that one."""
+    session = paper_session(0, replace(SHAPE, closes=24))
+    stays = [Stay("execution", NEW), Stay("risk", OLD, 0.0, 4.0), Stay("risk", engine_hash(), 2.0)]
+    two = run_engines(session, stays)
+    stored_in(place.folder / "session", two, messages_of(two)).stop()
+    run = place.run("parity", "session")
+    assert run.exit_code == 0, run.stderr
+    document = json.loads(place.run("parity", "session", "--json").stdout)
+    closes = [sum(d.chapter == number for d in two.decisions) for number in (1, 2)]
+    assert min(closes) > 0
+    told = [
+        (one["engine_hash"], one["closes"], one["equal"], one["proven"])
+        for one in document["chapters"]
+    ]
+    assert told == [(OLD, closes[0], True, False), (engine_hash(), closes[1], True, True)]
+    assert (
+        f"chapter 1, engine {OLD}, {closes[0]} closes, replayed by engine {engine_hash()}: equal; "
+        f"fills of {closes[0]} closes are of engine {NEW}" in run.stderr
+    )
+    assert (
+        f"chapter 2, engine {engine_hash()}, {closes[1]} closes: equal; fills of {closes[1]} "
+        f"closes are of engine {NEW}" in run.stderr
+    )
 
 
 def messages_by(flow: Flow, engine: str) -> list[Message]:

@@ -163,7 +163,7 @@ CARRIED = Carried(
 )
 CHAPTER = Chapter("main", 2, "e1", "{}", (CHAPTER_BARS,), "replay.1", "c1", CARRIED, "ada", 7)
 OPENED = Opened("main", 2, "c2", 8, CLOSE)
-OWNER = codecs.Owner("host-1", 3)
+OWNER = codecs.Owner("host-1", 3, "4f27e6dc")
 
 GOLDEN: dict[str, tuple[Any, str]] = {
     "chapter": (
@@ -222,7 +222,7 @@ GOLDEN: dict[str, tuple[Any, str]] = {
     ),
     "owner": (
         OWNER,
-        "0a06686f73742d311003",
+        "0a06686f73742d3110031a083466323765366463",
     ),
 }
 

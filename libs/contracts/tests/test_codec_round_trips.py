@@ -293,7 +293,7 @@ def positions(draw: st.DrawFn) -> Positions:
 
 
 by_lots = st.dictionaries(names, st.integers(1, 2**53), max_size=4)
-owners = st.builds(codecs.Owner, instance=names, epoch=counts)
+owners = st.builds(codecs.Owner, instance=names, epoch=counts, engine_hash=st.text(max_size=16))
 
 
 @st.composite

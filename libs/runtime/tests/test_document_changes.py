@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stratvector.runtime.document_changes import changes, lines
+from stratvector.runtime.document_changes import changes, engine_change, lines
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,8 @@ def test_an_added_symbol_is_one_line_and_its_source_repeats_nothing() -> None:
         "symbol NEW added in universe coins",
         "sources.coins.load.first: 2 → 3",
     ]
+
+
+def test_another_engine_is_one_line_and_the_same_one_none() -> None:
+    assert list(lines(engine_change("abc", "def"))) == ["engine abc → def"]
+    assert engine_change("abc", "abc") == []

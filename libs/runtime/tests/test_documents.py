@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stratvector.runtime.applying import apply
+from stratvector.runtime.applying import apply, go_on
 from stratvector.runtime.chapter_changes import OtherChapter
 from stratvector.runtime.documents import (
     Documents,
@@ -29,6 +29,7 @@ from stratvector.runtime.process.finding import BEGUN, WANTED
 from stratvector.runtime.session_document import BadSession
 from stratvector.runtime.simulation.world import World
 from stratvector.trading.benchmark import Benchmark, benchmark_document
+from stratvector.trading.engine import compiling
 from stratvector.trading.lanes import orders_lane
 from stratvector.trading.session import Session
 from tests.sessions.begun import begin
@@ -184,6 +185,28 @@ def test_a_run_that_has_begun_otherwise_refuses_the_wish_and_keeps_its_document(
         with pytest.raises(OtherChapter, match="document is not the one that its log began with"):
             await apply(ports.bus, documents, other)
         assert await documents.of(WISH.key) == once
+
+    play(script)
+
+
+@pytest.mark.parametrize("run", ["paper.1", "replay.1"])
+def test_another_engine_goes_on_with_a_run_that_is_no_replay(
+    run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `up` and `paper run` do at each start, and `apply` at any time."""
+    session = replace(SESSION, portfolio=replace(SESSION.portfolio, run=run))
+    wish, ran = wish_of(session, "ada", 7), compiling.engine_hash()
+
+    async def script(ports: Ports, documents: Documents) -> None:
+        first = await go_on(ports.bus, documents, wish)
+        await begin(ports.bus, session)
+        monkeypatch.setattr(compiling, "engine_hash", lambda: "f" * 16)
+        for ask in (go_on, apply):
+            if run == "paper.1":
+                assert await ask(ports.bus, documents, wish) == first
+                continue
+            with pytest.raises(OtherChapter, match=f"engine {ran} and this is {'f' * 16}: a repl"):
+                await ask(ports.bus, documents, wish)
 
     play(script)
 

@@ -1,6 +1,8 @@
 """Where lanes go, as a function of what the members of a service say."""
 
+import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +15,10 @@ COUNTED = 1_000
 
 def member(name: str, owned: set[str], all_lanes: set[str], beats: int = COUNTED) -> Member:
     return Member(name, "", beats, tuple(sorted(owned)), (), tuple(sorted(all_lanes - owned)))
+
+
+def with_engine(one: Member, engine: str, *wanted: tuple[str, str]) -> Member:
+    return replace(one, engine=engine, wanted=wanted)
 
 
 def members_of(held: Mapping[str, set[str]]) -> list[Member]:
@@ -142,3 +148,29 @@ def test_who_leaves_names_an_heir_for_each_lane_and_loads_them_alike(
 def test_a_member_is_read_as_it_was_written(held: dict[str, set[str]]) -> None:
     for one in members_of(held):
         assert decode_member(encode_member(one)) == one
+
+
+def test_a_lane_moves_to_the_engine_that_its_chapter_names_and_to_no_other() -> None:
+    lanes = {"a", "b", "c"}
+    owner = member("owner", lanes, lanes)
+    newcomer = with_engine(member("newcomer", set(), lanes), "new")
+    assert moves([with_engine(owner, "old"), newcomer]) == []
+    wanted = with_engine(owner, "old", ("b", "new"))
+    assert [(one.lane, one.heir) for one in moves([wanted, newcomer])] == [("b", "newcomer")]
+    other = with_engine(member("other", set(), lanes), "third")
+    assert moves([wanted, other]) == []
+
+
+def test_who_leaves_names_an_heir_with_the_engine_of_the_chapter_where_there_is_one() -> None:
+    lanes = {"a", "b"}
+    leaving = with_engine(member("leaving", lanes, lanes), "old", ("b", "new"))
+    old = with_engine(member("older", set(), lanes), "old")
+    new = with_engine(member("newer", set(), lanes), "new")
+    assert heirs("leaving", [leaving, old, new]) == {"a": "older", "b": "newer"}
+    assert heirs("leaving", [leaving, new]) == {"a": "newer", "b": "newer"}
+
+
+def test_a_member_of_a_version_without_engines_is_read() -> None:
+    lanes: dict[str, list[str]] = {"owned": [], "kept": [], "standing_by": []}
+    told = {"instance": "i", "address": "", "beats": 2, **lanes}
+    assert decode_member(json.dumps(told).encode()) == Member("i", "", 2)

@@ -26,7 +26,9 @@ from stratvector.trading.portfolio import RiskLimits
 from stratvector.trading.session import Session
 from stratvector.trading.timestamps import utc_text
 from stratvector.trading.unfit import Absurd
+from tests.sessions.engine_flow import NEW, SHAPE, rolled, run_engines
 from tests.sessions.generated_sessions import Shape, generated_session
+from tests.sessions.late_flow import paper_session
 from tests.sessions.scripted_sessions import Script, scripted_session
 from tests.sessions.simulated_flow import Flow, run_flow
 
@@ -91,6 +93,22 @@ def test_the_api_tells_every_chapter_that_opened_from_which_close_and_what_chang
         assert refused.status_code == 404
 
     in_house(ask, flow=changed)
+
+
+def test_another_engine_is_a_change_of_its_chapter(in_house: Callable[..., None]) -> None:
+    """Service by service replaced: each lane is read to its end, and the console tells it."""
+    flow = run_engines(paper_session(0, SHAPE), rolled(("execution", "risk", "strategy")))
+
+    async def ask(house: Any) -> None:
+        told = (await house.client.get("/api/chapters")).json()["chapters"]
+        began = first_chapter(flow.session).engine_hash  # of the session that the house is told
+        assert [one["engine_hash"] for one in told] == [began, NEW]
+        change = {"place": "engine_hash", "before": json.dumps(began), "after": json.dumps(NEW)}
+        assert [one["changes"] for one in told] == [[], [change]]
+        assert [one["closes"] > 0 for one in told] == [True, True]
+        assert sum(one["closes"] for one in told) == len(flow.decisions)
+
+    in_house(ask, flow=flow)
 
 
 def test_a_chapter_that_was_proposed_and_never_opened_is_not_told(

@@ -208,7 +208,7 @@ def _outcome(standing: "Standing | None", wish: "Wish") -> dict[str, Any]:
     if standing is None or not _holds(standing, wish):
         return {"state": "wanted", "begun": standing is not None}
     told = {"state": "begun", "begun": True, "chapter": standing.number}
-    if standing.carried is not None:
+    if standing.carried is not None and standing.carried.close_time:
         told |= {"state": "opened", "after": utc_text(standing.carried.close_time)}
     return told
 

@@ -161,7 +161,7 @@ async def _proven(archive: "Archive", listed: "ArchiveList") -> int:
     """Parity on the files alone; how many closes are equal. Raises CommandFailed, BadArchive."""
     from stratvector.cli.parity import examined, verdict
     from stratvector.runtime.archived_log import ArchivedLog
-    from stratvector.runtime.session_log import read_logged_session
+    from stratvector.runtime.session_in_log import read_logged_session
 
     archive.verify()
     found = await read_logged_session(ArchivedLog(archive.messages()), listed.portfolio, listed.run)

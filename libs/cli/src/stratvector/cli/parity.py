@@ -1,6 +1,6 @@
 """parity: does a session's log say what the engine says? Only the log is asked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,36 @@ AGAINST = {
 
 
 @dataclass(frozen=True)
+class ChapterFound:
+    """One chapter: the engine that it names, how many closes were compared in it, and how many
+    differences there were. others : what was computed by another engine, as a sentence each.
+    """
+
+    number: int
+    engine_hash: str
+    closes: int
+    differences: int
+    others: tuple[str, ...]
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether the engine at hand is the one that it names."""
+        return self.engine_hash == engine_hash()
+
+    def told(self) -> str:
+        """A line for people."""
+        by = "" if self.is_proven else f", replayed by engine {engine_hash()}"
+        found = "equal" if not self.differences else f"{self.differences:,} differences"
+        others = "".join(f"; {one}" for one in self.others)
+        of = f"chapter {self.number}, engine {self.engine_hash}, {self.closes:,} closes"
+        return f"{of}{by}: {found}{others}"
+
+
+@dataclass(frozen=True)
 class Examination:
     """A session, and what its check found. portfolio, run : whose it is. engine_hash : of the
-    engine that it ran on. remarks : what a reader should know beside it.
+    engine that it began on. chapters : what was found in each that holds. remarks : what a reader
+    should know beside it.
     """
 
     folder: Path
@@ -38,6 +65,7 @@ class Examination:
     parity: Parity
     engine_hash: str
     remarks: tuple[str, ...]
+    chapters: tuple[ChapterFound, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -55,6 +83,17 @@ class Examination:
             "run": self.run,
             "engine_hash": self.engine_hash,
             "replayed_by_engine_hash": engine_hash(),
+            "chapters": [
+                {
+                    "chapter": one.number,
+                    "engine_hash": one.engine_hash,
+                    "closes": one.closes,
+                    "equal": not one.differences,
+                    "proven": one.is_proven,
+                    "others": list(one.others),
+                }
+                for one in self.chapters
+            ],
             "equal": parity.is_equal,
             "complete": parity.is_complete,
             "closes": parity.closes,
@@ -86,9 +125,9 @@ def examined(folder: Path, session: LoggedSession, log: SessionLog) -> Examinati
     closes = [close.close_time for close in log.closes]
     with session_progress(len(closes), "parity", closes) as progress:
         parity = check(log, session, whole, progress=progress, chapter=session.chapter)
-    remarks = (*_engines(session), *parity.notes)
-    of = session.chapter
-    return Examination(folder, of.portfolio, of.run, parity, of.engine_hash, remarks)
+    of, chapters = session.chapter, tuple(_chapters(session, log, parity))
+    remarks = (*_engines(session, chapters), *parity.notes)
+    return Examination(folder, of.portfolio, of.run, parity, of.engine_hash, remarks, chapters)
 
 
 def print_examination(console: Console, examination: Examination) -> None:
@@ -166,9 +205,25 @@ def _messages(difference: Difference) -> Table:
     return table
 
 
-def _engines(session: LoggedSession) -> Iterator[str]:
-    """Which engine the session ran on, and where the code that replays it is another one."""
+def _chapters(session: LoggedSession, log: SessionLog, parity: Parity) -> Iterator[ChapterFound]:
+    chapters = [session.chapter, *(one.noun for one in log.chapters)]
+    for chapter, (closes, differences) in zip(chapters, parity.by_chapter, strict=True):
+        others = tuple(
+            f"{one.noun} of {one.closes:,} closes are of engine {one.engine}"
+            for one in log.other_engines
+            if one.chapter == chapter.number
+        )
+        yield ChapterFound(chapter.number, chapter.engine_hash, closes, differences, others)
+
+
+def _engines(session: LoggedSession, chapters: Sequence[ChapterFound]) -> Iterator[str]:
+    """Which engine the session ran on, and where the code that replays it is another one; of
+    several engines, each chapter with its own.
+    """
     ran, here = session.chapter.engine_hash, engine_hash()
-    other = "" if ran == here else f", it is replayed by {here}"
-    yield f"the session ran on engine {ran}{other}"
+    if {one.engine_hash for one in chapters} == {ran}:
+        other = "" if ran == here else f", it is replayed by {here}"
+        yield f"the session ran on engine {ran}{other}"
+        chapters = [one for one in chapters if one.others]
+    yield from (one.told() for one in chapters)
     yield from session.other_sources()

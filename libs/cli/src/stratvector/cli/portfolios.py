@@ -188,16 +188,19 @@ def _state(wish: "Wish", begun: bool, last_close: int | None, newest: "Decided |
 
 async def _history(at: Reached, key: str) -> dict[str, Any]:
     from stratvector.runtime.chapters import opened_chapters
-    from stratvector.runtime.document_changes import changes
+    from stratvector.runtime.document_changes import changes, engine_change
 
     wish = (await _wanted(at, key)).wish
     rows: list[dict[str, Any]] = []
     before: dict[str, Any] | None = None
+    engine = ""
     for standing in await opened_chapters(at.bus, wish.run, wish.portfolio):
         document = json_text.loads(standing.chapter.document)
-        changed = [] if before is None else list(changes(before, document))
+        own, changed = standing.chapter.engine_hash, list[dict[str, str]]()
+        if before is not None:
+            changed = [*engine_change(engine, own), *changes(before, document)]
         rows.append(_told(standing) | {"changes": changed})
-        before = document
+        before, engine = document, own
     return {"key": key, "chapters": rows}
 
 
@@ -207,11 +210,12 @@ def _told(standing: "Standing") -> dict[str, Any]:
     from stratvector.trading.timestamps import utc_text
 
     chapter, carried = standing.chapter, standing.carried
-    start = LoggedSession(chapter).start if carried is None else carried.close_time
+    after = 0 if carried is None else carried.close_time  # 0: it opened before the first decision
+    start = after or LoggedSession(chapter).start
     return {
         "chapter": chapter.number,
         "from": utc_text(start),
-        "after": None if carried is None else utc_text(carried.close_time),
+        "after": utc_text(after) if after else None,
         "engine_hash": chapter.engine_hash,
         "by": chapter.applied_by,
         "at": utc_text(chapter.applied_at) if chapter.applied_at else None,

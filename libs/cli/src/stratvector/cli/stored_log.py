@@ -25,7 +25,7 @@ from stratvector.runtime.jetstream.server import NatsServer, name_of_server
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.ports import Stored
-from stratvector.runtime.session_log import read_logged_session
+from stratvector.runtime.session_in_log import read_logged_session
 from stratvector.trading.flow import FLOW
 from stratvector.trading.logged import SessionLog
 

@@ -9,6 +9,7 @@ from stratvector.runtime.logged_session import portfolio_of
 from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.trading.chapters import FIRST, Chapter
 from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.runs import has_deadlines
 from stratvector.trading.versions import other_symbols
 
 
@@ -24,25 +25,20 @@ def as_first(chapter: Chapter) -> Chapter:
 def refuse_other(logged: Chapter, own: Chapter) -> None:
     """Hold what is at hand against what a log began with. Raises OtherChapter where they differ."""
     refuse_change(logged, own)
-    if as_first(logged) != as_first(own):
+    if as_first(logged) != as_first(replace(own, engine_hash=logged.engine_hash)):
         raise OtherChapter("the session's document is not the one that its log began with")
 
 
 def refuse_change(standing: Chapter, wanted: Chapter) -> None:
     """Hold what is wanted of a run against the chapter that holds in it: what may change while it
-    runs is its limits, its costs, its models, their budgets, the symbols of its universes, and what
-    its reports say. A model may be added or removed; one that stays keeps its universe and its
-    strategy. A symbol that stays keeps its universe and its terms; bars are others only of
-    universes with other symbols.
+    runs is its limits, its costs, its models, their budgets, the symbols of its universes, what
+    its reports say, and its engine. A model may be added or removed; one that stays keeps its
+    universe and its strategy. A symbol that stays keeps its universe and its terms; bars are others
+    only of universes with other symbols. A replay is the result of one engine.
 
     Raises OtherChapter where anything else differs.
     """
-    if standing.engine_hash != wanted.engine_hash:
-        raise OtherChapter(
-            f"the session began with engine {standing.engine_hash} and this is "
-            f"{wanted.engine_hash}: continue it with the version that it began with, or start a "
-            "new one"
-        )
+    refuse_engine(standing, wanted.engine_hash)
     if (what := _unchangeable(standing, wanted)) is not None:
         raise OtherChapter(
             f"the session's document is not the one that its log began with: {what}; while a "
@@ -55,6 +51,16 @@ def refuse_change(standing: Chapter, wanted: Chapter) -> None:
             raise OtherChapter(
                 f"the bars of universe {one.universe} are not those that the log began with"
             )
+
+
+def refuse_engine(standing: Chapter, engine: str) -> None:
+    """A replay is not gone on with by another engine. engine : a hash. Raises OtherChapter."""
+    if standing.engine_hash != engine and not has_deadlines(standing.run):
+        raise OtherChapter(
+            f"the session began with engine {standing.engine_hash} and this is {engine}: a replay "
+            "is the result of one engine, so continue it with the version that it began with, or "
+            "start a new one"
+        )
 
 
 def versioned(standing: Chapter, wanted: Chapter) -> Chapter:

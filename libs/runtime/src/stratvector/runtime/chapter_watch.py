@@ -6,13 +6,14 @@ from stratvector.contracts.codecs import Decided, decode_chapter, decode_decided
 from stratvector.runtime.chapters import (
     Standing,
     newest_chapter,
-    next_opening,
     opened_chapter,
+    openings_after,
 )
 from stratvector.runtime.epochs import newest_content
 from stratvector.runtime.inbox import Inbox
-from stratvector.runtime.ports import Bus, Kind, Ports
+from stratvector.runtime.ports import Bus, Kind, Ports, Stored
 from stratvector.runtime.readers import opening_in
+from stratvector.trading.carried import Carried
 from stratvector.trading.chapters import FIRST
 from stratvector.trading.lanes import chapters_lane, orders_lane
 from stratvector.trading.portfolio import Portfolio
@@ -24,10 +25,10 @@ Prepare = Callable[[Standing], Awaitable[None]]
 
 
 class ChapterWatch:
-    """Hears what is proposed in a portfolio's `chapters` lane, and waits for its opening in the
+    """Hears what is proposed in a portfolio's `chapters` lane, and looks for its opening in the
     orders lane. Used by one coroutine.
 
-    prepare : called with each proposal before its opening is waited for. follows : the lane is read
+    prepare : called with each proposal before its opening is looked for. follows : the lane is read
     page by page, and not listened to.
     """
 
@@ -41,6 +42,7 @@ class ChapterWatch:
         self._prepare, self._follows = prepare, follows
         self._ports, self._portfolio = ports, portfolio
         self._number = FIRST
+        self._pending: dict[str, Carried] = {}  # by the proposal's id
         self._proposals: Inbox | None = None
         self._look_at = 0.0
 
@@ -55,21 +57,31 @@ class ChapterWatch:
         return standing
 
     async def opened(self) -> Standing | None:
-        """The next chapter, if one has opened; one that is proposed is waited for, as its opening
-        follows at once, or is made up for by the next owner.
+        """The next chapter, if one has opened. What is proposed need not open: its owner may have
+        died, and one that goes on with another engine decides first.
         """
         assert self._proposals is not None, "begin comes first"
         while await self._proposals.look(0.0):
-            stored = await self._proposals.next()
-            proposed = decode_chapter(stored.message.payload)
-            if proposed.number > self._number and proposed.carried is not None:
-                if self._prepare is not None:
-                    await self._prepare(Standing(proposed, stored.message.id, stored.sequence))
-                opening = await next_opening(self._ports, self._portfolio, proposed.carried)
-                standing = await opened_chapter(self._ports.bus, opening, self._portfolio.run)
+            await self._note(await self._proposals.next())
+        lane, bus = orders_lane(self._portfolio), self._ports.bus
+        for identity, carried in tuple(self._pending.items()):
+            openings, is_decided = await openings_after(bus, lane, carried)
+            if openings and openings[-1].number > self._number:
+                standing = await opened_chapter(bus, openings[-1], self._portfolio.run)
                 self._number = standing.number
                 return standing
+            if is_decided:
+                del self._pending[identity]
         return None
+
+    async def _note(self, stored: Stored) -> None:
+        """A proposal."""
+        proposed = decode_chapter(stored.message.payload)
+        if proposed.number <= self._number or proposed.carried is None:
+            return
+        if self._prepare is not None:
+            await self._prepare(Standing(proposed, stored.message.id, stored.sequence))
+        self._pending[stored.message.id] = proposed.carried
 
     async def has_decided(self, close_time: int) -> bool:
         """Whether the decision of a close (ns UTC), or one after it, is in the log: no chapter will

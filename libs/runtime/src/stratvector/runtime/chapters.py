@@ -32,14 +32,14 @@ from stratvector.runtime.ports import (
     Stored,
     WrongSequence,
 )
-from stratvector.runtime.readers import Reader, opening_in
+from stratvector.runtime.readers import Reader, carried_sequence, opening_in
 from stratvector.runtime.session_document import canonical, document_of
 from stratvector.trading.carried import Carried
 from stratvector.trading.chapters import FIRST, Chapter, ChapterBars, Opened
 from stratvector.trading.closing import with_closing
 from stratvector.trading.flow import hop, subject
 from stratvector.trading.identity import message_id, payload_hash
-from stratvector.trading.lanes import chapters_lane, chapters_lane_of, orders_lane
+from stratvector.trading.lanes import chapters_lane, chapters_lane_of
 from stratvector.trading.meaning.chapters import check_chapter_of
 from stratvector.trading.portfolio import Portfolio
 
@@ -118,12 +118,15 @@ class Standing:
 
 
 class ChapterWriter:
-    """The `chapters` lane of a portfolio, for the owner of its orders lane."""
+    """The `chapters` lane of a portfolio, for the owner of its orders lane. engine : hash of the
+    owner's, which decides in every chapter that he opens.
+    """
 
     def __init__(self, ports: Ports, chapter: Chapter) -> None:
         self.subject = chapters_lane_of(chapter.run, chapter.portfolio)
-        self._ports, self._bus, self._clock = ports, ports.bus, ports.clock
-        self._first = chapter
+        self._bus, self._clock = ports.bus, ports.clock
+        self.engine = ports.engine or chapter.engine_hash
+        self._first = replace(chapter, engine_hash=self.engine)
 
     async def standing(self, orders: Lane) -> Standing:
         """The chapter that holds: the newest that has opened, or the first one, which is stored if
@@ -164,8 +167,13 @@ class ChapterWriter:
         """Store the content of a chapter, which has no effect yet: an earlier owner's, which never
         opened, may be before it, and a sleeper's may come after it. Raises LostOwnership.
         """
-        document = versioned(before.chapter, wanted or before.chapter)
-        chapter = replace(document, number=before.number + 1, previous=before.id, carried=carried)
+        chapter = replace(
+            versioned(before.chapter, wanted or before.chapter),
+            number=before.number + 1,
+            engine_hash=self.engine,
+            previous=before.id,
+            carried=carried,
+        )
         identity = chapter_message(chapter, orders.epoch).id
         while True:
             last = await self._bus.last(self.subject)
@@ -247,7 +255,7 @@ async def oldest_readable(bus: Bus, run: str, portfolio: str) -> Standing | None
     if not first or not first[0].previous:
         return None
     for standing in await opened_chapters(bus, run, portfolio):
-        if standing.carried and standing.carried.sequences[lane] >= first[0].sequence:
+        if carried_sequence(standing.carried, lane) >= first[0].sequence:
             return standing
     raise OtherChapter(f"{lane}: the log begins in the middle of its newest chapter")
 
@@ -285,15 +293,6 @@ async def opened_chapter(bus: Bus, opened: Opened, run: str) -> Standing:
     )
 
 
-async def next_opening(ports: Ports, portfolio: Portfolio, carried: Carried) -> Opened:
-    """What opened after the decision at `carried.close_time`, as soon as it has. Raises
-    MisplacedOpening.
-    """
-    while (opened := await _opening_after(ports.bus, orders_lane(portfolio), carried)) is None:
-        await ports.clock.sleep(REST_SECONDS)
-    return opened
-
-
 async def _has_opened(bus: Bus, stored: Stored, chapter: Chapter) -> bool:
     """Whether the orders lane says so, right after the last decision before it; of the first
     chapter there is one message alone, as it must be stored in an empty lane.
@@ -301,18 +300,23 @@ async def _has_opened(bus: Bus, stored: Stored, chapter: Chapter) -> bool:
     if (carried := chapter.carried) is None:
         return True
     lane = subject("orders", run=chapter.run, portfolio=chapter.portfolio)
-    opened = await _opening_after(bus, lane, carried)
-    return opened is not None and opened.chapter_id == stored.message.id
+    openings, _ = await openings_after(bus, lane, carried)
+    return any(opened.chapter_id == stored.message.id for opened in openings)
 
 
-async def _opening_after(bus: Bus, lane: str, carried: Carried) -> Opened | None:
-    position = carried.sequences[lane]
+async def openings_after(bus: Bus, lane: str, carried: Carried) -> tuple[list[Opened], bool]:
+    """The chapters that have opened between the last decision before one and the next decision,
+    in an orders lane; and whether that one is there, so that no other opens before it.
+    """
+    position, found = carried_sequence(carried, lane), list[Opened]()
     while page := await bus.read(lane, position):
         for stored in page:
-            if stored.message.kind is not Kind.OWNER:
-                return opening_in(stored)
+            if stored.message.kind is Kind.CONTENT:
+                return found, True
+            if stored.message.kind is Kind.OPENED:
+                found.append(opening_in(stored))
         position = page[-1].sequence
-    return None
+    return found, False
 
 
 def chapter_reader(ports: Ports, portfolio: Portfolio) -> Reader[Chapter]:

@@ -8,6 +8,7 @@ from typing import Any
 
 ABSENT = object()
 ABSENT_WORD = "absent"
+ENGINE = "engine_hash"
 SYMBOL = re.compile(r"portfolio\.universes\[(?P<universe>[^]]*)\]\.instruments\[(?P<symbol>.*)\]")
 
 
@@ -66,10 +67,19 @@ def without_repeats(found: Sequence[Mapping[str, str]]) -> list[Mapping[str, str
     return [change for change in found if not change["place"].startswith(repeated)]
 
 
+def engine_change(before: str, after: str) -> list[dict[str, str]]:
+    """Another engine as a change, none where both hashes are one."""
+    if before == after:
+        return []
+    return [{"place": ENGINE, "before": _shown(before), "after": _shown(after)}]
+
+
 def lines(found: Sequence[Mapping[str, str]]) -> Iterator[str]:
     """Changes for people, a line each."""
     for change in without_repeats(found):
         if (added := added_symbol(change)) is not None:
             yield f"symbol {added.symbol} added in universe {added.universe}"
+        elif change["place"] == ENGINE:
+            yield f"engine {json.loads(change['before'])} → {json.loads(change['after'])}"
         else:
             yield f"{change['place']}: {change['before']} → {change['after']}"

@@ -23,12 +23,16 @@ class EpochFilter:
         return message.kind is not Kind.OWNER
 
 
-async def contents(bus: Bus, lane: str) -> list[Stored]:
-    """The content of a lane that every reader takes: stale epochs dropped, each id once."""
+async def contents(bus: Bus, lane: str, marks: list[Stored] | None = None) -> list[Stored]:
+    """The content of a lane that every reader takes: stale epochs dropped, each id once. marks :
+    takes those of the owners.
+    """
     epochs, seen, taken, position = EpochFilter(), set[str](), list[Stored](), 0
     while page := await bus.read(lane, position, PAGE):
         position = page[-1].sequence
         for stored in page:
+            if marks is not None and stored.message.kind is Kind.OWNER:
+                marks.append(stored)
             if epochs.admits(stored.message) and stored.message.id not in seen:
                 seen.add(stored.message.id)
                 taken.append(stored)

@@ -17,7 +17,7 @@ from typing import NoReturn
 from stratvector.contracts.codecs import Owner, encode_owner
 from stratvector.runtime.at_hand import AT_HAND
 from stratvector.runtime.epochs import EpochFilter
-from stratvector.runtime.lease import Lease, Meanwhile, holder
+from stratvector.runtime.lease import Lease, MayTake, Meanwhile, holder
 from stratvector.runtime.ports import (
     Entry,
     Kind,
@@ -34,23 +34,29 @@ from stratvector.trading.identity import message_id
 REST_SECONDS = 0.1  # between two attempts to store a message, as a refusal may come at once
 
 
+async def _always() -> bool:
+    return True
+
+
 class Lane:
     """One instance's writing end of a subject, used by one coroutine; `keep` runs beside it.
 
     subject : the lane. epoch : of this owner, 0 before `acquire`. sequence : the lane's last one as
     this owner knows it. lost : True for ever once ownership is known to be gone. is_folded :
     whether `history` has given all that there is. has_published : whether this owner has stored
-    anything but its mark. lease_seconds : see `Lease`, None for the ports'.
+    anything but its mark. engine : hash of the engine that the work's chapter names, empty where
+    any will do. lease_seconds : see `Lease`, None for the ports'.
     """
 
     def __init__(self, ports: Ports, subject: str, lease_seconds: float | None = None) -> None:
         self.subject = subject
         self.epoch = 0
         self.sequence = 0
+        self.engine = ""
         self.lost = self.is_folded = self.has_published = False
         self._bus = ports.bus
         self._clock = ports.clock
-        self._instance = ports.instance
+        self._instance, self._engine = ports.instance, ports.engine
         self._lease = Lease(ports, subject, lease_seconds or ports.lease_seconds)
         self._mark_sequence = self._mark_previous = 0
         self._holds = 0
@@ -76,13 +82,16 @@ class Lane:
         finally:
             self._holds -= 1
 
-    async def acquire(self, meanwhile: Meanwhile | None = None) -> None:
+    async def acquire(
+        self, meanwhile: Meanwhile | None = None, may_take: MayTake = _always
+    ) -> None:
         """Wait as a standby until the lane is free, then own it: swap the lease, store the mark.
 
         meanwhile : what a standby does between two looks, for so many seconds; it sleeps if None.
+        may_take : see `Lease.wait_until_free`.
         """
         while True:
-            entry = await self._lease.wait_until_free(meanwhile or self._clock.sleep)
+            entry = await self._lease.wait_until_free(meanwhile or self._clock.sleep, may_take)
             last = await self._bus.last(self.subject)
             epoch = _next_epoch(entry, last)
             if await self._lease.take(entry, epoch) and await self._store_mark(epoch, last):
@@ -255,7 +264,7 @@ class Lane:
     def _mark(self, epoch: int) -> Message:
         stream = stream_of(self.subject)
         identity = message_id(stream, self.subject, "owner", self._instance, epoch)
-        payload = encode_owner(Owner(self._instance, epoch))
+        payload = encode_owner(Owner(self._instance, epoch, self._engine))
         return Message(self.subject, identity, payload, epoch, Kind.OWNER)
 
     def _check_page(self, page: Sequence[Stored]) -> None:

@@ -16,6 +16,7 @@ LOOKS_PER_LEASE = 30  # of a standby, while the owner's next renewal is due
 NOBODY = "-"
 
 Meanwhile = Callable[[float], Awaitable[None]]
+MayTake = Callable[[], Awaitable[bool]]
 
 
 class Lease:
@@ -35,25 +36,30 @@ class Lease:
         self._revision = 0
         self._renewed_at = 0.0
 
-    async def wait_until_free(self, meanwhile: Meanwhile) -> Entry | None:
-        """Stand by until the entry is absent, this instance's or left to it, or a lease old.
+    async def wait_until_free(self, meanwhile: Meanwhile, may_take: MayTake) -> Entry | None:
+        """Stand by until the entry is absent, this instance's or left to it, or a lease old; and
+        this instance may take it.
 
         meanwhile : what to do between two looks, for so many seconds. Looks follow the owner's
-        renewals closely, as the lease is counted from when one was seen.
+        renewals closely, as the lease is counted from when one was seen. may_take : asked at each
+        renewal that is seen, and when the entry is free.
         """
         revision, since = -1, 0.0
         while True:
             asked_at = self._clock.monotonic_seconds()
             entry = await self._key_value.get(self.key)
-            if entry is None or self._may_take_at_once(holder(entry)):
-                return entry
+            is_free = entry is None or self._may_take_at_once(holder(entry))
             look_seconds = self.seconds / LOOKS_PER_LEASE
-            if entry.revision != revision:
+            if entry is not None and entry.revision != revision:
                 # The owner counts from before its write left, we from after we saw it: it gives up
                 # first.
                 revision, since = entry.revision, self._clock.monotonic_seconds()
-                look_seconds = self.seconds / RENEWALS_PER_LEASE - look_seconds
+                if not is_free:
+                    await may_take()
+                    look_seconds = self.seconds / RENEWALS_PER_LEASE - look_seconds
             elif asked_at - since >= self.seconds:
+                is_free = True
+            if is_free and await may_take():
                 return entry
             await meanwhile(look_seconds)
 

@@ -24,7 +24,9 @@ class Member:
 
     address : host:port of its gRPC questions, empty where it has none. beats : how often it has
     said so since it is ready, 0 while it is not. owned : the lanes that it works on. kept : those
-    that it owns and that are finished or halted. standing_by : those that it would take.
+    that it owns and that are finished or halted. standing_by : those that it would take. engine :
+    hash of the one that it computes with, empty where it computes with none. wanted : of the lanes
+    that it works on, those whose chapter names another engine, each with that.
     """
 
     instance: str
@@ -33,6 +35,13 @@ class Member:
     owned: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     standing_by: tuple[str, ...] = ()
+    engine: str = ""
+    wanted: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """The lanes that it works on or would take."""
+        return (*self.owned, *self.standing_by)
 
     @property
     def is_counted(self) -> bool:
@@ -48,7 +57,10 @@ def encode_member(member: Member) -> bytes:
 def decode_member(value: bytes) -> Member:
     """What an instance said."""
     told: dict[str, Any] = json.loads(value)
-    lanes = (tuple(told[key]) for key in ("owned", "kept", "standing_by"))
+    owned, kept, standing_by = (tuple(told[key]) for key in ("owned", "kept", "standing_by"))
+    # An instance of an earlier version says nothing of engines.
+    wanted = tuple((lane, engine) for lane, engine in told.get("wanted", ()))
+    lanes = (owned, kept, standing_by, told.get("engine", ""), wanted)
     return Member(told["instance"], told["address"], told["beats"], *lanes)
 
 
@@ -58,7 +70,7 @@ class Members:
     def __init__(self, ports: Ports, service: str, key_value: KeyValue) -> None:
         self._key_value, self._clock = key_value, ports.clock
         self._instance, self._address = ports.instance, ports.address
-        self._lease_seconds = ports.lease_seconds
+        self._engine, self._lease_seconds = ports.engine, ports.lease_seconds
         self._prefix = f"{service}."
         self._revision = self._beats = 0
         self._seen: dict[str, tuple[int, float]] = {}
@@ -69,16 +81,18 @@ class Members:
         owned: Sequence[str],
         kept: Sequence[str] = (),
         standing_by: Sequence[str] = (),
+        wanted: Sequence[tuple[str, str]] = (),
     ) -> None:
         """Say that this instance is there, and which lanes it has."""
         self._beats = self._beats + 1 if ready else 0
         lanes = (tuple(owned), tuple(kept), tuple(standing_by))
-        await self._put(Member(self._instance, self._address(), self._beats, *lanes))
+        of = (self._instance, self._address(), self._beats)
+        await self._put(Member(*of, *lanes, self._engine, tuple(wanted)))
 
     async def leave(self) -> None:
         """Say that nothing more may be given to this instance."""
         self._beats = 0
-        await self._put(Member(self._instance, self._address(), 0))
+        await self._put(Member(self._instance, self._address(), 0, engine=self._engine))
 
     async def alive(self) -> list[Member]:
         """Whose word changed within a lease, on this instance's own clock, by their names."""

@@ -311,6 +311,7 @@ class Ports:
     what is wanted of each portfolio, for risk alone. snapshots : what those that only watch have
     folded, None where nobody keeps it. members : who else is there; None where nobody may be.
     address : host:port at which other instances reach this one's questions, empty while it answers
+    none. engine : hash of the engine that this instance computes with, empty where it computes with
     none. begin : runs more coroutines of a portfolio, by its key `<run>.<portfolio>`. aside : calls
     what takes long, such as a compiler, so that nothing else waits for it.
     """
@@ -325,5 +326,6 @@ class Ports:
     snapshots: KeyValue | None = None
     members: KeyValue | None = None
     address: Callable[[], str] = str
+    engine: str = ""
     begin: Callable[[str, Any], None] = _nowhere  # host.Tasks, which stands on this module
     aside: Callable[[Callable[[], Any]], Awaitable[Any]] = _at_once

@@ -87,12 +87,14 @@ class Reader(Generic[Noun]):
         raises.
         """
         stored = await self._inbox.next()
-        message = stored.message
-        if message.kind is Kind.OPENED:
+        if stored.message.kind is Kind.OPENED:
             raise MisplacedOpening(f"{self.lane} holds a chapter's opening where none may be")
-        noun = self._decode(message.payload)
+        return self._received(stored)
+
+    def _received(self, stored: Stored) -> Received[Noun]:
+        noun = self._decode(stored.message.payload)
         self._check(noun)
-        return Received(noun, message.id, stored.sequence, stored)
+        return Received(noun, stored.message.id, stored.sequence, stored)
 
     async def look(self, patience_seconds: float) -> bool:
         """Whether the next message is at hand, or comes in time."""
@@ -256,14 +258,19 @@ class OrdersReader(Reader[Decision]):
 
         after = carried_sequence(carried, lane)
         super().__init__(ports, lane, decode_decision, check, follows, after)
-        self._is_opened = carried is None
+        self._chapter, self._is_opened = chapter, carried is None
 
-    async def at(self, close_time: int) -> Received[Decision]:
-        """The next decision, which must be of that close. Raises OutOfStep."""
-        if not self._is_opened:
-            await self.opening()
-            self._is_opened = True
-        received = await self.next()
+    async def at(self, close_time: int) -> Received[Decision] | Opened:
+        """The next decision, which must be of that close; or the opening of the next chapter, where
+        another engine goes on before it. Raises OutOfStep.
+        """
+        while not self._is_opened:
+            # Of chapters in which nothing was decided the openings stand one after the other.
+            self._is_opened = (await self.opening()).number >= self._chapter
+        stored = await self._inbox.next()
+        if stored.message.kind is Kind.OPENED:
+            return opening_in(stored)
+        received = self._received(stored)
         refuse_other_close(self.lane, close_time, received.noun.close_time)
         return received
 
@@ -330,7 +337,7 @@ class FillsReader:
         carried: Carried | None = None,
     ) -> None:
         lane = fills_lane(portfolio)
-        self._chapter = chapter
+        self._chapter, self._oldest = chapter, FIRST
         self._own, self._number = Own.of(portfolio), 0 if carried is None else carried.reports
         after = carried_sequence(carried, lane)
         self._reader = Reader(ports, lane, decode_fills_report, self._refuse, follows, after)
@@ -357,8 +364,11 @@ class FillsReader:
         """Raises Absurd."""
         check_report_of(report, self._own)
         check_next_report(report, self._number)
-        check_report_chapter(report, self._chapter)
+        check_report_chapter(report, self._oldest, self._chapter)
         self._number += 1
+        if report.closed is not None:
+            # Its decision is of this chapter, and what execution says next follows that.
+            self._oldest = self._chapter
 
 
 def carried_sequence(carried: Carried | None, lane: str) -> int:

@@ -19,8 +19,6 @@ from stratvector.contracts.codecs import (
 from stratvector.runtime.chapter_changes import OtherChapter
 from stratvector.runtime.chapters import (
     Standing,
-    chapter_of,
-    logged_chapters,
     oldest_readable,
     opened_chapter,
     opened_chapters,
@@ -29,10 +27,9 @@ from stratvector.runtime.chapters import (
 from stratvector.runtime.deployment import SessionParts
 from stratvector.runtime.epochs import contents
 from stratvector.runtime.logged_bars import UniverseBars, certain, read_bars
-from stratvector.runtime.logged_session import LoggedSession
+from stratvector.runtime.logged_engines import LoggedEngines, logged_engines
 from stratvector.runtime.ports import Bus, Kind, Stored
 from stratvector.runtime.readers import opening_in
-from stratvector.runtime.served import NotServed, PortfolioRun, chosen
 from stratvector.runtime.session_document import BadSession
 from stratvector.runtime.unfit_messages import (
     MisplacedOpening,
@@ -102,7 +99,7 @@ async def read_session(bus: Bus, session: SessionParts) -> SessionLog:
             "is in its archive, name it with --archive"
         )
     bars = await read_bars(bus, session, await _chapters_with_bars(bus, of))
-    reading = _Reading(bus, session, bars)
+    reading = _Reading(bus, session, bars, await logged_engines(bus, session))
     await reading.read()
     return reading.result()
 
@@ -118,8 +115,15 @@ async def _chapters_with_bars(bus: Bus, portfolio: Portfolio) -> Sequence[Standi
 class _Reading:
     """The lanes of one session, read one after the other, by the closes that its bars tell."""
 
-    def __init__(self, bus: Bus, session: SessionParts, bars: Mapping[str, UniverseBars]) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        session: SessionParts,
+        bars: Mapping[str, UniverseBars],
+        engines: LoggedEngines,
+    ) -> None:
         self._bus, self._portfolio, self._scheduled = bus, session.portfolio, session.closes
+        self._engines = engines
         self._bars = bars
         self._halts = [one.halt for one in bars.values() if one.halt is not None]
         self._schedule = merge({name: one.closes for name, one in bars.items()})
@@ -166,17 +170,19 @@ class _Reading:
             ),
             halts=tuple(self._halts),
             chapters=tuple(self._chapters),
+            other_engines=self._engines.others(),
         )
 
     async def _read_decisions(self) -> None:
         """One message per close, in order; between two of them a chapter may open."""
         lane, ends_chapter = self._decisions, False
-        for stored in await contents(self._bus, lane.subject):
+        for stored in await self._contents(lane.subject):
             if (asked := lane.asked) is None:
                 return
             try:
-                if ends_chapter:
+                if ends_chapter or stored.message.kind is Kind.OPENED:
                     opened = await self._opened(opening_in(stored))
+                    self._engines.opened(opened, lane.subject, ends_chapter)
                     if not self._has_bars_of(opened.portfolio):
                         return  # it opened after the bars were read
                     self._chapters.append(opened)
@@ -185,6 +191,7 @@ class _Reading:
                 decision = decode_decision(_content(stored))
                 check_chapter_number(decision.chapter, len(self._chapters) + 1)
                 refuse_other_close(lane.subject, asked, decision.close_time)
+                self._engines.check_decision(stored, decision.chapter)
             except (BadMessage, UnfitMessage, UnfitNoun, OtherChapter, BadSession) as error:
                 lane.halt(asked, stored, error)
                 return
@@ -192,6 +199,13 @@ class _Reading:
             ends_chapter = decision.ends_chapter
             if decision.ended:
                 return
+
+    async def _contents(self, lane: str) -> list[Stored]:
+        """What counts in a lane of what is computed; its owners are known then."""
+        marks = list[Stored]()
+        found = await contents(self._bus, lane, marks)
+        self._engines.marked(marks)
+        return found
 
     async def _opened(self, opened: Opened) -> LoggedChapter:
         """Raises OtherChapter, BadMessage, BadSession, Absurd."""
@@ -233,7 +247,7 @@ class _Reading:
         that a decision went without may be left out, and are at the lane's end.
         """
         halts = len(self._halts)
-        for stored in await contents(self._bus, lane.subject):
+        for stored in await self._contents(lane.subject):
             if (asked := lane.asked) is None or not self._take_signals(model, lane, asked, stored):
                 break
         while len(self._halts) == halts and (asked := lane.asked) and self._is_late(model, asked):
@@ -248,6 +262,7 @@ class _Reading:
             while signals.chapter >= self._chapter_of(asked):
                 of_asked = (self._chapter_of(asked), asked)
                 if (signals.chapter, signals.close_time) == of_asked:
+                    self._engines.note("signals", stored, signals.chapter)
                     lane.at[asked] = _logged(stored, signals)
                     return True
                 if not self._is_late(model, asked):
@@ -280,20 +295,33 @@ class _Reading:
     async def _read_reports(self) -> None:
         """What execution published, by the close that it led to."""
         lane, waiting = self._reports, list[Logged[FillsReport]]()
-        for stored in await contents(self._bus, lane.subject):
+        for stored in await self._contents(lane.subject):
             if (asked := lane.asked) is None:
                 return
             try:
                 report = decode_fills_report(_content(stored))
                 if report.closed is not None:
                     refuse_other_close(lane.subject, asked, report.closed)
-                check_report_chapter(report, self._chapter_of(asked))
+                check_report_chapter(report, self._oldest_of(report), self._chapter_of(asked))
             except (BadMessage, UnfitMessage, UnfitNoun) as error:
                 lane.halt(asked, stored, error)
                 return
             waiting.append(_logged(stored, report))
             if report.closed is not None:
+                self._engines.note("fills", stored, self._chapter_of(asked))
                 lane.at[asked], waiting = tuple(waiting), []
+
+    def _oldest_of(self, report: FillsReport) -> int:
+        """The earliest chapter that a report may name after the closes that were read: that of the
+        decision before it, which, if it ended its chapter, was followed by the next one.
+        """
+        if not (read := len(self._reports.at)):
+            return FIRST
+        decision = self._decisions.at.get(int(self._certain.close_times[read - 1]))
+        if decision is None:
+            return FIRST
+        is_next = decision.noun.ends_chapter and report.closed is not None
+        return decision.noun.chapter + is_next
 
     async def _read_positions(self) -> None:
         """What the ledger published: only closes with executions have a message."""
@@ -367,31 +395,3 @@ def _all_at(
     if any(close_time not in at for at in lanes.values()):
         return None
     return {name: at[close_time] for name, at in lanes.items()}
-
-
-async def logged_session(bus: Bus, portfolio: str = "", run: str = "") -> LoggedSession | None:
-    """The session of a portfolio in a run that a log tells; None while none has begun.
-
-    portfolio, run : may be left open where only one is meant. Raises BadSession.
-    """
-    chapters = {
-        PortfolioRun.parsed(stored.message.subject.partition(".")[2]): stored
-        for stored in await logged_chapters(bus)
-    }
-    if not chapters:
-        return None
-    try:
-        _, stored = chosen(chapters, portfolio, run, "the log")
-        return LoggedSession(chapter_of(stored))
-    except NotServed as error:
-        raise BadSession(str(error)) from None
-    except (BadMessage, OtherChapter) as error:
-        raise BadSession(f"{stored.message.subject}: {error}") from None
-
-
-async def read_logged_session(
-    bus: Bus, portfolio: str = "", run: str = ""
-) -> tuple[LoggedSession, SessionLog] | None:
-    """The same with all its lanes. Raises BadSession."""
-    session = await logged_session(bus, portfolio, run)
-    return None if session is None else (session, await read_session(bus, session))

@@ -7,7 +7,7 @@ The plan is a function of what the members say, so all that see the same plan th
 right: a lane moves by its lease, and whoever sees too little or too late waits for that.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Protocol
@@ -37,47 +37,66 @@ def preference(lane: str, instance: str) -> int:
 
 
 def moves(members: Sequence[Member]) -> list[Move]:
-    """The fewest moves after which no counted member could take a lane from one that has two more.
+    """Lanes whose chapter names another engine to those that have it; then the fewest moves after
+    which no counted member could take a lane from one with the same engine that has two more.
 
     Of the lanes that may go, the one that prefers its heir most goes first.
     """
     held = {one.instance: set(one.owned) for one in members}
-    able = {one.instance: {*one.owned, *one.standing_by} for one in members if one.is_counted}
+    able = {one.instance: set(one.takes) for one in members if one.is_counted}
+    engines = {one.instance: one.engine for one in members}
     found = list[Move]()
-    while (move := _next_move(held, able)) is not None:
+
+    def note(move: Move) -> None:
         found.append(move)
         held[move.owner].remove(move.lane)
         held[move.heir].add(move.lane)
+
+    for member in members:
+        for lane, engine in member.wanted:
+            takers = [one for one in able if engines[one] == engine and lane in able[one]]
+            if lane in held[member.instance] and takers:
+                note(Move(lane, member.instance, _choice(lane, takers, held)))
+    while (move := _next_move(held, able, engines)) is not None:
+        note(move)
     return found
 
 
-def _next_move(held: Mapping[str, set[str]], able: Mapping[str, set[str]]) -> Move | None:
+def _choice(lane: str, takers: Sequence[str], held: Mapping[str, Collection[str]]) -> str:
+    """Of those who could take a lane who has least, then whom it prefers."""
+    return min(takers, key=lambda one: (len(held[one]), -preference(lane, one)))
+
+
+def _next_move(
+    held: Mapping[str, set[str]], able: Mapping[str, set[str]], engines: Mapping[str, str]
+) -> Move | None:
     """From who has most to who has least, of those between whom something can move."""
     for owner in sorted(held, key=lambda one: (-len(held[one]), one)):
         for heir in sorted(able, key=lambda one: (len(held[one]), one)):
             if len(held[owner]) - len(held[heir]) < 2:
                 break
-            if lanes := held[owner] & able[heir]:
+            if engines[owner] == engines[heir] and (lanes := held[owner] & able[heir]):
                 lane = max(lanes, key=lambda one: (preference(one, heir), one))
                 return Move(lane, owner, heir)
     return None
 
 
 def heirs(leaving: str, members: Sequence[Member]) -> dict[str, str]:
-    """Who is to take each lane of an instance that ends; none where no counted member could."""
-    loads = {
-        one.instance: len(one.owned)
-        for one in members
-        if one.is_counted and one.instance != leaving
-    }
-    able = {one.instance: set(one.standing_by) for one in members}
-    found = dict[str, str]()
-    for lane in sorted(lane for one in members if one.instance == leaving for lane in one.owned):
-        takers = [instance for instance in loads if lane in able[instance]]
-        if takers:
-            heir = min(takers, key=lambda one: (loads[one], -preference(lane, one)))
-            found[lane] = heir
-            loads[heir] += 1
+    """Who is to take each lane of an instance that ends, of those with its chapter's engine first;
+    none where no counted member could.
+    """
+    own = next((one for one in members if one.instance == leaving), None)
+    if own is None:
+        return {}
+    others = {one.instance: one for one in members if one.is_counted and one is not own}
+    held = {instance: set(one.owned) for instance, one in others.items()}
+    wanted, found = dict(own.wanted), dict[str, str]()
+    for lane in sorted(own.owned):
+        able = [instance for instance, one in others.items() if lane in one.standing_by]
+        engine = wanted.get(lane, own.engine)
+        if takers := [one for one in able if others[one].engine == engine] or able:
+            found[lane] = heir = _choice(lane, takers, held)
+            held[heir].add(lane)
     return found
 
 
@@ -123,7 +142,7 @@ class Spread:
         ready: Callable[[], bool],
     ) -> None:
         self._members = Members(ports, service, key_value)
-        self._clock, self._instance = ports.clock, ports.instance
+        self._clock, self._instance, self._engine = ports.clock, ports.instance, ports.engine
         self._lease_seconds = ports.lease_seconds
         self._settled_seconds = SETTLED_LEASES * ports.lease_seconds
         self._hands, self._ready = hands, ready
@@ -154,7 +173,12 @@ class Spread:
             [lane.subject for lane in owned],
             [lane.subject for lane, goes_on in lanes if not goes_on],
             [lane.subject for lane, goes_on in lanes if goes_on and not lane.is_owned],
+            [(lane.subject, lane.engine) for lane in owned if self._is_of_another(lane)],
         )
+
+    def _is_of_another(self, lane: Lane) -> bool:
+        """Whether the chapter of a lane names another engine than this instance has."""
+        return bool(self._engine and lane.engine) and lane.engine != self._engine
 
     async def _move(self) -> None:
         """Give one lane away, if that is due, and if its work may be left where it is."""

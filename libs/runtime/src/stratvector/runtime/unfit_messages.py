@@ -3,6 +3,7 @@
 UnfitMessage
 ├── OutOfStep            the lane's next message belongs to another close
 ├── MisplacedOpening     a chapter opens in another lane, or in the middle of one
+├── ForeignDecision      a decision whose owner has another engine than its chapter
 ├── OtherChapterSignals  signals of a chapter that has not opened
 └── OtherSymbols         bars whose symbols are not the universe's
 """
@@ -24,6 +25,17 @@ class OutOfStep(UnfitMessage):
 
 class MisplacedOpening(UnfitMessage):
     """A chapter that opens where no reader of chapters looks, or where none may."""
+
+
+class ForeignDecision(UnfitMessage):
+    """A decision in a chapter of another engine; its owner must have opened the next one first."""
+
+    def __init__(self, lane: str, chapter: int, wanted: str, found: str) -> None:
+        super().__init__(
+            f"{lane} holds a decision by engine {found} in chapter {chapter}, which is of engine "
+            f"{wanted}"
+        )
+        self.lane, self.chapter, self.wanted, self.found = lane, chapter, wanted, found
 
 
 class OtherChapterSignals(UnfitMessage):

@@ -23,6 +23,7 @@ from stratvector.trading.engine.state import (
     CANCELLING,
     CROSS_PART,
     CROSSED,
+    LATCH,
     MOVED,
     MOVES,
     ORDER,
@@ -94,6 +95,16 @@ class PortfolioAccount:
         """Symbol -> lots, zero ones left out."""
         lots = self._book.lots[:, POSITION].tolist()
         return {symbol: lots[s] for symbol, s in self._symbols.items() if lots[s]}
+
+    @property
+    def equity(self) -> float:
+        """At the close that was observed last, base currency; initial cash before the first."""
+        return self._equity
+
+    @property
+    def is_halted(self) -> bool:
+        """Whether a drawdown has halted it, as of the close that was observed last."""
+        return bool(self._book.latch[LATCH])
 
     @property
     def peak(self) -> float:

@@ -96,7 +96,8 @@ class CarriedDate:
 
 @dataclass(frozen=True)
 class Carried:
-    """The account, the models and the open orders after the decision at `close_time`, ns UTC.
+    """The account, the models and the open orders after the decision at `close_time`, ns UTC; 0 =
+    before the first one.
 
     cash, peak, day_start, last_equity, day, halted, day_loss : the engine's book. exact_cash : the
     ledger's. next_closes : universe -> when it closes next, ns UTC, 0 = never.

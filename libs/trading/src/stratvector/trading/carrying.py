@@ -50,7 +50,7 @@ from stratvector.trading.lanes import (
     signals_lane,
 )
 from stratvector.trading.logged import Logged
-from stratvector.trading.orders import Decision, ValueAtRisk
+from stratvector.trading.orders import Cancel, Decision, ValueAtRisk
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.signals import Signals
 from stratvector.trading.value_at_risk import DailyMarks
@@ -84,8 +84,9 @@ class Carrying:
         self._reports = 0
         self.figure: ValueAtRisk | None = None
         self.recorded_at = 0
-        self._decision: Decision | None = None
+        self._decided_at, self._cancels = 0, tuple[Cancel, ...]()
         if carried is not None:
+            self._decided_at, self._cancels = carried.close_time, carried.cancels
             self.daily.begin(carried)
             self._sequences |= carried.sequences
             self._reports = carried.reports
@@ -133,18 +134,18 @@ class Carrying:
     def place(self, decision: Decision, sequence: int) -> None:
         """The decision, and its place in the stream."""
         self._books.place(decision)
-        self._decision = decision
+        self._decided_at, self._cancels = decision.close_time, decision.cancels
         self._sequences[orders_lane(self._portfolio)] = sequence
         if decision.value_at_risk is not None:
             self.figure, self.recorded_at = decision.value_at_risk, decision.close_time
 
     def carried(self, book: Book, next_closes: Mapping[str, int]) -> Carried:
-        """What a chapter begins with that opens after the newest decision. book : the engine's."""
-        decision = self._decision
-        assert decision is not None, "a chapter opens after a decision"
+        """What a chapter begins with that opens after the newest decision; where there is none yet,
+        what this one began with. book : the engine's.
+        """
         account, latch = book.account.tolist(), book.latch.tolist()
         return Carried(
-            close_time=decision.close_time,
+            close_time=self._decided_at,
             cash=account[CASH],
             peak=account[PEAK],
             day_start=account[DAY_START],
@@ -157,7 +158,7 @@ class Carrying:
             symbols=tuple(_symbols(self._portfolio, book)),
             models=tuple(self._carried_models(book)),
             orders=tuple(self._order(one, book) for one in self._books.orders.values()),
-            cancels=decision.cancels,
+            cancels=self._cancels,
             reports=self._reports,
             sequences=dict(self._sequences),
             dates=self.daily.carried(),

@@ -70,12 +70,12 @@ class Chapter:
 
 @dataclass(frozen=True)
 class Opened:
-    """A chapter opens, said in the orders lane right after the last decision of the one before.
+    """A chapter opens, said in the orders lane right after the last decision before it.
 
     Content alone, in the chapters lane, has no effect: who sleeps there may still write it.
 
     number : of the chapter. chapter_id, sequence : of the message that has its content.
-    close_time : of the decision before, ns UTC.
+    close_time : of the decision before, ns UTC, 0 where there is none.
     """
 
     portfolio: str

@@ -102,6 +102,8 @@ FLOW: tuple[Hop, ...] = (
 
 # Each writes a noun; together they are a session.
 SERVICES: tuple[str, ...] = ("market_data", "strategy", "risk", "execution", "ledger")
+# What they publish is computed with the engine, whose hash a chapter names.
+COMPUTING: tuple[str, ...] = ("strategy", "risk", "execution")
 # They follow the flow or are asked beside it, and write nothing into it.
 COMPANIONS: tuple[str, ...] = ("monte_carlo", "drift", "research", "gateway")
 HOUSE: tuple[str, ...] = (*SERVICES, *COMPANIONS)

@@ -88,6 +88,18 @@ class Halt:
 
 
 @dataclass(frozen=True)
+class OtherEngine:
+    """What an owner published whose engine is not its chapter's: a process had taken the lane that
+    was upgraded already, or not yet. closes : how many. noun : fills or signals.
+    """
+
+    chapter: int
+    noun: str
+    engine: str
+    closes: int
+
+
+@dataclass(frozen=True)
 class SessionLog:
     """A session as its lanes tell it, as far as it is complete.
 
@@ -100,7 +112,8 @@ class SessionLog:
     warmup : bars before the session's start, per universe. positions : what the ledger published.
     bars, signals : messages from the session's start on, complete closes or not.
     halts : lanes that hold what no reader takes; an unfinished session has none.
-    chapters : those that have opened after the first one, each with what it carries.
+    chapters : those that have opened after the first one, each with what it carries. other_engines
+    : fills and signals that were computed by another engine than their chapter's.
     """
 
     scheduled: int | None
@@ -115,6 +128,7 @@ class SessionLog:
     signals: int
     halts: tuple[Halt, ...] = ()
     chapters: tuple[LoggedChapter, ...] = ()
+    other_engines: tuple[OtherEngine, ...] = ()
 
     @property
     def is_complete(self) -> bool:

@@ -29,7 +29,7 @@ from stratvector.runtime.jetstream.server import find_binary
 from stratvector.runtime.jetstream.server_config import ServerSettings, server_config
 from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.session_document import BadSession
-from stratvector.runtime.session_log import read_logged_session
+from stratvector.runtime.session_in_log import read_logged_session
 from stratvector.trading.logged import SessionLog
 
 SERVER_SECONDS = 60.0

@@ -28,10 +28,12 @@ class Owner:
     """Who writes a lane from here on, published before anything else of the new owner's.
 
     instance : unique per start of a process. epoch : one more than that of the owner before.
+    engine_hash : of the engine that it computes with, empty where it computes with none.
     """
 
     instance: str
     epoch: int
+    engine_hash: str = ""
 
 
 def _check_chapter(chapter: Chapter) -> None:

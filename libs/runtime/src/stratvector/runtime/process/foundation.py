@@ -92,7 +92,10 @@ class PlainFoundation(Generic[Settings]):
 
 
 class BusFoundation(Generic[BusSettings]):
-    """Ports on one bus connection, and the portfolios that are found there."""
+    """Ports on one bus connection, and the portfolios that are found there.
+
+    engine : see `Ports`.
+    """
 
     def __init__(
         self,
@@ -102,7 +105,9 @@ class BusFoundation(Generic[BusSettings]):
         build: BuildService[BusSettings],
         finding: Finding,
         has_lanes: bool,
+        engine: str = "",
     ) -> None:
+        self._engine = engine
         self._settings, self._instance, self._metrics = settings, instance, metrics
         self._build, self._finding, self._has_lanes = build, finding, has_lanes
         self.ports: Ports | None = None
@@ -121,7 +126,12 @@ class BusFoundation(Generic[BusSettings]):
         ports = ports_of(client, settings, self._instance, self._metrics)
         members = JetStreamKeyValue(client, MEMBERS) if self._has_lanes else None
         self.ports = replace(
-            ports, members=members, address=address, begin=begin, aside=asyncio.to_thread
+            ports,
+            members=members,
+            address=address,
+            engine=self._engine,
+            begin=begin,
+            aside=asyncio.to_thread,
         )
         return self._build(settings, self.ports)
 

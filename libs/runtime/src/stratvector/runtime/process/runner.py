@@ -32,7 +32,7 @@ from stratvector.runtime.process.metrics import ProcessMetrics
 from stratvector.runtime.process.settings import BusSettings, Settings, load_settings
 from stratvector.runtime.process.settings_file import BadSettings
 from stratvector.runtime.process.telemetry import start_telemetry
-from stratvector.trading.flow import produced_by
+from stratvector.trading.flow import COMPUTING, produced_by
 
 WRONG_SETTINGS = 2
 EXECUTOR_SECONDS_MAX = 2.0
@@ -58,10 +58,19 @@ def run_service(
     """
 
     def on_bus(settings: BusSettings, instance: str, metrics: ProcessMetrics) -> Foundation:
-        has_lanes = bool(produced_by(service))
-        return BusFoundation(settings, instance, metrics, build, finding, has_lanes)
+        has_lanes, engine = bool(produced_by(service)), _engine_of(service)
+        return BusFoundation(settings, instance, metrics, build, finding, has_lanes, engine)
 
     return _run(service, settings_type, on_bus)
+
+
+def _engine_of(service: str) -> str:
+    """See `Ports`; a process of another service loads no compiler."""
+    if service not in COMPUTING:
+        return ""
+    from stratvector.trading.engine.compiling import engine_hash
+
+    return engine_hash()
 
 
 def run_plain_service(

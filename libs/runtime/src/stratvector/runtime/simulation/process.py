@@ -15,15 +15,23 @@ class Seat:
     """Where instances of a service run one after the other; a standby is a seat of its own.
 
     service : its name. number : instances started here so far. spreads : they share their lanes.
+    engine : hash of the one that they say they have. is_removed : nothing is started here any more.
     """
 
     def __init__(
-        self, service: str, name: str, factory: ServiceFactory, spreads: bool = False
+        self,
+        service: str,
+        name: str,
+        factory: ServiceFactory,
+        spreads: bool = False,
+        engine: str = "",
     ) -> None:
         self.service = service
         self.name = name
         self.factory = factory
         self.spreads = spreads
+        self.engine = engine
+        self.is_removed = False
         self.number = 0
 
 

@@ -107,17 +107,27 @@ class World:
         instances: int = 1,
         start_seconds: float = 0.0,
         spreads: bool = False,
+        engine: str = "",
+        seat: str = "",
     ) -> None:
         """Run a service, with standbys if there is more than one instance. spreads : they share
-        their lanes.
+        their lanes. engine : hash of the one that they say they have. seat : the instances' name,
+        the service's where it has no others.
         """
         for number in range(instances):
-            seat_name = name if instances == 1 else f"{name}.{number}"
-            seat = Seat(name, seat_name, factory, spreads)
+            named = seat or name
+            seat_name = named if instances == 1 else f"{named}.{number}"
+            place = Seat(name, seat_name, factory, spreads, engine)
             if start_seconds > 0:
-                self.at(start_seconds, partial(self._start, seat))
+                self.at(start_seconds, partial(self._start, place))
             else:
-                self._start(seat)
+                self._start(place)
+
+    def remove(self, seat: str) -> None:
+        """End what runs on a seat, at once and for good; the seat must have been started."""
+        process = self._processes[seat]
+        process.seat.is_removed = True
+        process.end()
 
     def at(self, delay_seconds: float, action: Callable[[], None]) -> None:
         """Do something at a virtual time, such as a part of a test's script."""
@@ -194,6 +204,8 @@ class World:
         return len(self._finished[service]) == self._parts.get(service, -1)
 
     def _start(self, seat: Seat) -> None:
+        if seat.is_removed:
+            return
         seat.number += 1
         instance = f"{seat.name}-{seat.number}"
         clock = self._clock()
@@ -212,6 +224,8 @@ class World:
             self._lease_seconds,
             documents=self.documents,
             snapshots=self.snapshots,
+            members=self.members if seat.spreads else None,
+            engine=seat.engine,
             begin=begin_more,
         )
         process = Process(seat, instance, clock, seat.factory(ports), self.scheduler.start)

@@ -23,11 +23,11 @@ def check_chapter_number(found: int, own: int) -> None:
         raise Absurd(f"chapter is {found}; chapter {own} is open")
 
 
-def check_report_chapter(report: FillsReport, own: int) -> None:
-    """Who closes a close has read which chapter it belongs to; what comes before may be of the one
-    before. Raises Absurd.
+def check_report_chapter(report: FillsReport, oldest: int, own: int) -> None:
+    """A report names the chapter that its writer had read of. Up to the first close of a chapter
+    that may be an earlier one, as execution is ahead of risk. Raises Absurd.
+
+    oldest : the earliest that it may be. own : the one that the close belongs to.
     """
-    if report.closed is not None:
-        check_chapter_number(report.chapter, own)
-    elif not own - 1 <= report.chapter <= own:
+    if not oldest <= report.chapter <= own:
         raise Absurd(f"chapter is {report.chapter}; chapter {own} is open")

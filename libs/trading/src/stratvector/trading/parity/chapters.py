@@ -1,6 +1,7 @@
 """Chapters replayed: what each of them carries is what a fold from the first message has then."""
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from stratvector.trading.account import PortfolioAccount
@@ -17,7 +18,10 @@ class ChaptersReplay:
 
     def __init__(self, portfolio: Portfolio, chapters: Sequence[LoggedChapter]) -> None:
         self._carrying = Carrying(portfolio)
-        self._chapters = begins_of(chapters)
+        self._chapters = defaultdict[int, list[LoggedChapter]](list)
+        for one in chapters:
+            if one.noun.carried is not None:
+                self._chapters[one.noun.carried.close_time].append(one)
         self._previous = {one.noun.number: before.id for before, one in pairwise(chapters)}
 
     def at(self, close: LoggedClose, account: PortfolioAccount) -> Iterator[Difference]:
@@ -33,20 +37,35 @@ class ChaptersReplay:
         except UnfitNoun:
             return  # told as a difference of fills already
         self._carrying.place(close.decision.noun, close.decision.sequence)
-        chapter = self._chapters.get(close.close_time)
-        if chapter is None:
-            return
-        for gap in self._gaps(chapter, account.carried(self._carrying)):
-            yield Difference(
-                "chapters",
-                close.close_time,
-                gap.subject,
-                gap.what,
-                gap.logged,
-                gap.replayed,
-                messages={"chapters": chapter.id, "orders": close.decision.id},
-            )
-        self._carrying = Carrying(chapter.portfolio, chapter.noun.carried)
+        yield from self._opened(close.close_time, account, {"orders": close.decision.id})
+
+    def before(self, close_time: int, account: PortfolioAccount) -> Iterator[Difference]:
+        """The same of those that opened before anything was decided. close_time : the first, ns
+        UTC, to tell it at.
+        """
+        yield from self._opened(close_time, account, {}, after=0)
+
+    def _opened(
+        self,
+        close_time: int,
+        account: PortfolioAccount,
+        messages: Mapping[str, str],
+        after: int | None = None,
+    ) -> Iterator[Difference]:
+        """Where nothing was decided in a chapter, the next one begins with the same."""
+        for chapter in self._chapters.get(close_time if after is None else after, ()):
+            for gap in self._gaps(chapter, account.carried(self._carrying)):
+                yield Difference(
+                    "chapters",
+                    close_time,
+                    gap.subject,
+                    gap.what,
+                    gap.logged,
+                    gap.replayed,
+                    messages={"chapters": chapter.id, **messages},
+                )
+            self._carrying = Carrying(chapter.portfolio, chapter.noun.carried)
+            account = PortfolioAccount(chapter.portfolio, chapter.noun.carried)
 
     def _gaps(self, chapter: LoggedChapter, replayed: Carried) -> Iterator[Gap]:
         noun = chapter.noun
@@ -55,5 +74,7 @@ class ChaptersReplay:
 
 
 def begins_of(chapters: Sequence[LoggedChapter]) -> dict[int, LoggedChapter]:
-    """Chapters by the close (ns UTC) that they open after."""
+    """Chapters by the close (ns UTC) that they open after; of several the last, as nothing was
+    decided in the others.
+    """
     return {one.noun.carried.close_time: one for one in chapters if one.noun.carried is not None}

@@ -6,7 +6,7 @@
 What was logged is adopted after each comparison: the first difference is told, the others counted.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,6 +31,7 @@ from stratvector.trading.strategy import Strategy
 
 Progress = Callable[[int, int], None]
 OTHER_BARS = "nothing else was compared: the bars are not those that the log began with"
+FOR_EVER = 2**63 - 1
 NOUNS = [hop.noun for hop in FLOW]
 
 
@@ -60,6 +61,7 @@ class Parity:
     approved orders and executions compared. first : the first difference in the order of the
     closes and of the flow. others : how many came after it. positions_behind : closes with
     executions that the published positions don't show yet. notes : what was not compared, and why.
+    by_chapter : of each that holds, from the first on: its closes, and the differences there.
     """
 
     scheduled: int | None
@@ -72,6 +74,7 @@ class Parity:
     others: int
     positions_behind: int
     notes: tuple[str, ...]
+    by_chapter: tuple[tuple[int, int], ...] = ()
 
     @property
     def is_equal(self) -> bool:
@@ -137,7 +140,21 @@ def _found(
         others=max(0, len(found) - 1),
         positions_behind=behind,
         notes=notes,
+        by_chapter=tuple(_by_chapter(log, found)),
     )
+
+
+def _by_chapter(log: SessionLog, found: Sequence[Difference]) -> Iterator[tuple[int, int]]:
+    """What a chapter carries is told at the close before it, whose engine wrote it or not."""
+    begins = [one.noun.carried.close_time for one in log.chapters if one.noun.carried is not None]
+    closes = [close.close_time for close in log.closes]
+    differing = [difference.close_time for difference in found]
+    for after, until in zip([-1, *begins], [*begins, FOR_EVER], strict=True):
+        yield _within(closes, after, until), _within(differing, after, until)
+
+
+def _within(times: Sequence[int], after: int, until: int) -> int:
+    return sum(after < time <= until for time in times)
 
 
 def _backtest(

@@ -32,6 +32,8 @@ class DecisionReplay:
 
     def at(self, index: int, close: LoggedClose) -> Iterator[Difference]:
         """How the logged decision of a close differs from the replayed one."""
+        if index == 0:
+            yield from self._chapters.before(close.close_time, self._account)
         logged = close.decision.noun
         cut, wrong = self._usable(close, logged.cut)
         yield from wrong

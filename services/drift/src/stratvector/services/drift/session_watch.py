@@ -18,12 +18,12 @@ from stratvector.runtime.chapters import (
     opened_chapters,
 )
 from stratvector.runtime.ports import Ports
-from stratvector.runtime.readers import BarsReader, OrdersReader
+from stratvector.runtime.readers import BarsReader, OrdersReader, carried_sequence
 from stratvector.runtime.signals_reader import SignalsReader, used_signals
 from stratvector.runtime.snapshots import Snapshots
 from stratvector.services.drift.board import Board, ModelRecord
 from stratvector.trading.carried import Carried
-from stratvector.trading.chapters import FIRST
+from stratvector.trading.chapters import FIRST, Opened
 from stratvector.trading.lanes import orders_lane
 from stratvector.trading.orders import Decision
 from stratvector.trading.portfolio import ModelAllocation, Portfolio
@@ -81,19 +81,26 @@ class SessionWatch:
         taken = 0
         while (due := await self._bars.due()) is not None:
             # What was used of a model is what a decision names, in the chapter that it names.
-            decision = (await self._decisions.at(due.close_time)).noun
+            received = await self._decisions.at(due.close_time)
+            if isinstance(received, Opened):
+                await self._turn(received)
+                continue
+            decision = received.noun
             await self._take(due.universes, decision)
             if self._is_due(due.close_time):
                 self._check_all()
             if decision.ended:
                 return
             if decision.ends_chapter:
-                opened = await self._decisions.opening()
-                standing = await opened_chapter(self._ports.bus, opened, self._portfolio.run)
-                self._begin(standing)
-                await self._snapshots.keep(self._state(standing))
+                await self._turn(await self._decisions.opening())
             await self._clock.sleep(0.0 if taken % REST_CLOSES else REST_SECONDS)
             taken += 1
+
+    async def _turn(self, opened: Opened) -> None:
+        """Into the chapter that has opened; what is known then is kept."""
+        standing = await opened_chapter(self._ports.bus, opened, self._portfolio.run)
+        self._begin(standing)
+        await self._snapshots.keep(self._state(standing))
 
     async def _find_beginning(self) -> None:
         """Begin where a kept state is from, else at the log's beginning, else with the oldest
@@ -119,7 +126,7 @@ class SessionWatch:
     async def _is_readable(self, standing: Standing) -> bool:
         lane, carried = orders_lane(self._portfolio), standing.carried
         return carried is not None and await is_readable(
-            self._ports.bus, lane, carried.sequences[lane]
+            self._ports.bus, lane, carried_sequence(carried, lane)
         )
 
     def _state(self, standing: Standing) -> SessionState:

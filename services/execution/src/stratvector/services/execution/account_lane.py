@@ -12,6 +12,7 @@ the order after its settle time, the order is abandoned. The next decision plans
 id. Nor is an order sent that has expired while it waited.
 """
 
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
@@ -22,10 +23,11 @@ from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Acknowledgement, Broker, BrokerUnknown, Clock, Kind, Ports
 from stratvector.runtime.readers import BarsReader, OrdersReader, carried_sequence
 from stratvector.runtime.run_clock import RunClock
+from stratvector.runtime.taking import Taking
 from stratvector.services.execution.order_log import OrderLog, OrderState
 from stratvector.services.execution.order_meter import OrderMeter
 from stratvector.trading.carried import Carried
-from stratvector.trading.chapters import FIRST
+from stratvector.trading.chapters import FIRST, Opened
 from stratvector.trading.executions import cancelled
 from stratvector.trading.fills import FillEvent, FillKind, FillsReport
 from stratvector.trading.flow import hop
@@ -70,27 +72,32 @@ class AccountLane:
         self._log = OrderLog()
         self._own = Own.of(portfolio)
         self._unpublished: list[FillEvent] = []
-        self._since_close: list[FillEvent] = []
+        self._unheard: deque[FillsReport] = deque()  # no decision has used them yet
         self._published = 0
         self._closed = -1
         self._begin(None)
 
     async def run(self) -> None:
         """Own the lane, fold it from the newest chapter on, then walk the closes."""
-        await self.lane.acquire()
         portfolio = self._portfolio
+        taking = Taking(self._ports, "execution", portfolio, self.lane.subject)
+        await self.lane.acquire(may_take=taking.may_take)
         standing = await newest_chapter(self._ports.bus, portfolio.run, portfolio.name)
         await self._recover(standing)
         while (due := await self._bars.due()) is not None:
             await self._close(due.close_time, due.universes)
             received = await self._decisions.at(due.close_time)
+            if isinstance(received, Opened):
+                await self._turn(received)
+                continue
             decision, self._approved_at = received.noun, received.stored.stored_at
+            self._heard(decision.close_time)
             await self._execute(decision.close_time, decision.orders, decision.cancels, decision)
             self._log.forget_ended(decision.orders)
             if decision.ended:
                 break
             if decision.ends_chapter:
-                await self._turn()
+                await self._turn(await self._decisions.opening())
         await self._publish_all()
 
     def _begin(self, standing: Standing | None) -> None:
@@ -98,6 +105,7 @@ class AccountLane:
         carried = None if standing is None else standing.carried
         if standing is not None:
             self._portfolio, self._own = standing.portfolio, Own.of(standing.portfolio)
+            self.lane.engine = standing.chapter.engine_hash
         self._chapter = FIRST if standing is None else standing.number
         ports, portfolio = self._ports, self._portfolio
         self._broker.begin(portfolio, carried)
@@ -142,17 +150,22 @@ class AccountLane:
         await self._execute(close_time, newest, carried.cancels)
         self._log.forget_ended(orders)
 
-    async def _turn(self) -> None:
-        """Into the chapter that opens after the decision that was just executed. Orders and the
+    async def _turn(self, opened: Opened) -> None:
+        """Into the chapter that opens after the decision that was executed last. Orders and the
         broker's memory of them go on; what is read and what the account is worth begins anew.
         """
-        opened = await self._decisions.opening()
         standing = await opened_chapter(self._ports.bus, opened, self._portfolio.run)
         await self._bars.close()
         await self._decisions.close()
         self._begin(standing)
-        for event in self._since_close:
-            self._means.settle(event)
+        for report in self._unheard:
+            for event in report.events:
+                self._means.settle(event)
+
+    def _heard(self, close_time: int) -> None:
+        """The decision of a close has used every report up to that close."""
+        while self._unheard and self._unheard.popleft().closed != close_time:
+            pass
 
     async def _close(self, close_time: int, universes: tuple[str, ...]) -> None:
         """Match and publish what the close did to the working orders, once."""
@@ -311,10 +324,7 @@ class AccountLane:
 
     def _fold(self, report: FillsReport) -> None:
         self._log.fold(report.events)
-        if report.closed is None:
-            self._since_close.extend(report.events)
-        else:
-            self._since_close.clear()
+        self._unheard.append(report)
         for event in report.events:
             self._means.settle(event)
         self._published = report.number + 1

@@ -3,11 +3,11 @@ who wanted what, and how much was decided since.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from stratvector.runtime.document_changes import changes
+from stratvector.runtime.document_changes import changes, engine_change
 from stratvector.trading.chapters import Chapter
 from stratvector.trading.orders import Decision
 
@@ -16,9 +16,10 @@ from stratvector.trading.orders import Decision
 class ChapterRow:
     """A chapter that has opened.
 
-    after : the close that it opened after, ns UTC, None for the first one. applied_by, applied_at :
-    who applied its document and when, empty and 0 where nobody did. changes : place, before and
-    after of each value that differs from the chapter before; none where it opened by its length.
+    after : the close that it opened after, ns UTC, None where nothing was decided before it.
+    applied_by, applied_at : who applied its document and when, empty and 0 where nobody did.
+    changes : place, before and after of each value that differs from the chapter before, another
+    engine first; none where it opened by its length.
     first_close : ns UTC, None until one is decided. closes : how many are.
     """
 
@@ -52,11 +53,11 @@ class Chapters:
     def open(self, chapter: Chapter) -> ChapterRow:
         """One that opens after the newest decision."""
         document = json.loads(chapter.document)
-        changed = tuple(map(dict, changes(self._document, document))) if self._rows else ()
+        changed = tuple(self._changes(chapter.engine_hash, document)) if self._rows else ()
         self._document = document
         row = ChapterRow(
             chapter.number,
-            None if chapter.carried is None else chapter.carried.close_time,
+            None if chapter.carried is None else chapter.carried.close_time or None,
             chapter.engine_hash,
             chapter.applied_by,
             chapter.applied_at,
@@ -64,6 +65,11 @@ class Chapters:
         )
         self._rows.append(row)
         return row
+
+    def _changes(self, engine: str, document: dict[str, Any]) -> Iterator[dict[str, str]]:
+        """Against the chapter before."""
+        yield from engine_change(self._rows[-1].engine_hash, engine)
+        yield from changes(self._document, document)
 
     def take(self, decision: Decision) -> None:
         """A close of the newest chapter."""

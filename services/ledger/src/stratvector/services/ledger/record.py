@@ -22,7 +22,7 @@ from stratvector.runtime.readers import (
 )
 from stratvector.runtime.signals_reader import SignalsReader, used_signals
 from stratvector.trading.bars import ClosedBars
-from stratvector.trading.chapters import FIRST
+from stratvector.trading.chapters import FIRST, Opened
 from stratvector.trading.fills import FillEvent, FillKind, FillsReport
 from stratvector.trading.flow import hop
 from stratvector.trading.identity import message_id
@@ -62,7 +62,12 @@ class PortfolioRecord:
         self._begin(standing)
         while (due := await self._bars.due()) is not None:
             close_time = due.close_time
-            entry = await self._entry(close_time, due.universes)
+            # A close's decision is its last message: once it is there, the others are.
+            decided = await self._decisions.at(close_time)
+            if isinstance(decided, Opened):
+                await self._turn(decided)
+                continue
+            entry = await self._entry(decided, due.universes)
             # The newest committed close again: a store of another log refuses it.
             if committed is None or close_time >= committed:
                 await self._store.commit(entry)
@@ -73,8 +78,7 @@ class PortfolioRecord:
             if entry.decision.ended:
                 break
             if entry.decision.ends_chapter:
-                opened = await self._decisions.opening()
-                self._begin(await opened_chapter(self._ports.bus, opened, self._portfolio.run))
+                await self._turn(await self._decisions.opening())
         await self._store.written(self._portfolio.run, self._portfolio.name)
 
     async def _recall_positions(self) -> None:
@@ -122,9 +126,12 @@ class PortfolioRecord:
             for model in portfolio.active
         }
 
-    async def _entry(self, close_time: int, universes: tuple[str, ...]) -> LedgerEntry:
-        # A close's decision is its last message: once it is there, the others are.
-        decided = await self._decisions.at(close_time)
+    async def _turn(self, opened: Opened) -> None:
+        """Into the chapter that has opened."""
+        self._begin(await opened_chapter(self._ports.bus, opened, self._portfolio.run))
+
+    async def _entry(self, decided: Received[Decision], universes: tuple[str, ...]) -> LedgerEntry:
+        close_time = decided.noun.close_time
         bars = await self._bars.at(close_time, universes)
         reports = await self._fills.until(close_time)
         models = self._portfolio.signalling(universes)

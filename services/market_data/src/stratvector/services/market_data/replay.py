@@ -86,7 +86,7 @@ class ReplayLane:
         """Read progress from a chapter's beginning on; the newest close that has bars by then."""
         self._decisions = ProgressReader(self._ports, self._portfolio, self._closes, carried)
         self._used = carried_sequence(carried, self.lane.subject)
-        if carried is None:
+        if carried is None or not carried.close_time:
             return -1
         self._decided = self._schedule.index(carried.close_time)
         return carried.close_time if self._used else -1

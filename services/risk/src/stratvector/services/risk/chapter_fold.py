@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from stratvector.contracts.codecs import decode_decision
 from stratvector.runtime.chapters import Standing
 from stratvector.runtime.ports import Kind, Ports, Stored
+from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.readers import BarsReader, Due, FillsReader, Received
 from stratvector.runtime.signals_reader import SignalsReader, used_signals
 from stratvector.runtime.unfit_messages import MisplacedOpening, refuse_other_close
@@ -25,6 +26,7 @@ from stratvector.trading.orders import LATE, Cut, Decision
 from stratvector.trading.portfolio import ModelAllocation
 from stratvector.trading.runs import has_deadlines
 from stratvector.trading.signals import Signals
+from stratvector.trading.timestamps import utc_text
 from stratvector.trading.value_at_risk import multipliers
 
 
@@ -38,6 +40,25 @@ class Heard:
     models: Sequence[ModelAllocation]
     signals: Mapping[str, Logged[Signals]]
     reports: Sequence[Received[FillsReport]]
+
+
+class OtherFold(CannotStart):
+    """The account that is folded here is not the one that an adopted decision was made for."""
+
+    def __init__(
+        self, standing: Standing, decision: Decision, equity: float, is_halted: bool
+    ) -> None:
+        engine, close = standing.chapter.engine_hash, utc_text(decision.close_time)
+        logged, here = _told(decision.equity, decision.halted), _told(equity, is_halted)
+        super().__init__(
+            f"chapter {standing.number} of {decision.portfolio} was decided by engine {engine}; at "
+            f"{close} the log has {logged} and this engine comes to {here}: go on with the version "
+            "that decided it"
+        )
+
+
+def _told(equity: float, is_halted: bool) -> str:
+    return f"equity {equity!r}{' and a halt' if is_halted else ''}"
 
 
 class ChapterFold:
@@ -71,6 +92,11 @@ class ChapterFold:
         }
 
     @property
+    def engine(self) -> str:
+        """Hash of the engine that decides in this chapter."""
+        return self.standing.chapter.engine_hash
+
+    @property
     def has_ended(self) -> bool:
         """Whether the portfolio's last decision is made."""
         return self.newest is not None and self.newest.ended
@@ -94,7 +120,16 @@ class ChapterFold:
         decision = self.decision_in(stored, 0 if due is None else due.close_time)
         assert due is not None, "no decision is of close 0"
         await self.hear(due, decision)
+        self._refuse_other_fold(decision)
         self.place(decision)
+
+    def _refuse_other_fold(self, decision: Decision) -> None:
+        """What another engine decided, from a book that this one can't come to, is not gone on
+        from. Raises OtherFold.
+        """
+        found = (self.account.equity, self.account.is_halted)
+        if found != (decision.equity, decision.halted):
+            raise OtherFold(self.standing, decision, *found)
 
     def decision_in(self, stored: Stored, close_time: int) -> Decision:
         """That of a close (ns UTC), and from now on its place. Raises OutOfStep, MisplacedOpening,

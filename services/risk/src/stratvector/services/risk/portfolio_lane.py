@@ -13,8 +13,11 @@ from stratvector.runtime.deployment import SIGNALS_DEADLINE_SECONDS
 from stratvector.runtime.host import AnsweredFrom
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import LostOwnership, Ports, Stored
-from stratvector.runtime.readers import Due, opening_in
-from stratvector.services.risk.chapter_fold import ChapterFold
+from stratvector.runtime.process.cannot_start import CannotStart
+from stratvector.runtime.readers import Due, carried_sequence, opening_in
+from stratvector.runtime.taking import Taking
+from stratvector.runtime.unfit_messages import UnfitMessage
+from stratvector.services.risk.chapter_fold import ChapterFold, Heard
 from stratvector.services.risk.portfolio_state import PortfolioState
 from stratvector.services.risk.signals_gate import SignalsGate
 from stratvector.services.risk.standby import Standby
@@ -26,6 +29,7 @@ from stratvector.trading.identity import message_id
 from stratvector.trading.lanes import orders_lane
 from stratvector.trading.orders import Cut, Decision
 from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.unfit import UnfitNoun
 
 UNCONFIRMED = f"{{}} did not say within {CONFIRM_SECONDS_MAX:g} s that it can load what is new"
 
@@ -59,6 +63,7 @@ class PortfolioLane:
         self._standby = Standby(ports, portfolio, start)
         self._gate = SignalsGate(ports.clock, self.lane, signals_deadline_seconds)
         self._chapters = ChapterWriter(ports, chapter)
+        self._engines = Taking(ports, "risk", portfolio, self.lane.subject)
 
     def state(self) -> PortfolioState | None:
         """The portfolio as of the newest decision; None before the first one, and to a standby."""
@@ -86,16 +91,20 @@ class PortfolioLane:
 
     async def run(self) -> None:
         """Stand by, and adopt what is decided meanwhile; own the lane, open the first chapter
-        unless it is there, then walk the closes: adopt decided closes, decide the others. Raises
-        OtherChapter.
+        unless it is there, then walk the closes: adopt decided closes, decide the others. In a
+        chapter of another engine nothing is decided: the next one opens after what was adopted.
+        Raises OtherChapter, OtherFold.
         """
         try:
             await self._walk()
+        except CannotStart:
+            await self.lane.hand_over()  # there may be somebody who can go on
+            raise
         finally:
             await self._queries.close()
 
     async def _walk(self) -> None:
-        await self.lane.acquire(self._standby.rest)
+        await self.lane.acquire(self._standby.rest, self._engines.may_take)
         fold, history = await self._take_over(await self._chapters.standing(self.lane))
         while not fold.has_ended:
             if fold.ends_chapter:
@@ -107,6 +116,8 @@ class PortfolioLane:
             self._is_current = self.lane.is_folded
             if adopted is not None:
                 await self._adopt(fold, adopted)
+            elif fold.engine != self._chapters.engine:
+                fold = await self._turn(fold)
             else:
                 await self._close(fold, due)
             self._is_current = self.lane.is_folded
@@ -140,19 +151,20 @@ class PortfolioLane:
 
     async def _history(self, standing: Standing) -> tuple[Decision | None, AsyncIterator[Stored]]:
         """The decision before the chapter, and its own that are in the lane, its opening passed
-        over.
+        over, with those of chapters before it in which nothing was decided.
         """
         if (carried := standing.carried) is None:
             return None, self.lane.history()
-        decided = carried.sequences[self.lane.subject]
-        (stored,) = await self._ports.bus.read(self.lane.subject, decided - 1, 1)
-        newest, history = decode_decision(stored.message.payload), self.lane.history(decided)
-        if (opened := await anext(history, None)) is None:
-            # It opened after this owner's mark: somebody else owns the lane since.
-            number = standing.number
-            raise LostOwnership(f"{self.lane.subject}: another owner has opened chapter {number}")
-        opening_in(opened)
-        return newest, history
+        newest, decided = None, carried_sequence(carried, self.lane.subject)
+        if decided:
+            (stored,) = await self._ports.bus.read(self.lane.subject, decided - 1, 1)
+            newest = decode_decision(stored.message.payload)
+        history, number = self.lane.history(decided), standing.number
+        while (opened := await anext(history, None)) is not None:
+            if opening_in(opened).number == number:
+                return newest, history
+        # It opened after this owner's mark: somebody else owns the lane since.
+        raise LostOwnership(f"{self.lane.subject}: another owner has opened chapter {number}")
 
     async def _open_next(self, fold: ChapterFold) -> Standing:
         """With what is wanted, if whoever must load it can; else as it was."""
@@ -180,7 +192,7 @@ class PortfolioLane:
         return True
 
     async def _adopt(self, fold: ChapterFold, stored: Stored) -> None:
-        """What an earlier owner decided. Raises OutOfStep, MisplacedOpening, Absurd."""
+        """What an earlier owner decided. Raises OutOfStep, MisplacedOpening, Absurd, OtherFold."""
         await fold.adopt(stored)
         assert fold.newest is not None
         if (figure := fold.newest.value_at_risk) is not None:
@@ -188,7 +200,7 @@ class PortfolioLane:
 
     async def _close(self, fold: ChapterFold, due: Due) -> None:
         """Decide, publish and place; ask for a value at risk where it is time to."""
-        cut = fold.cut(await fold.hear(due, None, self._gate))
+        cut = fold.cut(await self._hear(fold, due))
         decision = await self._decide(fold, due.close_time, cut)
         daily, lots = fold.carrying.daily, fold.account.positions
         factor = min(cut.multipliers, default=1.0)
@@ -196,6 +208,16 @@ class PortfolioLane:
         fold.place(decision)
         if decision.value_at_risk is not None:
             self._queries.recorded(decision.value_at_risk)
+
+    async def _hear(self, fold: ChapterFold, due: Due) -> Heard:
+        """What a close's decision uses. Raises LostOwnership where somebody else has opened the
+        next chapter, in which the others go on.
+        """
+        try:
+            return await fold.hear(due, None, self._gate)
+        except (UnfitMessage, UnfitNoun):
+            await self.lane.check_in_log()
+            raise
 
     async def _decide(self, fold: ChapterFold, close_time: int, cut: Cut) -> Decision:
         """Decide and publish; a figure that arrived goes with it and weighs from the next close."""

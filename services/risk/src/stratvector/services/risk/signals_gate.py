@@ -10,7 +10,6 @@ import structlog
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Clock
 from stratvector.runtime.signals_reader import SignalsReader
-from stratvector.runtime.unfit_messages import OtherChapterSignals
 from stratvector.trading.logged import Logged
 from stratvector.trading.portfolio import ModelAllocation
 from stratvector.trading.signals import Signals
@@ -31,13 +30,13 @@ class SignalsGate:
     ) -> dict[str, Logged[Signals]]:
         """The signals that are in the log by the deadline, which is the same for all models.
 
-        close_time : ns UTC, of which everything but signals is there. Raises LostOwnership.
+        close_time : ns UTC, of which everything but signals is there.
         """
         until = self._clock.monotonic_seconds() + self._deadline_seconds
         used = dict[str, Logged[Signals]]()
         for model in models:
             reader = readers[model.name]
-            received = await self._by(reader, close_time, until)
+            received = await reader.by(close_time, until)
             if received is not None:
                 used[model.name] = received
                 continue
@@ -45,15 +44,3 @@ class SignalsGate:
             log = structlog.get_logger("stratvector.risk")
             log.warning("signals late", lane=reader.lane, close_time=close_time)
         return used
-
-    async def _by(
-        self, reader: SignalsReader, close_time: int, until_seconds: float
-    ) -> Logged[Signals] | None:
-        """Raises LostOwnership where somebody else has opened the next chapter; a model that was
-        late at the end of this one has gone on in that.
-        """
-        try:
-            return await reader.by(close_time, until_seconds)
-        except OtherChapterSignals:
-            await self._lane.check_in_log()
-            raise

@@ -75,7 +75,7 @@ class Standby:
         assert fold is not None, "a chapter is begun before its lane is followed"
         if stored.message.kind is not Kind.OPENED:
             await fold.adopt(stored)
-        elif (opened := opening_in(stored)).number != fold.standing.number:
+        elif (opened := opening_in(stored)).number > fold.standing.number:
             standing = await opened_chapter(self._ports.bus, opened, self._portfolio.run)
             await fold.close()
             self._begin(standing)

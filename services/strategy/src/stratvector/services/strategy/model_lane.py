@@ -10,6 +10,7 @@ from stratvector.runtime.logged_bars import bars_before, newest_before
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.readers import UniverseReader, carried_sequence
+from stratvector.runtime.taking import Taking
 from stratvector.runtime.unfit_messages import UnfitMessage
 from stratvector.trading.bad_strategy import BadStrategy
 from stratvector.trading.bars import ClosedBars
@@ -112,7 +113,8 @@ class ModelLane:
         """Own the lane, then chapter by chapter adopt what is published, compute and publish the
         rest, until the portfolio's last close is decided or the model is removed.
         """
-        await self.lane.acquire()
+        taking = Taking(self._ports, "strategy", self._portfolio, self.lane.subject)
+        await self.lane.acquire(may_take=taking.may_take)
         standing = await self._chapters.begin()
         while True:
             if standing is not None:
@@ -133,6 +135,7 @@ class ModelLane:
         self._last_close: int | None = None
         if standing is not None:
             self._portfolio, self._own = standing.portfolio, Own.of(standing.portfolio)
+            self.lane.engine = standing.chapter.engine_hash
             self._universe = self._portfolio.universe(self._universe.name)
         self._model, self._published = self._new_model(), -1
         self._chapter = FIRST if standing is None else standing.number
