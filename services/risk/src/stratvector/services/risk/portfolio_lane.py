@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 from stratvector.contracts.codecs import decode_decision, encode_decision
+from stratvector.runtime.bars_reader import Due
 from stratvector.runtime.chapter_changes import adds_models, changed_universes
 from stratvector.runtime.chapters import ChapterWriter, Standing
 from stratvector.runtime.confirmations import CONFIRM_SECONDS_MAX, Confirmations
@@ -13,7 +14,7 @@ from stratvector.runtime.deployment import SIGNALS_DEADLINE_SECONDS
 from stratvector.runtime.host import AnsweredFrom
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import LostOwnership, Ports, Stored
-from stratvector.runtime.readers import Due, opening_in
+from stratvector.runtime.readers import opening_in
 from stratvector.services.risk.chapter_fold import ChapterFold
 from stratvector.services.risk.portfolio_state import PortfolioState
 from stratvector.services.risk.signals_gate import SignalsGate
@@ -219,9 +220,18 @@ class PortfolioLane:
         anything after it.
         """
         self._wanted = await self._wishes.wanted(fold.standing)
+        if self._wanted is not None and self._must_wait(fold, self._wanted):
+            self._wanted = None
         if self._wanted is None and fold.closes + 1 < self._closes_per_chapter:
             return False
-        return await fold.due() is not None
+        return await fold.goes_on()
+
+    def _must_wait(self, fold: ChapterFold, wanted: Chapter) -> bool:
+        """Whether a universe that gets other symbols is absent: its bars that are still to come are
+        of those that it has.
+        """
+        changed = changed_universes(fold.standing.chapter, wanted) if fold.absent else ()
+        return bool(set(changed) & set(fold.absent))
 
 
 def _loading(before: Chapter, wanted: Chapter) -> tuple[str, ...]:
