@@ -60,7 +60,7 @@ class SignalsReplay:
             self._begin(chapter)
 
     def _earlier(self, earlier: EarlierClose) -> Iterator[Difference]:
-        """A close whose bars came late: models make of it what they would have, which nobody uses."""
+        """A close whose bars came late: what models make of it no decision uses."""
         section = earlier.bars.noun
         for model in self._portfolio.signalling([section.universe]):
             logged = earlier.signals.get(model.name)
