@@ -21,8 +21,8 @@ from stratvector.runtime.unfit_messages import (
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.lanes import fills_lane
 from stratvector.trading.logged import Halt, Logged
-from stratvector.trading.meaning.fills import check_report_of
 from stratvector.trading.meaning.own import Own
+from stratvector.trading.meaning.ticks import check_named_of
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.schedule import Schedule
 from stratvector.trading.ticks import Tick
@@ -78,7 +78,8 @@ class NamedTicks:
             report = decode_fills_report(stored.message.payload)
             if report.closed is None:
                 return True
-            check_report_of(report, self._own)
+            # Of universes alone: symbols and models are those of chapters that are not read yet.
+            check_named_of(report.bars, report.late, self._own)
             tick = self._tick(Tick.of_report(report))
         except BadMessage:
             return False  # told where the reports are read

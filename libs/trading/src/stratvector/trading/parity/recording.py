@@ -62,7 +62,8 @@ def unpromised_bars(chapter: Chapter | None, log: SessionLog) -> Iterator[Differ
         for what, ours, theirs in pairs:
             for gap in gaps(ours, theirs, what, universe):
                 yield _told("bars", last, gap, "chapter", {})
-    if log.scheduled is not None:
+    # Closes of a universe that was absent may have been taken up at those of another one.
+    if log.scheduled is not None and not any(close.earlier for close in log.closes):
         for gap in gaps(len(log.closes), log.scheduled, "closes", ""):
             yield _told("bars", last, gap, "chapter", {})
 
