@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from stratvector.contracts.codecs import decode_decision
+from stratvector.runtime.at_hand import AT_HAND
 from stratvector.runtime.bars_reader import BarsReader, Due
 from stratvector.runtime.chapters import Standing
 from stratvector.runtime.ports import Kind, Ports, Stored
@@ -119,6 +120,7 @@ class ChapterFold:
     async def adopt(self, stored: Stored) -> None:
         """A decision that is in the log. Raises what `decision_in` and the readers raise."""
         due = await self.due()
+        AT_HAND.set(stored)  # what says which close is next was read since
         decision = self.decision_in(stored, 0 if due is None else due.close_time)
         assert due is not None, "no decision is of close 0"
         await self.hear(due, decision)

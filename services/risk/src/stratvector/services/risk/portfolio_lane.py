@@ -101,15 +101,15 @@ class PortfolioLane:
         while not fold.has_ended:
             if fold.ends_chapter:
                 fold = await self._turn(fold)
-            if (due := await fold.due()) is None:
-                return
             adopted = await anext(history, None)
             # Whoever asks need not wait for the next close.
             self._is_current = self.lane.is_folded
             if adopted is not None:
                 await self._adopt(fold, adopted)
-            else:
+            elif (due := await fold.due()) is not None:
                 await self._close(fold, due)
+            else:
+                return
             self._is_current = self.lane.is_folded
 
     async def _take_over(self, standing: Standing) -> tuple[ChapterFold, AsyncIterator[Stored]]:
