@@ -4,20 +4,25 @@ clock and after it has read the lane to its end; everybody else follows what it 
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from stratvector.cli.parity import examined
 from stratvector.drift import DriftRules, ModelWatch
+from stratvector.runtime.chapters import first_chapter
 from stratvector.runtime.host import Tasks
-from stratvector.runtime.ports import Ports
+from stratvector.runtime.logged_session import LoggedSession
+from stratvector.runtime.ports import Kind, Ports
 from stratvector.runtime.simulation.broker_double import Identity
 from stratvector.runtime.simulation.fate import CrashPlan, Fate, FaultPlan, When
 from stratvector.runtime.simulation.faults import Faults
 from stratvector.services.drift.session_watch import SessionWatch
 from stratvector.trading.fills import FillKind
+from stratvector.trading.lanes import bars_lane
 from stratvector.trading.parity import check
 from tests.sessions.generated_sessions import HOUR, START, generated_session
-from tests.sessions.rewritten_log import log_of
+from tests.sessions.rewritten_log import as_stored, log_of, rewritten
 from tests.sessions.silent_flow import (
     SHAPE,
     SLOW,
@@ -96,6 +101,26 @@ def test_a_universe_without_any_bars_is_absent_from_the_first_close_on(
     assert breaches(flow) == []
     assert absences(flow)[0] == (silent, flow.decisions[0].close_time)
     assert late_bars(flow)
+
+
+def test_parity_reads_a_log_in_which_a_universe_has_not_said_anything_yet(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    silent = universes_of(3)[0]
+    paced(monkeypatch, [Silence(silent, 0.0, 15.0)])
+    flow = run(session_of(3, replace(SHAPE, warmup=0)))
+    lane = bars_lane(flow.session.portfolio, flow.session.portfolio.universe(silent))
+    journal = flow.world.bus.journal
+    subjects = [(one.message.subject, one.message.kind) for one in journal]
+    stop = subjects.index((lane, Kind.CONTENT))
+    session = LoggedSession(first_chapter(flow.session))
+    log = log_of(rewritten(journal, as_stored, stop), session)
+    assert log.closes
+    assert all(close.absent == (silent,) for close in log.closes)
+    found = examined(tmp_path, session, log)
+    assert found.parity.is_equal
+    assert found.parity.closes == len(log.closes)
+    assert any("not compared with a backtest" in line for line in found.parity.notes)
 
 
 def test_an_owner_that_was_away_calls_nothing_absent_that_is_in_the_log(
