@@ -77,6 +77,23 @@ def test_the_other_universe_trades_on_and_the_silent_one_comes_back_with_late_ba
     assert "had absent universes or late bars" in note
 
 
+def test_of_three_universes_two_are_silent_each_in_its_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shape = replace(SHAPE, universes=3, symbols=1)
+    absent = set[str]()
+    for seed in (1, 2, 3):
+        one, other, third = universes_of(seed, shape)
+        paced(monkeypatch, [Silence(one, 3.0, 16.0), Silence(other, 7.0, 24.0)])
+        flow = run(session_of(seed, shape), seed, closes_per_chapter=3)
+        assert breaches(flow) == []
+        names = {name for name, _ in absences(flow)}
+        assert third not in names
+        absent |= {f"{seed} {name}" for name in names}
+        assert {name for name, _ in late_bars(flow)} == names
+    assert len(absent) > 3
+
+
 def test_a_replay_waits_for_bars_however_long(monkeypatch: pytest.MonkeyPatch) -> None:
     paced(monkeypatch, [Silence(universes_of(1)[0], 6.0, 90.0)])
     flow = run(generated_session(1, SHAPE))
