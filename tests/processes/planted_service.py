@@ -14,6 +14,7 @@ import time
 from functools import partial
 from typing import Any
 
+from stratvector.runtime.bars_reader import UniverseReader
 from stratvector.runtime.deployment import Deployment
 from stratvector.runtime.host import Service, Tasks
 from stratvector.runtime.lane import Lane
@@ -21,7 +22,6 @@ from stratvector.runtime.ports import ForeignMessage, LostOwnership, Ports
 from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.process.runner import run_service
 from stratvector.runtime.process.settings import ServiceSettings
-from stratvector.runtime.readers import UniverseReader
 from stratvector.trading.lanes import orders_lane, positions_lane
 from stratvector.trading.unfit import StrayExecution
 

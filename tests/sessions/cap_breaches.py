@@ -61,10 +61,12 @@ def breaches_by_close(
     session: Session,
     closes: Iterable[tuple[Sequence[FillEvent], Decision]],
     chapters: Mapping[int, Session] | None = None,
+    marks: Sequence[Mapping[str, float]] | None = None,
 ) -> list[str]:
     """The same, from the events that each decision had folded in; and symbols frozen by nothing.
 
     chapters : number -> the session with that chapter's limits and symbols, where it has others.
+    marks : the last price of each symbol at each close; None for those of the session's bars.
     """
     account, breaches = Account(), []
     sessions = chapters or {}
@@ -79,7 +81,8 @@ def breaches_by_close(
         strict = session.portfolio.limits.cash == "strict"
         lines += _flow(decision, positions, after, strict)
         if decision.equity > 0:
-            lines += _caps(session, t, decision, before, after)
+            known = _known(session, t) if marks is None else _on_grid(session, marks[t])
+            lines += _caps(session, known, decision, before, after)
         elif decision.orders and not decision.halted:
             lines.append("orders without equity")
         breaches += [f"close {t}: {line}" for line in lines]
@@ -104,9 +107,11 @@ def _flow(decision: Decision, positions: Lots, after: Lots, strict: bool) -> Ite
             yield f"{order.symbol} grows after a daily loss: {held} -> {will}"
 
 
-def _caps(session: Session, t: int, decision: Decision, before: Lots, after: Lots) -> Iterator[str]:
-    """Groups above their cap in which an order raises an exposure."""
-    value = _values(session, t, decision.equity)
+def _caps(
+    session: Session, known: Mapping[str, float], decision: Decision, before: Lots, after: Lots
+) -> Iterator[str]:
+    """Groups above their cap in which an order raises an exposure. known : last prices."""
+    value = _values(session, known, decision.equity)
     for name, cap, symbols, side in _groups(session, decision.equity):
         total = sum(side(value(s, after.get(s, 0))) for s in symbols)
         if total <= cap + TOLERANCE:
@@ -118,13 +123,30 @@ def _caps(session: Session, t: int, decision: Decision, before: Lots, after: Lot
                 yield f"{name} {total:.6f} > {cap:.6f}, and {order.symbol} goes {was} -> {will}"
 
 
-def _values(session: Session, t: int, equity: float) -> Callable[[str, int], float]:
-    """Signed exposure of lots of a symbol at its last known close."""
-    marks = {}
-    for s, instrument in enumerate(session.portfolio.instruments):
+def _known(session: Session, t: int) -> dict[str, float]:
+    """The last close of each symbol that has one, by the session's bars."""
+    marks = dict[str, float]()
+    for s, symbol in enumerate(session.portfolio.symbols):
         known = [c for c in session.market.close[: t + 1, s].tolist() if c == c]
-        marks[instrument.symbol] = known[-1] * float(instrument.lot_size) if known else 0.0
-    return lambda symbol, lots: lots * marks[symbol] / equity
+        marks |= {symbol: known[-1]} if known else {}
+    return marks
+
+
+def _on_grid(session: Session, marks: Mapping[str, float]) -> dict[str, float]:
+    """The same of prices as bars tell them."""
+    instruments = session.portfolio.instruments
+    return {i.symbol: float(i.price(marks[i.symbol])) for i in instruments if i.symbol in marks}
+
+
+def _values(
+    session: Session, known: Mapping[str, float], equity: float
+) -> Callable[[str, int], float]:
+    """Signed exposure of lots of a symbol at its last known close."""
+    units = {
+        one.symbol: known.get(one.symbol, 0.0) * float(one.lot_size)
+        for one in session.portfolio.instruments
+    }
+    return lambda symbol, lots: lots * units[symbol] / equity
 
 
 def _long(exposure: float) -> float:

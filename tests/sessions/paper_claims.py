@@ -54,8 +54,8 @@ def assert_no_order_without_a_bar(log: SessionLog) -> None:
         decision, when = close.decision.noun, utc_text(close.close_time)
         prices = {
             symbol: price
-            for logged in close.bars.values()
-            for symbol, price in zip(logged.noun.symbols, logged.noun.close.tolist(), strict=True)
+            for section in close.sections
+            for symbol, price in zip(section.symbols, section.close.tolist(), strict=True)
         }
         there = {symbol for symbol, price in prices.items() if not np.isnan(price)}
         ordered = {order.symbol for order in decision.orders}
@@ -92,17 +92,15 @@ def unreported(
 
 def sections_of(log: SessionLog, universe: str) -> list[ClosedBars]:
     """A universe's bars, warm-up first, as far as closes are complete."""
-    closes = (close.bars for close in log.closes if universe in close.bars)
+    sections = [section for close in log.closes for section in close.sections]
     return [
         *(logged.noun for logged in log.warmup[universe]),
-        *(bars[universe].noun for bars in closes),
+        *(section for section in sections if section.universe == universe),
     ]
 
 
 def missing_of(log: SessionLog) -> int:
     """Candles that are missing in the closes that trade."""
     return sum(
-        int(np.isnan(logged.noun.close).sum())
-        for close in log.closes
-        for logged in close.bars.values()
+        int(np.isnan(section.close).sum()) for close in log.closes for section in close.sections
     )

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from stratvector.cli.platform.local import Platform
 from stratvector.cli.platform.ports import plan_ports
 from stratvector.cli.platform.replicas import seat_names
 from stratvector.config import read_configuration
-from stratvector.contracts.codecs import decode_decision
+from stratvector.contracts.codecs import decode_decision, decode_owner
 from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.ports import Kind
 from stratvector.trading.flow import SERVICES
@@ -31,6 +31,7 @@ from tests.exchange.prices import NANOSECONDS_PER_SECOND
 ROOT = Path(__file__).parents[2]
 LEASE_SECONDS, LOOK_SECONDS = 2.0, 0.5
 PATIENT_SECONDS = 600.0  # in which even a busy machine's strategy is started again
+PATIENT_DEADLINES = 1_000.0  # the same of market_data, by its universes' deadlines
 
 SYSTEM = """
 system: {{mode: paper, portfolio: paper, account: simulated, backtest_initial_nav: 50000.00}}
@@ -141,6 +142,19 @@ class PaperRun:
             return 0
         return decode_decision(last.message.payload).close_time
 
+    async def owner(self, lane: str) -> int:
+        """The process that wrote the newest owner's mark of a lane, 0 before any: its instance is
+        named <service>-<host>-<pid>-<random>.
+        """
+        async with self.platform.bus.reading() as bus:
+            stored = await bus.last(lane)
+            while stored is not None and stored.message.kind is not Kind.OWNER:
+                page = await bus.read(lane, stored.previous - 1, 1) if stored.previous else ()
+                stored = page[0] if page else None
+        if stored is None:
+            return 0
+        return int(decode_owner(stored.message.payload).instance.split("-")[-2])
+
     async def until(self, close_time: int) -> int:
         """Wait until a close is decided; the newest one then."""
         while (newest := await self.decided()) < close_time:
@@ -176,28 +190,37 @@ def run_paper_processes(
     rate: float,
     play: Play,
     signals_deadline_seconds: float = PATIENT_SECONDS,
+    absent_after_deadlines: float = PATIENT_DEADLINES,
+    replicas: Mapping[str, int] | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> None:
-    """Start exchange, bus and services at the run's UTC `origin` (ns), play, and drain."""
+    """Start exchange, bus and services at the run's UTC `origin` (ns), play, and drain. replicas :
+    processes of a service, 1 where nothing is said. settings : further environment variables.
+    """
     given = {"STRATVECTOR_RISK_SIGNALS_DEADLINE_SECONDS": str(signals_deadline_seconds)}
+    given["STRATVECTOR_EXECUTION_ABSENT_AFTER_DEADLINES"] = str(absent_after_deadlines)
     given |= {f"STRATVECTOR_{s.upper()}_LEASE_SECONDS": str(LEASE_SECONDS) for s in SERVICES}
     before = dict(os.environ)
-    os.environ.update(given)
+    os.environ.update(given | dict(settings or {}))
     try:
         with exchange() as venue:
-            asyncio.run(_run(folder, venue, origin, rate, play))
+            counts = dict.fromkeys(SERVICES, 1) | dict(replicas or {})
+            asyncio.run(_run(folder, venue, origin, rate, play, counts))
     finally:
         os.environ.clear()
         os.environ.update(before)
 
 
-async def _run(folder: Path, venue: Exchange, origin: int, rate: float, play: Play) -> None:
+async def _run(
+    folder: Path, venue: Exchange, origin: int, rate: float, play: Play, counts: Mapping[str, int]
+) -> None:
     at = time.time_ns() // NANOSECONDS_PER_SECOND * NANOSECONDS_PER_SECOND
     config = configure(folder / "config", venue.urls(), origin, at, rate)
     venue.live(origin + round((time.time_ns() - at) * rate), rate)
     wish = await paper_wish(read_configuration(config), "paper.1", None, 10.0)
     (folder / "session").mkdir()
     told: list[str] = []
-    seats = seat_names(dict.fromkeys(SERVICES, 1))
+    seats = seat_names(counts)
     platform = Platform(
         folder / "session",
         wish,

@@ -6,6 +6,7 @@ from functools import partial
 
 from stratvector.contracts.codecs import decode_decision, decode_fills_report, decode_opened
 from stratvector.runtime.deployment import (
+    ABSENT_AFTER_DEADLINES,
     SIGNALS_DEADLINE_SECONDS,
     Build,
     Deployment,
@@ -27,6 +28,7 @@ from stratvector.trading.executions import filled
 from stratvector.trading.fills import TERMINAL, FillEvent, FillKind
 from stratvector.trading.lanes import fills_lane, orders_lane
 from stratvector.trading.ledger import LedgerEntry
+from stratvector.trading.logged import SessionLog
 from stratvector.trading.orders import LATE, ApprovedOrder, Decision
 from stratvector.trading.parity import check
 from stratvector.trading.portfolio import Portfolio
@@ -98,6 +100,7 @@ def run_flow(
     replaced: Mapping[str, Build] | None = None,
     later: Sequence[Session] = (),
     arrange: Arrange | None = None,
+    absent_after_deadlines: float = ABSENT_AFTER_DEADLINES,
 ) -> Flow:
     """Run to the end. identity : of a broker double; None is the simulated broker. beside : runs
     along, and need not come to an end. spreads : instances share their lanes. joining_seconds :
@@ -118,6 +121,7 @@ def run_flow(
         closes_per_chapter=closes_per_chapter,
         signals_deadline_seconds=signals_deadline_seconds,
         later=later,
+        absent_after_deadlines=absent_after_deadlines,
     )
     services = installed_services() | dict(replaced or {})
     for name, build in services.items():
@@ -191,8 +195,11 @@ def _without_parity(flow: Flow) -> list[str]:
 
 
 def _unequal_to_backtest(flow: Flow) -> list[str]:
-    """On the simulated broker no fault may change a result, unless it made signals late."""
-    if flow.double is not None or any(LATE in d.cut.signals.values() for d in flow.decisions):
+    """On the simulated broker no fault may change a result, unless it made signals or bars late."""
+    cuts = [decision.cut for decision in flow.decisions]
+    if flow.double is not None or any(
+        LATE in cut.signals.values() or cut.absent or cut.late for cut in cuts
+    ):
         return []
     outcome = replay.run(flow.session)
     breaches = []
@@ -248,7 +255,19 @@ def _above_cap_or_frozen(flow: Flow) -> list[str]:
     closes = [(entry.events, entry.decision) for entry in flow.entries]
     log = log_of(flow.world.bus, flow.session)
     chapters = {one.noun.number: _session_of(flow, one.portfolio) for one in log.chapters}
-    return [f"I5: {line}" for line in breaches_by_close(flow.session, closes, chapters)]
+    marks = _marks_of(log) if any(one.absent or one.earlier for one in log.closes) else None
+    return [f"I5: {line}" for line in breaches_by_close(flow.session, closes, chapters, marks)]
+
+
+def _marks_of(log: SessionLog) -> list[dict[str, float]]:
+    """The last close of each symbol that is known at each close, where some came late."""
+    known, marks = dict[str, float](), list[dict[str, float]]()
+    for close in log.closes:
+        for section in close.sections:
+            pairs = zip(section.symbols, section.close.tolist(), strict=True)
+            known |= {symbol: price for symbol, price in pairs if price == price}
+        marks.append(dict(known))
+    return marks
 
 
 def _session_of(flow: Flow, portfolio: Portfolio) -> Session:

@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 
+from stratvector.runtime.chapters import first_chapter
 from stratvector.runtime.deployment import Build, Deployment
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.ports import Acknowledgement, Ports
@@ -77,8 +78,8 @@ def run(
         )
 
         def make() -> Tasks:
-            parts = (session.portfolio, session.start, double, RunClock(clock, times))
-            account = AccountLane(ports, *parts)
+            parts = (session.portfolio, session.start, first_chapter(session), double)
+            account = AccountLane(ports, *parts, RunClock(clock, times))
             return Tasks([account.run()], [account.lane])
 
         return Tasks.of([make])

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from stratvector.runtime.readers import UniverseReader
+from stratvector.runtime.bars_reader import UniverseReader
 from stratvector.runtime.simulation.world import SimulationError
 from stratvector.services.market_data.universe_watch import UniverseWatch
 from stratvector.trading.carried import CarriedModel

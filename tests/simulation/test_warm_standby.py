@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 
 from stratvector.runtime.ports import Stored
+from stratvector.runtime.readers import FillsReader
 from stratvector.runtime.simulation.fate import CrashPlan
 from stratvector.runtime.simulation.faults import Faults
 from stratvector.services.risk.chapter_fold import ChapterFold
 from stratvector.services.risk.portfolio_lane import PortfolioLane
 from stratvector.services.risk.standby import Standby
 from tests.sessions.generated_sessions import Shape, generated_session
+from tests.sessions.silent_flow import SLOW, paced, session_of
 from tests.sessions.simulated_flow import Flow, breaches_of, run_flow
 
 SESSION = generated_session(11, Shape(universes=2, symbols=2, models=3, closes=160))
@@ -72,6 +74,34 @@ def test_a_standby_that_cannot_adopt_stands_by_all_the_same(
     assert breaches_of(flow) == []
     assert adopted.total() >= KILLED_AFTER - 20
     assert max(tries.values()) == 61
+
+
+def test_an_heir_answers_before_the_next_close_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a run with deadlines execution says which close is next, and that may take hours."""
+    paced(monkeypatch)
+    answers, waits, closes = list[bool](), FillsReader.after, PortfolioLane._close
+    lanes, decided_on, enter = list[PortfolioLane](), list[bool](), PortfolioLane._enter
+
+    def begun(lane: PortfolioLane, fold: ChapterFold) -> None:
+        lanes.append(lane)
+        enter(lane, fold)
+
+    async def waiting(reader: FillsReader, *told: Any) -> Any:
+        answers.append(bool(lanes) and lanes[-1].answered_from().is_current)
+        return await waits(reader, *told)
+
+    async def closing(lane: PortfolioLane, *told: Any) -> None:
+        decided_on.append(answers[-1])
+        await closes(lane, *told)
+
+    monkeypatch.setattr(PortfolioLane, "_enter", begun)
+    monkeypatch.setattr(FillsReader, "after", waiting)
+    monkeypatch.setattr(PortfolioLane, "_close", closing)
+    plan = CrashPlan("risk", "publish ORDERS", 6, "after")
+    flow = run_flow(session_of(1), 0, SLOW, [plan])
+    assert flow.world.crashes.total() == 1
+    assert breaches_of(flow) == []
+    assert all(decided_on)
 
 
 @pytest.mark.parametrize("seed", range(3))

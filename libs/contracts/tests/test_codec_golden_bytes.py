@@ -43,6 +43,7 @@ from stratvector.trading.orders import (
 from stratvector.trading.portfolio import Costs
 from stratvector.trading.reasons import Outcome, SignalReason, WeightReason
 from stratvector.trading.signals import Action, SignalRow, Signals
+from stratvector.trading.used_bars import UsedBars
 
 MESSAGES: dict[str, type[Message]] = {
     "Chapter": chapters_pb2.Chapter,
@@ -93,7 +94,14 @@ DECISION = Decision(
     cancels=(Cancel("o0", "ETH"),),
     crosses=(Cross("ETH", (1, -1), Decimal("2.5")),),
     symbols=(SymbolDecision("BTC", Outcome.ORDERED, (0.5, 0.25), -7, (WeightReason.KEPT,)),),
-    cut=Cut({"us": "b2", "crypto": "b1"}, {"trend": "late"}, 7, 8, (1.0, 0.5)),
+    cut=Cut(
+        {"us": "b2", "crypto": "absent"},
+        {"trend": "late"},
+        7,
+        8,
+        (1.0, 0.5),
+        (UsedBars("crypto", "b1"),),
+    ),
     value_at_risk=ValueAtRisk(CLOSE, 1.0, 0.5, 0.75, 10_000, 9, 0.25),
     chapter=2,
     ends_chapter=True,
@@ -122,6 +130,8 @@ FILLS = FillsReport(
     ),
     closed=1,
     chapter=2,
+    bars={"us": "b2", "crypto": "absent"},
+    late=(UsedBars("crypto", "b1"),),
 )
 POSITIONS = Positions("main", CLOSE, 4, {"ETH": -2, "BTC": 3}, Decimal("-0.5"), Decimal("1E-7"))
 CHAPTER_BARS = ChapterBars("crypto", "h1", 2, 3)
@@ -199,17 +209,18 @@ GOLDEN: dict[str, tuple[Any, str]] = {
         "0a046d61696e120570617065721900002a36fe9c97172100000000006af84029000000000000d03f"
         "31000000000000f03f380140014a280a026f3112034254431805220203012a0508ac021002310000"
         "2a36fe9c97173901002a36fe9c971752090a026f3012034554485a0f0a03455448120202011a0408"
-        "321001621e0a0342544310021a10000000000000e03f000000000000d03f200d2a01026a3d0a0c0a"
-        "0663727970746f120262310a080a02757312026232120d0a057472656e6412046c61746518072008"
-        "2a10000000000000f03f000000000000e03f72320900002a36fe9c971711000000000000f03f1900"
-        "0000000000e03f21000000000000e83f28904e300939000000000000d03f78028001018801019001"
-        "01",
+        "321001621e0a0342544310021a10000000000000e03f000000000000d03f200d2a01026a4f0a100a"
+        "0663727970746f1206616273656e740a080a02757312026232120d0a057472656e6412046c617465"
+        "180720082a10000000000000f03f000000000000e03f320c0a0663727970746f1202623172320900"
+        "002a36fe9c971711000000000000f03f19000000000000e03f21000000000000e83f28904e300939"
+        "000000000000d03f7802800101880101900101",
     ),
     "fills_report": (
         FILLS,
         "0a046d61696e120570617065721809223c080412026f311a0342544320022a02653130053a0508ac"
         "0210024204080210024a040801100351ffff2936fe9c97175900002a36fe9c97176202c3bc290100"
-        "0000000000003002",
+        "00000000000030023a100a0663727970746f1206616273656e743a080a02757312026232420c0a06"
+        "63727970746f12026231",
     ),
     "positions": (
         POSITIONS,

@@ -33,6 +33,7 @@ from stratvector.trading.orders import (
 from stratvector.trading.portfolio import Costs
 from stratvector.trading.reasons import Outcome, SignalReason, WeightReason
 from stratvector.trading.signals import Action, SignalRow, Signals
+from stratvector.trading.used_bars import UsedBars
 
 counts = st.integers(0, 2**64 - 1)
 closes = st.integers(1, 2**63 - 1)
@@ -108,13 +109,18 @@ symbol_decisions = st.builds(
     target_lots=st.integers(-(2**63), 2**63 - 1),
     weight_reasons=st.lists(st.sampled_from(WeightReason), max_size=3).map(tuple),
 )
+used_bars = by_name(texts).map(lambda held: {name: f"b{n}" for n, name in enumerate(held)})
+late_bars = several(
+    st.builds(UsedBars, universe=texts, message_id=names.map("l".__add__)), "message_id"
+)
 cuts = st.builds(
     Cut,
-    bars=by_name(texts),
+    bars=used_bars,
     signals=by_name(texts),
     fills_sequence=counts,
     commands_sequence=counts,
     multipliers=st.lists(fractions, max_size=8).map(tuple),
+    late=late_bars,
 )
 crosses = st.builds(
     lambda symbol, parts, price: Cross(symbol, (*parts, -sum(parts)), price), names, shares, prices
@@ -176,14 +182,10 @@ def events(draw: st.DrawFn) -> FillEvent:
     return FillEvent(kind, order_id, draw(texts), epoch, draw(names), lots, *paid, *times)
 
 
-reports = st.builds(
-    FillsReport,
-    portfolio=names,
-    account=names,
-    number=counts,
-    events=several(events(), "execution_id"),
-    closed=st.none() | closes,
-    chapter=counts,
+whose = {"portfolio": names, "account": names, "number": counts, "chapter": counts}
+happened = several(events(), "execution_id")
+reports = st.builds(FillsReport, **whose, events=happened) | st.builds(
+    FillsReport, **whose, events=happened, closed=closes, bars=used_bars, late=late_bars
 )
 chapter_bars = st.builds(
     ChapterBars,

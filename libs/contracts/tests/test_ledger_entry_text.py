@@ -17,6 +17,7 @@ from stratvector.trading.orders import (
 )
 from stratvector.trading.reasons import Outcome, SignalReason, WeightReason
 from stratvector.trading.signals import Action, SignalRow, Signals
+from stratvector.trading.used_bars import UsedBars
 
 ENTRY = LedgerEntry(
     "main",
@@ -39,7 +40,7 @@ ENTRY = LedgerEntry(
         (Cancel("c", "Ä"),),
         (Cross("Ä", (2, -2), Decimal("1E+3")),),
         (SymbolDecision("Ä", Outcome.ORDERED, (0.5, 0.25), -3, (WeightReason.FRESH,)),),
-        Cut({"z": "2", "a": "1"}, {"trend": "late"}, 4, 5, (1.0,)),
+        Cut({"z": "2", "a": "1"}, {"trend": "late"}, 4, 5, (1.0,), (UsedBars("a", "0"),)),
         ValueAtRisk(6, 1.0, 0.02, 0.03, 1000, 8),
         3, True, True, True,
     ),
@@ -64,7 +65,7 @@ TEXT = (
     '"symbols":[{"symbol":"Ä","outcome":"ORDERED","stages":[0.5,0.25],"target_lots":-3,'
     '"weight_reasons":["FRESH"]}],'
     '"cut":{"bars":{"a":"1","z":"2"},"signals":{"trend":"late"},"fills_sequence":4,'
-    '"commands_sequence":5,"multipliers":[1.0]},'
+    '"commands_sequence":5,"multipliers":[1.0],"late":[{"universe":"a","message_id":"0"}]},'
     '"value_at_risk":{"as_of":6,"horizon_days":1.0,"var_95":0.02,"cvar_95":0.03,'
     '"simulations":1000,"seed":8,"factor":1.0},'
     '"chapter":3,"ends_chapter":true,"stopping":true,"ended":true},'
@@ -87,12 +88,14 @@ def test_the_text_reads_back_to_the_last_bit_and_digit() -> None:
 
 
 def test_a_record_from_before_there_were_chapters_is_of_the_first_one() -> None:
-    older = TEXT.replace(b',"chapter":3', b"").replace(
+    older = TEXT.replace(b',"late":[{"universe":"a","message_id":"0"}]', b"")
+    older = older.replace(b',"chapter":3', b"").replace(
         b',"ends_chapter":true,"stopping":true,"ended":true', b""
     )
     read = decode_ledger_entry(older)
     assert (read.decision.chapter, read.decision.ends_chapter) == (1, False)
     assert [signals.chapter for signals in read.signals] == [1]
+    assert read.decision.cut.late == ()
 
 
 def test_a_text_of_before_runs_were_kept_reads_back_without_one() -> None:

@@ -14,7 +14,9 @@ from stratvector.runtime.simulation.fate import CrashPlan, Fate, FaultPlan, Loss
 from stratvector.runtime.simulation.world import World
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.fills import FillEvent, FillKind
+from stratvector.trading.logged import Logged
 from stratvector.trading.orders import ApprovedOrder
+from stratvector.trading.ticks import TickBars
 
 Play = Callable[..., World]
 ORDER = ApprovedOrder(
@@ -22,9 +24,10 @@ ORDER = ApprovedOrder(
 )
 
 
-def bars(close_time: int, open_price: float, symbol: str = "BTC") -> list[ClosedBars]:
+def bars(close_time: int, open_price: float, symbol: str = "BTC") -> TickBars:
     v = np.array([open_price])
-    return [ClosedBars("crypto", "4H", close_time, (symbol,), v, v, v, v, v)]
+    section = ClosedBars("crypto", "4H", close_time, (symbol,), v, v, v, v, v)
+    return TickBars(close_time, (Logged(section, "b1", 1),))
 
 
 def at_the_open(order: ApprovedOrder, bar: ClosedBars) -> FillEvent | None:
@@ -46,10 +49,10 @@ def test_an_accepted_order_fills_at_the_open_of_the_next_bar(play: Play) -> None
 
     async def script(ports: Ports) -> None:
         assert await broker.send(ORDER, epoch=1) == Acknowledgement(accepted=True)
-        assert not await broker.events_until(100, bars(100, 9.0)), "its own close fills nothing"
-        (event,) = await broker.events_until(200, bars(200, 11.0))
+        assert not await broker.events_until(bars(100, 9.0)), "its own close fills nothing"
+        (event,) = await broker.events_until(bars(200, 11.0))
         assert (event.kind, event.lots, event.price) == (FillKind.FILLED, 3, Decimal(11))
-        assert await broker.events_until(200, bars(200, 12.0)) == (event,), "asked again"
+        assert await broker.events_until(bars(200, 12.0)) == (event,), "asked again"
         assert broker.fills == [event]
 
     play(script)
@@ -58,12 +61,12 @@ def test_an_accepted_order_fills_at_the_open_of_the_next_bar(play: Play) -> None
 @pytest.mark.parametrize(
     "next_bars", [bars(200, np.nan), bars(200, 11.0, symbol="ETH"), bars(300, 11.0)]
 )
-def test_an_order_without_a_bar_in_time_expires(play: Play, next_bars: list[ClosedBars]) -> None:
+def test_an_order_without_a_bar_in_time_expires(play: Play, next_bars: TickBars) -> None:
     broker = BrokerDouble(at_the_open)
 
     async def script(ports: Ports) -> None:
         await broker.send(ORDER, epoch=1)
-        (event,) = await broker.events_until(next_bars[0].close_time, next_bars)
+        (event,) = await broker.events_until(next_bars)
         assert event.kind is FillKind.EXPIRED
 
     play(script)
@@ -74,8 +77,8 @@ def test_an_order_waits_for_its_bar_until_it_expires(play: Play) -> None:
 
     async def script(ports: Ports) -> None:
         await broker.send(replace(ORDER, expires_at=300), epoch=1)
-        assert not await broker.events_until(200, bars(200, np.nan))
-        (event,) = await broker.events_until(300, bars(300, 12.0))
+        assert not await broker.events_until(bars(200, np.nan))
+        (event,) = await broker.events_until(bars(300, 12.0))
         assert event.price == Decimal(12)
 
     play(script)
@@ -87,7 +90,7 @@ def test_a_rejection_is_final_and_can_be_asked_for(play: Play) -> None:
     async def script(ports: Ports) -> None:
         assert await broker.send(ORDER, epoch=1) == Acknowledgement(False, "no margin")
         assert await broker.find(ORDER) == Acknowledgement(False, "no margin")
-        assert not await broker.events_until(200, bars(200, 11.0))
+        assert not await broker.events_until(bars(200, 11.0))
         assert not broker.accepted
 
     play(script)
@@ -101,7 +104,7 @@ def test_a_cancel_can_be_asked_for_again(play: Play) -> None:
         await broker.send(ORDER, epoch=1)
         assert await broker.cancel("o1")
         assert await broker.cancel("o1")
-        assert not await broker.events_until(200, bars(200, 11.0))
+        assert not await broker.events_until(bars(200, 11.0))
 
     play(script)
 
@@ -136,7 +139,7 @@ def test_a_second_order_with_an_id_is_refused_as_far_as_the_mode_goes(
         await broker.send(ORDER, epoch=1)
         await broker.send(ORDER, epoch=1)
         assert len(broker.accepted) == while_open
-        await broker.events_until(200, bars(200, 11.0))
+        await broker.events_until(bars(200, 11.0))
         assert await broker.send(ORDER, epoch=1) == Acknowledgement(accepted=True)
         assert len(broker.accepted) == later
         assert broker.accepted_twice() == ([] if later == 1 else ["o1"])

@@ -12,15 +12,11 @@ import numpy as np
 import pytest
 
 from stratvector.contracts import codecs
+from stratvector.runtime.bars_reader import BarsReader
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Message, Ports, Stored
 from stratvector.runtime.process.quarantine import refused
-from stratvector.runtime.readers import (
-    BarsReader,
-    FillsReader,
-    OrdersReader,
-    ProgressReader,
-)
+from stratvector.runtime.readers import FillsReader, OrdersReader, ProgressReader
 from stratvector.runtime.signals_reader import SignalsReader
 from stratvector.runtime.simulation.world import World
 from stratvector.trading.bars import ClosedBars

@@ -11,16 +11,10 @@ from stratvector.contracts.codecs import (
     encode_fills_report,
     encode_signals,
 )
+from stratvector.runtime.bars_reader import BarsReader, Due, UniverseReader
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Ports
-from stratvector.runtime.readers import (
-    BarsReader,
-    Due,
-    FillsReader,
-    OrdersReader,
-    ProgressReader,
-    UniverseReader,
-)
+from stratvector.runtime.readers import FillsReader, OrdersReader, ProgressReader
 from stratvector.runtime.signals_reader import SignalsReader
 from stratvector.runtime.simulation.world import World
 from stratvector.runtime.unfit_messages import OtherSymbols, OutOfStep

@@ -23,6 +23,7 @@ from stratvector.trading.bars import ClosedBars
 from stratvector.trading.executions import filled
 from stratvector.trading.fills import FillEvent, FillKind, FillsReport
 from stratvector.trading.orders import ApprovedOrder
+from stratvector.trading.ticks import TickBars
 from stratvector.trading.unfit import Absurd
 from tests.sessions.hand_fed import (
     decisions,
@@ -341,11 +342,9 @@ class AwayVenue(BrokerDouble):
         self._answer("cancel")
         return await super().cancel(order_id)
 
-    async def events_until(
-        self, close_time: int, bars: Sequence[ClosedBars]
-    ) -> Sequence[FillEvent]:
+    async def events_until(self, bars: TickBars) -> Sequence[FillEvent]:
         self._answer("events")
-        return await super().events_until(close_time, bars)
+        return await super().events_until(bars)
 
     def _answer(self, question: str) -> None:
         if question in self.away:

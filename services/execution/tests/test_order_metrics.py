@@ -4,6 +4,7 @@ import time
 
 from prometheus_client import CollectorRegistry
 
+from stratvector.runtime.chapters import first_chapter
 from stratvector.runtime.deployment import Deployment
 from stratvector.runtime.host import Service, Tasks
 from stratvector.runtime.ports import Ports
@@ -48,8 +49,8 @@ def heard(*plans: Plan, venue: BrokerDouble | None = None, orders: list[Approved
     broker = venue or BrokerDouble(lambda asked, bar: None)
 
     def build(ports: Ports) -> Tasks:
-        parts = (SESSION.portfolio, SESSION.start, broker, RunClock(ports.clock), meter)
-        lane = AccountLane(ports, *parts)
+        parts = (SESSION.portfolio, SESSION.start, first_chapter(SESSION), broker)
+        lane = AccountLane(ports, *parts, RunClock(ports.clock), meter)
         return Tasks([lane.run()], [lane.lane])
 
     world.add("execution", build)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +24,7 @@ from stratvector.trading.halts import halts_of
 from stratvector.trading.lanes import fills_lane, orders_lane
 from stratvector.trading.portfolio import RiskLimits
 from stratvector.trading.timestamps import NANOSECONDS_PER_DAY, utc_text
+from stratvector.trading.used_bars import ABSENT
 from tests.sessions.scripted_sessions import HOUR, START, Script, scripted_session
 from tests.sessions.simulated_flow import Flow, run_flow
 
@@ -105,6 +107,20 @@ def test_a_drawdown_halt_is_an_alert_with_time_rule_value_limit_and_flat_since(
         f"since {minute(at(3))} UTC: drawdown {MINUS}25.00 % reached the limit {MINUS}20.00 %; "
         f"flat since {minute(at(4))} UTC. 5 closes so far."
     ) in words
+
+
+def test_a_universe_that_the_newest_decision_went_without_is_an_alert(
+    halted: Flow, fill_live: Fill
+) -> None:
+    live = live_of(halted)
+    fill_live(live, halted)
+    assert live.decision is not None
+    assert "banner-absent" not in banner(context_of(live))
+    cut = replace(live.decision.cut, bars={"<b>hours": ABSENT, "minutes": "b1"})
+    live.decision = replace(live.decision, cut=cut)
+    html = banner(context_of(live))
+    assert html.count("banner banner-absent") == 1
+    assert "&lt;b&gt;hours: no bars of it come" in re.sub("<wbr>", "", html)
 
 
 def test_a_daily_loss_is_an_alert_of_its_own_and_an_event_at_its_end(

@@ -11,6 +11,7 @@ from stratvector.services.risk.metrics import RiskCollector
 from stratvector.services.risk.portfolio_state import Decided, PortfolioState
 from stratvector.trading.orders import Decision, ValueAtRisk
 from stratvector.trading.portfolio import RiskLimits
+from stratvector.trading.used_bars import ABSENT
 from tests.sessions.scripted_sessions import one_symbol
 
 HOUR_NS = 3_600_000_000_000
@@ -110,3 +111,17 @@ def test_late_signals_are_counted_by_model_in_runs_that_have_deadlines() -> None
     assert shown.value("stratvector_signals_late_total", **labels) == 3.0
     labels["run"] = PORTFOLIO.run
     assert Shown(STATE).value("stratvector_signals_late_total", **labels) is None
+
+
+def test_universes_that_are_absent_are_shown_in_runs_that_have_deadlines() -> None:
+    live = replace(PORTFOLIO, run="paper.1")
+    universe = live.universes[0].name
+    labels = {"run": "paper.1", "universe": universe}
+    paper = replace(STATE, portfolio=live)
+    shown = Shown(paper)
+    assert shown.value("stratvector_universe_absent", **labels) == 0.0
+    without = replace(STATE.decision, cut=replace(STATE.decision.cut, bars={universe: ABSENT}))
+    shown.state = replace(paper, decision=without)
+    assert shown.value("stratvector_universe_absent", **labels) == 1.0
+    labels["run"] = PORTFOLIO.run
+    assert Shown(STATE).value("stratvector_universe_absent", **labels) is None

@@ -121,7 +121,8 @@ def examine(
 
 def examined(folder: Path, session: LoggedSession, log: SessionLog) -> Examination:
     """Check a session that was read from a folder. Raises BadSession."""
-    whole = session.whole(log) if log.closes else None
+    # A universe that has been absent from the start on has no bars to be compared.
+    whole = session.whole(log) if log.closes and log.schedule.closes.any(axis=0).all() else None
     closes = [close.close_time for close in log.closes]
     with session_progress(len(closes), "parity", closes) as progress:
         parity = check(log, session, whole, progress=progress, chapter=session.chapter)

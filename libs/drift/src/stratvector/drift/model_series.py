@@ -9,7 +9,8 @@ for as many closes as the engine does, then it is 0.
 
 A close at which every weight held was 0 has no return: those zeros say that the model was out,
 which is the signals' affair, and would drown the distribution of what it earns while it is in.
-Neither has one at which no held symbol had a bar.
+Neither has one at which no held symbol had a bar. A close whose bars came after it has a return of
+what was held, and no signal.
 
 The signal of a close is the net weight, Σ_s w_s(t), rounded to 1e-9 as weights are. It shows when
 the model changes its side, its size or the time that it is invested; a hedged book's size it does
@@ -95,6 +96,10 @@ class ModelSeries:
             self._warm = any(row.reason is not SignalReason.WARMING_UP for row in rows)
         net = round(sum(self._held), WEIGHT_DIGITS) + 0.0  # one zero, not two
         return ModelValues(returned, net if self._warm else None)
+
+    def take_late(self, bars: ClosedBars) -> float | None:
+        """Fold a close whose bars came after it: the return of what is held, which stays so."""
+        return self._mark(bars)
 
     def _mark(self, bars: ClosedBars) -> float | None:
         """The return of the weights that were held up to here."""

@@ -78,6 +78,15 @@ class ModelWatch:
         if values.signals is not None:
             self._signals.append(bars.close_time, values.signals)
 
+    def take_late(self, bars: ClosedBars) -> None:
+        """Take a close whose bars came after it, so that nothing was decided on it: what the model
+        held goes on, and what it would have said is not counted.
+        """
+        returned = self._series.take_late(bars)
+        self.close_time = bars.close_time
+        if returned is not None:
+            self._returns.append(bars.close_time, returned)
+
     def drift(self) -> ModelDrift:
         """Where the model stands at its newest close."""
         features = feature_drifts(self._returns, self._signals, self._bins)

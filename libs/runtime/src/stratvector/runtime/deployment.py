@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 # Time for the heir of a strategy process that was killed (a lease, a start, a chapter to read), and
 # little beside the shortest bars, a minute, whose next decision must not be held up.
 SIGNALS_DEADLINE_SECONDS = 10.0
+# market_data says something of each close at its deadline at the latest, so a universe that is
+# silent for one more has no feed: its process is gone, or the store can't be reached. Fewer would
+# call absent what a busy machine is late with; more would hold up the other universes longer.
+ABSENT_AFTER_DEADLINES = 2.0
 GROUP = "stratvector.services"
 BrokerFactory = Callable[[Ports], Broker]
 
@@ -57,8 +61,9 @@ class Deployment:
     broker : makes execution's broker; None is the simulated one. ledger_store : where the ledger
     writes. bars_ahead_max : closes that bars may run ahead of decisions. closes_per_chapter : after
     so many decisions the next chapter opens. signals_deadline_seconds : how long risk waits for
-    signals in a run that has deadlines. later : sessions in memory that documents may want while
-    this one runs, where bars come from memory.
+    signals in a run that has deadlines. absent_after_deadlines : how many of market_data's
+    deadlines a universe may be silent there while others have bars. later : sessions in memory that
+    documents may want while this one runs, where bars come from memory.
     """
 
     session: SessionParts
@@ -67,6 +72,7 @@ class Deployment:
     bars_ahead_max: int = BARS_AHEAD_MAX
     closes_per_chapter: int = CLOSES_PER_CHAPTER
     signals_deadline_seconds: float = SIGNALS_DEADLINE_SECONDS
+    absent_after_deadlines: float = ABSENT_AFTER_DEADLINES
     later: Sequence[SessionParts] = ()
 
 

@@ -8,6 +8,7 @@ from stratvector.contracts.codecs import BadMessage, decode_owner
 from stratvector.runtime.chapter_changes import OtherChapter
 from stratvector.runtime.chapters import chapter_of, first_chapter
 from stratvector.runtime.deployment import SessionParts
+from stratvector.runtime.epochs import contents
 from stratvector.runtime.ports import Bus, Stored
 from stratvector.runtime.unfit_messages import ForeignDecision, MisplacedOpening
 from stratvector.trading.chapters import FIRST
@@ -43,7 +44,14 @@ class LoggedEngines:
             )
         self._chapters[number] = engine
 
-    def marked(self, marks: Sequence[Stored]) -> None:
+    async def contents(self, bus: Bus, lane: str) -> list[Stored]:
+        """What counts in a lane of what is computed; its owners are known then."""
+        marks = list[Stored]()
+        found = await contents(bus, lane, marks)
+        self._mark(marks)
+        return found
+
+    def _mark(self, marks: Sequence[Stored]) -> None:
         """The owners of a lane."""
         for stored in marks:
             message = stored.message

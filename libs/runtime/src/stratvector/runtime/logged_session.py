@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from stratvector.trading.session import History, Session
     from stratvector.trading.strategy import Strategy
 
+FEED_DEADLINE_SECONDS = 20.0  # of bars that are recorded, which no feed is late with
+
 
 @dataclass(frozen=True)
 class LoggedSession:
@@ -79,6 +81,11 @@ class LoggedSession:
     def source(self, universe: str) -> Mapping[str, Any]:
         """Where a universe's bars came from: source, total_return, and how to load them again."""
         return self._document.source(universe)
+
+    def deadline_seconds(self, universe: str) -> float:
+        """How long after a close market_data waits for a universe's candles, seconds of the run."""
+        load = self.source(universe)["load"] or {}
+        return float(load.get("deadline_seconds", FEED_DEADLINE_SECONDS))
 
     def other_sources(self) -> Iterator[str]:
         """A sentence for each strategy whose code is another one here."""
@@ -147,7 +154,8 @@ class LoggedSession:
 def _sections(log: SessionLog, universe: str) -> Iterator[ClosedBars]:
     yield from (logged.noun for logged in log.warmup[universe])
     closes = (*log.closes, *([log.undecided] if log.undecided else []))
-    yield from (close.bars[universe].noun for close in closes if universe in close.bars)
+    for close in closes:
+        yield from (section for section in close.sections if section.universe == universe)
 
 
 @lru_cache(maxsize=8)

@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from stratvector.trading.bars import ClosedBars
 from stratvector.trading.carried import Carried
 from stratvector.trading.fills import FillEvent
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.orders import ApprovedOrder
 from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.ticks import TickBars
 from stratvector.trading.timestamps import utc_text
 
 LEASE_SECONDS = 5.0
@@ -246,9 +246,7 @@ class Broker(Protocol):
         or was never there. Raises BrokerUnknown.
         """
 
-    async def events_until(
-        self, close_time: int, bars: Sequence[ClosedBars]
-    ) -> Sequence[FillEvent]:
+    async def events_until(self, bars: TickBars) -> Sequence[FillEvent]:
         """Executions and terminal events up to a close; asked again, the same events.
 
         Raises BrokerUnknown.

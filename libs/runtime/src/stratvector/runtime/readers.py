@@ -1,50 +1,44 @@
 """readers: the flow's inboxes with their contents decoded, asked close by close.
 
-Which close comes next is what the bars say: each cross-section tells when its universe closes next,
-and a portfolio's next close is the earliest of its universes'. Risk, execution, ledger and drift
-walk the same closes, then; each asks for what belongs to one of them and gets exactly that, or an
-error that halts it.
+Which close comes next is what the bars say (`bars_reader`), or in a run with deadlines what
+execution says of them. Risk, execution, ledger and drift walk the same closes, then; each asks for
+what belongs to one of them and gets exactly that, or an error that halts it.
 """
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Awaitable, Callable, Container
 from dataclasses import dataclass
-from functools import partial
 from typing import Generic, TypeVar
 
 from stratvector.contracts.codecs import (
     Decided,
-    decode_closed_bars,
     decode_decided,
     decode_decision,
     decode_fills_report,
     decode_opened,
 )
 from stratvector.runtime.at_hand import AT_HAND
-from stratvector.runtime.bars_places import place_after
-from stratvector.runtime.inbox import Inbox, Place
+from stratvector.runtime.inbox import POLL_SECONDS, Inbox, Place
 from stratvector.runtime.ports import Kind, Ports, Stored
 from stratvector.runtime.unfit_messages import (
     MisplacedOpening,
-    OtherSymbols,
+    OutOfStep,
     refuse_other_close,
 )
-from stratvector.trading.bars import ClosedBars
 from stratvector.trading.carried import Carried
 from stratvector.trading.chapters import FIRST, Opened
 from stratvector.trading.fills import FillsReport
-from stratvector.trading.lanes import bars_lane, fills_lane, orders_lane
+from stratvector.trading.lanes import fills_lane, orders_lane
 from stratvector.trading.logged import Logged
-from stratvector.trading.meaning.bars import check_bars_of
 from stratvector.trading.meaning.chapters import check_chapter_number, check_report_chapter
 from stratvector.trading.meaning.fills import check_next_report, check_report_of
 from stratvector.trading.meaning.orders import check_decision_of
 from stratvector.trading.meaning.own import Own
 from stratvector.trading.orders import Decision
-from stratvector.trading.portfolio import Portfolio, Universe
+from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.unfit import Absurd
-from stratvector.trading.versions import begins_anew
 
 Noun = TypeVar("Noun")
+HasEnded = Callable[[], Awaitable[bool]]  # whether nothing more will come, as far as the log tells
 
 
 @dataclass(frozen=True)
@@ -117,128 +111,6 @@ class Reader(Generic[Noun]):
         await self._inbox.close()
 
 
-@dataclass(frozen=True)
-class Due:
-    """A close that comes: its time, ns UTC, and who closes, in the portfolio's order."""
-
-    close_time: int
-    universes: tuple[str, ...]
-
-
-class UniverseReader(Reader[ClosedBars]):
-    """The `bars` lane of one of a portfolio's universes. Who reads it takes columns by place, so
-    symbols are checked.
-
-    start : the first close that may trade, ns UTC; `due` and `at` pass over what is before it.
-    carried : what the chapter begins with; what it has used is not read again, and of a version
-    that begins with the chapter nothing up to its beginning.
-    """
-
-    def __init__(
-        self,
-        ports: Ports,
-        portfolio: Portfolio,
-        universe: Universe,
-        start: int = 0,
-        follows: bool = False,
-        carried: Carried | None = None,
-    ) -> None:
-        lane, place = bars_lane(portfolio, universe), None
-        after = carried_sequence(carried, lane)
-        is_new = begins_anew(portfolio, universe, carried)
-        if carried is not None and is_new:
-            place = partial(place_after, ports.bus, lane, carried.close_time)
-        super().__init__(ports, lane, decode_closed_bars, self._refuse, follows, after, place)
-        self._universe, self._symbols, self._newest = universe, universe.symbols, 0
-        self._start = start
-        self._promised: int | None = None
-        if carried is not None and (after or is_new):
-            self._newest, self._promised = carried.close_time, carried.next_closes[universe.name]
-        self._due = self._promised
-        self._first: Received[ClosedBars] | None = None
-
-    async def due(self) -> int:
-        """When the universe closes next, ns UTC; 0 = never again.
-
-        Waits for the lane's first messages, and then for none: the newest that was read says it.
-        """
-        while self._due is None:
-            received = await self.next()
-            section = received.noun
-            if section.close_time >= self._start:
-                self._first, self._due = received, section.close_time
-            elif not 0 < section.next_close < self._start:
-                self._due = section.next_close
-        return self._due
-
-    async def at(self, close_time: int) -> Received[ClosedBars]:
-        """That of the close that is due. Raises OutOfStep."""
-        await self.due()
-        received, self._first = self._first or await self.next(), None
-        received.take_up()
-        refuse_other_close(self.lane, close_time, received.noun.close_time)
-        self._due = received.noun.next_close
-        return received
-
-    async def look(self, patience_seconds: float) -> bool:
-        """Whether the next message is at hand, or comes in time."""
-        return self._first is not None or await super().look(patience_seconds)
-
-    def _refuse(self, section: ClosedBars) -> None:
-        """Raises OtherSymbols or Absurd."""
-        if section.symbols != self._symbols:
-            raise OtherSymbols(self.lane, self._symbols, section.symbols)
-        check_bars_of(section, self._universe, self._newest, self._promised)
-        self._newest, self._promised = section.close_time, section.next_close
-
-
-class BarsReader:
-    """The `bars` lanes of a portfolio's universes. start, carried : see `UniverseReader`."""
-
-    def __init__(
-        self,
-        ports: Ports,
-        portfolio: Portfolio,
-        start: int,
-        follows: bool = False,
-        carried: Carried | None = None,
-    ) -> None:
-        self._readers = {
-            universe.name: UniverseReader(ports, portfolio, universe, start, follows, carried)
-            for universe in portfolio.universes
-        }
-
-    async def due(self) -> Due | None:
-        """The portfolio's next close, None when none of its universes closes again."""
-        times = {name: await reader.due() for name, reader in self._readers.items()}
-        coming = [time for time in times.values() if time]
-        if not coming:
-            return None
-        close_time = min(coming)
-        return Due(close_time, tuple(name for name, time in times.items() if time == close_time))
-
-    async def at(self, close_time: int, universes: Sequence[str]) -> list[Received[ClosedBars]]:
-        """The cross-sections of the universes that close at a time, in the given order."""
-        return [await self._readers[universe].at(close_time) for universe in universes]
-
-    async def look(self, universes: Sequence[str], patience_seconds: float) -> bool:
-        """Whether the next cross-section of each universe is at hand, or comes in time."""
-        for universe in universes:
-            if not await self._readers[universe].look(patience_seconds):
-                return False
-        return True
-
-    async def listen(self) -> None:
-        """See `Reader.listen`."""
-        for reader in self._readers.values():
-            await reader.listen()
-
-    async def close(self) -> None:
-        """Listen no longer; nothing more is asked of it."""
-        for reader in self._readers.values():
-            await reader.close()
-
-
 class OrdersReader(Reader[Decision]):
     """The portfolio's `orders` lane in one chapter, up to the opening of the next one."""
 
@@ -264,15 +136,38 @@ class OrdersReader(Reader[Decision]):
         """The next decision, which must be of that close; or the opening of the next chapter, where
         another engine goes on before it. Raises OutOfStep.
         """
+        await self._pass_openings()
+        received = await self._decided_or_opened()
+        if isinstance(received, Opened):
+            return received
+        refuse_other_close(self.lane, close_time, received.noun.close_time)
+        return received
+
+    async def after(
+        self, close_time: int, has_ended: HasEnded
+    ) -> Received[Decision] | Opened | None:
+        """The next decision, of any later close (ns UTC), or opening; None when there is none.
+        Raises OutOfStep.
+        """
+        await self._pass_openings()
+        while not await self.look(POLL_SECONDS):
+            if await has_ended():
+                return None
+        received = await self._decided_or_opened()
+        if isinstance(received, Received) and received.noun.close_time <= close_time:
+            raise OutOfStep(self.lane, close_time + 1, received.noun.close_time)
+        return received
+
+    async def _pass_openings(self) -> None:
+        """Of chapters in which nothing was decided the openings stand one after the other."""
         while not self._is_opened:
-            # Of chapters in which nothing was decided the openings stand one after the other.
             self._is_opened = (await self.opening()).number >= self._chapter
+
+    async def _decided_or_opened(self) -> Received[Decision] | Opened:
         stored = await self._inbox.next()
         if stored.message.kind is Kind.OPENED:
             return opening_in(stored)
-        received = self._received(stored)
-        refuse_other_close(self.lane, close_time, received.noun.close_time)
-        return received
+        return self._received(stored)
 
     async def opening(self) -> Opened:
         """That of the chapter that comes after the newest decision, or that this reader began with.
@@ -345,11 +240,25 @@ class FillsReader:
     async def until(self, close_time: int) -> list[Received[FillsReport]]:
         """Every report up to the one that closes `close_time`. Raises OutOfStep."""
         reports = [await self._reader.next()]
-        while reports[-1].noun.closed is None:
+        while (closed := reports[-1].noun.closed) is None:
+            reports.append(await self._reader.next())
+        refuse_other_close(self._reader.lane, close_time, closed)
+        return reports
+
+    async def after(self, close_time: int, has_ended: HasEnded) -> list[Received[FillsReport]]:
+        """Every report up to the one that closes the next close, later than a time (ns UTC); none
+        when there is no such close. Raises OutOfStep.
+        """
+        reports = list[Received[FillsReport]]()
+        while not reports or reports[-1].noun.closed is None:
+            while not await self._reader.look(POLL_SECONDS):
+                if await has_ended():
+                    return []
             reports.append(await self._reader.next())
         closed = reports[-1].noun.closed
         assert closed is not None  # or the loop would go on
-        refuse_other_close(self._reader.lane, close_time, closed)
+        if closed <= close_time:
+            raise OutOfStep(self._reader.lane, close_time + 1, closed)
         return reports
 
     async def listen(self) -> None:

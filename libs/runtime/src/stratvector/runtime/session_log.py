@@ -1,20 +1,19 @@
 """session_log: a whole session read from the log, as its readers read it.
 
-    lanes of the portfolio ─▶ content that counts, once ─▶ closes that bars tell ─▶ ledger entries
+    lanes of the portfolio ─▶ content that counts, once ─▶ closes with their bars ─▶ ledger entries
 
 It stands on a bus and on nothing else: a finished session gives all its closes, one that is still
 running gives those that are complete.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Generic, TypeVar
+from typing import Any, TypeVar
 
 from stratvector.contracts.codecs import (
     BadMessage,
     decode_decision,
     decode_fills_report,
     decode_positions,
-    decode_signals,
 )
 from stratvector.runtime.chapter_changes import OtherChapter
 from stratvector.runtime.chapters import (
@@ -28,25 +27,28 @@ from stratvector.runtime.deployment import SessionParts
 from stratvector.runtime.epochs import contents
 from stratvector.runtime.logged_bars import UniverseBars, certain, read_bars
 from stratvector.runtime.logged_engines import LoggedEngines, logged_engines
-from stratvector.runtime.ports import Bus, Kind, Stored
+from stratvector.runtime.logged_lane import LoggedLane, content_of, logged
+from stratvector.runtime.logged_signals import LoggedSignals
+from stratvector.runtime.logged_ticks import LoggedTick, NamedTicks, promised_ticks
+from stratvector.runtime.ports import Bus, Kind
 from stratvector.runtime.readers import opening_in
 from stratvector.runtime.session_document import BadSession
 from stratvector.runtime.unfit_messages import (
-    MisplacedOpening,
     UnfitMessage,
     refuse_other_close,
 )
+from stratvector.trading.bars import ClosedBars
 from stratvector.trading.chapters import FIRST, Opened
 from stratvector.trading.fills import FillsReport
 from stratvector.trading.lanes import (
     fills_lane,
     orders_lane,
     positions_lane,
-    signals_lane,
 )
 from stratvector.trading.ledger import LedgerEntry, Positions
 from stratvector.trading.ledger_fold import LedgerFold
 from stratvector.trading.logged import (
+    EarlierClose,
     Halt,
     Logged,
     LoggedChapter,
@@ -61,30 +63,11 @@ from stratvector.trading.meaning.chapters import (
 )
 from stratvector.trading.orders import Decision
 from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.runs import has_deadlines
 from stratvector.trading.schedule import merge
-from stratvector.trading.signals import Signals
 from stratvector.trading.unfit import UnfitNoun
 
-Noun = TypeVar("Noun")
 Content = TypeVar("Content")
-
-
-class _Lane(Generic[Content]):
-    """What a lane gives per close, up to where its readers halt."""
-
-    def __init__(self, noun: str, subject: str, closes: Sequence[int], halts: list[Halt]) -> None:
-        self.noun, self.subject = noun, subject
-        self.at: dict[int, Content] = {}
-        self._closes, self._halts = closes, halts
-
-    @property
-    def asked(self) -> int | None:
-        """The close that must come next; None after the last one."""
-        return self._closes[len(self.at)] if len(self.at) < len(self._closes) else None
-
-    def halt(self, close_time: int, stored: Stored, error: Exception) -> None:
-        """Nothing after this message is read."""
-        self._halts.append(Halt(self.noun, self.subject, close_time, stored.message.id, str(error)))
 
 
 async def read_session(bus: Bus, session: SessionParts) -> SessionLog:
@@ -124,30 +107,37 @@ class _Reading:
     ) -> None:
         self._bus, self._portfolio, self._scheduled = bus, session.portfolio, session.closes
         self._engines = engines
-        self._bars = bars
+        self._bars, self._start = bars, session.start
         self._halts = [one.halt for one in bars.values() if one.halt is not None]
         self._schedule = merge({name: one.closes for name, one in bars.items()})
-        # Other lanes may have grown since; which close comes next is known only up to here.
-        self._certain = certain(self._schedule, session.start, bars.values())
-        self._signals: dict[str, _Lane[Logged[Signals] | None]] = {}
         self._positions: list[Logged[Positions]] = []
         self._chapters: list[LoggedChapter] = []
-        closes: list[int] = self._certain.close_times.tolist()
-        decisions, reports = orders_lane(self._portfolio), fills_lane(self._portfolio)
-        self._decisions = _Lane[Logged[Decision]]("orders", decisions, closes, self._halts)
-        self._reports = _Lane[tuple[Logged[FillsReport], ...]](
-            "fills", reports, closes, self._halts
-        )
 
     async def read(self) -> None:
         """Each lane in the order of the flow; decisions first, which tell where chapters begin."""
+        self._ticks = await self._read_ticks()
+        closes, portfolio = [tick.close_time for tick in self._ticks], self._portfolio
+        decisions, reports = orders_lane(portfolio), fills_lane(portfolio)
+        self._decisions = LoggedLane[Logged[Decision]]("orders", decisions, closes, self._halts)
+        self._reports = LoggedLane[tuple[Logged[FillsReport], ...]](
+            "fills", reports, closes, self._halts
+        )
         await self._read_decisions()
-        for model, closes in self._signalled().items():
-            name = signals_lane(self._portfolio, model)
-            self._signals[model] = _Lane("signals", name, closes, self._halts)
-            await self._read_signals(model, self._signals[model])
+        parts = (portfolio, self._ticks, self._chapters, self._chapter_of, self._decisions.at)
+        self._signals = LoggedSignals(*parts, self._engines, self._halts)
+        await self._signals.read(self._bus)
         await self._read_reports()
         await self._read_positions()
+
+    async def _read_ticks(self) -> Sequence[LoggedTick]:
+        if not has_deadlines(self._portfolio.run):
+            # Other lanes may have grown since; which close comes next is known only up to here.
+            known = certain(self._schedule, self._start, self._bars.values())
+            return promised_ticks(known, self._bars)
+        named = NamedTicks(self._portfolio, self._bars)
+        await named.read(self._bus)
+        self._halts += named.halts
+        return named.ticks
 
     def result(self) -> SessionLog:
         """What was read, as far as closes are complete."""
@@ -165,9 +155,7 @@ class _Reading:
             warmup={name: tuple(bars.warmup) for name, bars in self._bars.items()},
             positions=tuple(self._positions),
             bars=sum(len(bars.at) for bars in self._bars.values()),
-            signals=sum(
-                one is not None for lane in self._signals.values() for one in lane.at.values()
-            ),
+            signals=sum(one is not None for at in self._signals.at.values() for one in at.values()),
             halts=tuple(self._halts),
             chapters=tuple(self._chapters),
             other_engines=self._engines.others(),
@@ -176,7 +164,7 @@ class _Reading:
     async def _read_decisions(self) -> None:
         """One message per close, in order; between two of them a chapter may open."""
         lane, ends_chapter = self._decisions, False
-        for stored in await self._contents(lane.subject):
+        for stored in await self._engines.contents(self._bus, lane.subject):
             if (asked := lane.asked) is None:
                 return
             try:
@@ -188,24 +176,17 @@ class _Reading:
                     self._chapters.append(opened)
                     ends_chapter = False
                     continue
-                decision = decode_decision(_content(stored))
+                decision = decode_decision(content_of(stored))
                 check_chapter_number(decision.chapter, len(self._chapters) + 1)
                 refuse_other_close(lane.subject, asked, decision.close_time)
                 self._engines.check_decision(stored, decision.chapter)
             except (BadMessage, UnfitMessage, UnfitNoun, OtherChapter, BadSession) as error:
                 lane.halt(asked, stored, error)
                 return
-            lane.at[asked] = _logged(stored, decision)
+            lane.at[asked] = logged(stored, decision)
             ends_chapter = decision.ends_chapter
             if decision.ended:
                 return
-
-    async def _contents(self, lane: str) -> list[Stored]:
-        """What counts in a lane of what is computed; its owners are known then."""
-        marks = list[Stored]()
-        found = await contents(self._bus, lane, marks)
-        self._engines.marked(marks)
-        return found
 
     async def _opened(self, opened: Opened) -> LoggedChapter:
         """Raises OtherChapter, BadMessage, BadSession, Absurd."""
@@ -230,58 +211,6 @@ class _Reading:
         versions = {name: bars.universe.version for name, bars in self._bars.items()}
         return all(one.version <= versions[one.name] for one in portfolio.universes)
 
-    def _signalled(self) -> dict[str, list[int]]:
-        """Each model of any chapter, with the closes that it sends signals at."""
-        found = dict[str, list[int]]()
-        begins = [one.noun.carried.close_time for one in self._chapters if one.noun.carried]
-        portfolios = [self._portfolio, *(one.portfolio for one in self._chapters)]
-        for portfolio, after, until in zip(portfolios, [-1, *begins], [*begins, None], strict=True):
-            for model in portfolio.active:
-                closes: list[int] = self._schedule.closes_of(model.universe).tolist()
-                within = [t for t in closes if t > after and (until is None or t <= until)]
-                found.setdefault(model.name, []).extend(within)
-        return found
-
-    async def _read_signals(self, model: str, lane: _Lane[Logged[Signals] | None]) -> None:
-        """One message per close, in order: that of the chapter which the close belongs to. Those
-        that a decision went without may be left out, and are at the lane's end.
-        """
-        halts = len(self._halts)
-        for stored in await self._contents(lane.subject):
-            if (asked := lane.asked) is None or not self._take_signals(model, lane, asked, stored):
-                break
-        while len(self._halts) == halts and (asked := lane.asked) and self._is_late(model, asked):
-            lane.at[asked] = None
-
-    def _take_signals(
-        self, model: str, lane: _Lane[Logged[Signals] | None], asked: int, stored: Stored
-    ) -> bool:
-        """False where the lane's readers halt."""
-        try:
-            signals = decode_signals(_content(stored))
-            while signals.chapter >= self._chapter_of(asked):
-                of_asked = (self._chapter_of(asked), asked)
-                if (signals.chapter, signals.close_time) == of_asked:
-                    self._engines.note("signals", stored, signals.chapter)
-                    lane.at[asked] = _logged(stored, signals)
-                    return True
-                if not self._is_late(model, asked):
-                    check_chapter_number(signals.chapter, of_asked[0])
-                    refuse_other_close(lane.subject, asked, signals.close_time)
-                lane.at[asked] = None
-                if (following := lane.asked) is None:
-                    return True
-                asked = following
-        except (BadMessage, UnfitMessage, UnfitNoun) as error:
-            lane.halt(asked, stored, error)
-            return False
-        return True
-
-    def _is_late(self, model: str, close_time: int) -> bool:
-        """Whether a close was decided without a model's signals."""
-        decision = self._decisions.at.get(close_time)
-        return decision is not None and decision.noun.cut.is_late(model)
-
     def _portfolio_of(self, close_time: int) -> Portfolio:
         """As the chapter describes it that a close belongs to."""
         number = self._chapter_of(close_time)
@@ -295,18 +224,18 @@ class _Reading:
     async def _read_reports(self) -> None:
         """What execution published, by the close that it led to."""
         lane, waiting = self._reports, list[Logged[FillsReport]]()
-        for stored in await self._contents(lane.subject):
+        for stored in await self._engines.contents(self._bus, lane.subject):
             if (asked := lane.asked) is None:
                 return
             try:
-                report = decode_fills_report(_content(stored))
+                report = decode_fills_report(content_of(stored))
                 if report.closed is not None:
                     refuse_other_close(lane.subject, asked, report.closed)
                 check_report_chapter(report, self._oldest_of(report), self._chapter_of(asked))
             except (BadMessage, UnfitMessage, UnfitNoun) as error:
                 lane.halt(asked, stored, error)
                 return
-            waiting.append(_logged(stored, report))
+            waiting.append(logged(stored, report))
             if report.closed is not None:
                 self._engines.note("fills", stored, self._chapter_of(asked))
                 lane.at[asked], waiting = tuple(waiting), []
@@ -317,7 +246,7 @@ class _Reading:
         """
         if not (read := len(self._reports.at)):
             return FIRST
-        decision = self._decisions.at.get(int(self._certain.close_times[read - 1]))
+        decision = self._decisions.at.get(self._ticks[read - 1].close_time)
         if decision is None:
             return FIRST
         is_next = decision.noun.ends_chapter and report.closed is not None
@@ -326,46 +255,56 @@ class _Reading:
     async def _read_positions(self) -> None:
         """What the ledger published: only closes with executions have a message."""
         name = positions_lane(self._portfolio)
-        lane, last = _Lane[None]("positions", name, (), self._halts), 0
+        lane, last = LoggedLane[None]("positions", name, (), self._halts), 0
         for stored in await contents(self._bus, name):
             try:
-                positions = decode_positions(_content(stored))
+                positions = decode_positions(content_of(stored))
             except (BadMessage, UnfitMessage) as error:
                 lane.halt(last, stored, error)
                 return
-            self._positions.append(_logged(stored, positions))
+            self._positions.append(logged(stored, positions))
             last = positions.close_time
 
     def _close(self, index: int) -> UndecidedClose | None:
         """One close, with its decision if it is there; None while another message is missing."""
-        if index == len(self._certain):
+        if index == len(self._ticks):
             return None
-        close_time = int(self._certain.close_times[index])
-        universes = self._certain.universes_at(index)
-        models = [model.name for model in self._portfolio_of(close_time).signalling(universes)]
-        bars = _all_at(close_time, {name: self._bars[name].at for name in universes})
-        came = _all_at(close_time, {name: self._signals[name].at for name in models})
+        tick = self._ticks[index]
+        close_time, portfolio = tick.close_time, self._portfolio_of(tick.close_time)
+        models = [model.name for model in portfolio.signalling(tick.closing)]
+        bars = {name: one for name, one in tick.closing.items() if one is not None}
+        came = _all_at(close_time, {name: self._signals.at[name] for name in models})
         reports = self._reports.at.get(close_time)
-        if bars is None or came is None or reports is None:
+        earlier = tuple(self._earlier(one, portfolio) for one in tick.late)
+        if len(bars) < len(tick.closing) or came is None or reports is None or None in earlier:
             return None
+        parts: dict[str, Any] = {"absent": tick.absent, "earlier": earlier}
         signals = {name: one for name, one in came.items() if one is not None}
         decision = self._decisions.at.get(close_time)
         if decision is None:
-            return UndecidedClose(close_time, bars, signals, reports)
+            return UndecidedClose(close_time, bars, signals, reports, **parts)
         cut = decision.noun.cut
         used = {name: one for name, one in signals.items() if not cut.is_late(name)}
         late = {name: one for name, one in signals.items() if cut.is_late(name)}
-        return LoggedClose(close_time, bars, used, reports, decision, late)
+        return LoggedClose(close_time, bars, used, reports, decision, late, **parts)
+
+    def _earlier(self, bars: Logged[ClosedBars], portfolio: Portfolio) -> EarlierClose | None:
+        """A close whose bars came late; None where its models' lanes were not read so far."""
+        models = [model.name for model in portfolio.signalling([bars.noun.universe])]
+        came = _all_at(bars.noun.close_time, {name: self._signals.at[name] for name in models})
+        if came is None:
+            return None
+        return EarlierClose(bars, {name: one for name, one in came.items() if one is not None})
 
     def _entries(self, closes: Sequence[LoggedClose]) -> tuple[LedgerEntry, ...]:
         """The ledger's fold, up to an execution that it refuses."""
         fold, entries, lane = LedgerFold(self._portfolio), list[LedgerEntry](), self._reports
         begins = {one.noun.carried.close_time: one for one in self._chapters if one.noun.carried}
         for close in closes:
-            sections = [logged.noun for logged in close.bars.values()]
             signals = [logged.noun for logged in close.signals.values()]
             try:
-                entries.append(fold.fold(close.events, sections, signals, close.decision.noun))
+                entry = fold.fold(close.events, close.sections, signals, close.decision.noun)
+                entries.append(entry)
             except UnfitNoun as error:
                 identity = close.reports[-1].id
                 self._halts.append(
@@ -375,17 +314,6 @@ class _Reading:
             if (chapter := begins.get(close.close_time)) is not None:
                 fold = LedgerFold(chapter.portfolio, chapter.noun.carried)
         return tuple(entries)
-
-
-def _content(stored: Stored) -> bytes:
-    """The payload of a noun. Raises MisplacedOpening."""
-    if stored.message.kind is Kind.OPENED:
-        raise MisplacedOpening(f"{stored.message.subject} opens a chapter where none may")
-    return stored.message.payload
-
-
-def _logged(stored: Stored, noun: Noun) -> Logged[Noun]:
-    return Logged(noun, stored.message.id, stored.sequence)
 
 
 def _all_at(

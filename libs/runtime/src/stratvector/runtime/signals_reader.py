@@ -10,9 +10,11 @@ from stratvector.runtime.inbox import POLL_SECONDS
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.readers import Reader, Received, carried_sequence
 from stratvector.runtime.unfit_messages import OtherChapterSignals, refuse_other_close
+from stratvector.trading.bars import ClosedBars
 from stratvector.trading.carried import Carried
 from stratvector.trading.chapters import FIRST
 from stratvector.trading.lanes import signals_lane
+from stratvector.trading.logged import Logged
 from stratvector.trading.meaning.own import Own
 from stratvector.trading.meaning.signals import check_signals_of
 from stratvector.trading.orders import Decision
@@ -86,6 +88,15 @@ class SignalsReader(Reader[Signals]):
             raise OtherChapterSignals(self.lane, self._chapter, signals.chapter)
         if signals.chapter == self._chapter:
             check_signals_of(signals, self._own, self._model)
+
+
+def pass_over_late(
+    readers: Mapping[str, SignalsReader], portfolio: Portfolio, late: Sequence[Logged[ClosedBars]]
+) -> None:
+    """What models make of bars that came late no decision uses; it may come or not."""
+    for received in late:
+        for model in portfolio.signalling([received.noun.universe]):
+            readers[model.name].pass_over(received.noun.close_time)
 
 
 async def used_signals(

@@ -148,11 +148,21 @@ class PortfolioAccount:
             self._release(event.symbol)
 
     def observe(
-        self, close_time: int, bars: Sequence[ClosedBars], signals: Mapping[str, Signals | None]
+        self,
+        close_time: int,
+        bars: Sequence[ClosedBars],
+        signals: Mapping[str, Signals | None],
+        late: Sequence[ClosedBars] = (),
     ) -> float:
         """Fold one close: bars of the closing universes, signals (None = late) of their models;
-        the equity. Raises OtherRows.
+        the equity. late : bars of earlier closes, which move marks before these do. Raises
+        OtherRows.
         """
+        for section in late:
+            self._fill_market(close_time, [section])
+            closes = self._market.close[0]
+            there = self._market.closing[0] & (closes > 0.0)
+            np.copyto(self._book.mark, closes, where=there)
         self._fill_market(close_time, bars)
         self._fill_weights(signals)
         self._equity = observe(
@@ -180,8 +190,9 @@ class PortfolioAccount:
             0, self._equity, self._market, self._journal, self._book, self._plan, *self._axes
         )
         self._journal.gross[0] = gross_exposure(self._book, self._rules.grid, self._axes[0])
+        coming = {name: t if t > close_time else 0 for name, t in self._next_closes.items()}
         return self._reader.decision(
-            self._journal, 0, close_time, cut, self._orders, self._next_closes.__getitem__
+            self._journal, 0, close_time, cut, self._orders, coming.__getitem__
         )
 
     def stop(self, close_time: int, cut: Cut) -> Decision:

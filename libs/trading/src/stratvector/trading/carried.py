@@ -100,7 +100,8 @@ class Carried:
     before the first one.
 
     cash, peak, day_start, last_equity, day, halted, day_loss : the engine's book. exact_cash : the
-    ledger's. next_closes : universe -> when it closes next, ns UTC, 0 = never.
+    ledger's. next_closes : universe -> when it closes next, ns UTC, 0 = never; one that is not
+    later than `close_time` has passed without bars: the universe is absent.
     symbols, models : all of the portfolio, in its order. orders : open ones, the new ones of the
     last decision included. cancels : of that decision.
     reports : how many the FILLS lane has. sequences : subject -> its message that was used last.
@@ -127,6 +128,13 @@ class Carried:
     dates: tuple[CarriedDate, ...]
     value_at_risk: ValueAtRisk | None = None
     recorded_at: int = 0
+
+    def bars_until(self, universe: str) -> int:
+        """The time up to which all bars of a universe were used, ns UTC: that of the decision, or
+        before the close since which it is absent.
+        """
+        promised = self.next_closes[universe]
+        return min(self.close_time, promised - 1) if promised else self.close_time
 
     def model(self, name: str) -> CarriedModel | None:
         """A model by name, None for one that was not there before."""

@@ -92,9 +92,11 @@ class Carrying:
             self._reports = carried.reports
             self.figure, self.recorded_at = carried.value_at_risk, carried.recorded_at
             self._begin_models(carried)
-            for name in self._models.keys() - {model.name for model in carried.models}:
-                # A model that the chapter adds begins after the same close.
-                self._models[name].close_time = carried.close_time
+            known = {model.name for model in carried.models}
+            for model in portfolio.models:
+                if model.name not in known:
+                    # One that the chapter adds begins after the bars that were used before it.
+                    self._models[model.name].close_time = carried.bars_until(model.universe)
 
     def _begin_models(self, carried: Carried) -> None:
         portfolio = self._portfolio

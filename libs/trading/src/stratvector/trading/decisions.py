@@ -44,7 +44,8 @@ class DecisionReader:
     ) -> Decision:
         """Row t of a journal. working : symbol -> id of the order that a cancel is meant for.
 
-        next_close : when a universe closes next, at which its orders expire; 0 = never again.
+        next_close : when a universe closes next, at which its orders expire; 0 = never again, or
+        unknown, as the universe is absent.
         """
         ordered = journal.order_lots[t].nonzero()[0].tolist()
         cancelled = journal.cancel[t].nonzero()[0].tolist()

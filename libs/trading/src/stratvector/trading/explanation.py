@@ -112,7 +112,7 @@ def explain(
         raise NotDecided(f"nothing was decided about {symbol!r} at this close")
     order = next((one for one in entry.decision.orders if one.symbol == symbol), None)
     universe = next(u.name for u in portfolio.universes if symbol in u.symbols)
-    names = portfolio.model_names
+    names, cut = portfolio.model_names, entry.decision.cut
     return Explanation(
         portfolio=entry.portfolio,
         close_time=entry.close_time,
@@ -120,7 +120,7 @@ def explain(
         outcome=decided.outcome,
         sentence=_outcome(decided, entry, instrument, order),
         mark=entry.marks.get(symbol),
-        bars_id=entry.decision.cut.bars.get(universe, ""),
+        bars_id="" if universe in cut.absent else cut.bars.get(universe, ""),
         equity=entry.decision.equity,
         lot_size=instrument.lot_size,
         held_lots=entry.positions.get(symbol, 0),

@@ -1,8 +1,10 @@
 """fills: what the broker did with approved orders, and the fact that a close has been matched."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import IntEnum
+
+from stratvector.trading.used_bars import UsedBars
 
 
 class FillKind(IntEnum):
@@ -49,6 +51,9 @@ class FillsReport:
     matched.
 
     number : counts through all chapters. chapter : the number of the one that it was written in.
+    bars : in a run with deadlines, with `closed`: universe -> id of the bars that it closes with,
+    or ABSENT. late : bars of earlier closes that came after those, in the order in which they are
+    taken up. A replay names none, as all its bars come.
     """
 
     portfolio: str
@@ -57,3 +62,5 @@ class FillsReport:
     events: tuple[FillEvent, ...]
     closed: int | None = None
     chapter: int = 1
+    bars: dict[str, str] = field(default_factory=dict)
+    late: tuple[UsedBars, ...] = ()

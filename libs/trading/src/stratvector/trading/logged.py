@@ -44,17 +44,45 @@ class LoggedChapter(Logged[Chapter]):
 
 
 @dataclass(frozen=True)
+class EarlierClose:
+    """A universe's close that was not waited for. bars : that came after it. signals : by model,
+    what its models made of them, which no decision uses; they need never come.
+    """
+
+    bars: Logged[ClosedBars]
+    signals: Mapping[str, Logged[Signals]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class UndecidedClose:
     """What a decision has at one close.
 
     bars : per closing universe. signals : per model of these. reports : what execution published
-    since the close before, up to the report that closes this one.
+    since the close before, up to the report that closes this one. absent : universes that are
+    silent. earlier : closes whose bars came late and are taken up here, in order.
     """
 
     close_time: int
     bars: Mapping[str, Logged[ClosedBars]]
     signals: Mapping[str, Logged[Signals]]
     reports: tuple[Logged[FillsReport], ...]
+    absent: tuple[str, ...] = field(default=(), kw_only=True)
+    earlier: tuple[EarlierClose, ...] = field(default=(), kw_only=True)
+
+    @property
+    def logged_bars(self) -> tuple[Logged[ClosedBars], ...]:
+        """All bars in the order in which they move marks."""
+        return (*(one.bars for one in self.earlier), *self.bars.values())
+
+    @property
+    def sections(self) -> tuple[ClosedBars, ...]:
+        """The same without their messages."""
+        return tuple(one.noun for one in self.logged_bars)
+
+    @property
+    def late_sections(self) -> tuple[ClosedBars, ...]:
+        """Those of earlier closes alone."""
+        return tuple(one.bars.noun for one in self.earlier)
 
     @property
     def events(self) -> tuple[FillEvent, ...]:
@@ -133,7 +161,10 @@ class SessionLog:
     @property
     def is_complete(self) -> bool:
         """Whether every close is there with all its messages, and none will come."""
-        return self.stopped or (self.ended and 0 < len(self.closes) == len(self.schedule))
+        if self.stopped or not (self.ended and self.closes):
+            return self.stopped
+        # Where universes may be absent, a close of one may be taken up at a later one.
+        return self.closes[-1].close_time == int(self.schedule.close_times[-1])
 
     @property
     def stopped(self) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from stratvector.trading.reasons import Outcome, WeightReason
+from stratvector.trading.used_bars import ABSENT, UsedBars
 
 LATE = "late"  # in a cut: the signals did not come in time, so the decision went without
 
@@ -69,9 +70,10 @@ class SymbolDecision:
 class Cut:
     """What a decision used, so that a replay consumes it and never re-derives it.
 
-    bars : universe -> message id. signals : model -> message id, or LATE. fills_sequence and
-    commands_sequence : the last message of each lane that was folded in.
-    multipliers : per model in config order, each effective from an earlier close.
+    bars : universe -> message id, or ABSENT. signals : model -> message id, or LATE. fills_sequence
+    and commands_sequence : the last message of each lane that was folded in.
+    multipliers : per model in config order, each effective from an earlier close. late : bars of
+    earlier closes that came after those, in the order in which they were taken up.
     """
 
     bars: dict[str, str] = field(default_factory=dict)
@@ -79,6 +81,12 @@ class Cut:
     fills_sequence: int = 0
     commands_sequence: int = 0
     multipliers: tuple[float, ...] = ()
+    late: tuple[UsedBars, ...] = ()
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Universes of which no bars came in time."""
+        return tuple(universe for universe, used in self.bars.items() if used == ABSENT)
 
     def is_late(self, model: str) -> bool:
         """Whether the decision went without a model's signals of its close, which may come yet."""

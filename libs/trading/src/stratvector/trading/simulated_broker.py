@@ -51,15 +51,30 @@ class SimulatedBroker:
         orders = self._working.values()
         return tuple(sorted(orders, key=lambda o: (self._index[o.symbol], o.decided_at)))
 
-    def match(self, close_time: int, bars: Sequence[ClosedBars]) -> tuple[FillEvent, ...]:
-        """Executions and expiries of the symbols in `bars`, in the portfolio's symbol order."""
+    def match(
+        self, close_time: int, bars: Sequence[ClosedBars], late: Sequence[ClosedBars] = ()
+    ) -> tuple[FillEvent, ...]:
+        """Executions and expiries of the symbols in `bars`, in the portfolio's symbol order.
+
+        late : bars of earlier closes, before these; they meet only orders that were decided by
+        their opening, as later ones could not have been in that market.
+        """
+        events: list[FillEvent] = []
+        for section in late:
+            decided = [order for order in self.working if order.decided_at <= section.open_time]
+            events += self._match_all(decided, close_time, [section])
+        return (*events, *self._match_all(self.working, close_time, bars))
+
+    def _match_all(
+        self, orders: Sequence[ApprovedOrder], close_time: int, bars: Sequence[ClosedBars]
+    ) -> list[FillEvent]:
         places = {name: (b, n) for b in bars for n, name in enumerate(b.symbols)}
         events: list[FillEvent] = []
-        for order in self.working:
+        for order in orders:
             if order.symbol in places:
                 events.extend(self._match_one(order, close_time, *places[order.symbol]))
                 del self._working[order.order_id]
-        return tuple(events)
+        return events
 
     def _match_one(
         self, order: ApprovedOrder, close_time: int, bars: ClosedBars, column: int

@@ -81,7 +81,7 @@ async def _value_at_risk(
         daily.begin(carried)
     for close in log.closes:
         if carried is None or close.close_time > carried.close_time:
-            daily.observe(close.close_time, [logged.noun for logged in close.bars.values()])
+            daily.observe(close.close_time, close.sections)
     equity = last.decision.equity
     try:
         asked = question(portfolio, last.close_time, daily, last.positions, equity)

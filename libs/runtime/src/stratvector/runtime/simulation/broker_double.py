@@ -17,6 +17,7 @@ from stratvector.trading.carried import Carried
 from stratvector.trading.fills import FillEvent, FillKind
 from stratvector.trading.orders import ApprovedOrder
 from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.ticks import TickBars
 
 Price = Callable[[ApprovedOrder, ClosedBars], FillEvent | None]
 Refuse = Callable[[ApprovedOrder], str | None]
@@ -85,12 +86,10 @@ class BrokerDouble:
         perform = partial(self._cancel, order_id)
         return await Call("broker cancel", order_id, Channel.READ, perform)
 
-    async def events_until(
-        self, close_time: int, bars: Sequence[ClosedBars]
-    ) -> Sequence[FillEvent]:
+    async def events_until(self, bars: TickBars) -> Sequence[FillEvent]:
         """What happened after the last close and up to this one, in the order of acceptance."""
-        perform = partial(self._tell, close_time, bars)
-        return await Call("broker events", str(close_time), Channel.READ, perform)
+        perform = partial(self._tell, bars)
+        return await Call("broker events", str(bars.close_time), Channel.READ, perform)
 
     def _take(self, order: ApprovedOrder) -> Acknowledgement:
         self.sent.append(order.order_id)
@@ -118,20 +117,22 @@ class BrokerDouble:
         self._working = left
         return order_id in self._cancelled
 
-    def _tell(self, close_time: int, bars: Sequence[ClosedBars]) -> tuple[FillEvent, ...]:
+    def _tell(self, bars: TickBars) -> tuple[FillEvent, ...]:
+        close_time = bars.close_time
         if close_time not in self._told:
-            events = [(order, self._event(order, close_time, bars)) for order in self._working]
+            events = [(order, self._event(order, bars)) for order in self._working]
             self._working = [order for order, event in events if event is None]
             self._told[close_time] = tuple(event for _, event in events if event is not None)
             self.fills += [e for e in self._told[close_time] if e.kind is FillKind.FILLED]
         return self._told[close_time]
 
-    def _event(
-        self, order: ApprovedOrder, close_time: int, bars: Sequence[ClosedBars]
-    ) -> FillEvent | None:
-        """The execution, the expiry, or nothing yet."""
+    def _event(self, order: ApprovedOrder, bars: TickBars) -> FillEvent | None:
+        """The execution, the expiry, or nothing yet. Bars that come late fill nothing here: an
+        order expires in its own time, whoever is silent.
+        """
+        close_time = bars.close_time
         if order.decided_at < close_time <= order.expires_at:
-            for cross_section in bars:
+            for cross_section in (one.noun for one in bars.closing):
                 if order.symbol in cross_section.symbols:
                     filled = self._price(order, cross_section)
                     if filled is not None:

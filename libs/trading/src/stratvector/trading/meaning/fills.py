@@ -12,6 +12,7 @@ from stratvector.trading.meaning.rules import (
     check_price,
     check_same,
 )
+from stratvector.trading.meaning.ticks import check_named, check_named_of
 from stratvector.trading.unfit import Absurd
 
 FEE_MIN_MAX: Final = Decimal(100)  # a venue's least fee, which a tiny order may pay
@@ -19,10 +20,13 @@ FEE_MIN_MAX: Final = Decimal(100)  # a venue's least fee, which a tiny order may
 
 def check_report(report: FillsReport) -> None:
     """Executions have lots, a price and a fee that is no more than the trade; nothing else has
-    any. Raises Absurd.
+    any. Only a report that closes names bars. Raises Absurd.
     """
     if report.closed is not None:
         check_close("closed", report.closed)
+    elif report.bars or report.late:
+        raise Absurd(f"report {report.number} names bars, but it closes nothing")
+    check_named(report.bars, report.late)
     for event in report.events:
         if not event.order_id:
             raise Absurd(f"an event of {event.symbol} names no order")
@@ -48,6 +52,10 @@ def check_report_of(report: FillsReport, own: Own) -> None:
     check_same("portfolio", report.portfolio, own.portfolio)
     check_same("account", report.account, own.account)
     check_known("symbol", [event.symbol for event in report.events], own.lot_sizes)
+    check_named_of(report.bars, report.late, own)
+    if report.closed is not None and own.has_deadlines != bool(report.bars):
+        told = "names no bars" if own.has_deadlines else "names bars, which a replay does not"
+        raise Absurd(f"report {report.number} closes {report.closed} ns and {told}")
     for event in report.events:
         most = max(abs(event.lots) * own.lot_sizes[event.symbol] * event.price, FEE_MIN_MAX)
         for what, money in (("commission", event.commission), ("slippage", event.slippage)):

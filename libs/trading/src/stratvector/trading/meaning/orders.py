@@ -12,6 +12,7 @@ from stratvector.trading.meaning.rules import (
     check_price,
     check_same,
 )
+from stratvector.trading.meaning.ticks import check_named, check_named_of
 from stratvector.trading.orders import ApprovedOrder, Cross, Decision, ValueAtRisk
 from stratvector.trading.unfit import Absurd
 
@@ -35,6 +36,7 @@ def check_decision(decision: Decision) -> None:
         _check_cross(cross)
     for factor in decision.cut.multipliers:
         check_number("a multiplier", factor, 0.0, 1.0)
+    check_named(decision.cut.bars, decision.cut.late)
     # One sum instead of a test for each of thousands of numbers.
     if not math.isfinite(sum(sum(symbol.stages) for symbol in decision.symbols)):
         raise Absurd("a stage of a planned symbol is not finite")
@@ -56,7 +58,7 @@ def check_decision_of(decision: Decision, own: Own) -> None:
             raise Absurd(f"{what} has {len(parts)} parts; one for each of {models} models is due")
     if len(decision.cut.multipliers) not in (0, models):
         raise Absurd(f"the cut has {len(decision.cut.multipliers)} multipliers for {models} models")
-    check_known("universe", decision.cut.bars, own.universes)
+    check_named_of(decision.cut.bars, decision.cut.late, own)
     check_known("model", decision.cut.signals, own.rows)
     late = [model for model in decision.cut.signals if decision.cut.is_late(model)]
     if late and not own.has_deadlines:

@@ -31,9 +31,7 @@ class ChaptersReplay:
         if not self._chapters:
             return
         try:
-            self._carrying.hear(
-                close.close_time, list(close.bars.values()), close.signals, close.reports
-            )
+            self._carrying.hear(close.close_time, close.logged_bars, close.signals, close.reports)
         except UnfitNoun:
             return  # told as a difference of fills already
         self._carrying.place(close.decision.noun, close.decision.sequence)

@@ -15,6 +15,7 @@ from stratvector.trading.parity.difference import Difference, Fact, gaps, text
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.reasons import Stage
 from stratvector.trading.signals import Signals
+from stratvector.trading.used_bars import ABSENT, UsedBars
 from stratvector.trading.value_at_risk import multipliers
 
 FIGURES = ("equity", "gross_exposure", "drawdown_factor", "halted", "reduce_only")
@@ -67,9 +68,11 @@ class DecisionReplay:
     def _own_cut(self, close: UndecidedClose) -> Cut:
         """The messages of the close itself."""
         return Cut(
-            bars={universe: logged.id for universe, logged in close.bars.items()},
+            bars={universe: logged.id for universe, logged in close.bars.items()}
+            | dict.fromkeys(close.absent, ABSENT),
             signals={model: logged.id for model, logged in close.signals.items()},
             fills_sequence=close.reports[-1].sequence,
+            late=tuple(UsedBars(one.bars.noun.universe, one.bars.id) for one in close.earlier),
         )
 
     def _usable(self, close: LoggedClose, cut: Cut) -> tuple[Cut, list[Difference]]:
@@ -79,7 +82,13 @@ class DecisionReplay:
         signals = own.signals | {model: LATE for model in due if cut.is_late(model)}
         named = cut.multipliers
         fits = len(named) in (0, len(self._portfolio.models))
-        usable = replace(cut, bars=own.bars, signals=signals, multipliers=named if fits else ())
+        usable = replace(
+            own,
+            signals=signals,
+            fills_sequence=cut.fills_sequence,
+            commands_sequence=cut.commands_sequence,
+            multipliers=named if fits else (),
+        )
         derived = multipliers(self._portfolio, self._figure) if named else ()
         expected = replace(usable, fills_sequence=own.fills_sequence, multipliers=derived)
         wrong = [
@@ -113,7 +122,7 @@ class DecisionReplay:
             model: self._fitting(model, close) if used != LATE else None
             for model, used in cut.signals.items()
         }
-        self._account.observe(close.close_time, sections, signals)
+        self._account.observe(close.close_time, sections, signals, close.late_sections)
         if stopping:
             return self._account.stop(close.close_time, cut)
         return self._account.decide(close.close_time, cut)
@@ -191,6 +200,7 @@ def _difference(
 def messages_of(close: UndecidedClose) -> dict[str, str]:
     """Ids of what a decision has at a close, by noun and name."""
     return {
+        **{f"late bars {one.bars.noun.universe}": one.bars.id for one in close.earlier},
         **{f"bars {universe}": logged.id for universe, logged in close.bars.items()},
         **{f"signals {model}": logged.id for model, logged in close.signals.items()},
         "fills": close.reports[-1].id,

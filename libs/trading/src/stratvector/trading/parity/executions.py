@@ -70,17 +70,17 @@ class ExecutionReplay:
                 broker.accept(order)
             if (chapter := self._begins.get(decision.close_time)) is not None:
                 broker.begin(chapter.portfolio, chapter.noun.carried)
-        sections = [logged.noun for logged in close.bars.values()]
-        return (*cancels, *broker.match(close.close_time, sections))
+        closing = [logged.noun for logged in close.bars.values()]
+        return (*cancels, *broker.match(close.close_time, closing, close.late_sections))
 
     def _facts(self, symbol: str, close: LoggedClose) -> tuple[Fact, ...]:
         """The order and the bar that met it, which both sides share."""
         decision = None if self._decision is None else self._decision.noun
         orders = () if decision is None else decision.orders
         facts = [_shared("order", order) for order in orders if order.symbol == symbol]
-        for logged in close.bars.values():
-            if symbol in logged.noun.symbols:
-                facts += _bar_facts(symbol, logged.noun)
+        for section in close.sections:
+            if symbol in section.symbols:
+                facts += _bar_facts(symbol, section)
         return tuple(facts)
 
     def _difference(

@@ -30,7 +30,7 @@ class RecordedBars:
             for early in self._log.warmup.values():
                 for logged in early:
                     yield from self._differences(logged)
-        for logged in close.bars.values():
+        for logged in close.logged_bars:
             yield from self._differences(logged)
 
     def _differences(self, logged: Logged[ClosedBars]) -> Iterator[Difference]:
@@ -62,7 +62,8 @@ def unpromised_bars(chapter: Chapter | None, log: SessionLog) -> Iterator[Differ
         for what, ours, theirs in pairs:
             for gap in gaps(ours, theirs, what, universe):
                 yield _told("bars", last, gap, "chapter", {})
-    if log.scheduled is not None:
+    # Closes of a universe that was absent may have been taken up at those of another one.
+    if log.scheduled is not None and not any(close.earlier for close in log.closes):
         for gap in gaps(len(log.closes), log.scheduled, "closes", ""):
             yield _told("bars", last, gap, "chapter", {})
 
@@ -79,7 +80,8 @@ def _newest_version(
         chapter, logged = begun[-1].noun, list(begun[-1].before[universe])
         after = 0 if chapter.carried is None else chapter.carried.close_time
     closes = (close for close in log.closes if close.close_time > after)
-    logged += [close.bars[universe] for close in closes if universe in close.bars]
+    used = [one for close in closes for one in close.logged_bars]
+    logged += [one for one in used if one.noun.universe == universe]
     return chapter.bars_of(universe), [one.noun for one in logged]
 
 
@@ -137,12 +139,14 @@ def uncomparable(log: SessionLog, portfolio: Portfolio) -> str | None:
         return "not compared with a backtest: the portfolio was stopped"
     cuts = [close.decision.noun.cut for close in log.closes]
     late = sum(LATE in cut.signals.values() for cut in cuts)
+    absent = sum(bool(cut.absent or cut.late) for cut in cuts)
     weighed = sum(any(m != 1.0 for m in cut.multipliers) for cut in cuts)
-    if not late and not weighed:
+    if not late and not weighed and not absent:
         return None
+    without = f", {absent} had absent universes or late bars" if absent else ""
     return (
         f"not compared with a backtest: {late} decisions went without late signals, "
-        f"{weighed} had multipliers"
+        f"{weighed} had multipliers{without}"
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.live_model import LiveModel
-from stratvector.trading.logged import Logged, LoggedChapter, LoggedClose
+from stratvector.trading.logged import EarlierClose, Logged, LoggedChapter, LoggedClose
 from stratvector.trading.parity.chapters import begins_of
 from stratvector.trading.parity.difference import Difference, Fact, gaps, text
 from stratvector.trading.portfolio import ModelAllocation, Portfolio
@@ -48,12 +48,24 @@ class SignalsReplay:
 
     def at(self, index: int, close: LoggedClose) -> Iterator[Difference]:
         """How the signals of a close differ from what the strategies say."""
+        for earlier in close.earlier:
+            yield from self._earlier(earlier)
         for model in self._portfolio.signalling(close.bars):
-            yield from self._differences(model, close)
-        for name, logged in close.bars.items():
-            self._recent[name].append(logged.noun)
+            logged = close.signals.get(model.name) or close.late.get(model.name)
+            used = model.name in close.signals
+            yield from self._differences(model, close.bars[model.universe], logged, used)
+        for one in close.bars.values():
+            self._recent[one.noun.universe].append(one.noun)
         if (chapter := self._begins.get(close.close_time)) is not None:
             self._begin(chapter)
+
+    def _earlier(self, earlier: EarlierClose) -> Iterator[Difference]:
+        """A close whose bars came late: what models make of it no decision uses."""
+        section = earlier.bars.noun
+        for model in self._portfolio.signalling([section.universe]):
+            logged = earlier.signals.get(model.name)
+            yield from self._differences(model, earlier.bars, logged, False)
+        self._recent[section.universe].append(section)
 
     def _all_strategies(self) -> Iterator[Strategy]:
         yield from self._strategies.values()
@@ -100,12 +112,20 @@ class SignalsReplay:
         for section in list(self._recent[universe.name])[-strategy.history :]:
             live.observe(section)
 
-    def _differences(self, model: ModelAllocation, close: LoggedClose) -> Iterator[Difference]:
-        live, bars = self._models[model.name], close.bars[model.universe]
+    def _differences(
+        self,
+        model: ModelAllocation,
+        bars: Logged[ClosedBars],
+        logged: Logged[Signals] | None,
+        used: bool,
+    ) -> Iterator[Difference]:
+        """How a model's signals at one close differ. logged : None where they are not there. used :
+        by a decision.
+        """
+        live = self._models[model.name]
         live.observe(bars.noun)
         rows = live.rows()
-        logged = close.signals.get(model.name) or close.late.get(model.name)
-        self._note_use(model.name, close, rows if logged is None else logged.noun.rows)
+        self._note_use(model.name, used, rows if logged is None else logged.noun.rows)
         if logged is None:
             # Nobody waited for it, so the model may have gone on in the next chapter.
             live.remember(rows)
@@ -114,7 +134,7 @@ class SignalsReplay:
         for gap in gaps(logged.noun, replayed):
             yield Difference(
                 noun="signals",
-                close_time=close.close_time,
+                close_time=bars.noun.close_time,
                 subject=gap.subject or model.name,
                 what=gap.what,
                 logged=gap.logged,
@@ -128,9 +148,9 @@ class SignalsReplay:
         if live.fits(logged.noun):
             live.adopt(logged.noun)
 
-    def _note_use(self, model: str, close: LoggedClose, rows: tuple[SignalRow, ...]) -> None:
+    def _note_use(self, model: str, used: bool, rows: tuple[SignalRow, ...]) -> None:
         """The last known rows since those that a decision used, which no chapter carries."""
-        if model in close.signals:
+        if used:
             self._unused.pop(model, None)
             return
         pairs = zip(self._unused.get(model, rows), rows, strict=True)

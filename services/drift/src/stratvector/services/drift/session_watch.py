@@ -17,9 +17,10 @@ from stratvector.runtime.chapters import (
     opened_chapter,
     opened_chapters,
 )
+from stratvector.runtime.decided_closes import DecidedCloses
 from stratvector.runtime.ports import Ports
-from stratvector.runtime.readers import BarsReader, OrdersReader, carried_sequence
-from stratvector.runtime.signals_reader import SignalsReader, used_signals
+from stratvector.runtime.readers import carried_sequence
+from stratvector.runtime.signals_reader import SignalsReader, pass_over_late, used_signals
 from stratvector.runtime.snapshots import Snapshots
 from stratvector.services.drift.board import Board, ModelRecord
 from stratvector.trading.carried import Carried
@@ -79,20 +80,19 @@ class SessionWatch:
         """Fold the session to its end, from the chapter at whose opening a state was kept last."""
         await self._find_beginning()
         taken = 0
-        while (due := await self._bars.due()) is not None:
+        while (decided := await self._closes.next()) is not None:
             # What was used of a model is what a decision names, in the chapter that it names.
-            received = await self._decisions.at(due.close_time)
-            if isinstance(received, Opened):
-                await self._turn(received)
+            if isinstance(decided, Opened):
+                await self._turn(decided)
                 continue
-            decision = received.noun
-            await self._take(due.universes, decision)
-            if self._is_due(due.close_time):
+            decision = decided.noun
+            await self._take(decision)
+            if self._is_due(decision.close_time):
                 self._check_all()
             if decision.ended:
                 return
             if decision.ends_chapter:
-                await self._turn(await self._decisions.opening())
+                await self._turn(await self._closes.opening())
             await self._clock.sleep(0.0 if taken % REST_CLOSES else REST_SECONDS)
             taken += 1
 
@@ -170,8 +170,7 @@ class SessionWatch:
         number = FIRST if standing is None else standing.number
         carried = None if standing is None else standing.carried
         self._watch(portfolio)
-        self._bars = BarsReader(ports, portfolio, self._start, True, carried)
-        self._decisions = OrdersReader(ports, portfolio, True, number, carried)
+        self._closes = DecidedCloses(ports, portfolio, self._start, number, carried)
         self._signals = {
             model.name: SignalsReader(ports, portfolio, model.name, True, number, carried)
             for model in portfolio.active
@@ -202,16 +201,20 @@ class SessionWatch:
         records = (self.board.record(name) for name in self._asked(model))
         return tuple(record.drift for record in records if record.drift is not None)
 
-    async def _take(self, universes: tuple[str, ...], decision: Decision) -> None:
-        received = await self._bars.at(decision.close_time, universes)
-        bars = {one.noun.universe: one.noun for one in received}
-        models = self._portfolio.signalling(bars)
+    async def _take(self, decision: Decision) -> None:
+        bars = await self._closes.bars(decision)
+        closing = {one.noun.universe: one.noun for one in bars.closing}
+        models = self._portfolio.signalling(closing)
+        pass_over_late(self._signals, self._portfolio, bars.late)
         used = await used_signals(self._signals, models, decision)
+        for late in bars.late:
+            for model in self._portfolio.signalling([late.noun.universe]):
+                self._watches[model.name].take_late(late.noun)
         # Nobody is answered from a close that is folded by half.
         for model in models:
             said = used.get(model.name)
             self._watches[model.name].take(
-                bars[model.universe], None if said is None else said.noun
+                closing[model.universe], None if said is None else said.noun
             )
 
     def _is_due(self, close_time: int) -> bool:

@@ -14,20 +14,25 @@ id. Nor is an order sent that has expired while it waited.
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 from stratvector.contracts.codecs import decode_fills_report, encode_fills_report
+from stratvector.runtime.bars_reader import BarsReader
 from stratvector.runtime.chapters import Standing, newest_chapter, opened_chapter
+from stratvector.runtime.deployment import ABSENT_AFTER_DEADLINES
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Acknowledgement, Broker, BrokerUnknown, Clock, Kind, Ports
-from stratvector.runtime.readers import BarsReader, OrdersReader, carried_sequence
+from stratvector.runtime.readers import OrdersReader, carried_sequence
 from stratvector.runtime.run_clock import RunClock
 from stratvector.runtime.taking import Taking
+from stratvector.services.execution.bars_gate import NONE_YET, BarsGate, silence_seconds
+from stratvector.services.execution.closes import Closes, JudgedCloses, ReplayedCloses
 from stratvector.services.execution.order_log import OrderLog, OrderState
 from stratvector.services.execution.order_meter import OrderMeter
 from stratvector.trading.carried import Carried
-from stratvector.trading.chapters import FIRST, Opened
+from stratvector.trading.chapters import FIRST, Chapter, Opened
 from stratvector.trading.executions import cancelled
 from stratvector.trading.fills import FillEvent, FillKind, FillsReport
 from stratvector.trading.flow import hop
@@ -39,6 +44,7 @@ from stratvector.trading.meaning.own import Own
 from stratvector.trading.orders import ApprovedOrder, Cancel, Decision
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.runs import has_deadlines
+from stratvector.trading.ticks import Tick, TickBars
 
 HOLD_SECONDS = 0.005  # how long the simulated broker's word may wait for the next close's bars
 MESSAGES_RECALLED = 1_000  # of the account's lane before the chapter that an owner starts with
@@ -50,8 +56,10 @@ Answer = TypeVar("Answer")
 class AccountLane:
     """Publishes claims, outcomes and closes of one account.
 
-    start : the first close that may trade, ns UTC. run_clock : the run's UTC, which decides whether
-    an order may still be sent to a broker outside the log. meter : None where nobody measures.
+    start : the first close that may trade, ns UTC. chapter : the first one. run_clock : the run's
+    UTC, which decides whether an order may still be sent to a broker outside the log. meter : None
+    where nobody measures. absent_after_deadlines : how many of market_data's deadlines a universe
+    may be silent while others have bars, in a run that has deadlines.
     """
 
     def __init__(
@@ -59,13 +67,16 @@ class AccountLane:
         ports: Ports,
         portfolio: Portfolio,
         start: int,
+        chapter: Chapter,
         broker: Broker,
         run_clock: RunClock,
         meter: OrderMeter | None = None,
+        absent_after_deadlines: float = ABSENT_AFTER_DEADLINES,
     ) -> None:
         self._meter, self._approved_at = meter, 0
         self._ports, self._portfolio, self._start = ports, portfolio, start
-        self._broker = broker
+        self._first, self._broker = chapter, broker
+        self._absent_after_deadlines = absent_after_deadlines
         self._clock: Clock = ports.clock
         self._run_clock = run_clock
         self.lane = Lane(ports, fills_lane(portfolio))
@@ -74,7 +85,8 @@ class AccountLane:
         self._unpublished: list[FillEvent] = []
         self._unheard: deque[FillsReport] = deque()  # no decision has used them yet
         self._published = 0
-        self._closed = -1
+        self._closed = NONE_YET
+        self._recorded = deque[Tick]()  # closes that are published, to be taken
         self._begin(None)
 
     async def run(self) -> None:
@@ -84,9 +96,9 @@ class AccountLane:
         await self.lane.acquire(may_take=taking.may_take)
         standing = await newest_chapter(self._ports.bus, portfolio.run, portfolio.name)
         await self._recover(standing)
-        while (due := await self._bars.due()) is not None:
-            await self._close(due.close_time, due.universes)
-            received = await self._decisions.at(due.close_time)
+        while (bars := await self._next_bars()) is not None:
+            await self._close(bars)
+            received = await self._decisions.at(bars.close_time)
             if isinstance(received, Opened):
                 await self._turn(received)
                 continue
@@ -110,8 +122,17 @@ class AccountLane:
         ports, portfolio = self._ports, self._portfolio
         self._broker.begin(portfolio, carried)
         self._bars = BarsReader(ports, portfolio, self._start, carried=carried)
+        self._closes = self._closes_of(self._first if standing is None else standing.chapter)
         self._decisions = OrdersReader(ports, portfolio, chapter=self._chapter, carried=carried)
         self._means = AccountMeans(portfolio, carried)
+
+    def _closes_of(self, chapter: Chapter) -> Closes:
+        if not has_deadlines(self._portfolio.run):
+            return ReplayedCloses(self._bars, self._recorded)
+        seconds = silence_seconds(chapter, self._absent_after_deadlines)
+        newest = NONE_YET if chapter.carried is None else chapter.carried.close_time
+        gate = BarsGate(self._clock, self._bars, seconds, newest)
+        return JudgedCloses(self._bars, gate, self._recorded)
 
     async def _recover(self, standing: Standing | None) -> None:
         """What a chapter carries, then the lane since; orders that it carries and that nobody has
@@ -128,6 +149,8 @@ class AccountLane:
             check_report_of(report, self._own)
             check_next_report(report, self._published)
             self._fold(report)
+            if report.closed is not None:
+                self._recorded.append(Tick.of_report(report))
         if carried is not None:
             await self._execute_carried(carried)
 
@@ -157,6 +180,11 @@ class AccountLane:
         standing = await opened_chapter(self._ports.bus, opened, self._portfolio.run)
         await self._bars.close()
         await self._decisions.close()
+        # A close that is published and not decided is taken again, in the chapter that opened.
+        self._recorded.clear()
+        self._recorded.extend(
+            Tick.of_report(one) for one in self._unheard if one.closed is not None
+        )
         self._begin(standing)
         for report in self._unheard:
             for event in report.events:
@@ -167,22 +195,19 @@ class AccountLane:
         while self._unheard and self._unheard.popleft().closed != close_time:
             pass
 
-    async def _close(self, close_time: int, universes: tuple[str, ...]) -> None:
-        """Match and publish what the close did to the working orders, once."""
-        if self._unpublished and not await self._rides(close_time, universes):
+    async def _next_bars(self) -> TickBars | None:
+        """Those of the next close; what is unpublished travels with it if they are here soon."""
+        if self._unpublished and not await self._closes.look(HOLD_SECONDS):
             await self._publish_all()
-        bars = await self._bars.at(close_time, universes)
-        for received in bars:
-            self._means.observe(received.noun)
-        if close_time > self._closed:
-            sections = [received.noun for received in bars]
-            events = await self._answer(partial(self._broker.events_until, close_time, sections))
-            await self._publish(self._log.unrecorded(events), close_time)
+        return await self._closes.next()
 
-    async def _rides(self, close_time: int, universes: tuple[str, ...]) -> bool:
-        """Whether events can travel with the close: it is to be published, and soon."""
-        is_new = close_time > self._closed
-        return is_new and await self._bars.look(universes, HOLD_SECONDS)
+    async def _close(self, bars: TickBars) -> None:
+        """Match and publish what the close did to the working orders, once."""
+        for section in bars.sections:
+            self._means.observe(section)
+        if bars.close_time > self._closed:
+            events = await self._answer(partial(self._broker.events_until, bars))
+            await self._publish(self._log.unrecorded(events), bars)
 
     async def _put(self, events: Sequence[FillEvent]) -> None:
         """Publish events at once if they tell of the world outside the log."""
@@ -303,19 +328,23 @@ class AccountLane:
             text=text,
         )
 
-    async def _publish(self, news: Sequence[FillEvent], closed: int | None = None) -> None:
-        """Publish what is still unpublished, then what is new."""
+    async def _publish(self, news: Sequence[FillEvent], bars: TickBars | None = None) -> None:
+        """Publish what is still unpublished, then what is new. bars : of the close that it closes,
+        None for none.
+        """
         events = (*self._unpublished, *news)
         report = FillsReport(
             self._portfolio.name,
             self._portfolio.account,
             self._published,
             events,
-            closed,
+            None if bars is None else bars.close_time,
             self._chapter,
         )
+        if bars is not None and has_deadlines(self._portfolio.run):
+            report = replace(report, bars=bars.named, late=bars.named_late)
         identity = message_id(hop("fills").stream, self.lane.subject, self._published)
-        about = closed if closed is not None else max(event.known_time for event in events)
+        about = report.closed or max(event.known_time for event in events)
         await self.lane.publish(identity, encode_fills_report(report), about)
         self._unpublished.clear()
         if self._meter is not None:

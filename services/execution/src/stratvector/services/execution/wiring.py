@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from stratvector.runtime.chapters import first_chapter
 from stratvector.runtime.deployment import Deployment
 from stratvector.runtime.host import Service, Tasks
 from stratvector.runtime.logged_session import LoggedSession
@@ -21,7 +22,7 @@ def build(deployment: Deployment, ports: Ports) -> Tasks:
     """The lane of the session's account, on the simulated broker unless the deployment brings
     another.
     """
-    return _tasks(deployment, ports)
+    return _tasks(deployment, ports, deployment.absent_after_deadlines)
 
 
 def serve(settings: "ExecutionSettings", ports: Ports) -> Service:
@@ -30,12 +31,16 @@ def serve(settings: "ExecutionSettings", ports: Ports) -> Service:
     from stratvector.services.execution.metrics import OrderMetrics
 
     metrics = OrderMetrics(SIMULATED)
+    deadlines = settings.absent_after_deadlines
     return Service(
-        begin=lambda deployment: _tasks(deployment, ports, metrics), collectors=metrics.collectors
+        begin=lambda deployment: _tasks(deployment, ports, deadlines, metrics),
+        collectors=metrics.collectors,
     )
 
 
-def _tasks(deployment: Deployment, ports: Ports, meter: "OrderMeter | None" = None) -> Tasks:
+def _tasks(
+    deployment: Deployment, ports: Ports, deadlines: float, meter: "OrderMeter | None" = None
+) -> Tasks:
     session = deployment.session
 
     def make() -> Tasks:
@@ -44,7 +49,8 @@ def _tasks(deployment: Deployment, ports: Ports, meter: "OrderMeter | None" = No
             broker = deployment.broker(ports)
         times = session.time_map if isinstance(session, LoggedSession) else None
         run_clock = RunClock(ports.clock, times)
-        account = AccountLane(ports, session.portfolio, session.start, broker, run_clock, meter)
+        parts = (session.portfolio, session.start, first_chapter(session), broker, run_clock)
+        account = AccountLane(ports, *parts, meter, deadlines)
         return Tasks([account.run()], [account.lane])
 
     return Tasks.of([make])

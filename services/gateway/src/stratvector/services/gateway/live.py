@@ -181,6 +181,11 @@ class LiveSession:
         self.happenings.extend(kept.happenings)
         self._hub.resume(kept.told)
 
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Universes that the newest decision went without."""
+        return () if self.decision is None else self.decision.cut.absent
+
     def begin_with(self, carried: Carried) -> None:
         """Begin with what the newest chapter that was opened here carries; what was before it is
         not to be had.

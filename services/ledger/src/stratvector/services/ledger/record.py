@@ -11,16 +11,12 @@ from stratvector.runtime.chapters import (
     oldest_readable,
     opened_chapter,
 )
+from stratvector.runtime.decided_closes import DecidedCloses
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import LedgerStore, Ports
 from stratvector.runtime.process.cannot_start import CannotStart
-from stratvector.runtime.readers import (
-    BarsReader,
-    FillsReader,
-    OrdersReader,
-    Received,
-)
-from stratvector.runtime.signals_reader import SignalsReader, used_signals
+from stratvector.runtime.readers import FillsReader, Received
+from stratvector.runtime.signals_reader import SignalsReader, pass_over_late, used_signals
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.chapters import FIRST, Opened
 from stratvector.trading.fills import FillEvent, FillKind, FillsReport
@@ -60,25 +56,23 @@ class PortfolioRecord:
         after = None if carried is None else carried.close_time
         await self._store.verify(self._portfolio.run, self._portfolio.name, after)
         self._begin(standing)
-        while (due := await self._bars.due()) is not None:
-            close_time = due.close_time
-            # A close's decision is its last message: once it is there, the others are.
-            decided = await self._decisions.at(close_time)
+        while (decided := await self._closes.next()) is not None:
             if isinstance(decided, Opened):
                 await self._turn(decided)
                 continue
-            entry = await self._entry(decided, due.universes)
+            close_time = decided.noun.close_time
+            entry = await self._entry(decided)
             # The newest committed close again: a store of another log refuses it.
             if committed is None or close_time >= committed:
                 await self._store.commit(entry)
             if close_time > self._published and _traded(entry):
                 self._due = entry
-            if self._due is not None and not self._decisions.at_hand():
+            if self._due is not None and not self._closes.at_hand():
                 await self._publish(self._due)
             if entry.decision.ended:
                 break
             if entry.decision.ends_chapter:
-                await self._turn(await self._decisions.opening())
+                await self._turn(await self._closes.opening())
         await self._store.written(self._portfolio.run, self._portfolio.name)
 
     async def _recall_positions(self) -> None:
@@ -118,9 +112,8 @@ class PortfolioRecord:
         carried = None if standing is None else standing.carried
         self._fold, self._means = LedgerFold(portfolio, carried), AccountMeans(portfolio, carried)
         # Nobody waits for the record, so no message wakes it: it reads by the page.
-        self._bars = BarsReader(ports, portfolio, self._start, True, carried)
+        self._closes = DecidedCloses(ports, portfolio, self._start, number, carried)
         self._fills = FillsReader(ports, portfolio, True, number, carried)
-        self._decisions = OrdersReader(ports, portfolio, True, number, carried)
         self._signals = {
             model.name: SignalsReader(ports, portfolio, model.name, True, number, carried)
             for model in portfolio.active
@@ -130,18 +123,18 @@ class PortfolioRecord:
         """Into the chapter that has opened."""
         self._begin(await opened_chapter(self._ports.bus, opened, self._portfolio.run))
 
-    async def _entry(self, decided: Received[Decision], universes: tuple[str, ...]) -> LedgerEntry:
-        close_time = decided.noun.close_time
-        bars = await self._bars.at(close_time, universes)
-        reports = await self._fills.until(close_time)
-        models = self._portfolio.signalling(universes)
+    async def _entry(self, decided: Received[Decision]) -> LedgerEntry:
+        bars = await self._closes.bars(decided.noun)
+        reports = await self._fills.until(bars.close_time)
+        models = self._portfolio.signalling(bars.universes)
+        pass_over_late(self._signals, self._portfolio, bars.late)
         used = await used_signals(self._signals, models, decided.noun)
         signals = [received.noun for received in used.values()]
         events = [event for report in reports for event in report.noun.events]
         decided.take_up()
-        self._refuse_beyond_means(events, [b.noun for b in bars], decided.noun)
+        self._refuse_beyond_means(events, bars.sections, decided.noun)
         try:
-            return self._fold.fold(events, [b.noun for b in bars], signals, decided.noun)
+            return self._fold.fold(events, bars.sections, signals, decided.noun)
         except (StrayExecution, ExcessExecution) as error:
             _take_up_its_report(error, reports)
             raise

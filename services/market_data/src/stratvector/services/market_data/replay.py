@@ -89,7 +89,7 @@ class ReplayLane:
         if carried is None or not carried.close_time:
             return -1
         self._decided = self._schedule.index(carried.close_time)
-        return carried.close_time if self._used else -1
+        return carried.bars_until(self._universe.name) if self._used else -1
 
     def _check(self, chapter: Chapter) -> None:
         """A chapter that has this version of the universe names these bars. Raises OtherChapter."""

@@ -4,17 +4,19 @@ was decided at it. The owner of the orders lane decides over it; a standby adopt
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from stratvector.contracts.codecs import decode_decision
+from stratvector.runtime.at_hand import AT_HAND
+from stratvector.runtime.bars_reader import BarsReader, Due
 from stratvector.runtime.chapters import Standing
 from stratvector.runtime.ports import Kind, Ports, Stored
 from stratvector.runtime.process.cannot_start import CannotStart
-from stratvector.runtime.readers import BarsReader, Due, FillsReader, Received
-from stratvector.runtime.signals_reader import SignalsReader, used_signals
+from stratvector.runtime.readers import FillsReader, Received
+from stratvector.runtime.signals_reader import SignalsReader, pass_over_late, used_signals
 from stratvector.runtime.unfit_messages import MisplacedOpening, refuse_other_close
 from stratvector.services.risk.signals_gate import SignalsGate
 from stratvector.trading.account import PortfolioAccount
-from stratvector.trading.bars import ClosedBars
 from stratvector.trading.carried import Carried
 from stratvector.trading.carrying import Carrying
 from stratvector.trading.fills import FillsReport
@@ -26,7 +28,9 @@ from stratvector.trading.orders import LATE, Cut, Decision
 from stratvector.trading.portfolio import ModelAllocation
 from stratvector.trading.runs import has_deadlines
 from stratvector.trading.signals import Signals
+from stratvector.trading.ticks import Tick, TickBars
 from stratvector.trading.timestamps import utc_text
+from stratvector.trading.used_bars import ABSENT
 from stratvector.trading.value_at_risk import multipliers
 
 
@@ -36,7 +40,7 @@ class Heard:
     ones left out.
     """
 
-    bars: Sequence[Logged[ClosedBars]]
+    bars: TickBars
     models: Sequence[ModelAllocation]
     signals: Mapping[str, Logged[Signals]]
     reports: Sequence[Received[FillsReport]]
@@ -62,7 +66,8 @@ def _told(equity: float, is_halted: bool) -> str:
 
 
 class ChapterFold:
-    """Close by close: `due`, `hear`, then `place` its decision.
+    """Close by close: `due`, `hear`, then `place` its decision. In a run with deadlines execution's
+    report says which close is next and what bars it has; in a replay the bars do.
 
     start : the first close that may trade, ns UTC. newest : the decision before the chapter, if it
     is known; from then on the newest. follows : reads the log page by page until it is to `listen`.
@@ -85,6 +90,10 @@ class ChapterFold:
         self._own = Own.of(portfolio)
         number = standing.number
         self._bars = BarsReader(ports, portfolio, start, follows, carried)
+        self._has_deadlines = has_deadlines(portfolio.run)
+        self._heard_until = -1 if carried is None else carried.close_time
+        self._absent: tuple[str, ...] = ()
+        self._reports: Sequence[Received[FillsReport]] = ()  # of a close that is not heard yet
         self._fills = FillsReader(ports, portfolio, follows, number, carried)
         self._signals = {
             model.name: SignalsReader(ports, portfolio, model.name, follows, number, carried)
@@ -112,11 +121,32 @@ class ChapterFold:
 
     async def due(self) -> Due | None:
         """The portfolio's next close, None when there is none."""
-        return await self._bars.due()
+        if not self._has_deadlines:
+            return await self._bars.due()
+        if not self._reports:
+            ended = partial(self._bars.have_ended, self._heard_until)
+            self._reports = await self._fills.after(self._heard_until, ended)
+        if not self._reports:
+            return None
+        tick = Tick.of_report(self._reports[-1].noun)
+        closing = [name for name, used in tick.bars.items() if used != ABSENT]
+        return Due(tick.close_time, tuple(closing))
+
+    async def goes_on(self) -> bool:
+        """Whether a close certainly follows the one that was heard; asked before its decision."""
+        if self._has_deadlines:
+            return self._bars.promise_after(self._heard_until)
+        return await self._bars.due() is not None
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Universes of which no bars came in time at the close that was heard last."""
+        return self._absent
 
     async def adopt(self, stored: Stored) -> None:
         """A decision that is in the log. Raises what `decision_in` and the readers raise."""
         due = await self.due()
+        AT_HAND.set(stored)  # what says which close is next was read since
         decision = self.decision_in(stored, 0 if due is None else due.close_time)
         assert due is not None, "no decision is of close 0"
         await self.hear(due, decision)
@@ -151,32 +181,43 @@ class ChapterFold:
         """Settle and observe a close. adopted : its decision, whose word it is what came in time.
         gate : who judges it where there is none yet, in a run with deadlines.
         """
-        bars = await self._bars.at(due.close_time, due.universes)
-        models = self.portfolio.signalling(due.universes)
+        bars = await self._bars_of(due)
+        models = self.portfolio.signalling(bars.universes)
+        pass_over_late(self._signals, self.portfolio, bars.late)
         signals, reports = await self._signals_and_reports(due.close_time, models, adopted, gate)
         for report in reports:
             report.take_up()
             for event in report.noun.events:
                 self.account.settle(event)
-        self.carrying.hear(due.close_time, bars, signals, reports)
-        sections = [received.noun for received in bars]
+        self.carrying.hear(due.close_time, bars.logged, signals, reports)
         nouns = {name: received.noun for name, received in signals.items()}
         self.account.observe(
-            due.close_time, sections, {model.name: nouns.get(model.name) for model in models}
+            due.close_time,
+            [received.noun for received in bars.closing],
+            {model.name: nouns.get(model.name) for model in models},
+            [received.noun for received in bars.late],
         )
+        self._heard_until, self._absent = due.close_time, bars.absent
         return Heard(bars, models, signals, reports)
+
+    async def _bars_of(self, due: Due) -> TickBars:
+        if self._has_deadlines:
+            return await self._bars.named(Tick.of_report(self._reports[-1].noun))
+        closing = await self._bars.at(due.close_time, due.universes)
+        return TickBars(due.close_time, tuple(closing))
 
     def cut(self, heard: Heard) -> Cut:
         """The record of what a decision uses."""
         signals = heard.signals
         return Cut(
-            bars={received.noun.universe: received.id for received in heard.bars},
+            bars=heard.bars.named,
             signals={
                 model.name: signals[model.name].id if model.name in signals else LATE
                 for model in heard.models
             },
             fills_sequence=heard.reports[-1].sequence,
             multipliers=multipliers(self.portfolio, self.carrying.figure),
+            late=heard.bars.named_late,
         )
 
     def place(self, decision: Decision) -> None:
@@ -206,13 +247,15 @@ class ChapterFold:
         adopted: Decision | None,
         gate: SignalsGate | None,
     ) -> tuple[Mapping[str, Logged[Signals]], Sequence[Received[FillsReport]]]:
+        used: Mapping[str, Logged[Signals]]
         if adopted is not None:
             used = await used_signals(self._signals, models, adopted)
-        elif gate is None or not has_deadlines(self.portfolio.run):
+        elif gate is None or not self._has_deadlines:
             used = {model.name: await self._signals[model.name].at(close_time) for model in models}
         else:
-            # With the fills all is there but signals: from here on they are waited for.
-            reports = await self._fills.until(close_time)
-            return await gate.in_time(self._signals, close_time, models), reports
-        # Bars and signals may be far ahead; fills follow the decision before, so they come last.
-        return used, await self._fills.until(close_time)
+            # All is there but signals: from here on they are waited for.
+            used = await gate.in_time(self._signals, close_time, models)
+        # In a replay bars and signals may be far ahead; fills follow the decision before, so they
+        # come last.
+        reports, self._reports = self._reports or await self._fills.until(close_time), ()
+        return used, reports

@@ -45,8 +45,8 @@ class RiskCollector(Collector):
         self._served = served
 
     def collect(self) -> Iterator[Metric]:
-        """Equity, profit, drawdown's factor, positions, value at risk with its age, and how often
-        signals were late.
+        """Equity, profit, drawdown's factor, positions, value at risk with its age, how often
+        signals were late, and which universes are absent.
         """
         # Of replicas only the owner knows the newest; the same series twice would be added up.
         here = [one for one in self._served.values() if one.answered_from().is_current]
@@ -61,6 +61,7 @@ class RiskCollector(Collector):
         if known:
             yield _notionals(known)
             yield _late(known)
+            yield _absent(known)
 
 
 def _figures(state: PortfolioState) -> dict[str, float]:
@@ -104,4 +105,16 @@ def _late(known: list[PortfolioState]) -> CounterMetricFamily:
             for model in portfolio.active:
                 names = [portfolio.name, portfolio.run, model.name]
                 family.add_metric(names, state.late.get(model.name, 0))
+    return family
+
+
+def _absent(known: list[PortfolioState]) -> GaugeMetricFamily:
+    name, text = "stratvector_universe_absent", "Whether the newest decision went without its bars."
+    family = GaugeMetricFamily(name, text, labels=(*LABELS, "universe"))
+    for state in known:
+        portfolio = state.portfolio
+        if has_deadlines(portfolio.run):
+            for universe in portfolio.universes:
+                names = [portfolio.name, portfolio.run, universe.name]
+                family.add_metric(names, float(universe.name in state.decision.cut.absent))
     return family

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 from stratvector.contracts.codecs import decode_decision, encode_decision
+from stratvector.runtime.bars_reader import Due
 from stratvector.runtime.chapter_changes import adds_models, changed_universes
 from stratvector.runtime.chapters import ChapterWriter, Standing
 from stratvector.runtime.confirmations import CONFIRM_SECONDS_MAX, Confirmations
@@ -14,7 +15,7 @@ from stratvector.runtime.host import AnsweredFrom
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import LostOwnership, Ports, Stored
 from stratvector.runtime.process.cannot_start import CannotStart
-from stratvector.runtime.readers import Due, carried_sequence, opening_in
+from stratvector.runtime.readers import carried_sequence, opening_in
 from stratvector.runtime.taking import Taking
 from stratvector.runtime.unfit_messages import UnfitMessage
 from stratvector.services.risk.chapter_fold import ChapterFold, Heard
@@ -109,8 +110,6 @@ class PortfolioLane:
         while not fold.has_ended:
             if fold.ends_chapter:
                 fold = await self._turn(fold)
-            if (due := await fold.due()) is None:
-                return
             adopted = await anext(history, None)
             # Whoever asks need not wait for the next close.
             self._is_current = self.lane.is_folded
@@ -118,8 +117,10 @@ class PortfolioLane:
                 await self._adopt(fold, adopted)
             elif fold.engine != self._chapters.engine:
                 fold = await self._turn(fold)
-            else:
+            elif (due := await fold.due()) is not None:
                 await self._close(fold, due)
+            else:
+                return
             self._is_current = self.lane.is_folded
 
     async def _take_over(self, standing: Standing) -> tuple[ChapterFold, AsyncIterator[Stored]]:
@@ -241,9 +242,18 @@ class PortfolioLane:
         anything after it.
         """
         self._wanted = await self._wishes.wanted(fold.standing)
+        if self._wanted is not None and self._must_wait(fold, self._wanted):
+            self._wanted = None
         if self._wanted is None and fold.closes + 1 < self._closes_per_chapter:
             return False
-        return await fold.due() is not None
+        return await fold.goes_on()
+
+    def _must_wait(self, fold: ChapterFold, wanted: Chapter) -> bool:
+        """Whether a universe that gets other symbols is absent: its bars that are still to come are
+        of those that it has.
+        """
+        changed = changed_universes(fold.standing.chapter, wanted) if fold.absent else ()
+        return bool(set(changed) & set(fold.absent))
 
 
 def _loading(before: Chapter, wanted: Chapter) -> tuple[str, ...]:

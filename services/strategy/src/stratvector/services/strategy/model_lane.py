@@ -3,13 +3,14 @@
 from typing import Protocol
 
 from stratvector.contracts.codecs import decode_signals, encode_signals
+from stratvector.runtime.bars_reader import UniverseReader
 from stratvector.runtime.chapter_watch import ChapterWatch
 from stratvector.runtime.chapters import Standing
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.logged_bars import bars_before, newest_before
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.process.cannot_start import CannotStart
-from stratvector.runtime.readers import UniverseReader, carried_sequence
+from stratvector.runtime.readers import carried_sequence
 from stratvector.runtime.taking import Taking
 from stratvector.runtime.unfit_messages import UnfitMessage
 from stratvector.trading.bad_strategy import BadStrategy
@@ -157,7 +158,8 @@ class ModelLane:
         """
         ports, portfolio, universe = self._ports, self._portfolio, self._universe
         own = carried.model(self._name)
-        until = carried.close_time if own is None or is_new else own.close_time
+        added_after = carried.bars_until(universe.name)
+        until = added_after if own is None or is_new else own.close_time
         newest = await newest_before(ports, portfolio, universe, carried)
         lengths = self._strategy.history, until
         before, since = await bars_before(ports.bus, portfolio, universe, newest, *lengths)

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from stratvector.runtime.ports import Acknowledgement
-from stratvector.trading.bars import ClosedBars
 from stratvector.trading.carried import Carried
 from stratvector.trading.fills import FillEvent
 from stratvector.trading.orders import ApprovedOrder
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.simulated_broker import SimulatedBroker
+from stratvector.trading.ticks import TickBars
 
 
 class SimulatedBrokerAdapter:
@@ -37,8 +37,7 @@ class SimulatedBrokerAdapter:
         """True if the order was working."""
         return self._broker.cancel(order_id)
 
-    async def events_until(
-        self, close_time: int, bars: Sequence[ClosedBars]
-    ) -> Sequence[FillEvent]:
-        """Match the working orders of the closing symbols."""
-        return self._broker.match(close_time, bars)
+    async def events_until(self, bars: TickBars) -> Sequence[FillEvent]:
+        """Match the working orders of the closing symbols, after those that late bars fill."""
+        closing = [one.noun for one in bars.closing]
+        return self._broker.match(bars.close_time, closing, [one.noun for one in bars.late])

@@ -102,6 +102,7 @@ async def summarised(context: PortfolioContext) -> Summary:
     equity = start if status.equity is None else status.equity
     gain = float(equity / start) - 1.0
     decision = live.decision
+    unavailable |= {f"bars of {name}": "absent at the newest close" for name in live.absent}
     return Summary(
         portfolio=status.portfolio,
         run=live.portfolio.run,

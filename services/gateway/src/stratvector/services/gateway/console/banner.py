@@ -1,4 +1,6 @@
-"""banner: what must not be overlooked: a portfolio that is halted, or may only reduce."""
+"""banner: what must not be overlooked: a portfolio that is halted or may only reduce, a universe
+that is silent.
+"""
 
 from stratvector.services.gateway.console.markup import broken
 from stratvector.services.gateway.context import PortfolioContext
@@ -7,8 +9,19 @@ from stratvector.trading.halts import DRAWDOWN_HALT, Halt
 
 
 def banner(context: PortfolioContext) -> str:
-    """A line for each halt that lasts; nothing while there is none."""
-    return "".join(map(_line, context.live.account.lasting))
+    """A line for each halt that lasts and each universe that is absent; nothing while there is
+    none.
+    """
+    lines = [*map(_line, context.live.account.lasting), *map(_absent, context.live.absent)]
+    return "".join(lines)
+
+
+def _absent(universe: str) -> str:
+    sentence = f"{universe}: no bars of it come; closes go on without it at its last prices."
+    return (
+        '<div class="banner banner-absent" role="alert" data-testid="banner-absent">'
+        f"<b>Absent</b> {broken(sentence)}</div>"
+    )
 
 
 def _line(halt: Halt) -> str:

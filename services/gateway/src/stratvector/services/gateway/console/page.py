@@ -110,7 +110,7 @@ def _cards(context: PortfolioContext) -> list[Card]:
         return live.version, cached.version
 
     cards: list[Card] = [
-        HtmlCard(lambda: live.account.lasting, lambda: banner(context), "banners"),
+        HtmlCard(lambda: (live.account.lasting, live.absent), lambda: banner(context), "banners"),
         HtmlCard(account, lambda: tiles(context)),
     ]
     with ui.element("div").classes("columns"):

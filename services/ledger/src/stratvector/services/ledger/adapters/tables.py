@@ -187,6 +187,8 @@ def _inputs(close: Close) -> Iterator[Row]:
     for noun in ("bars", "signals"):
         for name, message in cut[noun].items():
             yield noun, name, message
+    for place, one in enumerate(cut.get("late", ())):
+        yield "late_bars", f"{one['universe']} {place}", one["message_id"]
 
 
 def _changes(close: Close) -> Iterator[Row]:
