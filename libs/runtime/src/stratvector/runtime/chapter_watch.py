@@ -28,8 +28,8 @@ class ChapterWatch:
     """Hears what is proposed in a portfolio's `chapters` lane, and looks for its opening in the
     orders lane. Used by one coroutine.
 
-    prepare : called with each proposal before its opening is looked for. follows : the lane is read
-    page by page, and not listened to.
+    prepare : called with each proposal of another document, before its opening is looked for.
+    follows : the lane is read page by page, and not listened to.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class ChapterWatch:
     ) -> None:
         self._prepare, self._follows = prepare, follows
         self._ports, self._portfolio = ports, portfolio
-        self._number = FIRST
+        self._number, self._document = FIRST, ""
         self._pending: dict[str, Carried] = {}  # by the proposal's id
         self._proposals: Inbox | None = None
         self._look_at = 0.0
@@ -53,6 +53,7 @@ class ChapterWatch:
         after = 0
         if standing is not None:
             self._number, after = standing.number, standing.sequence
+            self._document = standing.chapter.document
         self._proposals = Inbox(self._ports, chapters_lane(portfolio), self._follows, after)
         return standing
 
@@ -68,7 +69,7 @@ class ChapterWatch:
             openings, is_decided = await openings_after(bus, lane, carried)
             if openings and openings[-1].number > self._number:
                 standing = await opened_chapter(bus, openings[-1], self._portfolio.run)
-                self._number = standing.number
+                self._number, self._document = standing.number, standing.chapter.document
                 return standing
             if is_decided:
                 del self._pending[identity]
@@ -77,9 +78,12 @@ class ChapterWatch:
     async def _note(self, stored: Stored) -> None:
         """A proposal."""
         proposed = decode_chapter(stored.message.payload)
+        if proposed.carried is None:
+            self._document = self._document or proposed.document  # the first chapter's
         if proposed.number <= self._number or proposed.carried is None:
             return
-        if self._prepare is not None:
+        # What names nothing new needs no word, which would take the place of one that says why not.
+        if self._prepare is not None and proposed.document != self._document:
             await self._prepare(Standing(proposed, stored.message.id, stored.sequence))
         self._pending[stored.message.id] = proposed.carried
 
