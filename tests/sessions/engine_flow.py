@@ -117,12 +117,16 @@ def decided_by_another(flow: Flow) -> list[str]:
 
 
 def takers(flow: Flow) -> dict[str, list[str]]:
-    """Service -> the engines of those who took its lanes, one after the other."""
+    """Service -> the engines of those who took its lanes, one after the other, up to the last
+    decision: who is left of the finished instances then is of no interest.
+    """
     nouns = {"strategy": "signals", "risk": "orders", "execution": "fills"}
+    journal, orders = flow.world.bus.journal, orders_lane(flow.session.portfolio)
+    last = max(n for n, stored in enumerate(journal) if stored.message.subject == orders)
     return {
         service: [
             decode_owner(stored.message.payload).engine_hash
-            for stored in flow.world.bus.journal
+            for stored in journal[: last + 1]
             if stored.message.kind is Kind.OWNER
             and stored.message.subject.startswith(f"{nouns[service]}.")
         ]
