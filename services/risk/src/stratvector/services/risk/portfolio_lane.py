@@ -2,8 +2,9 @@
 the chapter that says what all of them are a function of, and after many the next chapter.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from stratvector.contracts.codecs import decode_decision, encode_decision
 from stratvector.runtime.bars_reader import Due
@@ -18,7 +19,7 @@ from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.readers import carried_sequence, opening_in
 from stratvector.runtime.taking import Taking
 from stratvector.runtime.unfit_messages import UnfitMessage
-from stratvector.services.risk.chapter_fold import ChapterFold, Heard
+from stratvector.services.risk.chapter_fold import ChapterFold
 from stratvector.services.risk.portfolio_state import PortfolioState
 from stratvector.services.risk.signals_gate import SignalsGate
 from stratvector.services.risk.standby import Standby
@@ -32,6 +33,7 @@ from stratvector.trading.orders import Cut, Decision
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.unfit import UnfitNoun
 
+Read = TypeVar("Read")
 UNCONFIRMED = f"{{}} did not say within {CONFIRM_SECONDS_MAX:g} s that it can load what is new"
 
 
@@ -117,7 +119,7 @@ class PortfolioLane:
                 await self._adopt(fold, adopted)
             elif fold.engine != self._chapters.engine:
                 fold = await self._turn(fold)
-            elif (due := await fold.due()) is not None:
+            elif (due := await self._unless_replaced(fold.due())) is not None:
                 await self._close(fold, due)
             else:
                 return
@@ -201,7 +203,8 @@ class PortfolioLane:
 
     async def _close(self, fold: ChapterFold, due: Due) -> None:
         """Decide, publish and place; ask for a value at risk where it is time to."""
-        cut = fold.cut(await self._hear(fold, due))
+        heard = await self._unless_replaced(fold.hear(due, None, self._gate))
+        cut = fold.cut(heard)
         decision = await self._decide(fold, due.close_time, cut)
         daily, lots = fold.carrying.daily, fold.account.positions
         factor = min(cut.multipliers, default=1.0)
@@ -210,12 +213,12 @@ class PortfolioLane:
         if decision.value_at_risk is not None:
             self._queries.recorded(decision.value_at_risk)
 
-    async def _hear(self, fold: ChapterFold, due: Due) -> Heard:
-        """What a close's decision uses. Raises LostOwnership where somebody else has opened the
-        next chapter, in which the others go on.
+    async def _unless_replaced(self, reading: Awaitable[Read]) -> Read:
+        """What is read of a close that is not decided. Raises LostOwnership where somebody else has
+        opened the next chapter, in which the others go on.
         """
         try:
-            return await fold.hear(due, None, self._gate)
+            return await reading
         except (UnfitMessage, UnfitNoun):
             await self.lane.check_in_log()
             raise
