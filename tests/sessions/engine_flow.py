@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from stratvector.contracts.codecs import decode_chapter, decode_decision, decode_owner
+from stratvector.runtime.deployment import ABSENT_AFTER_DEADLINES
 from stratvector.runtime.host import ServiceFactory
 from stratvector.runtime.ports import Kind
 from stratvector.runtime.simulation.broker_double import Identity
@@ -59,6 +60,7 @@ def run_engines(
     lease_seconds: float = LEASE_SECONDS,
     beside: ServiceFactory | None = None,
     later: Sequence[Session] = (),
+    absent_after_deadlines: float = ABSENT_AFTER_DEADLINES,
 ) -> Flow:
     """Services of which nothing is said have one instance of no engine."""
 
@@ -82,6 +84,7 @@ def run_engines(
         signals_deadline_seconds=PATIENT_SECONDS,
         beside=beside,
         later=later,
+        absent_after_deadlines=absent_after_deadlines,
         arrange=arrange,
     )
 
