@@ -21,7 +21,7 @@ ORIGIN = FOUR - 60 * MINUTE
 RATE = 60.0  # a minute takes a second, and so does the deadline of the hours
 DEADLINES = 1.0
 LEASE_SECONDS = 6.0  # for so long nobody takes the lane over
-STOP_BEFORE = MINUTE // 2
+STOP_BEFORE = 3 * MINUTE // 2  # on a machine that does much else, it still comes in time
 LATEST = FOUR + 60 * MINUTE
 LOOK_SECONDS = 0.2
 
@@ -43,12 +43,12 @@ def test_minutes_trade_on_while_the_process_of_the_hours_is_stopped(
         while len(set((seen := await owners(run)).values())) < 2 or 0 in seen.values():
             assert run.now() < FOUR - 2 * MINUTE, f"the lanes are owned by {seen}"
             await asyncio.sleep(LOOK_SECONDS)
+        stopped = seen["hours"]
         while run.now() < FOUR - STOP_BEFORE:
             await asyncio.sleep(0.05)
-        stopped = (await owners(run))["hours"]
         os.kill(stopped, signal.SIGSTOP)
         try:
-            while len([c for c in await closes(run) if "hours" in c.absent]) < 3:
+            while not any("hours" in close.absent for close in await closes(run)):
                 assert run.now() < LATEST, "the hours were never absent"
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
