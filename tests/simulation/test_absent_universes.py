@@ -9,18 +9,16 @@ from pathlib import Path
 import pytest
 
 from stratvector.cli.parity import examined
-from stratvector.drift import DriftRules, ModelWatch
 from stratvector.runtime.chapters import first_chapter
-from stratvector.runtime.host import Tasks
 from stratvector.runtime.logged_session import LoggedSession
-from stratvector.runtime.ports import Kind, Ports
+from stratvector.runtime.ports import Kind
 from stratvector.runtime.simulation.broker_double import Identity
 from stratvector.runtime.simulation.fate import CrashPlan, Fate, FaultPlan, When
 from stratvector.runtime.simulation.faults import Faults
-from stratvector.services.drift.session_watch import SessionWatch
 from stratvector.trading.fills import FillKind
 from stratvector.trading.lanes import bars_lane
 from stratvector.trading.parity import check
+from tests.sessions.followed_drift import assert_drift_follows
 from tests.sessions.generated_sessions import HOUR, START, generated_session
 from tests.sessions.rewritten_log import as_stored, log_of, rewritten
 from tests.sessions.silent_flow import (
@@ -251,25 +249,4 @@ def test_drift_follows_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
     """It has the returns of late bars by what was held, and no signals of theirs."""
     paced(monkeypatch, [Silence(universes_of(1)[0], 6.0, 20.0)])
     flow = run(session_of(1), closes_per_chapter=4)
-    session, rules = flow.session, DriftRules(1, 100, 100, 4)
-    watches = list[SessionWatch]()
-
-    def build(ports: Ports) -> Tasks:
-        watches.append(SessionWatch(ports, session.portfolio, session.start, rules))
-        return Tasks([watches[-1].run()])
-
-    flow.world.add("drift", build)
-    flow.world.run(until=["drift"])
-    closes = log_of(flow.world.bus, session).closes
-    assert any(close.earlier for close in closes)
-    for model in session.portfolio.models:
-        symbols = session.portfolio.universe(model.universe).symbols
-        watch = ModelWatch(model.name, symbols, rules)
-        for close in closes:
-            for one in close.earlier:
-                if one.bars.noun.universe == model.universe:
-                    watch.take_late(one.bars.noun)
-            if (bars := close.bars.get(model.universe)) is not None:
-                used = close.signals.get(model.name)
-                watch.take(bars.noun, None if used is None else used.noun)
-        assert repr(watches[-1]._watches[model.name].state) == repr(watch.state)
+    assert any(close.earlier for close in assert_drift_follows(flow))

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from stratvector.drift import DriftRules, ModelWatch
 from stratvector.runtime.documents import wish_of
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.logged_bars import bars_before
@@ -16,11 +15,11 @@ from stratvector.runtime.purging import kept_chapter, purge_log
 from stratvector.runtime.simulation.broker_double import Identity
 from stratvector.runtime.simulation.fate import CrashPlan, Fate, FaultPlan, When
 from stratvector.runtime.simulation.faults import Faults
-from stratvector.services.drift.session_watch import SessionWatch
 from stratvector.trading.lanes import bars_lane
 from stratvector.trading.parity import check
 from stratvector.trading.portfolio import ModelAllocation
 from tests.sessions.changed_sessions import Applying, with_model, without_model
+from tests.sessions.followed_drift import assert_drift_follows
 from tests.sessions.generated_sessions import HOUR, START, generated_session
 from tests.sessions.late_flow import (
     DEADLINE_SECONDS,
@@ -220,22 +219,4 @@ def test_drift_follows_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
     """It holds what it held where a decision went without signals, though they are in the log."""
     slow_model(monkeypatch, "model_0", unsteady)
     flow = run(paper_session(4, replace(SHAPE, closes=30)), closes_per_chapter=4)
-    session, rules = flow.session, DriftRules(1, 100, 100, 4)
-    watches = list[SessionWatch]()
-
-    def build(ports: Ports) -> Tasks:
-        watches.append(SessionWatch(ports, session.portfolio, session.start, rules))
-        return Tasks([watches[-1].run()])
-
-    flow.world.add("drift", build)
-    flow.world.run(until=["drift"])
-    closes = log_of(flow.world.bus, session).closes
-    assert any(close.late for close in closes)
-    for model in session.portfolio.models:
-        symbols = session.portfolio.universe(model.universe).symbols
-        watch = ModelWatch(model.name, symbols, rules)
-        for close in closes:
-            if (bars := close.bars.get(model.universe)) is not None:
-                used = close.signals.get(model.name)
-                watch.take(bars.noun, None if used is None else used.noun)
-        assert repr(watches[-1]._watches[model.name].state) == repr(watch.state)
+    assert any(close.late for close in assert_drift_follows(flow))

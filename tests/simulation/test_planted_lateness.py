@@ -69,7 +69,7 @@ async def judge_by_utc(
     models: Sequence[ModelAllocation],
 ) -> dict[str, Logged[Signals]]:
     """Planted: the deadline is counted from the server's stamp, by the UTC of this host."""
-    clock, bus = self._clock, self._lane._bus
+    clock, bus = self._clock, next(iter(readers.values()))._inbox._bus
     tick = await bus.last(fills_lane(paper_session(0).portfolio))
     assert isinstance(bus, SimulatedBus)
     assert tick is not None

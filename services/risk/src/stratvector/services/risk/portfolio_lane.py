@@ -64,7 +64,7 @@ class PortfolioLane:
         self._is_current = False
         self.lane = Lane(ports, orders_lane(portfolio))
         self._standby = Standby(ports, portfolio, start)
-        self._gate = SignalsGate(ports.clock, self.lane, signals_deadline_seconds)
+        self._gate = SignalsGate(ports.clock, signals_deadline_seconds)
         self._chapters = ChapterWriter(ports, chapter)
         self._engines = Taking(ports, "risk", portfolio, self.lane.subject)
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Clock
 from stratvector.runtime.signals_reader import SignalsReader
 from stratvector.trading.logged import Logged
@@ -18,8 +17,8 @@ from stratvector.trading.signals import Signals
 class SignalsGate:
     """For the owner of an orders lane. late : by model, how often its signals were."""
 
-    def __init__(self, clock: Clock, lane: Lane, deadline_seconds: float) -> None:
-        self._clock, self._lane, self._deadline_seconds = clock, lane, deadline_seconds
+    def __init__(self, clock: Clock, deadline_seconds: float) -> None:
+        self._clock, self._deadline_seconds = clock, deadline_seconds
         self.late = Counter[str]()
 
     async def in_time(
