@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Iterator
 from decimal import Decimal
@@ -92,10 +93,13 @@ def test_a_replays_configuration_and_a_bad_name_are_refused(
     assert "run is 'paper.a.b'; after paper. come" in refused(tmp_path, file, "--run", "a.b")
 
 
-@pytest.mark.parametrize("command", ["up", "backtest run"])
+@pytest.mark.parametrize("command", ["up --nats-port {}", "backtest run"])
 def test_a_paper_configuration_has_no_recorded_bars(command: str) -> None:
     shipped = Path(__file__).parents[3] / "config" / "paper_crypto.yaml"
-    result = CliRunner().invoke(app, [*command.split(), "--config", str(shipped)])
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        # The configuration is told first, whether or not ports are free.
+        words = command.format(taken.getsockname()[1]).split()
+        result = CliRunner().invoke(app, [*words, "--config", str(shipped)])
     assert result.exit_code == 1
     assert "`stratvector paper run` trades live candles" in result.stderr
 

@@ -126,7 +126,7 @@ def up(
     verbose: Verbose = False,
 ) -> None:
     """Replay the session through every service, watched in a browser on http://localhost:8000."""
-    from stratvector.cli.runs import new_session, run_in_this_process
+    from stratvector.cli.runs import new_session, run_in_this_process, runnable
 
     check_outputs(json, None if session else out)
     if session is not None:
@@ -144,10 +144,15 @@ def up(
     from stratvector.cli.platform.run_folder import earlier_run
     from stratvector.cli.platform.session_run import run_session, wishes_of
 
+    # A wrong configuration is told whether or not the ports are free.
+    if session is None:
+        begin = partial(new_session, runnable(config, "up"), start, end, out)
+    else:
+        begin = partial(earlier_run, session)
     wishes = wishes_of(
         replicas, base_port, nats_port, port, nats_monitor_port, speed, once, verbose
     )
-    place = earlier_run(session) if session else new_session(config, start, end, out)
+    place = begin()
     run_session(place, wishes, partial(_show, json, logs_of(place.folder.parent)))
 
 

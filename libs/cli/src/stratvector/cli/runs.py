@@ -143,14 +143,15 @@ def run_in_this_process(
     return run_and_record(configuration, session, out, partial(in_services, verbose=verbose))
 
 
-def new_session(config: Path, start: str | None, end: str | None, out: Path) -> "RunFolder":
+def new_session(
+    configuration: "Configuration", start: str | None, end: str | None, out: Path
+) -> "RunFolder":
     """What `up` runs as processes: a reserved folder with the session in it.
 
     Raises BadConfig, BadSession, OSError.
     """
     from stratvector.cli.platform.run_folder import new_run
 
-    configuration = runnable(config, "up")
     return new_run(configuration, load(configuration, start, end), out)
 
 
