@@ -1,5 +1,6 @@
 """What every test stands on: one Hypothesis profile, and figures that survive the workers."""
 
+import importlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,17 @@ SLOWEST = (
     "tests/processes/test_paper_run.py",
     "tests/simulation/test_chapters.py",
 )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Bounds are checked in the tests' own process (NUMBA_BOUNDSCHECK=1, as `make test` says).
+    Processes that tests start run the code that set-up has compiled, as a user's do, instead of
+    each compiling the engine anew; a controller of workers leaves the switch to them.
+    """
+    if config.getoption("numprocesses", None):
+        return
+    importlib.import_module("stratvector.trading.engine.compiling")  # reads the switch
+    os.environ.pop("NUMBA_BOUNDSCHECK", None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -9,7 +9,6 @@ import os
 import random
 import signal
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -22,6 +21,7 @@ from tests.sessions.generated_sessions import Shape, generated_session
 from tests.sessions.process_flow import Disturb, Running, kill, run_processes
 
 SHAPE = Shape(universes=2, symbols=2, models=3, closes=1_500)
+SECOND_CHAPTER = 0.75  # of the session with two chapters
 STOPPED = ("strategy", "risk", "execution")
 Say = Callable[[str], None]
 
@@ -43,6 +43,17 @@ async def kill_owner(run: Running, service: str, at: float) -> str:
     after = await run.new_owner(service, before)
     assert after.pid != before.pid
     return f"{service} at {fraction:.0%}: epoch {before.epoch} -> {after.epoch}"
+
+
+async def kill_lone(run: Running, service: str, at: float) -> str:
+    """kill -9 the only process of a service; it is started again and begins with the newest
+    chapter.
+    """
+    fraction = await run.reach(at)
+    before = await run.owner(service)
+    kill(before.pid)
+    after = await run.new_owner(service, before)
+    return f"{service}, which was alone, at {fraction:.0%}: epoch {before.epoch} -> {after.epoch}"
 
 
 async def kill_bus(run: Running, at: float) -> str:
@@ -78,30 +89,41 @@ async def stop_owner(run: Running, service: str, at: float) -> str:
 
 
 @pytest.mark.parametrize(
-    ("killed", "stopped"),
+    ("killed", "stopped", "alone"),
     [
-        # tests/chaos/test_killed_chapters.py kills strategy and ledger.
-        pytest.param(("market_data", "risk", "execution"), ("risk",), id="some"),
-        pytest.param(SERVICES, STOPPED, id="all", marks=pytest.mark.long),
+        # Those without a standby, which begin with the second chapter.
+        pytest.param(
+            ("market_data", "risk", "execution"), ("risk",), ("strategy", "ledger"), id="some"
+        ),
+        pytest.param(SERVICES, STOPPED, (), id="all", marks=pytest.mark.long),
     ],
 )
 def test_whoever_is_killed_or_stopped_is_replaced_and_nothing_changes(
-    killed: tuple[str, ...], stopped: tuple[str, ...], tmp_path: Path, say: Say
+    killed: tuple[str, ...],
+    stopped: tuple[str, ...],
+    alone: tuple[str, ...],
+    tmp_path: Path,
+    say: Say,
 ) -> None:
-    """One session: owners and the bus killed, owners stopped past their leases."""
-    closes = 2_000 if killed == SERVICES else 1_200
-    session, seen = generated_session(31, replace(SHAPE, closes=closes)), list[str]()
+    """One session of two chapters: owners and the bus killed, owners stopped past their leases."""
+    session, seen = generated_session(31, SHAPE), list[str]()
 
     async def disturb(run: Running) -> None:
         for place, service in enumerate(killed):
-            seen.append(await kill_owner(run, service, 0.15 + 0.08 * place))
-        seen.append(await kill_bus(run, 0.55))
+            seen.append(await kill_owner(run, service, 0.1 + 0.06 * place))
+        seen.append(await kill_bus(run, 0.42))
         for place, service in enumerate(stopped):
-            seen.append(await stop_owner(run, service, 0.6 + 0.08 * place))
+            seen.append(await stop_owner(run, service, 0.48 + 0.06 * place))
+        for place, service in enumerate(alone):
+            seen.append(await kill_lone(run, service, SECOND_CHAPTER + 0.03 + 0.12 * place))
 
-    flow = run_processes(tmp_path, session, dict.fromkeys(killed, 2), disturb)
+    length = round(SECOND_CHAPTER * len(session.schedule))
+    settings = {"STRATVECTOR_RISK_CLOSES_PER_CHAPTER": str(length)}
+    flow = run_processes(tmp_path, session, dict.fromkeys(killed, 2), disturb, settings)
     assert_equal_to_backtest(session, flow)
-    assert len([line for line in flow.told if "SIGKILL" in line]) == len(killed) + 1
+    assert [chapter.noun.number for chapter in flow.log.chapters] == [2]
+    deaths = len(killed) + 1 + len(alone)
+    assert len([line for line in flow.told if "SIGKILL" in line]) == deaths
     assert [line for line in flow.told if "exit code" in line] == []
     say(f"killed {'; '.join(seen)}; equal to the backtest")
 

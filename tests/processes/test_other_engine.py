@@ -36,6 +36,7 @@ def house(tmp_path: Path) -> Iterator[House]:
         yield made
 
 
+@pytest.mark.long
 def test_each_service_is_replaced_under_flow_and_each_chapter_is_equal(
     house: House, tmp_path: Path, say: Callable[[str], None]
 ) -> None:

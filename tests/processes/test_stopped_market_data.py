@@ -8,6 +8,8 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from stratvector.trading.lanes import bars_lane
 from stratvector.trading.logged import LoggedClose
 from stratvector.trading.parity import check
@@ -36,6 +38,7 @@ async def closes(run: PaperRun) -> tuple[LoggedClose, ...]:
     return (await run.log())[1].closes
 
 
+@pytest.mark.long
 def test_minutes_trade_on_while_the_process_of_the_hours_is_stopped(
     tmp_path: Path, say: Callable[[str], None]
 ) -> None:

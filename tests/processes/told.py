@@ -3,10 +3,12 @@
 import subprocess
 
 
-def wait_for(process: subprocess.Popen[str], words: str) -> None:
-    """Read standard error up to the line with these words."""
+def wait_for(process: subprocess.Popen[str], words: str) -> str:
+    """Read standard error up to the line with these words; all that was read."""
     assert process.stderr is not None
+    said = ""
     for line in process.stderr:
+        said += line
         if words in line:
-            return
+            return said
     raise AssertionError(f"the command ended without saying {words!r}")

@@ -15,7 +15,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
@@ -44,20 +44,51 @@ QUICK_TAKEOVER = {f"STRATVECTOR_{service.upper()}_LEASE_SECONDS": "1" for servic
 
 
 @pytest.mark.slow
-def test_processes_and_the_compiled_loop_leave_the_same_bytes(place: Place) -> None:
-    done = place.up_as_processes("--replicas", "risk=2", "--json", "up.json", "--verbose")
-    assert done.exit_code == 0, done.stderr
+def test_up_leaves_the_backtests_bytes_answers_until_ctrl_c_and_leaves_no_process(
+    place: Place,
+) -> None:
+    options = ("--replicas", "risk=2", "--json", "up.json", "--verbose")
+    with up(*options, services=1 + len(HOUSE)) as (process, children):
+        said = wait_for(process, "until Ctrl-C (--once leaves by itself)")
+        told = settings_of(place)
+        assert sorted(told) == sorted([*HOUSE, "risk-2"])
+        states = {name: state_of(one) for name, one in told.items()}
+        assert {states.pop("risk"), states.pop("risk-2")} == {"finished", "standby"}
+        flow = {name: state for name, state in states.items() if name in SERVICES}
+        assert set(flow.values()) == {"finished"}
+        process.send_signal(signal.SIGINT)
+        printed, _ = process.communicate(timeout=PATIENCE_SECONDS)
+        assert process.returncode == 0
+        assert psutil.wait_procs(children, timeout=0)[1] == []
+    for one in told.values():
+        assert_closed(one["http_port"])
+        assert_closed(one["grpc_port"])
+    assert_closed(told["gateway"]["console_port"])
     assert place.backtest().exit_code == 0
     assert_same_bytes(place)
     document = json.loads(Path("up.json").read_text())
-    assert document["results"] in done.stdout
-    assert "Ledger verified: " in done.stderr
-    assert done.stderr.count(" orders to ") == document["orders"] > 0
+    assert document["results"] in printed
+    assert "Ledger verified: " in said
+    assert said.count(" orders to ") == document["orders"] > 0
     logs = {path.stem for path in Path("logs").iterdir()}
     assert {*HOUSE, "risk-2", "nats-server", "orders", "trades", "performance"} <= logs
-    assert psutil.Process().children(recursive=True) == []
-    assert psutil.Process().net_connections() == []
     assert kept_of_the_ledger() == ["ledger.db", "ledger.db.seal"]
+
+
+def settings_of(place: Place) -> dict[str, dict[str, Any]]:
+    """What each process of a run was told, by its name."""
+    settings = Path(session_folder(place)) / "settings"
+    return {path.stem: yaml.safe_load(path.read_text()) for path in settings.iterdir()}
+
+
+def state_of(told: dict[str, Any]) -> str:
+    """What a process says of itself, which is ready."""
+    address = f"http://127.0.0.1:{told['http_port']}/readyz"
+    with urllib.request.urlopen(address, timeout=PATIENCE_SECONDS) as answer:
+        document = json.load(answer)
+    assert document["ready"]
+    state: str = document["state"]
+    return state
 
 
 @pytest.mark.slow
@@ -111,30 +142,6 @@ def test_a_session_survives_its_supervisor_and_every_child(place: Place) -> None
 
 
 @pytest.mark.slow
-def test_up_answers_until_ctrl_c_and_leaves_nothing(place: Place) -> None:
-    with up() as (process, children):
-        wait_for(process, "until Ctrl-C (--once leaves by itself)")
-        settings = Path(session_folder(place)) / "settings"
-        told = {path.stem: yaml.safe_load(path.read_text()) for path in settings.iterdir()}
-        assert sorted(told) == sorted(HOUSE)
-        for name, one in told.items():
-            address = f"http://127.0.0.1:{one['http_port']}/readyz"
-            with urllib.request.urlopen(address, timeout=PATIENCE_SECONDS) as answer:
-                document = json.load(answer)
-            assert document["ready"]
-            assert document["state"] == "finished" or name not in SERVICES
-        process.send_signal(signal.SIGINT)
-        printed, _ = process.communicate(timeout=PATIENCE_SECONDS)
-        assert process.returncode == 0
-        assert "results: results/small-" in printed
-        assert psutil.wait_procs(children, timeout=0)[1] == []
-        for one in told.values():
-            assert_closed(one["http_port"])
-            assert_closed(one["grpc_port"])
-        assert_closed(told["gateway"]["console_port"])
-
-
-@pytest.mark.slow
 def test_a_second_ctrl_c_does_not_wait(place: Place) -> None:
     with up() as (process, children):
         until_committed(place, 10)
@@ -176,8 +183,12 @@ def assert_closed(port: int) -> None:
 
 
 @contextmanager
-def up(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
-    """The command as a process, and its children once all are there; bars run few closes ahead."""
+def up(
+    *arguments: str, services: int = len(HOUSE)
+) -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
+    """The command as a process, and its children once all are there, so many services and the bus;
+    bars run few closes ahead.
+    """
     process = subprocess.Popen(
         [COMMAND, "up", "--base-port", "0", *arguments],
         stdout=subprocess.PIPE,
@@ -188,7 +199,7 @@ def up(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], list[psutil.Pro
     try:
         children: list[psutil.Process] = []
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while len(children) < 1 + len(HOUSE):
+        while len(children) < 1 + services:
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.01)
