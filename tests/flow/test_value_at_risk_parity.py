@@ -67,7 +67,7 @@ def lowest_multiplier(flow: ProcessFlow) -> float:
 def test_budgets_shrink_by_monte_carlo_and_the_log_replays_also_after_a_kill(
     tmp_path: Path,
 ) -> None:
-    session = limited(generated_session(5, Shape(2, 2, 3, closes=1_200)), 0.001)
+    session = limited(generated_session(5, Shape(2, 2, 3, closes=400)), 0.001)
 
     async def disturb(run: Running) -> None:
         while not any(r for r in [await recorded(run)] if r):
