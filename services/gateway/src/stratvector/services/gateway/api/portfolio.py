@@ -14,6 +14,7 @@ from stratvector.services.gateway.api.portfolio_shapes import (
     HeldPosition,
     ModelResultShape,
     ModelShare,
+    PortfolioAccount,
     PortfolioModel,
     PortfolioShape,
     PortfolioUniverse,
@@ -37,10 +38,15 @@ async def get_portfolio(context: Context) -> PortfolioShape:
     return PortfolioShape(
         name=portfolio.name,
         run=portfolio.run,
-        account=portfolio.account,
+        accounts=[
+            PortfolioAccount(name=one.name, initial_cash=one.initial_cash)
+            for one in portfolio.accounts
+        ],
         initial_cash=portfolio.initial_cash,
         universes=[
-            PortfolioUniverse(name=u.name, timeframe=u.timeframe, symbols=list(u.symbols))
+            PortfolioUniverse(
+                name=u.name, timeframe=u.timeframe, symbols=list(u.symbols), account=u.account
+            )
             for u in portfolio.universes
         ],
         models=[

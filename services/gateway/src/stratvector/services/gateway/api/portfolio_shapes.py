@@ -9,6 +9,7 @@ class PortfolioUniverse(Shape):
     name: str
     timeframe: str
     symbols: list[str]
+    account: str
 
 
 class PortfolioModel(Shape):
@@ -19,12 +20,19 @@ class PortfolioModel(Shape):
     budget_fraction: float
 
 
+class PortfolioAccount(Shape):
+    """A broker account and what it began with, base currency."""
+
+    name: str
+    initial_cash: DecimalText
+
+
 class PortfolioShape(Shape):
     """A portfolio, and how far its record has come. Base currency USD."""
 
     name: str
     run: str
-    account: str
+    accounts: list[PortfolioAccount]
     currency: str = "USD"
     initial_cash: DecimalText
     universes: list[PortfolioUniverse]
