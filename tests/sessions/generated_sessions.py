@@ -131,9 +131,11 @@ def generated_session(seed: int, shape: Shape | None = None) -> Session:
 
 
 def over_accounts(session: Session, count: int, strict: bool = False) -> Session:
-    """The same with its cash in so many accounts, cents in each; strict : `cash: strict`."""
+    """The same with its cash in so many accounts, whole cents in each. strict : `cash: strict`, and
+    all accounts but the last have little.
+    """
     portfolio, cents = session.portfolio, int(session.portfolio.initial_cash * 100)
-    share = cents // count
+    share = cents // (20 if strict else count)
     cash = [*[share] * (count - 1), cents - share * (count - 1)]
     accounts = tuple(Account(f"account_{n}", Decimal(one) / 100) for n, one in enumerate(cash))
     universes = tuple(

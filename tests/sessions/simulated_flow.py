@@ -79,10 +79,8 @@ class Flow:
     @property
     def events(self) -> list[FillEvent]:
         """What the FILLS lanes say to their readers: close by close, account by account."""
-        accounts = [
-            self._events_by_close(lane) for lane in fills_lanes(self.session.portfolio).values()
-        ]
-        closes = zip_longest(*accounts, fillvalue=())
+        lanes = fills_lanes(self.session.portfolio).values()
+        closes = zip_longest(*map(self._events_by_close, lanes), fillvalue=())
         return [event for close in closes for events in close for event in events]
 
     def _events_by_close(self, lane: str) -> list[Sequence[FillEvent]]:

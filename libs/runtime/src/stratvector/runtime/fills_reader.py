@@ -56,7 +56,7 @@ class AccountFillsReader:
         when there is no such close. Raises OutOfStep.
         """
         while not await self.look(POLL_SECONDS):
-            if not self._reports and await has_ended():
+            if await has_ended():
                 return []
         reports = self._taken()
         closed = reports[-1].noun.closed or 0
