@@ -17,6 +17,7 @@ from stratvector.trading.carried import Carried
 from stratvector.trading.carrying import Carrying
 from stratvector.trading.chapters import Chapter
 from stratvector.trading.engine.state import Floats
+from stratvector.trading.engine_rules import cash_of
 from stratvector.trading.fills import FillsReport
 from stratvector.trading.portfolio import Portfolio
 from tests.sessions.generated_sessions import Shape, generated_session, over_accounts
@@ -90,11 +91,8 @@ async def leading_after(
 
 def the_sum_for_each(portfolio: Portfolio) -> tuple[float, Floats]:
     """Planted: every account may spend what all of them have."""
-    total, each = REAL_CASH_OF(portfolio)
+    total, each = cash_of(portfolio)
     return total, each * 0.0 + total
-
-
-REAL_CASH_OF = replay.cash_of
 
 
 def swapped(self: Carrying, *arguments: object) -> Carried:

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from stratvector.services.gateway.api.asking import Context
 from stratvector.services.gateway.api.paging import ClosesWanted, PageWanted
 from stratvector.services.gateway.api.portfolio_shapes import (
+    AccountMoney,
     Attribution,
     EquityClose,
     EquityPage,
@@ -134,4 +135,5 @@ def _close(one: EquityRecord) -> EquityClose:
         models=[
             ModelShare(model=m.model, profit=m.equity, commission=m.commission) for m in one.models
         ],
+        accounts=[AccountMoney(account=a.account, cash=a.cash) for a in one.accounts],
     )

@@ -76,8 +76,15 @@ class ModelShare(Shape):
     commission: DecimalText
 
 
+class AccountMoney(Shape):
+    """What one broker account has."""
+
+    account: str
+    cash: DecimalText
+
+
 class EquityClose(Shape):
-    """The account after a close. drawdown_factor : on all targets, 0 to 1."""
+    """The portfolio after a close. drawdown_factor : on all targets, 0 to 1."""
 
     close_time: Time
     equity: DecimalText
@@ -87,6 +94,7 @@ class EquityClose(Shape):
     halted: bool
     reduce_only: bool
     models: list[ModelShare]
+    accounts: list[AccountMoney]
 
 
 class EquityPage(Shape):
