@@ -24,6 +24,7 @@ from stratvector.trading.engine.sweep import run_columns
 
 Floats = NDArray[np.float64]
 CASH = 1_000_000.0
+CASHES = np.array([CASH])  # of one account
 BLOCK_COLUMNS = 254
 BAND = 0.02  # as in config/system.yaml; 0.0 trades at nearly every bar
 PAIRS = [(a, b) for a in range(5, 51) for b in range(20, 251, 2) if a < b]
@@ -34,7 +35,7 @@ def rules_for(symbols: int, models: int, band: float = BAND) -> Rules:
     classes = min(2, symbols)
     return Rules(
         grid=np.array([[1.0, 1e4]] * symbols),
-        groups=np.array([[s, s % classes, 0] for s in range(symbols)], dtype=np.int64),
+        groups=np.array([[s, s % classes, 0, 0] for s in range(symbols)], dtype=np.int64),
         budget=np.full(models, 1.0 / models),
         class_cap=np.array([np.inf, 0.2][:classes]),
         position_cap=np.inf,
@@ -91,7 +92,7 @@ def bench_sweep(band: float) -> Figure:
     def ours() -> None:
         for first in range(0, len(weights), BLOCK_COLUMNS):
             block = whole[first : first + BLOCK_COLUMNS]
-            run_columns(market, block, multipliers, CASH, rules, equity, fills, (0,), (0,))
+            run_columns(market, block, multipliers, CASH, CASHES, rules, equity, fills, (0,), (0,))
 
     def theirs() -> None:
         for first in range(0, len(weights), BLOCK_COLUMNS):
@@ -130,7 +131,10 @@ def bench_portfolio(band: float) -> Figure:
     halted: list[int] = []
 
     def ours() -> None:
-        book, plan = new_book(symbols, models, CASH), new_plan(symbols, models, symbols, None)
+        book, plan = (
+            new_book(symbols, models, CASH, CASHES),
+            new_plan(symbols, models, symbols, None),
+        )
         session.run_bare(market, weights, multipliers, book, rules, plan, equity, *axes)
         halted.append(int(book.latch[1]))
 
@@ -158,7 +162,7 @@ def bench_decision() -> Figure:
     closes, symbols, models = 2_000, 100, 3
     market, rules = market_of(closes, symbols, seed=9), rules_for(symbols, models)
     weights, multipliers = held_weights(closes, symbols, models) * 0.1, np.ones((closes, models))
-    book = new_book(symbols, models, CASH)
+    book = new_book(symbols, models, CASH, CASHES)
     plan = new_plan(symbols, models, symbols, np.zeros((STAGES, symbols)))
     axes = (session.indices(symbols), session.indices(models))
     taken = []

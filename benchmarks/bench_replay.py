@@ -84,7 +84,7 @@ async def _flow_run(run: Running, session: Session, cpu: dict[str, float], begun
         "bars": bars_lane(portfolio, universe),
         "signals": signals_lane(portfolio, model.name),
         "orders": orders_lane(portfolio),
-        "fills": fills_lane(portfolio),
+        "fills": fills_lane(portfolio, portfolio.account_names[0]),
     }
     read = {noun: await stored_messages(run.client, lane) for noun, lane in lanes.items()}
     bars = [m for m in read["bars"] if _close_of(m) >= session.start]

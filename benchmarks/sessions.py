@@ -7,7 +7,7 @@ import numpy as np
 from stratvector.strategies import MomentumStrategy
 from stratvector.trading.bars import Bars
 from stratvector.trading.instruments import Instrument
-from stratvector.trading.portfolio import ModelAllocation, Portfolio, RiskLimits, Universe
+from stratvector.trading.portfolio import Account, ModelAllocation, Portfolio, RiskLimits, Universe
 from stratvector.trading.session import History, Session
 
 HOUR_NS = 3_600 * 10**9
@@ -34,8 +34,7 @@ def synthetic_session(closes: int, seed: int = 1) -> Session:
     bars = Bars(universe.symbols, times, opened, high, low, close, np.full(shape, 1e9))
     portfolio = Portfolio(
         "bench",
-        "paper",
-        Decimal(1_000_000),
+        (Account("paper", Decimal(1_000_000)),),
         (universe,),
         (ModelAllocation("momentum", "synthetic", 1.0),),
         RiskLimits(gross=1.2, rebalance_band=0.02, minimum_order_notional=10.0),

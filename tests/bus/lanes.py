@@ -9,7 +9,11 @@ def lanes(one: Hop, portfolio: Portfolio) -> tuple[str, ...]:
     """Every lane that a noun has in a portfolio."""
     if "{universe}" in one.subject:
         return tuple(of.bars_lane(portfolio, universe) for universe in portfolio.universes)
-    keys = {"run": portfolio.run, "portfolio": portfolio.name, "account": portfolio.account}
+    keys = {
+        "run": portfolio.run,
+        "portfolio": portfolio.name,
+        "account": portfolio.account_names[0],
+    }
     if "{model}" in one.subject:
         return tuple(one.subject.format(model=name, **keys) for name in portfolio.model_names)
     return (one.subject.format(**keys),)

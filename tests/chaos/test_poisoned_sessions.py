@@ -63,7 +63,7 @@ def poison(session: Session, noun: str) -> tuple[str, bytes]:
     """A lane, and what is wrong in one figure alone."""
     portfolio = session.portfolio
     model = portfolio.models[0]
-    name, account = portfolio.name, portfolio.account
+    name, account = portfolio.name, portfolio.account_names[0]
     close = int(session.schedule.close_times[0])
     symbol = portfolio.symbols[0]
     match noun:
@@ -81,15 +81,15 @@ def poison(session: Session, noun: str) -> tuple[str, bytes]:
             parts = (lots, *[0] * (len(portfolio.models) - 1))
             order = ApprovedOrder("o1", symbol, lots, parts, Decimal(10), close, close + 1)
             cash = float(portfolio.initial_cash)
-            decision = Decision(
-                name, account, close, cash, 0.0, 1.0, False, False, (order,), (), (), ()
-            )
+            decision = Decision(name, close, cash, 0.0, 1.0, False, False, (order,), (), (), ())
             return orders_lane(portfolio), codecs.encode_decision(decision)
         case "fills":
             fill = FillEvent(FillKind.FILLED, "o1", "ZZZ", execution_id="e1", lots=5)
             fill = replace(fill, price=Decimal(10), fill_time=close - 1, known_time=close)
             report = FillsReport(name, account, 0, (fill,), close)
-            return fills_lane(portfolio), codecs.encode_fills_report(report)
+            return fills_lane(portfolio, portfolio.account_names[0]), codecs.encode_fills_report(
+                report
+            )
         case _:
             held = Positions(name, close, 0, {"ZZZ": 5}, Decimal(50), Decimal(100))
             return positions_lane(portfolio), codecs.encode_positions(held)

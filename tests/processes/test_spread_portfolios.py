@@ -20,7 +20,9 @@ SESSIONS = [
 ]
 LANES = {
     "risk": [orders_lane(session.portfolio) for session in SESSIONS],
-    "execution": [fills_lane(session.portfolio) for session in SESSIONS],
+    "execution": [
+        fills_lane(session.portfolio, session.portfolio.account_names[0]) for session in SESSIONS
+    ],
 }
 CLOSES_PER_S = 8.0
 LEASE_SECONDS = 3.0

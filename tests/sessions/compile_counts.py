@@ -15,7 +15,7 @@ from stratvector.trading import replay
 from stratvector.trading.engine.scan import decide_row
 from stratvector.trading.engine.session import indices
 from stratvector.trading.engine.sweep import run_columns
-from stratvector.trading.engine_rules import rules_of
+from stratvector.trading.engine_rules import cash_of, rules_of
 from stratvector.trading.strategy import follow_first_feature
 from tests.sessions.generated_sessions import Shape, generated_session
 from tests.sessions.live_play import play_live
@@ -35,7 +35,8 @@ def run_everything() -> None:
     decide_row(follow_first_feature, np.ones((2, 1)), np.zeros(0), np.zeros(0))
     session = one_symbol([10.0] * 5, [1.0, 0.0, 1.0, 0.0, 1.0])
     weights, equity = session.weights[np.newaxis].copy(), np.zeros((1, 5))
-    axes = (np.ones((5, 1)), 1e4, rules_of(session.portfolio), equity, np.zeros(1, np.int64))
+    rules, fills = rules_of(session.portfolio), np.zeros(1, np.int64)
+    axes = (np.ones((5, 1)), *cash_of(session.portfolio), rules, equity, fills)
     run_columns(session.market, weights, *axes, indices(1), indices(1))
 
 

@@ -2,7 +2,7 @@
 times.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import numpy as np
@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from stratvector.trading.bars import Bars
 from stratvector.trading.engine.scan import decide_jit
 from stratvector.trading.instruments import Instrument
-from stratvector.trading.portfolio import Costs, ModelAllocation, Portfolio, RiskLimits, Universe
+from stratvector.trading.portfolio import (
+    Account,
+    Costs,
+    ModelAllocation,
+    Portfolio,
+    RiskLimits,
+    Universe,
+)
 from stratvector.trading.session import History, Session
 from stratvector.trading.strategy import Strategy
 
@@ -75,13 +82,14 @@ class DriftStrategy(Strategy):
 
 @dataclass(frozen=True)
 class Shape:
-    """How large a generated session is."""
+    """How large a generated session is. accounts : at most one for each universe."""
 
     universes: int = 2
     symbols: int = 2
     models: int = 3
     closes: int = 30
     warmup: int = 4
+    accounts: int = 1
 
 
 def generated_session(seed: int, shape: Shape | None = None) -> Session:
@@ -112,14 +120,31 @@ def generated_session(seed: int, shape: Shape | None = None) -> Session:
     }
     portfolio = Portfolio(
         "generated",
-        "paper",
-        Decimal(int(random.integers(5_000, 200_000))),
+        (Account("paper", Decimal(int(random.integers(5_000, 200_000)))),),
         universes,
         models,
         _limits(random, {i.asset_class for u in universes for i in u.instruments}),
         _costs(random),
     )
-    return Session(portfolio, START, histories, strategies)
+    session = Session(portfolio, START, histories, strategies)
+    return session if shape.accounts == 1 else over_accounts(session, shape.accounts)
+
+
+def over_accounts(session: Session, count: int, strict: bool = False) -> Session:
+    """The same with its cash in so many accounts, whole cents in each. strict : `cash: strict`, and
+    all accounts but the last have little.
+    """
+    portfolio, cents = session.portfolio, int(session.portfolio.initial_cash * 100)
+    share = cents // (20 if strict else count)
+    cash = [*[share] * (count - 1), cents - share * (count - 1)]
+    accounts = tuple(Account(f"account_{n}", Decimal(one) / 100) for n, one in enumerate(cash))
+    universes = tuple(
+        replace(universe, account=accounts[n * count // len(portfolio.universes)].name)
+        for n, universe in enumerate(portfolio.universes)
+    )
+    limits = replace(portfolio.limits, cash="strict") if strict else portfolio.limits
+    changed = replace(portfolio, accounts=accounts, universes=universes, limits=limits)
+    return replace(session, portfolio=changed)
 
 
 def _universe(random: np.random.Generator, number: int, symbols: int) -> Universe:

@@ -89,7 +89,7 @@ def orders_lane(session: Session) -> str:
 
 def fills_lane(session: Session) -> str:
     """The subject of the account's fills."""
-    return lanes.fills_lane(session.portfolio)
+    return lanes.fills_lane(session.portfolio, session.portfolio.account_names[0])
 
 
 def feed_chapter(world: World, session: Session) -> None:
@@ -155,7 +155,7 @@ def report(
     """What execution publishes."""
     portfolio = session.portfolio
     return encode_fills_report(
-        FillsReport(portfolio.name, portfolio.account, number, tuple(events), closed)
+        FillsReport(portfolio.name, portfolio.account_names[0], number, tuple(events), closed)
     )
 
 
@@ -165,7 +165,7 @@ def order(session: Session, symbol: str, lots: int, index: int) -> ApprovedOrder
     universe = next(u for u in portfolio.universes if symbol in u.symbols)
     instrument = universe.instruments[universe.symbols.index(symbol)]
     return ApprovedOrder(
-        order_id(portfolio.run, portfolio.name, portfolio.account, symbol, decided_at),
+        order_id(portfolio.run, portfolio.name, portfolio.account_names[0], symbol, decided_at),
         symbol,
         lots,
         (lots,),
@@ -192,7 +192,6 @@ def decisions(
         encode_decision(
             Decision(
                 portfolio=portfolio.name,
-                account=portfolio.account,
                 close_time=close_time,
                 equity=float(portfolio.initial_cash),
                 gross_exposure=0.0,

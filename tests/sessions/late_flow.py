@@ -97,7 +97,7 @@ def misjudged(flow: Flow, deadline_seconds: float = DEADLINE_SECONDS) -> list[st
     without signals before their time.
     """
     portfolio, bus = flow.session.portfolio, flow.world.bus
-    reports = bus.contents(fills_lane(portfolio))
+    reports = bus.contents(fills_lane(portfolio, portfolio.account_names[0]))
     ticks = {decode_fills_report(s.message.payload).closed: bus.utc_of(s) for s in reports}
     decided = [s for s in bus.contents(orders_lane(portfolio)) if s.message.kind is Kind.CONTENT]
     came = {

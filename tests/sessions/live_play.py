@@ -18,7 +18,7 @@ from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.ledger_fold import LedgerFold
 from stratvector.trading.logged import Logged
 from stratvector.trading.orders import Cut, Decision
-from stratvector.trading.portfolio import ModelAllocation
+from stratvector.trading.portfolio import ModelAllocation, Portfolio
 from stratvector.trading.reasons import SignalReason
 from stratvector.trading.session import Session
 from stratvector.trading.signals import Action, SignalRow, Signals
@@ -72,7 +72,7 @@ def play_live(
         account.observe(close_time, bars, signals)
         decision = account.decide(close_time, Cut())
         account.place(decision)
-        _follow(carrying, bars, signals, known, decision)
+        _follow(carrying, session.portfolio, bars, signals, known, decision)
         ended = _execute(broker, decision)
         decisions.append(decision)
         events.extend(known)
@@ -98,18 +98,28 @@ def over_the_wire(session: Session, carried: Carried) -> Carried:
 
 def _follow(
     carrying: Carrying,
+    portfolio: Portfolio,
     bars: Sequence[ClosedBars],
     signals: Mapping[str, Signals],
     events: Sequence[FillEvent],
     decision: Decision,
 ) -> None:
     """What risk hears beside its account."""
-    report = FillsReport(decision.portfolio, decision.account, 0, tuple(events))
+    account_of = portfolio.account_of
+    reports = [
+        FillsReport(
+            portfolio.name,
+            name,
+            0,
+            tuple(event for event in events if account_of[event.symbol] == name),
+        )
+        for name in portfolio.account_names
+    ]
     carrying.hear(
         decision.close_time,
         [Logged(section, "", 0) for section in bars],
         {name: Logged(one, "", 0) for name, one in signals.items()},
-        [Logged(report, "", 0)],
+        [Logged(report, "", 0) for report in reports],
     )
     carrying.place(decision, 0)
 

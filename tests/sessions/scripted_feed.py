@@ -30,7 +30,7 @@ from stratvector.services.market_data.feed_reports import FeedReports
 from stratvector.trading.bars import FIELDS, ClosedBars
 from stratvector.trading.instruments import Instrument
 from stratvector.trading.lanes import bars_lane
-from stratvector.trading.portfolio import ModelAllocation, Portfolio, Universe
+from stratvector.trading.portfolio import Account, ModelAllocation, Portfolio, Universe
 from stratvector.trading.timestamps import utc_text
 from tests.sessions.hand_fed import let_pass, payloads_of
 
@@ -42,8 +42,7 @@ PUNCTUAL = 1.0  # seconds after its close at which a candle is there, unless the
 UNIVERSE = Universe("coins", "1M", "24/7", tuple(Instrument(s, s, "crypto", 2) for s in SYMBOLS))
 PORTFOLIO = Portfolio(
     "paper",
-    "simulated",
-    Decimal(1_000),
+    (Account("simulated", Decimal(1_000)),),
     (UNIVERSE,),
     (ModelAllocation("model", "coins", 1.0),),
     run="paper.1",

@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from stratvector.trading.bars import Bars
 from stratvector.trading.instruments import Instrument
-from stratvector.trading.portfolio import Costs, ModelAllocation, Portfolio, RiskLimits, Universe
+from stratvector.trading.portfolio import (
+    Account,
+    Costs,
+    ModelAllocation,
+    Portfolio,
+    RiskLimits,
+    Universe,
+)
 from stratvector.trading.session import History, Session
 from stratvector.trading.strategy import Strategy
 
@@ -88,8 +95,7 @@ def scripted_session(script: Script) -> Session:
     )
     portfolio = Portfolio(
         "scripted",
-        "paper",
-        Decimal(script.cash),
+        (Account("paper", Decimal(script.cash)),),
         tuple(_universe(script, name, symbols) for name, symbols in groups.items()),
         models,
         script.limits,

@@ -128,7 +128,9 @@ def _lanes(flow: Flow) -> Mapping[str, list[_Told]]:
 def _reports(flow: Flow) -> list[tuple[FillsReport, int]]:
     """Those that close, each with when it was stored."""
     bus = flow.world.bus
-    stored = bus.contents(fills_lane(flow.session.portfolio))
+    stored = bus.contents(
+        fills_lane(flow.session.portfolio, flow.session.portfolio.account_names[0])
+    )
     found = [(decode_fills_report(one.message.payload), bus.utc_of(one)) for one in stored]
     return [(report, at) for report, at in found if report.closed is not None]
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import zip_longest
 
 from stratvector.contracts.codecs import decode_decision, decode_fills_report, decode_opened
 from stratvector.runtime.deployment import (
@@ -26,7 +27,7 @@ from stratvector.trading.engine.matching import match_market
 from stratvector.trading.engine_rules import rules_of
 from stratvector.trading.executions import filled
 from stratvector.trading.fills import TERMINAL, FillEvent, FillKind
-from stratvector.trading.lanes import fills_lane, orders_lane
+from stratvector.trading.lanes import fills_lanes, orders_lane
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.logged import SessionLog
 from stratvector.trading.orders import LATE, ApprovedOrder, Decision
@@ -77,10 +78,19 @@ class Flow:
 
     @property
     def events(self) -> list[FillEvent]:
-        """What the FILLS lane says to its readers."""
-        lane = fills_lane(self.session.portfolio)
-        reports = [decode_fills_report(s.message.payload) for s in self.world.bus.contents(lane)]
-        return [event for report in reports for event in report.events]
+        """What the FILLS lanes say to their readers: close by close, account by account."""
+        lanes = fills_lanes(self.session.portfolio).values()
+        closes = zip_longest(*map(self._events_by_close, lanes), fillvalue=())
+        return [event for close in closes for events in close for event in events]
+
+    def _events_by_close(self, lane: str) -> list[Sequence[FillEvent]]:
+        closes = list[list[FillEvent]]([[]])
+        for stored in self.world.bus.contents(lane):
+            report = decode_fills_report(stored.message.payload)
+            closes[-1] += report.events
+            if report.closed is not None:
+                closes.append([])
+        return list(closes)
 
 
 def run_flow(

@@ -18,7 +18,7 @@ from stratvector.runtime.simulation.world import Stalled
 from stratvector.services.strategy.model_lane import ModelLane
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.logged import Logged
-from stratvector.trading.portfolio import Costs, ModelAllocation, RiskLimits
+from stratvector.trading.portfolio import Account, Costs, ModelAllocation, Portfolio, RiskLimits
 from stratvector.trading.session import Session
 from tests.sessions.changed_sessions import Applying, with_model, with_symbol, without_model
 from tests.sessions.generated_sessions import DriftStrategy, Shape, generated_session
@@ -138,13 +138,18 @@ def test_a_decision_obeys_the_document_of_its_chapter() -> None:
     assert flow.decisions[-1].gross_exposure / flow.decisions[-1].equity < 0.03
 
 
+def richer(portfolio: Portfolio) -> tuple[Account, ...]:
+    first, *others = portfolio.accounts
+    return (replace(first, initial_cash=first.initial_cash + 1), *others)
+
+
 def test_what_may_not_change_is_refused_and_the_portfolio_goes_on() -> None:
     session = generated_session(3, SHAPE)
     portfolio = session.portfolio
     (first, *others) = portfolio.models
     models = (replace(first, universe=_other_universe(session, first.universe)), *others)
     other_models = replace(portfolio, models=models)
-    other_cash = replace(portfolio, initial_cash=portfolio.initial_cash + 1)
+    other_cash = replace(portfolio, accounts=richer(portfolio))
     wishes = [
         wish_of(replace(session, portfolio=other_models), "ada", 1),
         wish_of(replace(session, portfolio=other_cash), "ada", 2),
@@ -153,7 +158,7 @@ def test_what_may_not_change_is_refused_and_the_portfolio_goes_on() -> None:
     flow = run_flow(session, 3, SLOW, beside=applying)
     assert len(applying.refusals) == 2
     assert f"portfolio.models.{first.name}.universe differs" in applying.refusals[0]
-    assert "portfolio.initial_cash differs" in applying.refusals[1]
+    assert "portfolio.accounts differs" in applying.refusals[1]
     assert "its limits, costs, models and their budgets" in applying.refusals[0]
     assert flow.openings == []
     assert breaches_in_the_log(flow) == []
@@ -293,7 +298,7 @@ def test_what_strategy_could_not_load_is_tried_once_more_when_it_is_applied_agai
 def test_a_document_that_nobody_checked_leaves_the_portfolio_as_it_was() -> None:
     """Written past `apply`: risk refuses it by itself."""
     session = generated_session(3, SHAPE)
-    cash = replace(session.portfolio, initial_cash=session.portfolio.initial_cash + 1)
+    cash = replace(session.portfolio, accounts=richer(session.portfolio))
     wish = wish_of(replace(session, portfolio=cash), "mallory", 1)
 
     async def write(ports: Ports) -> None:

@@ -114,7 +114,7 @@ def test_content_that_never_opened_has_no_effect() -> None:
 def test_a_report_that_names_another_chapter_is_found() -> None:
     session = generated_session(1, SHAPE)
     flow = run_flow(session, closes_per_chapter=CLOSES)
-    lane, number = fills_lane(session.portfolio), 6
+    lane, number = fills_lane(session.portfolio, session.portfolio.account_names[0]), 6
 
     def misname(stored: Stored) -> bytes:
         message = stored.message
@@ -161,7 +161,8 @@ def carried_without_marks(self: Carrying, *arguments: object) -> Carried:
 
 def carried_with_report_0(self: Carrying, *arguments: object) -> Carried:
     """Planted: reports are counted anew in each chapter."""
-    return replace(REAL_CARRIED(self, *arguments), reports=0)  # type: ignore[arg-type]
+    whole = REAL_CARRIED(self, *arguments)  # type: ignore[arg-type]
+    return replace(whole, accounts=tuple(replace(one, reports=0) for one in whole.accounts))
 
 
 async def open_in_the_chapters_lane(

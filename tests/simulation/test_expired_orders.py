@@ -78,7 +78,13 @@ def run(
         )
 
         def make() -> Tasks:
-            parts = (session.portfolio, session.start, first_chapter(session), double)
+            parts = (
+                session.portfolio,
+                session.portfolio.account_names[0],
+                session.start,
+                first_chapter(session),
+                double,
+            )
             account = AccountLane(ports, *parts, RunClock(clock, times))
             return Tasks([account.run()], [account.lane])
 

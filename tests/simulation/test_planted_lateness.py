@@ -70,7 +70,8 @@ async def judge_by_utc(
 ) -> dict[str, Logged[Signals]]:
     """Planted: the deadline is counted from the server's stamp, by the UTC of this host."""
     clock, bus = self._clock, next(iter(readers.values()))._inbox._bus
-    tick = await bus.last(fills_lane(paper_session(0).portfolio))
+    portfolio = paper_session(0).portfolio
+    tick = await bus.last(fills_lane(portfolio, portfolio.account_names[0]))
     assert isinstance(bus, SimulatedBus)
     assert tick is not None
     passed = (clock.utc_now() - bus.utc_of(tick)) / NANOSECONDS_PER_SECOND

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from stratvector.runtime.fills_reader import FillsReader
 from stratvector.runtime.ports import Stored
-from stratvector.runtime.readers import FillsReader
 from stratvector.runtime.simulation.fate import CrashPlan
 from stratvector.runtime.simulation.faults import Faults
 from stratvector.services.risk.chapter_fold import ChapterFold

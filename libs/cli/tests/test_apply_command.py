@@ -134,7 +134,7 @@ def test_what_has_begun_otherwise_is_refused_and_stays(place: Place, server: Nat
     assert "document is not the one that its log began with" in errors
     assert told(server, "apply", "-f", CONFIG, "--run", name, "--dry-run")[0] == 78
     changes = document(server, "apply", "-f", CONFIG, "--run", name, "--diff")["changes"]
-    assert [one["place"] for one in changes] == ["portfolio.initial_cash"]
+    assert [one["place"] for one in changes] == ["portfolio.accounts[simulated].initial_cash"]
     assert document(server, "portfolios", "list")["portfolios"][0]["version"] == 1
 
 

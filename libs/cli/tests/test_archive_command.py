@@ -103,7 +103,12 @@ def lanes_of(flow: Flow) -> list[str]:
     portfolio = flow.session.portfolio
     signals = [signals_lane(portfolio, model) for model in portfolio.model_names]
     bars = [bars_lane(portfolio, one) for one in portfolio.universes]
-    return [orders_lane(portfolio), fills_lane(portfolio), *signals, *bars]
+    return [
+        orders_lane(portfolio),
+        fills_lane(portfolio, portfolio.account_names[0]),
+        *signals,
+        *bars,
+    ]
 
 
 def test_closed_chapters_are_archived_proven_and_purged_and_parity_reads_both(

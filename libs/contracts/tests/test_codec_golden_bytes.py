@@ -21,6 +21,7 @@ from stratvector.contracts.v1 import (
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.carried import (
     Carried,
+    CarriedAccount,
     CarriedCell,
     CarriedDate,
     CarriedModel,
@@ -83,7 +84,6 @@ SIGNALS = Signals(
 )
 DECISION = Decision(
     portfolio="main",
-    account="paper",
     close_time=CLOSE,
     equity=100000.0,
     gross_exposure=0.25,
@@ -144,7 +144,6 @@ CARRIED = Carried(
     day=-1,
     halted=True,
     day_loss=True,
-    exact_cash=Decimal("-12345678901234567890.1"),
     next_closes={"crypto": CLOSE + 1},
     symbols=(CarriedSymbol("BTC", -2, 1.5, (CarriedCell("trend", -2, -0.5, 1),)),),
     models=(
@@ -159,13 +158,13 @@ CARRIED = Carried(
             "crypto",
         ),
     ),
+    accounts=(CarriedAccount("paper", 0.5, Decimal("-12345678901234567890.1"), 9),),
     orders=(
         CarriedOrder(
             DECISION.orders[0], OrderWord.ACCEPTED, -1, (-1, 0), Costs(0.5, 0.25, 0.125), True
         ),
     ),
     cancels=DECISION.cancels,
-    reports=9,
     sequences={"orders.replay.1.main": 7},
     dates=(CarriedDate((1.5, 2.5)),),
     value_at_risk=DECISION.value_at_risk,

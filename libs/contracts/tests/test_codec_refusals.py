@@ -32,7 +32,7 @@ from stratvector.trading.signals import Signals
 NOTHING = np.array([], dtype=np.float64)
 BARS = ClosedBars("crypto", "4H", 1, (), NOTHING, NOTHING, NOTHING, NOTHING, NOTHING)
 SIGNALS = Signals("main", "trend", "1.0.0", 1, (), (), "b1")
-DECISION = Decision("main", "paper", 1, 1.0, 0.0, 1.0, False, False, (), (), (), ())
+DECISION = Decision("main", 1, 1.0, 0.0, 1.0, False, False, (), (), (), ())
 FILLS = FillsReport("main", "paper", 1, ())
 POSITIONS = Positions("main", 1, 1, {}, Decimal(1), Decimal(1))
 CHAPTER = Chapter("main", 1, "e1", "{}", (ChapterBars("crypto", "h1", 2),), "replay.1")
@@ -56,7 +56,6 @@ NAMES = [
     ("signals", "portfolio"),
     ("signals", "model"),
     ("orders", "portfolio"),
-    ("orders", "account"),
     ("fills", "portfolio"),
     ("fills", "account"),
     ("positions", "portfolio"),
@@ -140,14 +139,13 @@ REFUSED_PAYLOADS: dict[str, tuple[str, Message, str]] = {
     ),
     "no cut": (
         "orders",
-        orders_pb2.Decision(portfolio="main", account="paper"),
+        orders_pb2.Decision(portfolio="main"),
         "cut is missing",
     ),
     "no price": (
         "orders",
         orders_pb2.Decision(
             portfolio="main",
-            account="paper",
             cut=orders_pb2.Cut(),
             orders=[orders_pb2.ApprovedOrder(order_id="o1")],
         ),
@@ -157,7 +155,6 @@ REFUSED_PAYLOADS: dict[str, tuple[str, Message, str]] = {
         "orders",
         orders_pb2.Decision(
             portfolio="main",
-            account="paper",
             cut=orders_pb2.Cut(bars=[orders_pb2.UsedBars(universe="us")] * 2),
         ),
         "cut.bars has 2 entries for 1 names",

@@ -11,6 +11,7 @@ from stratvector.contracts import codecs
 from stratvector.trading.bars import FIELDS, ClosedBars
 from stratvector.trading.carried import (
     Carried,
+    CarriedAccount,
     CarriedCell,
     CarriedDate,
     CarriedModel,
@@ -145,7 +146,6 @@ def decisions(draw: st.DrawFn) -> Decision:
     )
     return Decision(
         portfolio=draw(names),
-        account=draw(names),
         close_time=close_time,
         equity=draw(finite),
         gross_exposure=draw(st.floats(0, 1e300)),
@@ -204,7 +204,6 @@ carried = st.builds(
     day_start=doubles,
     last_equity=doubles,
     day=signed,
-    exact_cash=exact,
     next_closes=by_name(st.integers(0, 2**63 - 1)),
     symbols=several(
         st.builds(
@@ -224,6 +223,10 @@ carried = st.builds(
         ),
         "name",
     ),
+    accounts=several(
+        st.builds(CarriedAccount, name=names, cash=doubles, exact_cash=exact, reports=counts),
+        "name",
+    ),
     orders=st.lists(
         st.builds(
             CarriedOrder,
@@ -241,7 +244,6 @@ carried = st.builds(
         max_size=2,
     ).map(tuple),
     cancels=several(st.builds(Cancel, names, names)),
-    reports=counts,
     sequences=by_name(counts),
     dates=st.lists(st.builds(CarriedDate, several_doubles), max_size=2).map(tuple),
     recorded_at=st.integers(0, 2**63 - 1),

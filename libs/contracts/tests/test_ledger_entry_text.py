@@ -34,8 +34,7 @@ ENTRY = LedgerEntry(
             3,
         ),
     ),
-    Decision(
-        "main", "paper", 7, 1e16, -math.inf, 1.0, False, True,
+    Decision("main", 7, 1e16, -math.inf, 1.0, False, True,
         (ApprovedOrder("o", "Ä", -3, (1, -4), Decimal("1.50"), 7, 9),),
         (Cancel("c", "Ä"),),
         (Cross("Ä", (2, -2), Decimal("1E+3")),),

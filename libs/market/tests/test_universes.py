@@ -11,7 +11,7 @@ from stratvector.market.instants import first_instant
 from stratvector.market.universes import NoBarsInRange
 from stratvector.trading.bad_bars import UnknownSymbol
 from stratvector.trading.instruments import Instrument
-from stratvector.trading.portfolio import Portfolio, Universe
+from stratvector.trading.portfolio import Account, Portfolio, Universe
 from stratvector.trading.quality import DoubtfulBars
 from stratvector.trading.timestamps import utc_text
 
@@ -140,7 +140,7 @@ def test_every_row_is_a_scheduled_close() -> None:
 
 
 def portfolio(*universes: Universe) -> Portfolio:
-    return Portfolio("main", "paper", Decimal(100_000), universes, ())
+    return Portfolio("main", (Account("paper", Decimal(100_000)),), universes, ())
 
 
 def test_a_portfolio_steps_at_the_distinct_closes_of_its_universes() -> None:

@@ -33,9 +33,9 @@ from stratvector.runtime.ports import (
 )
 from stratvector.runtime.simulation.world import World
 from stratvector.trading.lanes import orders_lane
-from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.portfolio import Account, Portfolio
 
-PORTFOLIO = Portfolio("main", "paper", Decimal(1), (), ())
+PORTFOLIO = Portfolio("main", (Account("paper", Decimal(1)),), (), ())
 SUBJECT = orders_lane(PORTFOLIO)
 OTHER = "orders.other.paper"
 

@@ -14,7 +14,7 @@ from stratvector.trading.orders import Decision
 
 
 def entry(close_time: int, portfolio: str = "main") -> LedgerEntry:
-    decision = Decision(portfolio, "paper", close_time, 1.0, 0.0, 1.0, False, False, (), (), (), ())
+    decision = Decision(portfolio, close_time, 1.0, 0.0, 1.0, False, False, (), (), (), ())
     one = Decimal(1)
     return LedgerEntry(
         portfolio, close_time, (), decision, (), (), {}, one, one, (), run="replay.1"

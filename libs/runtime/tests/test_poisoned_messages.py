@@ -13,10 +13,11 @@ import pytest
 
 from stratvector.contracts import codecs
 from stratvector.runtime.bars_reader import BarsReader
+from stratvector.runtime.fills_reader import FillsReader
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Message, Ports, Stored
 from stratvector.runtime.process.quarantine import refused
-from stratvector.runtime.readers import FillsReader, OrdersReader, ProgressReader
+from stratvector.runtime.readers import OrdersReader, ProgressReader
 from stratvector.runtime.signals_reader import SignalsReader
 from stratvector.runtime.simulation.world import World
 from stratvector.trading.bars import ClosedBars
@@ -41,7 +42,7 @@ PORTFOLIO = scripted_session(
     Script(closes={"A": [10.0] * 2, "B": [10.0] * 2}, weights={"model": {"A": [0.0], "B": [0.0]}})
 ).portfolio
 UNIVERSE = PORTFOLIO.universes[0]
-NAME, ACCOUNT, OWN = PORTFOLIO.name, PORTFOLIO.account, Own.of(PORTFOLIO)
+NAME, ACCOUNT, OWN = PORTFOLIO.name, PORTFOLIO.account_names[0], Own.of(PORTFOLIO)
 CLOSE = 10_000
 TEN, INF, NAN = np.array([10.0, 10.0]), math.inf, math.nan
 
@@ -52,7 +53,7 @@ ROWS = tuple(SignalRow(s, 0.5, 1.0, Action.BUY, SignalReason.NONE) for s in UNIV
 SIGNALS = Signals(NAME, "model", "1.0.0", CLOSE, ROWS, (), "bars-id")
 ORDER = ApprovedOrder("o1", "A", 5, (5,), Decimal("10.00"), CLOSE, CLOSE + 1)
 CROSS = Cross("A", (0,), Decimal("10.00"))
-DECISION = Decision(NAME, ACCOUNT, CLOSE, 100_000.0, 0.0, 1.0, False, False, (ORDER,), (), (), ())
+DECISION = Decision(NAME, CLOSE, 100_000.0, 0.0, 1.0, False, False, (ORDER,), (), (), ())
 FILL = FillEvent(
     FillKind.FILLED,
     "o1",
@@ -217,7 +218,7 @@ def lane_of(noun: str) -> str:
         "bars": bars_lane(PORTFOLIO, UNIVERSE),
         "signals": signals_lane(PORTFOLIO, "model"),
         "orders": orders_lane(PORTFOLIO),
-        "fills": fills_lane(PORTFOLIO),
+        "fills": fills_lane(PORTFOLIO, PORTFOLIO.account_names[0]),
         "positions": positions_lane(PORTFOLIO),
     }[noun]
 

@@ -12,9 +12,10 @@ from stratvector.contracts.codecs import (
     encode_signals,
 )
 from stratvector.runtime.bars_reader import BarsReader, Due, UniverseReader
+from stratvector.runtime.fills_reader import FillsReader
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Ports
-from stratvector.runtime.readers import FillsReader, OrdersReader, ProgressReader
+from stratvector.runtime.readers import OrdersReader, ProgressReader
 from stratvector.runtime.signals_reader import SignalsReader
 from stratvector.runtime.simulation.world import World
 from stratvector.runtime.unfit_messages import OtherSymbols, OutOfStep
@@ -72,7 +73,7 @@ def signals(close_time: int) -> bytes:
 
 def decision(close_time: int) -> bytes:
     return encode_decision(
-        Decision("scripted", "paper", close_time, 1.0, 0.0, 1.0, False, False, (), (), (), ())
+        Decision("scripted", close_time, 1.0, 0.0, 1.0, False, False, (), (), (), ())
     )
 
 
@@ -247,7 +248,7 @@ def test_whoever_follows_a_lane_takes_whatever_comes_next(play: Play) -> None:
 def test_fills_come_up_to_the_report_that_closes(play: Play) -> None:
     async def script(ports: Ports) -> None:
         reports = [report(0, 1), report(1), report(2), report(3, 2), report(4)]
-        await store(ports, fills_lane(PORTFOLIO), *reports)
+        await store(ports, fills_lane(PORTFOLIO, PORTFOLIO.account_names[0]), *reports)
         reader = FillsReader(ports, PORTFOLIO)
         assert [r.noun.number for r in await reader.until(1)] == [0]
         assert [r.noun.number for r in await reader.until(2)] == [1, 2, 3]
@@ -257,7 +258,9 @@ def test_fills_come_up_to_the_report_that_closes(play: Play) -> None:
 
 def test_fills_that_never_closed_the_close_asked_for_are_out_of_step(play: Play) -> None:
     async def script(ports: Ports) -> None:
-        await store(ports, fills_lane(PORTFOLIO), report(0, 1), report(1, 3))
+        await store(
+            ports, fills_lane(PORTFOLIO, PORTFOLIO.account_names[0]), report(0, 1), report(1, 3)
+        )
         reader = FillsReader(ports, PORTFOLIO)
         await reader.until(1)
         with pytest.raises(OutOfStep, match=r"fills\.replay\.1\.scripted\.paper"):

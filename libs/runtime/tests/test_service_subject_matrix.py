@@ -319,7 +319,7 @@ def test_permissions_without_accounts_let_replies_through_and_the_check_sees_it(
     tmp_path: Path, portfolio: Portfolio
 ) -> None:
     async def script(bus: GuardedBus) -> None:
-        lane = fills_lane(portfolio)
+        lane = fills_lane(portfolio, portfolio.account_names[0])
         assert await bus.attempt("risk", lane, b"word") == "permissions violation"
         changes = (await attacked(bus, "risk")).changes
         assert any(f"messages of {lane}" in change for change in changes), changes

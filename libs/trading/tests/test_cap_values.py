@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from stratvector.trading.instruments import Instrument
-from stratvector.trading.portfolio import Costs, ModelAllocation, Portfolio, RiskLimits, Universe
+from stratvector.trading.portfolio import (
+    Account,
+    Costs,
+    ModelAllocation,
+    Portfolio,
+    RiskLimits,
+    Universe,
+)
 
 NAMES = (
     *("position", "symbol", "asset", "invested", "gross", "capital", "daily_loss"),
@@ -75,8 +82,7 @@ def portfolio(
     instruments = tuple(Instrument(symbol, symbol, name) for symbol, name in classes.items())
     return Portfolio(
         "main",
-        "simulated",
-        Decimal(cash),
+        (Account("simulated", Decimal(cash)),),
         (Universe("u", "1D", "24/7", instruments),),
         (ModelAllocation("m", "u", budget),),
         RiskLimits(class_caps=caps or {}),

@@ -77,10 +77,10 @@ def named(what: str, **told: Any) -> None:
     own, close = Own.of(portfolio), START + HOUR
     if what == "report":
         report = FillsReport(
-            portfolio.name, portfolio.account, 0, (), told.pop("closed", close), **told
+            portfolio.name, portfolio.account_names[0], 0, (), told.pop("closed", close), **told
         )
         check_report(report)
-        check_report_of(report, own)
+        check_report_of(report, own, report.account)
         return
     account = PortfolioAccount(portfolio)
     account.observe(close, [bars(1, 1.0)], {})

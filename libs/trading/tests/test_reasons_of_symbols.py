@@ -14,7 +14,7 @@ from stratvector.trading.account import PortfolioAccount
 from stratvector.trading.engine.journal import Journal, new_journal
 from stratvector.trading.engine.session import indices, run_recorded
 from stratvector.trading.engine.state import STAGES, new_book, new_plan
-from stratvector.trading.engine_rules import groups_of, rules_of
+from stratvector.trading.engine_rules import cash_of, groups_of, rules_of
 from stratvector.trading.fills import FillKind
 from stratvector.trading.portfolio import RiskLimits
 from stratvector.trading.reasons import Outcome
@@ -31,7 +31,7 @@ def journal_of(session: Session, restricted: frozenset[str]) -> Journal:
     """What a run with restricted symbols records."""
     rules = rules_of(session.portfolio, restricted)
     closes, models, symbols = session.weights.shape
-    book = new_book(symbols, models, float(session.portfolio.initial_cash))
+    book = new_book(symbols, models, *cash_of(session.portfolio))
     plan = new_plan(symbols, models, groups_of(rules), np.zeros((STAGES, symbols)))
     journal, ones = new_journal(closes, symbols, models), np.ones((closes, models))
     axes = (indices(symbols), indices(models))

@@ -45,9 +45,11 @@ def test_what_goes_with_a_live_market_reads_one_feed_and_a_replay_its_own() -> N
 def test_two_runs_of_one_portfolio_share_no_lane_but_the_feed_and_no_order_id() -> None:
     paper, live = (replace(PORTFOLIO, run=run) for run in ("paper.1", "live.1"))
     universe, model = PORTFOLIO.universes[0], PORTFOLIO.model_names[0]
-    of = (lanes.chapters_lane, lanes.orders_lane, lanes.fills_lane, lanes.positions_lane)
+    (account,) = PORTFOLIO.account_names
+    of = (lanes.chapters_lane, lanes.orders_lane, lanes.positions_lane)
     assert not {lane(paper) for lane in of} & {lane(live) for lane in of}
+    assert lanes.fills_lane(paper, account) != lanes.fills_lane(live, account)
     assert lanes.signals_lane(paper, model) != lanes.signals_lane(live, model)
     assert lanes.bars_lane(paper, universe) == lanes.bars_lane(live, universe)
-    ids = {order_id(one.run, one.name, one.account, "A", 1) for one in (paper, live)}
+    ids = {order_id(one.run, one.name, account, "A", 1) for one in (paper, live)}
     assert len(ids) == 2

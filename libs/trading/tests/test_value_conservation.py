@@ -91,7 +91,7 @@ def _order(row: int, close_time: int, symbol: str, sign: int, shares: list[int])
 def _decision(close_time: int, equity: float, order: ApprovedOrder | None) -> Decision:
     orders = () if order is None else (order,)
     return Decision(
-        "scripted", "paper", close_time, equity, 0.0, 1.0, False, False, orders, (), (), (), Cut()
+        "scripted", close_time, equity, 0.0, 1.0, False, False, orders, (), (), (), Cut()
     )
 
 

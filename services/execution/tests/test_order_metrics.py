@@ -49,7 +49,13 @@ def heard(*plans: Plan, venue: BrokerDouble | None = None, orders: list[Approved
     broker = venue or BrokerDouble(lambda asked, bar: None)
 
     def build(ports: Ports) -> Tasks:
-        parts = (SESSION.portfolio, SESSION.start, first_chapter(SESSION), broker)
+        parts = (
+            SESSION.portfolio,
+            SESSION.portfolio.account_names[0],
+            SESSION.start,
+            first_chapter(SESSION),
+            broker,
+        )
         lane = AccountLane(ports, *parts, RunClock(ports.clock), meter)
         return Tasks([lane.run()], [lane.lane])
 

@@ -245,7 +245,7 @@ def fill(live: LiveSession, flow: Flow) -> None:
     for model in portfolio.models:
         live.take_signals(bus.contents(signals_lane(portfolio, model.name)))
     live.take_decisions(bus.contents(orders_lane(portfolio)))
-    live.take_fills(bus.contents(fills_lane(portfolio)))
+    live.take_fills(bus.contents(fills_lane(portfolio, portfolio.account_names[0])))
     live.take_positions(bus.contents(positions_lane(portfolio)))
 
 

@@ -191,7 +191,7 @@ def test_a_halt_whose_fills_are_read_late_keeps_the_limit_that_tripped_it() -> N
     document = json.loads(first.document)
     document["portfolio"]["limits"]["drawdown_halt"] = 0.5
     live.open_chapter(replace(first, number=2, document=json.dumps(document)))
-    live.take_fills(bus.contents(fills_lane(portfolio)))
+    live.take_fills(bus.contents(fills_lane(portfolio, portfolio.account_names[0])))
     (halt,) = live.account.halts
     assert halt.limit == 0.1
 

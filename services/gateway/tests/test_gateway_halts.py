@@ -78,7 +78,7 @@ def test_halts_are_the_ledgers_however_the_two_lanes_are_read(
     for one in (halted, daily):
         live, portfolio, bus = live_of(one), one.session.portfolio, one.world.bus
         lanes = [
-            (bus.contents(fills_lane(portfolio)), live.take_fills),
+            (bus.contents(fills_lane(portfolio, portfolio.account_names[0])), live.take_fills),
             (bus.contents(orders_lane(portfolio)), live.take_decisions),
         ]
         for stored, take in lanes if fills_first else lanes[::-1]:

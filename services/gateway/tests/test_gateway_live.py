@@ -59,7 +59,7 @@ def test_one_message_at_a_time_comes_to_the_same_as_one_page(
             single.take_bars([stored])
     for stored in bus.contents(orders_lane(portfolio)):
         single.take_decisions([stored])
-    for stored in bus.contents(fills_lane(portfolio)):
+    for stored in bus.contents(fills_lane(portfolio, portfolio.account_names[0])):
         single.take_fills([stored])
     assert single.curve.points() == whole.curve.points()
     assert list(single.happenings) == list(whole.happenings)
@@ -107,7 +107,7 @@ def test_a_fill_that_is_read_before_its_decision_is_told_after_it_with_its_cause
         for universe in portfolio.universes:
             lane = bars_lane(portfolio, universe)
             live.take_bars(bus.contents(lane))
-        live.take_fills(bus.contents(fills_lane(portfolio)))
+        live.take_fills(bus.contents(fills_lane(portfolio, portfolio.account_names[0])))
         before = [json.loads(event.text)["type"] for event in client._queue]
         for stored in bus.contents(orders_lane(portfolio)):
             live.take_decisions([stored])

@@ -137,7 +137,6 @@ def decision(draw: st.DrawFn, close_time: int) -> Decision:
     )
     return Decision(
         "main",
-        draw(texts),
         close_time,
         draw(doubles),
         draw(doubles),

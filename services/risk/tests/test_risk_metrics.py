@@ -20,7 +20,6 @@ INITIAL = float(PORTFOLIO.initial_cash)
 LOT_SIZE = float(PORTFOLIO.instruments[0].lot_size)
 DECISION = Decision(
     portfolio=PORTFOLIO.name,
-    account=PORTFOLIO.account,
     close_time=50 * HOUR_NS,
     equity=INITIAL - 250.0,
     gross_exposure=0.3,

@@ -13,7 +13,14 @@ from stratvector.trading.benchmark import Benchmark, benchmark_of
 from stratvector.trading.columns import Values
 from stratvector.trading.instruments import Instrument
 from stratvector.trading.nearest import suggestion
-from stratvector.trading.portfolio import Costs, ModelAllocation, Portfolio, RiskLimits, Universe
+from stratvector.trading.portfolio import (
+    Account,
+    Costs,
+    ModelAllocation,
+    Portfolio,
+    RiskLimits,
+    Universe,
+)
 from stratvector.trading.price_grids import price_grids
 from stratvector.trading.quality import quality_caveats, refuse_doubtful
 from stratvector.trading.session import History, Session
@@ -73,8 +80,7 @@ class Backtest:
         universe = Universe("bars", "own", CALENDAR, traded)
         portfolio = Portfolio(
             "backtest",
-            "simulated",
-            initial,
+            (Account("simulated", initial),),
             (universe,),
             (ModelAllocation(strategy.name, universe.name, 1.0),),
             limits,

@@ -116,13 +116,18 @@ def print_fills(console: Console, fills: Sequence[FillRecord], sizes: LotSizes) 
 
 
 def print_equity(console: Console, closes: Sequence[EquityRecord]) -> None:
-    """Print the account at each close; models by their profit."""
+    """Print the portfolio at each close; models by their profit, the cash of several accounts
+    beside their sum.
+    """
     models = [share.model for share in closes[-1].models] if closes else []
+    accounts = [one.account for one in closes[-1].accounts] if closes else []
+    named = accounts if len(accounts) > 1 else []
     rows = [
         (
             _time(one.close_time),
             _money(one.equity),
             _money(one.cash),
+            *(_money(of.cash) for of in one.accounts if named),
             *(_money(share.equity) for share in one.models),
         )
         for one in closes[-ROWS_MAX:]
@@ -131,6 +136,7 @@ def print_equity(console: Console, closes: Sequence[EquityRecord]) -> None:
         Column("close", words=True),
         Column("equity"),
         Column("cash", rank=1),
+        *(Column(f"cash {account}", rank=1) for account in named),
         *(Column(model, rank=2 + place) for place, model in enumerate(models)),
     )
     _print(console, "Equity", columns, rows, len(closes))

@@ -67,14 +67,21 @@ class Configuration:
     @cached_property
     def traded_universes(self) -> dict[str, UniverseEntry]:
         """The universes that an active model trades, in the order of universes.yaml, and those
-        that the run began with.
+        that the run began with; of several accounts one after the other.
         """
         wanted = {model.settings.universe for model in self.traded} | self.began.keys()
-        return {
-            name: self._with_source(name, entry)
-            for name, entry in self.universes.universes.items()
-            if name in wanted
-        }
+        found = [name for name in self.universes.universes if name in wanted]
+        places = list(self.system.accounts)
+        if places:
+            found.sort(key=lambda name: places.index(self.account_of.get(name, places[0])))
+        entries = self.universes.universes
+        return {name: self._with_source(name, entries[name]) for name in found}
+
+    @property
+    def account_of(self) -> Mapping[str, str]:
+        """Universe -> its account, where there are several."""
+        accounts = self.system.accounts.items()
+        return {name: account for account, section in accounts for name in section.universes}
 
     def source_place(self, universe: str) -> tuple[Path, str]:
         """File and key that say where a universe's bars come from."""
@@ -98,7 +105,14 @@ class Configuration:
             "universes": {n: u.effective() for n, u in self.traded_universes.items()},
             "risk": self.risk.model_dump(mode="json", exclude={"profile"}),
             "costs": self.system.costs.model_dump(mode="json"),
+            **self._effective_accounts(),
         }
+
+    def _effective_accounts(self) -> dict[str, Any]:
+        """A list, as their order counts; nothing where there is one account, which system names."""
+        accounts = self.system.accounts.items()
+        listed = [{"name": name} | one.model_dump(mode="json") for name, one in accounts]
+        return {"accounts": listed} if listed else {}
 
 
 def hash_of(document: Any) -> str:
@@ -176,7 +190,30 @@ def _check(configuration: Configuration) -> None:
     if not configuration.traded:
         raise BadConfig(f"{configuration.models_path}: no model of the portfolio is active")
     _check_budgets(configuration)
+    _check_accounts(configuration)
     _check_recorded(configuration)
+
+
+def _check_accounts(configuration: Configuration) -> None:
+    """Each traded universe trades at one account."""
+    path, accounts = configuration.path, configuration.system.accounts
+    traded, placed = configuration.traded_universes, dict[str, str]()
+    for account, section in accounts.items():
+        for universe in section.universes:
+            key = f"accounts.{account}.universes"
+            if universe in placed:
+                rule = f"it trades at account {placed[universe]} already; a universe has one"
+                raise BadValue(path, key, universe, rule)
+            if universe not in traded:
+                rule = f"no model of the portfolio trades it; {suggestion(universe, traded)}"
+                raise BadValue(path, key, universe, rule)
+            placed[universe] = account
+    for universe in traded if accounts else ():
+        if universe not in placed:
+            raise BadConfig(
+                f"{path}: universe {universe} trades at no account; list it under one of accounts: "
+                f"{', '.join(accounts)}"
+            )
 
 
 def _check_recorded(configuration: Configuration) -> None:

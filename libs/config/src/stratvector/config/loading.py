@@ -22,7 +22,7 @@ from stratvector.trading.runs import REPLAY
 if TYPE_CHECKING:
     from stratvector.market import Scheduled
     from stratvector.market.bars_source import BarsSource
-    from stratvector.trading.portfolio import Portfolio, Universe
+    from stratvector.trading.portfolio import Account, Portfolio, Universe
     from stratvector.trading.session import Session
     from stratvector.trading.strategy import Strategy
 
@@ -169,14 +169,22 @@ def portfolio_of(configuration: Configuration, run: str) -> "Portfolio":
     with blaming(configuration.path):
         return Portfolio(
             system.system.portfolio,
-            system.system.account,
-            system.system.backtest_initial_nav,
+            _accounts(configuration),
             universes,
             allocations,
             configuration.risk.limits({i.asset_class for u in universes for i in u.instruments}),
             system.costs.costs(),
             run,
         )
+
+
+def _accounts(configuration: Configuration) -> "tuple[Account, ...]":
+    from stratvector.trading.portfolio import Account
+
+    system = configuration.system
+    if not system.accounts:
+        return (Account(system.system.account, system.system.backtest_initial_nav),)
+    return tuple(Account(name, one.initial_cash) for name, one in system.accounts.items())
 
 
 def _universe(configuration: Configuration, name: str, entry: UniverseEntry) -> "Universe":
@@ -188,7 +196,8 @@ def _universe(configuration: Configuration, name: str, entry: UniverseEntry) -> 
     with blaming(path, f"universes.{name}.timeframe" if given else "system.timeframe"):
         step = timeframe(given or configuration.system.system.timeframe)
     with blaming(configuration.universes_path, f"universes.{name}"):
-        return Universe(name, step.name, entry.calendar, entry.instruments())
+        account = configuration.account_of.get(name, "")
+        return Universe(name, step.name, entry.calendar, entry.instruments(), account=account)
 
 
 def _strategy(configuration: Configuration, model: TradedModel) -> "Strategy":

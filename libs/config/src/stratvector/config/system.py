@@ -4,7 +4,7 @@ models.yaml: what each model trades, and with which parameters.
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -36,6 +36,13 @@ class SystemSection(Section):
     timeframe: str = "H4"
     benchmark: str | None = None
     risk_free_rate: float = Field(default=0.0, gt=-1, strict=True)
+
+
+class AccountSection(Section):
+    """One of several broker accounts. initial_cash : base currency. universes : its own."""
+
+    initial_cash: Decimal = Field(gt=0)
+    universes: tuple[str, ...] = Field(min_length=1)
 
 
 class SessionSection(Section):
@@ -79,15 +86,19 @@ class CostsSection(Section):
         return Costs(self.commission, self.slippage, self.volume_limit)
 
 
+ONE_ACCOUNT = ("account", "backtest_initial_nav")
 TOP_KEYS = ("backtest_initial_nav", "timeframe", "benchmark", "risk_free_rate")
 
 
 class SystemFile(Section):
-    """The whole of system.yaml. sources : by universe, instead of the one in universes.yaml, and of
-    what belongs to it there: how files are read, price grid and lots.
+    """The whole of system.yaml. accounts : where the portfolio trades at several, instead of
+    system.account and system.backtest_initial_nav; the first is the leading one. sources : by
+    universe, instead of the one in universes.yaml, and of what belongs to it there: how files are
+    read, price grid and lots.
     """
 
     system: SystemSection = Field(default_factory=SystemSection)
+    accounts: dict[Name, AccountSection] = Field(default_factory=dict)
     session: SessionSection | None = None
     sources: dict[str, str] = Field(default_factory=dict)
     clock: ClockSection | None = None
@@ -107,6 +118,16 @@ class SystemFile(Section):
                 raise ValueError(f"{key} stands both at the top and in system; keep one")
         rest = {k: v for k, v in given.items() if k not in moved}
         return rest | {"system": given.get("system", {}) | moved} if moved else given
+
+    @model_validator(mode="after")
+    def _one_form_of_accounts(self) -> Self:
+        given = [key for key in ONE_ACCOUNT if key in self.system.model_fields_set]
+        if self.accounts and given:
+            raise ValueError(
+                f"accounts stands beside {given[0]}, which names the one account of a portfolio "
+                "that has no more; keep one of both"
+            )
+        return self
 
 
 class ModelSettings(Section):

@@ -60,7 +60,8 @@ class NamedTicks:
     def __init__(self, portfolio: Portfolio, bars: Mapping[str, UniverseBars]) -> None:
         self.ticks: list[LoggedTick] = []
         self.halts: list[Halt] = []
-        self._lane, self._bars, self._own = fills_lane(portfolio), bars, Own.of(portfolio)
+        lane = fills_lane(portfolio, portfolio.account_names[0])
+        self._lane, self._bars, self._own = lane, bars, Own.of(portfolio)
         self._left = {name: list(one.at.values())[::-1] for name, one in bars.items()}
         self._promised: dict[str, int | None] = dict.fromkeys(bars)
 

@@ -25,7 +25,7 @@ from stratvector.runtime.chapters import (
 from stratvector.runtime.epochs import EpochFilter
 from stratvector.runtime.ports import Bus
 from stratvector.runtime.served import PortfolioRun
-from stratvector.trading.lanes import bars_lane, fills_lane, orders_lane, signals_lane
+from stratvector.trading.lanes import bars_lane, fills_lanes, orders_lane, signals_lane
 from stratvector.trading.portfolio import Portfolio
 
 # Removes what stands in a subject below a sequence; how many messages that were.
@@ -61,7 +61,7 @@ def own_places(kept: Standing, portfolio: Portfolio) -> dict[str, int]:
     order in which they are purged. The positions' place is not the chapter's to say.
     """
     assert kept.carried is not None
-    lanes = [orders_lane(portfolio), fills_lane(portfolio)]
+    lanes = [orders_lane(portfolio), *fills_lanes(portfolio).values()]
     lanes += [signals_lane(portfolio, model) for model in portfolio.model_names]
     return {lane: place for lane in lanes if (place := kept.carried.sequences.get(lane, 0))}
 

@@ -13,7 +13,6 @@ from stratvector.contracts.codecs import (
     Decided,
     decode_decided,
     decode_decision,
-    decode_fills_report,
     decode_opened,
 )
 from stratvector.runtime.at_hand import AT_HAND
@@ -26,11 +25,9 @@ from stratvector.runtime.unfit_messages import (
 )
 from stratvector.trading.carried import Carried
 from stratvector.trading.chapters import FIRST, Opened
-from stratvector.trading.fills import FillsReport
-from stratvector.trading.lanes import fills_lane, orders_lane
+from stratvector.trading.lanes import orders_lane
 from stratvector.trading.logged import Logged
-from stratvector.trading.meaning.chapters import check_chapter_number, check_report_chapter
-from stratvector.trading.meaning.fills import check_next_report, check_report_of
+from stratvector.trading.meaning.chapters import check_chapter_number
 from stratvector.trading.meaning.orders import check_decision_of
 from stratvector.trading.meaning.own import Own
 from stratvector.trading.orders import Decision
@@ -218,66 +215,6 @@ class ProgressReader:
     async def look(self, patience_seconds: float) -> bool:
         """Whether the next message is at hand, or comes in time."""
         return await self._inbox.look(patience_seconds)
-
-
-class FillsReader:
-    """The portfolio's `fills` lane, read up to each close."""
-
-    def __init__(
-        self,
-        ports: Ports,
-        portfolio: Portfolio,
-        follows: bool = False,
-        chapter: int = FIRST,
-        carried: Carried | None = None,
-    ) -> None:
-        lane = fills_lane(portfolio)
-        self._chapter, self._oldest = chapter, FIRST
-        self._own, self._number = Own.of(portfolio), 0 if carried is None else carried.reports
-        after = carried_sequence(carried, lane)
-        self._reader = Reader(ports, lane, decode_fills_report, self._refuse, follows, after)
-
-    async def until(self, close_time: int) -> list[Received[FillsReport]]:
-        """Every report up to the one that closes `close_time`. Raises OutOfStep."""
-        reports = [await self._reader.next()]
-        while (closed := reports[-1].noun.closed) is None:
-            reports.append(await self._reader.next())
-        refuse_other_close(self._reader.lane, close_time, closed)
-        return reports
-
-    async def after(self, close_time: int, has_ended: HasEnded) -> list[Received[FillsReport]]:
-        """Every report up to the one that closes the next close, later than a time (ns UTC); none
-        when there is no such close. Raises OutOfStep.
-        """
-        reports = list[Received[FillsReport]]()
-        while not reports or reports[-1].noun.closed is None:
-            while not await self._reader.look(POLL_SECONDS):
-                if await has_ended():
-                    return []
-            reports.append(await self._reader.next())
-        closed = reports[-1].noun.closed
-        assert closed is not None  # or the loop would go on
-        if closed <= close_time:
-            raise OutOfStep(self._reader.lane, close_time + 1, closed)
-        return reports
-
-    async def listen(self) -> None:
-        """See `Reader.listen`."""
-        await self._reader.listen()
-
-    async def close(self) -> None:
-        """Listen no longer; nothing more is asked of it."""
-        await self._reader.close()
-
-    def _refuse(self, report: FillsReport) -> None:
-        """Raises Absurd."""
-        check_report_of(report, self._own)
-        check_next_report(report, self._number)
-        check_report_chapter(report, self._oldest, self._chapter)
-        self._number += 1
-        if report.closed is not None:
-            # Its decision is of this chapter, and what execution says next follows that.
-            self._oldest = self._chapter
 
 
 def carried_sequence(carried: Carried | None, lane: str) -> int:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from stratvector.trading.session import Session
     from stratvector.trading.strategy import Strategy
 
-FORMAT = 4
+FORMAT = 5
 SOURCE = ("source", "total_return", "load")
 PORTFOLIO = TypeAdapter(Portfolio)
 CAVEATS = TypeAdapter(tuple[Caveat, ...])

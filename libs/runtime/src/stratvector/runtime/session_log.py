@@ -41,7 +41,7 @@ from stratvector.trading.bars import ClosedBars
 from stratvector.trading.chapters import FIRST, Opened
 from stratvector.trading.fills import FillsReport
 from stratvector.trading.lanes import (
-    fills_lane,
+    fills_lanes,
     orders_lane,
     positions_lane,
 )
@@ -117,16 +117,18 @@ class _Reading:
         """Each lane in the order of the flow; decisions first, which tell where chapters begin."""
         self._ticks = await self._read_ticks()
         closes, portfolio = [tick.close_time for tick in self._ticks], self._portfolio
-        decisions, reports = orders_lane(portfolio), fills_lane(portfolio)
+        decisions = orders_lane(portfolio)
         self._decisions = LoggedLane[Logged[Decision]]("orders", decisions, closes, self._halts)
-        self._reports = LoggedLane[tuple[Logged[FillsReport], ...]](
-            "fills", reports, closes, self._halts
-        )
+        self._reports = {
+            account: LoggedLane[tuple[Logged[FillsReport], ...]]("fills", name, closes, self._halts)
+            for account, name in fills_lanes(portfolio).items()
+        }
         await self._read_decisions()
         parts = (portfolio, self._ticks, self._chapters, self._chapter_of, self._decisions.at)
         self._signals = LoggedSignals(*parts, self._engines, self._halts)
         await self._signals.read(self._bus)
-        await self._read_reports()
+        for account in self._reports:
+            await self._read_reports(account)
         await self._read_positions()
 
     async def _read_ticks(self) -> Sequence[LoggedTick]:
@@ -221,9 +223,9 @@ class _Reading:
         begins = [chapter.noun.carried for chapter in self._chapters]
         return 1 + sum(one is not None and one.close_time < close_time for one in begins)
 
-    async def _read_reports(self) -> None:
-        """What execution published, by the close that it led to."""
-        lane, waiting = self._reports, list[Logged[FillsReport]]()
+    async def _read_reports(self, account: str) -> None:
+        """What execution published of an account, by the close that it led to."""
+        lane, waiting = self._reports[account], list[Logged[FillsReport]]()
         for stored in await self._engines.contents(self._bus, lane.subject):
             if (asked := lane.asked) is None:
                 return
@@ -231,7 +233,9 @@ class _Reading:
                 report = decode_fills_report(content_of(stored))
                 if report.closed is not None:
                     refuse_other_close(lane.subject, asked, report.closed)
-                check_report_chapter(report, self._oldest_of(report), self._chapter_of(asked))
+                check_report_chapter(
+                    report, self._oldest_of(report, len(lane.at)), self._chapter_of(asked)
+                )
             except (BadMessage, UnfitMessage, UnfitNoun) as error:
                 lane.halt(asked, stored, error)
                 return
@@ -240,11 +244,11 @@ class _Reading:
                 self._engines.note("fills", stored, self._chapter_of(asked))
                 lane.at[asked], waiting = tuple(waiting), []
 
-    def _oldest_of(self, report: FillsReport) -> int:
-        """The earliest chapter that a report may name after the closes that were read: that of the
+    def _oldest_of(self, report: FillsReport, read: int) -> int:
+        """The earliest chapter that a report may name after so many closes were read: that of the
         decision before it, which, if it ended its chapter, was followed by the next one.
         """
-        if not (read := len(self._reports.at)):
+        if not read:
             return FIRST
         decision = self._decisions.at.get(self._ticks[read - 1].close_time)
         if decision is None:
@@ -274,7 +278,7 @@ class _Reading:
         models = [model.name for model in portfolio.signalling(tick.closing)]
         bars = {name: one for name, one in tick.closing.items() if one is not None}
         came = _all_at(close_time, {name: self._signals.at[name] for name in models})
-        reports = self._reports.at.get(close_time)
+        reports = self._reports_at(close_time)
         earlier = tuple(self._earlier(one, portfolio) for one in tick.late)
         if len(bars) < len(tick.closing) or came is None or reports is None or None in earlier:
             return None
@@ -288,6 +292,13 @@ class _Reading:
         late = {name: one for name, one in signals.items() if cut.is_late(name)}
         return LoggedClose(close_time, bars, used, reports, decision, late, **parts)
 
+    def _reports_at(self, close_time: int) -> tuple[Logged[FillsReport], ...] | None:
+        """Those of all accounts; None while one of them has not closed the close."""
+        found = [lane.at.get(close_time) for lane in self._reports.values()]
+        if None in found:
+            return None
+        return tuple(report for reports in found for report in reports or ())
+
     def _earlier(self, bars: Logged[ClosedBars], portfolio: Portfolio) -> EarlierClose | None:
         """A close whose bars came late; None where its models' lanes were not read so far."""
         models = [model.name for model in portfolio.signalling([bars.noun.universe])]
@@ -298,7 +309,7 @@ class _Reading:
 
     def _entries(self, closes: Sequence[LoggedClose]) -> tuple[LedgerEntry, ...]:
         """The ledger's fold, up to an execution that it refuses."""
-        fold, entries, lane = LedgerFold(self._portfolio), list[LedgerEntry](), self._reports
+        fold, entries = LedgerFold(self._portfolio), list[LedgerEntry]()
         begins = {one.noun.carried.close_time: one for one in self._chapters if one.noun.carried}
         for close in closes:
             signals = [logged.noun for logged in close.signals.values()]
@@ -306,10 +317,9 @@ class _Reading:
                 entry = fold.fold(close.events, close.sections, signals, close.decision.noun)
                 entries.append(entry)
             except UnfitNoun as error:
-                identity = close.reports[-1].id
-                self._halts.append(
-                    Halt("fills", lane.subject, close.close_time, identity, str(error))
-                )
+                refused = close.reports[-1]
+                lane = self._reports[refused.noun.account].subject
+                self._halts.append(Halt("fills", lane, close.close_time, refused.id, str(error)))
                 break
             if (chapter := begins.get(close.close_time)) is not None:
                 fold = LedgerFold(chapter.portfolio, chapter.noun.carried)

@@ -1,4 +1,4 @@
-"""One portfolio's real account: the engine's book, folded from fills, bars and decisions as they
+"""One portfolio's real accounts: the engine's book, folded from fills, bars and decisions as they
 arrive.
 
 The risk service holds one. A recovering owner folds the same messages and reaches the same bits;
@@ -38,7 +38,7 @@ from stratvector.trading.engine.state import (
     new_plan,
 )
 from stratvector.trading.engine.step import decide, observe, place
-from stratvector.trading.engine_rules import groups_of, rules_of
+from stratvector.trading.engine_rules import cash_of, groups_of, rules_of
 from stratvector.trading.executions import commission_micros
 from stratvector.trading.fills import TERMINAL, FillEvent, FillKind
 from stratvector.trading.orders import Cancel, Cut, Decision
@@ -60,7 +60,7 @@ class PortfolioAccount:
         self._symbols = {symbol: s for s, symbol in enumerate(portfolio.symbols)}
         self._rules = rules_of(portfolio)
         count, models = len(portfolio.symbols), len(portfolio.models)
-        self._book = new_book(count, models, float(portfolio.initial_cash))
+        self._book = new_book(count, models, *cash_of(portfolio))
         self._plan = new_plan(count, models, groups_of(self._rules), np.zeros((STAGES, count)))
         self._market = Market(
             np.full((1, count), np.nan),

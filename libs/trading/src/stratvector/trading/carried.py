@@ -86,6 +86,20 @@ class CarriedModel:
 
 
 @dataclass(frozen=True)
+class CarriedAccount:
+    """One broker account.
+
+    cash : the engine's own, base currency; exact_cash : the ledger's. reports : how many its FILLS
+    lane has.
+    """
+
+    name: str
+    cash: float
+    exact_cash: Decimal
+    reports: int = 0
+
+
+@dataclass(frozen=True)
 class CarriedDate:
     """The last close of each symbol, in the order of the carried ones, on one UTC date; NaN before
     the first.
@@ -99,12 +113,12 @@ class Carried:
     """The account, the models and the open orders after the decision at `close_time`, ns UTC; 0 =
     before the first one.
 
-    cash, peak, day_start, last_equity, day, halted, day_loss : the engine's book. exact_cash : the
-    ledger's. next_closes : universe -> when it closes next, ns UTC, 0 = never; one that is not
+    cash, peak, day_start, last_equity, day, halted, day_loss : the engine's book, cash that of all
+    accounts. next_closes : universe -> when it closes next, ns UTC, 0 = never; one that is not
     later than `close_time` has passed without bars: the universe is absent.
-    symbols, models : all of the portfolio, in its order. orders : open ones, the new ones of the
-    last decision included. cancels : of that decision.
-    reports : how many the FILLS lane has. sequences : subject -> its message that was used last.
+    symbols, models, accounts : all of the portfolio, in its order. orders : open
+    ones, the new ones of the last decision included. cancels : of that decision.
+    sequences : subject -> its message that was used last.
     value_at_risk : the figure in force, recorded by the decision at `recorded_at`, 0 = none.
     dates : what the next figure is asked with: the last dates that ended, then that of this close.
     """
@@ -117,13 +131,12 @@ class Carried:
     day: int
     halted: bool
     day_loss: bool
-    exact_cash: Decimal
     next_closes: Mapping[str, int]
     symbols: tuple[CarriedSymbol, ...]
     models: tuple[CarriedModel, ...]
+    accounts: tuple[CarriedAccount, ...]
     orders: tuple[CarriedOrder, ...]
     cancels: tuple[Cancel, ...]
-    reports: int
     sequences: Mapping[str, int]
     dates: tuple[CarriedDate, ...]
     value_at_risk: ValueAtRisk | None = None
@@ -135,6 +148,10 @@ class Carried:
         """
         promised = self.next_closes[universe]
         return min(self.close_time, promised - 1) if promised else self.close_time
+
+    def account(self, name: str) -> CarriedAccount:
+        """An account by name. Raises KeyError."""
+        return {account.name: account for account in self.accounts}[name]
 
     def model(self, name: str) -> CarriedModel | None:
         """A model by name, None for one that was not there before."""

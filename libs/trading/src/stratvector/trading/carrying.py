@@ -5,7 +5,7 @@ Risk folds a `Carrying` beside its account and writes it down when a chapter end
 another one over the log and holds both against each other.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.carried import (
     Carried,
+    CarriedAccount,
     CarriedCell,
     CarriedModel,
     CarriedOrder,
@@ -81,7 +82,7 @@ class Carrying:
         self.daily = DailyMarks(portfolio)
         self._models = {name: _Memory() for name in portfolio.model_names}
         self._sequences: dict[str, int] = {}
-        self._reports = 0
+        self._reports = dict.fromkeys(portfolio.account_names, 0)
         self.figure: ValueAtRisk | None = None
         self.recorded_at = 0
         self._decided_at, self._cancels = 0, tuple[Cancel, ...]()
@@ -89,7 +90,7 @@ class Carrying:
             self._decided_at, self._cancels = carried.close_time, carried.cancels
             self.daily.begin(carried)
             self._sequences |= carried.sequences
-            self._reports = carried.reports
+            self._reports |= {one.name: one.reports for one in carried.accounts}
             self.figure, self.recorded_at = carried.value_at_risk, carried.recorded_at
             self._begin_models(carried)
             known = {model.name for model in carried.models}
@@ -129,8 +130,9 @@ class Carrying:
             sequences[signals_lane(portfolio, name)] = logged.sequence
             self._remember(name, logged.noun)
         for report in reports:
-            sequences[fills_lane(portfolio)] = report.sequence
-            self._reports = report.noun.number + 1
+            account = report.noun.account
+            sequences[fills_lane(portfolio, account)] = report.sequence
+            self._reports[account] = report.noun.number + 1
             self._books.settle(report.noun.events)
 
     def place(self, decision: Decision, sequence: int) -> None:
@@ -155,13 +157,12 @@ class Carrying:
             day=latch[DAY],
             halted=bool(latch[LATCH]),
             day_loss=bool(latch[DAY_LOSS]),
-            exact_cash=self._books.cash,
             next_closes=dict(next_closes),
             symbols=tuple(_symbols(self._portfolio, book)),
             models=tuple(self._carried_models(book)),
+            accounts=tuple(self._carried_accounts(book)),
             orders=tuple(self._order(one, book) for one in self._books.orders.values()),
             cancels=self._cancels,
-            reports=self._reports,
             sequences=dict(self._sequences),
             dates=self.daily.carried(),
             value_at_risk=self.figure,
@@ -198,6 +199,11 @@ class Carrying:
             )
         ]
 
+    def _carried_accounts(self, book: Book) -> Iterator[CarriedAccount]:
+        cash, exact = book.cash.tolist(), self._books.accounts
+        for a, name in enumerate(self._portfolio.account_names):
+            yield CarriedAccount(name, cash[a], exact[name], self._reports[name])
+
     def _order(self, one: OpenOrder, book: Book) -> CarriedOrder:
         s = self._portfolio.symbols.index(one.order.symbol)
         given = tuple(one.given.tolist())
@@ -232,6 +238,7 @@ def begin_book(portfolio: Portfolio, carried: Carried, book: Book, plan: Plan) -
     book.account[[CASH, PEAK]] = carried.cash, carried.peak
     book.account[[DAY_START, LAST_EQUITY]] = carried.day_start, carried.last_equity
     book.latch[[DAY, LATCH, DAY_LOSS]] = carried.day, carried.halted, carried.day_loss
+    book.cash[:] = [carried.account(name).cash for name in portfolio.account_names]
     for model in carried.models:
         book.model_cash[models[model.name]] = model.cash
     for one in carried.symbols:

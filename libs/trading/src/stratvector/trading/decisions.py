@@ -31,6 +31,7 @@ class DecisionReader:
     def __init__(self, portfolio: Portfolio) -> None:
         self._portfolio = portfolio
         self._instruments = portfolio.instruments
+        self._account_of = portfolio.account_of
         self._universe_of = {i.symbol: u.name for u in portfolio.universes for i in u.instruments}
 
     def decision(
@@ -52,7 +53,6 @@ class DecisionReader:
         crossed = journal.cross_parts[t].any(axis=0).nonzero()[0].tolist()
         return Decision(
             portfolio=self._portfolio.name,
-            account=self._portfolio.account,
             close_time=close_time,
             equity=float(journal.equity[t]),
             gross_exposure=float(journal.gross[t]),
@@ -73,8 +73,9 @@ class DecisionReader:
         self, journal: Journal, t: int, s: int, close_time: int, next_close: NextClose
     ) -> ApprovedOrder:
         symbol, portfolio = self._instruments[s].symbol, self._portfolio
+        account = self._account_of[symbol]
         return ApprovedOrder(
-            order_id=order_id(portfolio.run, portfolio.name, portfolio.account, symbol, close_time),
+            order_id=order_id(portfolio.run, portfolio.name, account, symbol, close_time),
             symbol=symbol,
             lots=int(journal.order_lots[t, s]),
             parts=tuple(journal.order_parts[t, :, s].tolist()),

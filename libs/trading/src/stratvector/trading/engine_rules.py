@@ -17,12 +17,19 @@ def rules_of(portfolio: Portfolio, restricted: frozenset[str] = frozenset()) -> 
     limits, costs, instruments = portfolio.limits, portfolio.costs, portfolio.instruments
     classes = _distinct(i.asset_class for i in instruments)
     assets = _distinct(i.asset for i in instruments)
+    accounts = portfolio.account_names
     return Rules(
         grid=grid_of(instruments),
         groups=np.array(
             [
-                (assets.index(i.asset), classes.index(i.asset_class), i.symbol in restricted)
-                for i in instruments
+                (
+                    assets.index(i.asset),
+                    classes.index(i.asset_class),
+                    i.symbol in restricted,
+                    accounts.index(universe.account),
+                )
+                for universe in portfolio.universes
+                for i in universe.instruments
             ],
             dtype=np.int64,
         ),
@@ -50,6 +57,12 @@ def rules_of(portfolio: Portfolio, restricted: frozenset[str] = frozenset()) -> 
 def grid_of(instruments: Sequence[Instrument]) -> Floats:
     """The engine's grid (float64[S, 2]): lot size in units, and 10^decimals of a price."""
     return np.array([(float(i.lot_size), float(10**i.decimals)) for i in instruments])
+
+
+def cash_of(portfolio: Portfolio) -> tuple[float, Floats]:
+    """The initial cash of the whole portfolio and of each account, float64[A]."""
+    parts = np.array([float(account.initial_cash) for account in portfolio.accounts])
+    return float(portfolio.initial_cash), parts
 
 
 def groups_of(rules: Rules) -> int:

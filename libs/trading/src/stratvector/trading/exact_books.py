@@ -51,7 +51,8 @@ class ExactBooks:
     """The books of one portfolio. Per close: `settle` its events, then `place` its decision.
 
     carried : what a chapter begins with, None for a flat account.
-    cash : base currency. lots : per symbol, zero ones left out. models : in config order. orders :
+    accounts : cash by name, base currency; cash : of all together. lots : per symbol, zero ones
+    left out. models : in config order. orders :
     open ones by id, in the order of their decisions.
     """
 
@@ -59,15 +60,22 @@ class ExactBooks:
         self._lot_sizes = {i.symbol: i.lot_size for i in portfolio.instruments}
         self._costs = portfolio.costs
         self._axis = indices(len(portfolio.models))
-        self.cash = portfolio.initial_cash
+        self.accounts = {one.name: one.initial_cash for one in portfolio.accounts}
+        self._account_of = portfolio.account_of
         self.lots: dict[str, int] = {}
         self.models = [ModelBook() for _ in portfolio.models]
         self.orders: dict[str, OpenOrder] = {}
         if carried is not None:
             self._begin(portfolio, carried)
 
+    @property
+    def cash(self) -> Decimal:
+        """Of all accounts together, base currency."""
+        first, *others = self.accounts.values()
+        return sum(others, first)
+
     def _begin(self, portfolio: Portfolio, carried: Carried) -> None:
-        self.cash = carried.exact_cash
+        self.accounts |= {one.name: one.exact_cash for one in carried.accounts}
         by_name = dict(zip(portfolio.model_names, self.models, strict=True))
         for model in carried.models:
             book = by_name[model.name]
@@ -124,7 +132,7 @@ class ExactBooks:
             raise ExcessExecution(event.execution_id, event.order_id, event.lots, left)
         parts, fees = self._split(opened, event)
         unit = self._lot_sizes[event.symbol] * event.price
-        self.cash -= event.lots * unit + event.commission
+        self.accounts[self._account_of[event.symbol]] -= event.lots * unit + event.commission
         _add(self.lots, event.symbol, event.lots)
         for model, part, fee in zip(self.models, parts, fees, strict=True):
             cost = fee * MICRO_DECIMALS

@@ -86,7 +86,9 @@ FLOW: tuple[Hop, ...] = (
         subject="fills.{run}.{portfolio}.{account}",
         message="FillsReport",
         producer="execution",
-        consumers=("risk",),
+        # the lane of one account reads those of the others: which bars the leading one names, and
+        # what their fills leave of the portfolio's equity
+        consumers=("risk", "execution"),
         followers=("ledger", "gateway"),
     ),
     Hop(

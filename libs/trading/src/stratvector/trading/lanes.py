@@ -42,10 +42,15 @@ def orders_lane(portfolio: Portfolio) -> str:
     return subject("orders", run=portfolio.run, portfolio=portfolio.name)
 
 
-def fills_lane(portfolio: Portfolio) -> str:
-    """What happened to its orders at its account."""
-    keys = {"portfolio": portfolio.name, "account": portfolio.account}
+def fills_lane(portfolio: Portfolio, account: str) -> str:
+    """What happened to its orders at one of its accounts."""
+    keys = {"portfolio": portfolio.name, "account": account}
     return subject("fills", run=portfolio.run, **keys)
+
+
+def fills_lanes(portfolio: Portfolio) -> dict[str, str]:
+    """The same for each of its accounts, the leading one first."""
+    return {account: fills_lane(portfolio, account) for account in portfolio.account_names}
 
 
 def positions_lane(portfolio: Portfolio) -> str:

@@ -38,7 +38,7 @@ class LedgerEntry:
     positions : lots per symbol, zero ones left out. cash, equity : base currency, exact.
     attributed : per executed fill, its execution id and the signed lots per model in config order.
     marks : the prices that came with this close's bars, base currency per unit. run : of the
-    portfolio, empty in what was recorded before runs were kept.
+    portfolio, empty in what was recorded before runs were kept. accounts : the cash of each, exact.
     """
 
     portfolio: str
@@ -53,6 +53,7 @@ class LedgerEntry:
     models: tuple[ModelAccount, ...]
     marks: dict[str, Decimal] = field(default_factory=dict)
     run: str = ""
+    accounts: dict[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ def _spelled(entry: LedgerEntry) -> str:
             positions=_by_name(entry.positions),
             models=models,
             marks=_by_name(entry.marks),
+            accounts=_by_name(entry.accounts),
         )
     )
 

@@ -97,9 +97,17 @@ class ModelEquity:
 
 
 @dataclass(frozen=True)
+class AccountCash:
+    """What one broker account has, base currency."""
+
+    account: str
+    cash: Decimal
+
+
+@dataclass(frozen=True)
 class EquityRecord:
-    """The account after one close; engine_equity, gross_exposure and drawdown_factor are the
-    engine's own floats.
+    """The portfolio after one close, its accounts by name; engine_equity, gross_exposure and
+    drawdown_factor are the engine's own floats.
     """
 
     close_time: int
@@ -111,6 +119,7 @@ class EquityRecord:
     halted: bool
     reduce_only: bool
     models: tuple[ModelEquity, ...]
+    accounts: tuple[AccountCash, ...] = ()
 
 
 @dataclass(frozen=True)

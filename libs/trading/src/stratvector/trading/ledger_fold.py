@@ -81,6 +81,7 @@ class LedgerFold:
             attributed=attributed,
             positions=dict(books.lots),
             cash=books.cash,
+            accounts=dict(books.accounts),
             equity=books.cash + self._value(books.lots),
             models=tuple(
                 ModelAccount(

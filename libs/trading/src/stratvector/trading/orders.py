@@ -123,7 +123,6 @@ class Decision:
     """
 
     portfolio: str
-    account: str
     close_time: int
     equity: float
     gross_exposure: float

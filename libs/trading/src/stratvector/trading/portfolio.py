@@ -1,9 +1,10 @@
 """What a user configures: universes, models, budgets, limits and costs of one portfolio."""
 
 import math
+import re
 from collections import defaultdict
-from collections.abc import Container, Iterable
-from dataclasses import InitVar, dataclass, field
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import InitVar, dataclass, field, replace
 from decimal import Decimal
 from numbers import Real
 
@@ -11,6 +12,7 @@ from stratvector.trading.instruments import Instrument
 from stratvector.trading.nearest import suggestion
 from stratvector.trading.runs import FIRST_REPLAY, check_run
 
+TOKEN = re.compile(r"[A-Za-z0-9_-]+")  # part of a subject, and of a key of the key-value store
 CASH_RULES = ("margin", "strict")
 NO_TRADE_BAND = (
     "no_trade_band is no longer read: rebalance_band (a part of what a symbol's models want or "
@@ -24,6 +26,8 @@ class Universe:
 
     version : counted from 1; another list of symbols is the next one, with bars of its own. No
     document says it; a chapter does, see `versions`.
+    account : the name of the one that it trades at; in a portfolio of one account it may be left
+    out, and is that one.
     """
 
     name: str
@@ -31,6 +35,7 @@ class Universe:
     calendar: str
     instruments: tuple[Instrument, ...]
     version: int = 1
+    account: str = ""
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -218,16 +223,34 @@ def check_classes(held: Iterable[str], caps: Iterable[str]) -> None:
 
 
 @dataclass(frozen=True)
-class Portfolio:
-    """One portfolio on one broker account. Symbols are numbered over the universes in config
-    order.
+class Account:
+    """A broker account of a portfolio, and what it begins with, base currency."""
 
+    name: str
+    initial_cash: Decimal
+
+    def __post_init__(self) -> None:
+        if not TOKEN.fullmatch(self.name):
+            raise ValueError(
+                f"account {self.name!r} has another name than letters, digits, _ and - make"
+            )
+        _check_number("initial_cash", self.initial_cash)
+        if not self.initial_cash > 0:
+            raise ValueError(f"initial_cash is {self.initial_cash}; it must be above 0")
+
+
+@dataclass(frozen=True)
+class Portfolio:
+    """One portfolio on one broker account or on several. Symbols are numbered over the universes in
+    config order, account by account, so that fills of all accounts one after the other are in the
+    order of the symbols.
+
+    accounts : the first is the leading one, whose lane judges which bars a close has, see `ticks`.
     run : under which it lives in the log, see `runs`.
     """
 
     name: str
-    account: str
-    initial_cash: Decimal
+    accounts: tuple[Account, ...]
     universes: tuple[Universe, ...]
     models: tuple[ModelAllocation, ...]
     limits: RiskLimits = field(default_factory=RiskLimits)
@@ -236,6 +259,7 @@ class Portfolio:
 
     def __post_init__(self) -> None:
         check_run(self.run)
+        self._place_universes()
         names = [u.name for u in self.universes]
         for model in self.models:
             if model.universe not in names:
@@ -250,6 +274,7 @@ class Portfolio:
                     "it must be 0 to 1"
                 )
         for what, values in (
+            ("account", self.account_names),
             ("symbol", self.symbols),
             ("model", tuple(m.name for m in self.models)),
         ):
@@ -258,10 +283,50 @@ class Portfolio:
                 raise ValueError(
                     f"{what} {twice[0]!r} is configured twice in portfolio {self.name}"
                 )
-        _check_number("initial_cash", self.initial_cash)
-        if not self.initial_cash > 0:
-            raise ValueError(f"initial_cash is {self.initial_cash}; it must be above 0")
         check_classes((i.asset_class for i in self.instruments), self.limits.class_caps)
+
+    def _place_universes(self) -> None:
+        """Each at an account that there is, each account with a universe or more."""
+        if not self.accounts:
+            raise ValueError(f"portfolio {self.name} has no account; it needs one or more")
+        names = self.account_names
+        if len(names) == 1:
+            placed = (u if u.account else replace(u, account=names[0]) for u in self.universes)
+            object.__setattr__(self, "universes", tuple(placed))
+        for universe in self.universes:
+            if universe.account not in names:
+                raise ValueError(
+                    f"universe {universe.name} trades at account {universe.account!r}; "
+                    f"the portfolio has {list(names)}"
+                )
+        places = [names.index(universe.account) for universe in self.universes]
+        if places != sorted(places):
+            raise ValueError(
+                f"universes of portfolio {self.name} stand in another order than their accounts; "
+                f"list them account by account: {', '.join(names)}"
+            )
+        idle = set(names) - {universe.account for universe in self.universes}
+        if len(names) > 1 and idle:
+            raise ValueError(
+                f"no universe trades at account {sorted(idle)[0]!r} of portfolio {self.name}; "
+                "each account needs one or more"
+            )
+
+    @property
+    def initial_cash(self) -> Decimal:
+        """Of all accounts together, base currency."""
+        first, *others = (account.initial_cash for account in self.accounts)
+        return sum(others, first)
+
+    @property
+    def account_names(self) -> tuple[str, ...]:
+        """Every account, the leading one first."""
+        return tuple(account.name for account in self.accounts)
+
+    @property
+    def account_of(self) -> Mapping[str, str]:
+        """Symbol -> the account that it is traded at."""
+        return {i.symbol: u.account for u in self.universes for i in u.instruments}
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:

@@ -12,7 +12,7 @@ from stratvector.trading.decisions import DecisionReader
 from stratvector.trading.engine.journal import Journal, new_journal
 from stratvector.trading.engine.session import indices, run_recorded
 from stratvector.trading.engine.state import STAGES, new_book, new_plan
-from stratvector.trading.engine_rules import groups_of, rules_of
+from stratvector.trading.engine_rules import cash_of, groups_of, rules_of
 from stratvector.trading.executions import expired, filled
 from stratvector.trading.fills import FillEvent
 from stratvector.trading.orders import Cut, Decision
@@ -49,7 +49,7 @@ def run(session: Session, progress: Progress | None = None) -> Outcome:
     portfolio, market = session.portfolio, session.market
     rules = rules_of(portfolio)
     closes, count, models = len(session.schedule), len(portfolio.symbols), len(portfolio.models)
-    book = new_book(count, models, float(portfolio.initial_cash))
+    book = new_book(count, models, *cash_of(portfolio))
     plan = new_plan(count, models, groups_of(rules), np.zeros((STAGES, count)))
     journal = new_journal(closes, count, models)
     multipliers, weights = np.ones((closes, models)), session.weights

@@ -16,11 +16,11 @@ from stratvector.trading.bars import Bars
 from stratvector.trading.engine.scan import decide_row
 from stratvector.trading.engine.session import indices
 from stratvector.trading.engine.sweep import run_columns
-from stratvector.trading.engine_rules import rules_of
+from stratvector.trading.engine_rules import cash_of, rules_of
 from stratvector.trading.instruments import Instrument
 from stratvector.trading.ledger_fold import LedgerFold
 from stratvector.trading.orders import Cut
-from stratvector.trading.portfolio import ModelAllocation, Portfolio, Universe
+from stratvector.trading.portfolio import Account, ModelAllocation, Portfolio, Universe
 from stratvector.trading.session import History, Session
 from stratvector.trading.simulated_broker import SimulatedBroker
 from stratvector.trading.strategy import Strategy
@@ -59,8 +59,9 @@ def warm() -> None:
 def _session(symbols: int, models: int) -> Session:
     names = tuple(f"WARM{n}" for n in range(symbols))
     universe = Universe("warm", "1H", "24/7", tuple(Instrument(n, n, "warm", 2) for n in names))
+    account = Account("paper", Decimal(10_000))
     allocations = tuple(ModelAllocation(f"model_{m}", "warm", 0.5) for m in range(models))
-    portfolio = Portfolio("warm", "paper", Decimal(10_000), (universe,), allocations)
+    portfolio = Portfolio("warm", (account,), (universe,), allocations)
     close_times = HOUR * np.arange(1, CLOSES + 1, dtype=np.int64)
     price = np.full((CLOSES, symbols), 10.0)
     bars = Bars(names, close_times, price, price, price, price, price)
@@ -95,7 +96,9 @@ def _sweep(session: Session) -> None:
     equity, fills = np.zeros((2, CLOSES)), np.zeros(2, np.int64)
     ones, rules = np.ones((CLOSES, 1)), rules_of(session.portfolio)
     axes = (indices(1), indices(1))
-    run_columns(session.market, weights, ones, 10_000.0, rules, equity, fills, *axes)
+    run_columns(
+        session.market, weights, ones, *cash_of(session.portfolio), rules, equity, fills, *axes
+    )
 
 
 if __name__ == "__main__":

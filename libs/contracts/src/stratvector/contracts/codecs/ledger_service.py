@@ -13,6 +13,7 @@ from stratvector.contracts.codecs.derived import Exceptions, derived
 from stratvector.contracts.v1 import ledger_service_pb2 as pb
 from stratvector.trading.ledger import rounded_money
 from stratvector.trading.ledger_answers import (
+    AccountCash,
     EquityRecord,
     FillRecord,
     HeldPositions,
@@ -38,6 +39,7 @@ EXCEPTIONS: Final[Mapping[type[Any], Exceptions]] = MappingProxyType(
         FillRecord: _PARTS,
         PositionRecord: _PARTS,
         EquityRecord: Exceptions(prepared=_rounded("cash", "equity")),
+        AccountCash: Exceptions(prepared=_rounded("cash")),
         ModelEquity: Exceptions(prepared=_rounded("cash", "commission", "equity")),
         ModelResult: Exceptions(prepared=_rounded("profit", "commission")),
     }

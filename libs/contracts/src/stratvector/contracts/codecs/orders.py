@@ -12,9 +12,7 @@ from stratvector.trading.orders import Decision, ValueAtRisk
 from stratvector.trading.reasons import Outcome
 
 OUTCOME_TO_WIRE, OUTCOME_FROM_WIRE = both_ways(Outcome, orders_pb2.Outcome)
-_ORDERS = Payload(
-    "orders", derived(Decision, orders_pb2.Decision), ("portfolio", "account"), check_decision
-)
+_ORDERS = Payload("orders", derived(Decision, orders_pb2.Decision), ("portfolio",), check_decision)
 _FIGURE = derived(ValueAtRisk, orders_pb2.ValueAtRisk)
 
 

@@ -19,6 +19,9 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hin
 Convert = Callable[[Any], Any]
 Kind = TypeVar("Kind")
 
+# Fields that earlier versions wrote, by dataclass.
+RETIRED = {"Decision": frozenset({"account"})}
+
 
 class BadText(ValueError):
     """It is no text of such a dataclass; the message says why."""
@@ -110,14 +113,16 @@ def _reader(hint: Any) -> Convert:
 
 
 def _dataclass_reader(kind: Any) -> Convert:
-    """A field that an earlier version did not know has its default."""
+    """A field that an earlier version did not know has its default; one that only it knew is passed
+    over.
+    """
     hints = get_type_hints(kind)
     read = [(field.name, _reader(hints[field.name]), _has_default(field)) for field in fields(kind)]
-    known = frozenset(hints)
+    known, retired = frozenset(hints), RETIRED.get(kind.__name__, frozenset())
 
     def make(document: Any) -> Any:
-        if not document.keys() <= known:
-            raise ValueError(f"{kind.__name__} has no {min(document.keys() - known)}")
+        if not document.keys() <= known and (other := document.keys() - known - retired):
+            raise ValueError(f"{kind.__name__} has no {min(other)}")
         return kind(
             **{
                 name: convert(document[name])

@@ -3,6 +3,7 @@
 from stratvector.trading.engine.allocation import apportion, split_fill
 from stratvector.trading.engine.compiling import engine_jit
 from stratvector.trading.engine.state import (
+    ACCOUNT,
     CANCELLING,
     CASH,
     CROSS_PART,
@@ -72,7 +73,9 @@ def settle_fill(
     split_fill(order, filled, lots, plan.share, plan.given, plan.part, models)
     apportion(commission, plan.part, plan.share, models)
     unit = rules.grid[s, LOT_SIZE] * price
-    book.account[CASH] -= lots * unit + commission / MICRO
+    paid = lots * unit + commission / MICRO
+    book.account[CASH] -= paid
+    book.cash[rules.groups[s, ACCOUNT]] -= paid
     book.lots[s, POSITION] += lots
     book.lots[s, WORKING] -= lots
     for m in range(len(models)):

@@ -1,4 +1,5 @@
-"""`cash: strict`: buys are cut to what cash affords at the highest price that they may fill at.
+"""`cash: strict`: buys are cut to what their account's cash affords at the highest price that they
+may fill at.
 
 A buy fills at its mark plus the collar at most (matching.py), so what it may cost is known when it
 is ordered: cash never goes below zero. Proceeds count once they are there, those of shorts never.
@@ -10,7 +11,7 @@ from stratvector.trading.engine.arithmetic import whole
 from stratvector.trading.engine.compiling import engine_jit
 from stratvector.trading.engine.planning import cut_order
 from stratvector.trading.engine.state import (
-    CASH,
+    ACCOUNT,
     HELD_BACK,
     LOT_SIZE,
     MICRO,
@@ -53,12 +54,24 @@ def affordable(available: float, needed: float) -> float:
 
 @engine_jit
 def check_cash(book: Book, rules: Rules, plan: Plan, symbols: Indices, models: Indices) -> None:
-    """Cut the planned buys pro rata to the cash that is free: those that buy back shorts first,
+    """Cut the planned buys, account by account."""
+    for account in range(len(book.cash)):
+        check_account(account, book, rules, plan, symbols, models)
+
+
+@engine_jit
+def check_account(
+    account: int, book: Book, rules: Rules, plan: Plan, symbols: Indices, models: Indices
+) -> None:
+    """Cut an account's planned buys pro rata to its free cash: those that buy back shorts first,
     then those that open, beside what buying back all other shorts would cost.
     """
-    free = book.account[CASH] - abs(book.account[CASH]) * SLACK - len(symbols) / MICRO
+    cash = book.cash[account]
+    free = cash - abs(cash) * SLACK - len(symbols) / MICRO
     covers, opens, shorts = 0.0, 0.0, 0.0
     for s in range(len(symbols)):
+        if rules.groups[s, ACCOUNT] != account:
+            continue
         free -= cost_of(max(0, book.lots[s, WORKING]), s, book, rules)
         covering = covering_lots(s, book, plan)
         short = max(0, -book.lots[s, POSITION] - max(0, book.lots[s, WORKING]))
@@ -70,7 +83,7 @@ def check_cash(book: Book, rules: Rules, plan: Plan, symbols: Indices, models: I
     if cover_part == 1.0 and open_part == 1.0:
         return
     for s in range(len(symbols)):
-        if plan.fields[s, ORDER] > 0:
+        if rules.groups[s, ACCOUNT] == account and plan.fields[s, ORDER] > 0:
             cut_buy(s, cover_part, open_part, book, rules, plan, models)
 
 

@@ -1,5 +1,5 @@
-"""The engine's arrays. S symbols, M models, C asset classes, T closes; all written in place, none
-allocated in a loop.
+"""The engine's arrays. S symbols, M models, C asset classes, A accounts, T closes; all written in
+place, none allocated in a loop.
 
 What belongs to one symbol stands side by side (columns named below), so that a step needs few base
 addresses: this made the one-symbol step a third faster than one array per figure. `symbols` and
@@ -28,7 +28,7 @@ POSITION, WORKING, CANCELLING = 0, 1, 2  # Book.lots
 MODEL_LOTS, ORDER_PART, FILLED_PART, MISSING = 0, 1, 2, 3  # Book.cells
 MODEL_TARGET, CROSS_PART, REASON = 0, 2, 3  # Plan.cells, beside ORDER_PART
 LOT_SIZE, PRICE_UNITS = 0, 1  # Rules.grid
-ASSET, CLASS, RESTRICTED_FLAG = 0, 1, 2  # Rules.groups
+ASSET, CLASS, RESTRICTED_FLAG, ACCOUNT = 0, 1, 2, 3  # Rules.groups
 FILL_PRICE, EXPOSURE, SCALE = 0, 1, 2  # Plan.figures
 FILL_LOTS, FILL_COMMISSION, EXPIRED, TARGET, ORDER = 0, 1, 2, 3, 4  # Plan.fields
 PLANNED, MOVES, CANCEL, CROSSED, OUTCOME = 5, 6, 7, 8, 9  # Plan.fields
@@ -36,10 +36,10 @@ HALTED, REDUCE_ONLY, HELD_BACK, MOVED, FILLS = 0, 1, 2, 3, 4  # Plan.flags
 
 
 class Book(NamedTuple):
-    """One portfolio's account, folded from fills, marks and decisions.
+    """One portfolio's books, folded from fills, marks and decisions.
 
-    account : float64[4], CASH in the base currency, PEAK, DAY_START and LAST_EQUITY of the
-    breakers.
+    account : float64[4], CASH of all accounts in the base currency, PEAK, DAY_START and LAST_EQUITY
+    of the breakers. cash : float64[A], that of each account.
     latch : int64[3], DAY (UTC date number), LATCH (1 = halted by drawdown), DAY_LOSS (1 = no new
     risk for the rest of the date).
     lots : int64[S, 3], POSITION; WORKING: signed lots of the symbol's one working order that are
@@ -51,6 +51,7 @@ class Book(NamedTuple):
     """
 
     account: Floats
+    cash: Floats
     latch: Integers
     lots: Integers
     mark: Floats
@@ -63,7 +64,8 @@ class Rules(NamedTuple):
     """What stays fixed in a run. Caps are fractions of equity, infinity is no cap.
 
     grid : float64[S, 2], LOT_SIZE (units) and PRICE_UNITS (10^price_precision). groups : int64[S,
-    3], ASSET and CLASS numbers, RESTRICTED_FLAG. budget : float64[M]. class_cap : float64[C].
+    4], ASSET and CLASS numbers, RESTRICTED_FLAG, ACCOUNT number. budget : float64[M]. class_cap :
+    float64[C].
     capital_cap, minimum_order_notional : base currency. rebalance_band : part of the models'
     targets or holdings. cash_collar : how far above its mark a buy may fill, a fraction; infinity:
     at any price, and cash may go below zero.
@@ -146,10 +148,11 @@ class Plan(NamedTuple):
 
 
 @allocating_jit
-def new_book(symbols: int, models: int, cash: float) -> Book:
-    """A flat account."""
+def new_book(symbols: int, models: int, cash: float, of_accounts: Floats) -> Book:
+    """A flat book. cash : of all accounts. of_accounts : float64[A], that of each."""
     book = Book(
         np.full(4, cash),
+        of_accounts.copy(),
         np.zeros(3, np.int64),
         np.zeros((symbols, 3), np.int64),
         np.zeros(symbols),

@@ -22,6 +22,7 @@ def run_columns(
     weights: Floats,
     multipliers: Floats,
     cash: float,
+    of_accounts: Floats,
     rules: Rules,
     equity: Floats,
     fills: Integers,
@@ -35,7 +36,7 @@ def run_columns(
     """
     groups = max(len(rules.class_cap), rules.groups[:, ASSET].max() + 1)
     for column in prange(weights.shape[0]):
-        book = new_book(len(symbols), len(models), cash)
+        book = new_book(len(symbols), len(models), cash, of_accounts)
         plan = new_plan(len(symbols), len(models), groups, None)
         fills[column] = run_bare(
             market,

@@ -47,14 +47,19 @@ def check_report(report: FillsReport) -> None:
         raise Absurd("an execution comes twice in one report")
 
 
-def check_report_of(report: FillsReport, own: Own) -> None:
-    """The account's own report, of its symbols. Raises Absurd."""
+def check_report_of(report: FillsReport, own: Own, account: str) -> None:
+    """An account's own report, of its symbols; in a run with deadlines the leading account's name
+    bars. Raises Absurd.
+    """
     check_same("portfolio", report.portfolio, own.portfolio)
-    check_same("account", report.account, own.account)
+    check_same("account", report.account, account)
     check_known("symbol", [event.symbol for event in report.events], own.lot_sizes)
+    for event in report.events:
+        check_same(f"account of {event.symbol}", own.accounts[event.symbol], account)
     check_named_of(report.bars, report.late, own)
-    if report.closed is not None and own.has_deadlines != bool(report.bars):
-        told = "names no bars" if own.has_deadlines else "names bars, which a replay does not"
+    names_bars = own.has_deadlines and account == own.leading
+    if report.closed is not None and names_bars != bool(report.bars or report.late):
+        told = "names no bars" if names_bars else "names bars, which is not its to do"
         raise Absurd(f"report {report.number} closes {report.closed} ns and {told}")
     for event in report.events:
         most = max(abs(event.lots) * own.lot_sizes[event.symbol] * event.price, FEE_MIN_MAX)

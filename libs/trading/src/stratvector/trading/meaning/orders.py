@@ -47,7 +47,6 @@ def check_decision(decision: Decision) -> None:
 def check_decision_of(decision: Decision, own: Own) -> None:
     """The portfolio's own decision, of its symbols and models. Raises Absurd."""
     check_same("portfolio", decision.portfolio, own.portfolio)
-    check_same("account", decision.account, own.account)
     models = len(own.rows)
     for named in (decision.orders, decision.cancels, decision.crosses, decision.symbols):
         check_known("symbol", [one.symbol for one in named], own.lot_sizes)

@@ -1,5 +1,6 @@
 """What a reader holds nouns against: its own portfolio, in the forms that the checks ask for."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Self
@@ -12,14 +13,17 @@ from stratvector.trading.runs import has_deadlines
 class Own:
     """Names and bounds of one portfolio, worked out once.
 
-    rows : model -> the symbols of its universe, in their order. universes : the same by universe.
+    accounts : symbol -> the account that it is traded at. leading : the account whose reports name
+    bars. rows : model -> the symbols of its universe, in their order. universes : the same by
+    universe.
     lot_sizes : symbol -> units in a lot. weight_max : the largest |weight| of one symbol: the whole
     budget, or as often as the gross cap lets the portfolio borrow. has_deadlines : whether signals
     may be late.
     """
 
     portfolio: str
-    account: str
+    accounts: Mapping[str, str]
+    leading: str
     rows: dict[str, tuple[str, ...]]
     universes: dict[str, tuple[str, ...]]
     lot_sizes: dict[str, Decimal]
@@ -32,7 +36,8 @@ class Own:
         symbols = {universe.name: universe.symbols for universe in portfolio.universes}
         return cls(
             portfolio.name,
-            portfolio.account,
+            portfolio.account_of,
+            portfolio.account_names[0],
             {model.name: symbols[model.universe] for model in portfolio.models},
             symbols,
             {one.symbol: one.lot_size for one in portfolio.instruments},

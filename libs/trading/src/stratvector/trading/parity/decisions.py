@@ -2,7 +2,6 @@
 so that one difference does not cascade.
 """
 
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -28,7 +27,7 @@ class DecisionReplay:
         self._portfolio = portfolio
         self._chapters, self._begins = ChaptersReplay(portfolio, chapters), begins_of(chapters)
         self._account = PortfolioAccount(portfolio)
-        self._unfolded: deque[Logged[FillsReport]] = deque()
+        self._unfolded = list[Logged[FillsReport]]()
         self._figure: ValueAtRisk | None = None
 
     def at(self, index: int, close: LoggedClose) -> Iterator[Difference]:
@@ -71,7 +70,7 @@ class DecisionReplay:
             bars={universe: logged.id for universe, logged in close.bars.items()}
             | dict.fromkeys(close.absent, ABSENT),
             signals={model: logged.id for model, logged in close.signals.items()},
-            fills_sequence=close.reports[-1].sequence,
+            fills_sequence=max(report.sequence for report in close.reports),
             late=tuple(UsedBars(one.bars.noun.universe, one.bars.id) for one in close.earlier),
         )
 
@@ -100,8 +99,9 @@ class DecisionReplay:
     def _settle(self, close: UndecidedClose, fills_sequence: int) -> Iterator[Difference]:
         """Fold the reports that the cut names; an event that the account refuses is told."""
         self._unfolded.extend(close.reports)
-        while self._unfolded and self._unfolded[0].sequence <= fills_sequence:
-            report = self._unfolded.popleft()
+        named = [one for one in self._unfolded if one.sequence <= fills_sequence]
+        self._unfolded = [one for one in self._unfolded if one.sequence > fills_sequence]
+        for report in named:
             for event in report.noun.events:
                 try:
                     self._account.settle(event)
@@ -203,5 +203,13 @@ def messages_of(close: UndecidedClose) -> dict[str, str]:
         **{f"late bars {one.bars.noun.universe}": one.bars.id for one in close.earlier},
         **{f"bars {universe}": logged.id for universe, logged in close.bars.items()},
         **{f"signals {model}": logged.id for model, logged in close.signals.items()},
-        "fills": close.reports[-1].id,
+        **fills_messages(close),
     }
+
+
+def fills_messages(close: UndecidedClose) -> dict[str, str]:
+    """Ids of the reports that close a close; by account where there are several."""
+    closing = {one.noun.account: one.id for one in close.reports if one.noun.closed is not None}
+    if len(closing) == 1:
+        return {"fills": next(iter(closing.values()))}
+    return {f"fills {account}": one for account, one in closing.items()}

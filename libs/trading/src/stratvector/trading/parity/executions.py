@@ -16,7 +16,7 @@ ENDS = TERMINAL | {FillKind.FILLED}
 
 
 class ExecutionReplay:
-    """What the account's lane must say of each decision's orders by the next close.
+    """What the accounts' lanes must say of each decision's orders by the next close.
 
     simulated_broker : False for another venue, of which only the claims are checked.
     """
@@ -28,6 +28,7 @@ class ExecutionReplay:
         chapters: Sequence[LoggedChapter] = (),
     ) -> None:
         self._begins = begins_of(chapters)
+        self._portfolio = portfolio
         self._broker = SimulatedBroker(portfolio) if simulated_broker else None
         self._decision: Logged[Decision] | None = None
 
@@ -69,9 +70,13 @@ class ExecutionReplay:
             for order in decision.orders:
                 broker.accept(order)
             if (chapter := self._begins.get(decision.close_time)) is not None:
+                self._portfolio = chapter.portfolio
                 broker.begin(chapter.portfolio, chapter.noun.carried)
         closing = [logged.noun for logged in close.bars.values()]
-        return (*cancels, *broker.match(close.close_time, closing, close.late_sections))
+        events = (*cancels, *broker.match(close.close_time, closing, close.late_sections))
+        places = {name: place for place, name in enumerate(self._portfolio.account_names)}
+        account_of = self._portfolio.account_of
+        return tuple(sorted(events, key=lambda event: places[account_of[event.symbol]]))
 
     def _facts(self, symbol: str, close: LoggedClose) -> tuple[Fact, ...]:
         """The order and the bar that met it, which both sides share."""
@@ -95,7 +100,7 @@ class ExecutionReplay:
         messages = {f"bars {universe}": bars.id for universe, bars in close.bars.items()}
         if self._decision is not None:
             messages["orders"] = self._decision.id
-        messages |= {f"fills {report.noun.number}": report.id for report in close.reports}
+        messages |= fills_numbered(close)
         return Difference(
             "fills",
             close.close_time,
@@ -106,6 +111,14 @@ class ExecutionReplay:
             facts=facts,
             messages=messages,
         )
+
+
+def fills_numbered(close: LoggedClose) -> dict[str, str]:
+    """Ids of a close's reports by number; of several accounts also by account."""
+    reports = [one.noun for one in close.reports]
+    several = len({report.account for report in reports}) > 1
+    names = [f"{one.account} {one.number}" if several else f"{one.number}" for one in reports]
+    return {f"fills {n}": one.id for n, one in zip(names, close.reports, strict=True)}
 
 
 def _shared(what: str, value: ApprovedOrder | float) -> Fact:

@@ -1,4 +1,5 @@
-"""One broker account's lane: decisions in, the broker's word out.
+"""One broker account's lane: decisions in, the broker's word out. It closes every close of the
+portfolio, and carries out the orders of its own symbols.
 
     claim (SENDING, fenced)  ─▶  send  ─▶  record (ACCEPTED, REJECTED, UNKNOWN …)  ─▶  match at the
     next close
@@ -22,13 +23,19 @@ from stratvector.contracts.codecs import decode_fills_report, encode_fills_repor
 from stratvector.runtime.bars_reader import BarsReader
 from stratvector.runtime.chapters import Standing, newest_chapter, opened_chapter
 from stratvector.runtime.deployment import ABSENT_AFTER_DEADLINES
+from stratvector.runtime.fills_reader import AccountFillsReader, FillsReader
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Acknowledgement, Broker, BrokerUnknown, Clock, Kind, Ports
 from stratvector.runtime.readers import OrdersReader, carried_sequence
 from stratvector.runtime.run_clock import RunClock
 from stratvector.runtime.taking import Taking
 from stratvector.services.execution.bars_gate import NONE_YET, BarsGate, silence_seconds
-from stratvector.services.execution.closes import Closes, JudgedCloses, ReplayedCloses
+from stratvector.services.execution.closes import (
+    Closes,
+    FollowedCloses,
+    JudgedCloses,
+    ReplayedCloses,
+)
 from stratvector.services.execution.order_log import OrderLog, OrderState
 from stratvector.services.execution.order_meter import OrderMeter
 from stratvector.trading.carried import Carried
@@ -51,10 +58,11 @@ MESSAGES_RECALLED = 1_000  # of the account's lane before the chapter that an ow
 SETTLE_SECONDS = 2.0  # how long a broker may take to show an order that it accepted
 
 Answer = TypeVar("Answer")
+Named = TypeVar("Named", ApprovedOrder, Cancel)
 
 
 class AccountLane:
-    """Publishes claims, outcomes and closes of one account.
+    """Publishes claims, outcomes and closes of one account of a portfolio.
 
     start : the first close that may trade, ns UTC. chapter : the first one. run_clock : the run's
     UTC, which decides whether an order may still be sent to a broker outside the log. meter : None
@@ -66,6 +74,7 @@ class AccountLane:
         self,
         ports: Ports,
         portfolio: Portfolio,
+        account: str,
         start: int,
         chapter: Chapter,
         broker: Broker,
@@ -75,11 +84,12 @@ class AccountLane:
     ) -> None:
         self._meter, self._approved_at = meter, 0
         self._ports, self._portfolio, self._start = ports, portfolio, start
+        self._account = account
         self._first, self._broker = chapter, broker
         self._absent_after_deadlines = absent_after_deadlines
         self._clock: Clock = ports.clock
         self._run_clock = run_clock
-        self.lane = Lane(ports, fills_lane(portfolio))
+        self.lane = Lane(ports, fills_lane(portfolio, account))
         self._log = OrderLog()
         self._own = Own.of(portfolio)
         self._unpublished: list[FillEvent] = []
@@ -104,8 +114,10 @@ class AccountLane:
                 continue
             decision, self._approved_at = received.noun, received.stored.stored_at
             self._heard(decision.close_time)
-            await self._execute(decision.close_time, decision.orders, decision.cancels, decision)
-            self._log.forget_ended(decision.orders)
+            await self._hear_others(decision.close_time)
+            orders, cancels = self._ours(decision.orders), self._ours(decision.cancels)
+            await self._execute(decision.close_time, orders, cancels, decision)
+            self._log.forget_ended(orders)
             if decision.ended:
                 break
             if decision.ends_chapter:
@@ -123,14 +135,20 @@ class AccountLane:
         self._broker.begin(portfolio, carried)
         self._bars = BarsReader(ports, portfolio, self._start, carried=carried)
         self._closes = self._closes_of(self._first if standing is None else standing.chapter)
+        parts = (ports, portfolio, False, self._chapter, carried)
+        self._others = FillsReader(*parts, apart=self._account)
         self._decisions = OrdersReader(ports, portfolio, chapter=self._chapter, carried=carried)
         self._means = AccountMeans(portfolio, carried)
 
     def _closes_of(self, chapter: Chapter) -> Closes:
         if not has_deadlines(self._portfolio.run):
             return ReplayedCloses(self._bars, self._recorded)
-        seconds = silence_seconds(chapter, self._absent_after_deadlines)
+        leading = self._portfolio.account_names[0]
         newest = NONE_YET if chapter.carried is None else chapter.carried.close_time
+        if self._account != leading:
+            parts = (self._ports, self._portfolio, leading, False, self._chapter, chapter.carried)
+            return FollowedCloses(self._bars, AccountFillsReader(*parts), newest)
+        seconds = silence_seconds(chapter, self._absent_after_deadlines)
         gate = BarsGate(self._clock, self._bars, seconds, newest)
         return JudgedCloses(self._bars, gate, self._recorded)
 
@@ -141,12 +159,13 @@ class AccountLane:
         carried = None if standing is None else standing.carried
         self._begin(standing)
         if carried is not None:
-            self._log.begin(carried.orders)
-            self._published, self._closed = carried.reports, carried.close_time
+            self._log.begin(one for one in carried.orders if self._is_ours(one.order.symbol))
+            self._published = carried.account(self._account).reports
+            self._closed = carried.close_time
             await self._recall_executions(carried)
         async for stored in self.lane.history(carried_sequence(carried, self.lane.subject)):
             report = decode_fills_report(stored.message.payload)
-            check_report_of(report, self._own)
+            check_report_of(report, self._own, self._account)
             check_next_report(report, self._published)
             self._fold(report)
             if report.closed is not None:
@@ -167,10 +186,10 @@ class AccountLane:
 
     async def _execute_carried(self, carried: Carried) -> None:
         """Orders of earlier decisions are found before the last decision's cancels meet them."""
-        orders, close_time = [one.order for one in carried.orders], carried.close_time
+        orders, close_time = self._ours([one.order for one in carried.orders]), carried.close_time
         await self._execute(close_time, [o for o in orders if o.decided_at < close_time], ())
         newest = [order for order in orders if order.decided_at == close_time]
-        await self._execute(close_time, newest, carried.cancels)
+        await self._execute(close_time, newest, self._ours(carried.cancels))
         self._log.forget_ended(orders)
 
     async def _turn(self, opened: Opened) -> None:
@@ -178,8 +197,8 @@ class AccountLane:
         broker's memory of them go on; what is read and what the account is worth begins anew.
         """
         standing = await opened_chapter(self._ports.bus, opened, self._portfolio.run)
-        await self._bars.close()
-        await self._decisions.close()
+        for reader in (self._bars, self._decisions, self._closes, self._others):
+            await reader.close()
         # A close that is published and not decided is taken again, in the chapter that opened.
         self._recorded.clear()
         self._recorded.extend(
@@ -188,6 +207,19 @@ class AccountLane:
         self._begin(standing)
         for report in self._unheard:
             for event in report.events:
+                self._means.settle(event)
+
+    def _is_ours(self, symbol: str) -> bool:
+        return self._own.accounts[symbol] == self._account
+
+    def _ours(self, named: Sequence[Named]) -> list[Named]:
+        """Those of the symbols that are traded at this account."""
+        return [one for one in named if self._is_ours(one.symbol)]
+
+    async def _hear_others(self, close_time: int) -> None:
+        """What the other accounts have done up to a close that is decided: all of it is there."""
+        for report in await self._others.until(close_time):
+            for event in report.noun.events:
                 self._means.settle(event)
 
     def _heard(self, close_time: int) -> None:
@@ -335,13 +367,13 @@ class AccountLane:
         events = (*self._unpublished, *news)
         report = FillsReport(
             self._portfolio.name,
-            self._portfolio.account,
+            self._account,
             self._published,
             events,
             None if bars is None else bars.close_time,
             self._chapter,
         )
-        if bars is not None and has_deadlines(self._portfolio.run):
+        if bars is not None and self._names_bars:
             report = replace(report, bars=bars.named, late=bars.named_late)
         identity = message_id(hop("fills").stream, self.lane.subject, self._published)
         about = report.closed or max(event.known_time for event in events)
@@ -350,6 +382,11 @@ class AccountLane:
         if self._meter is not None:
             self._meter.published(events)
         self._fold(report)
+
+    @property
+    def _names_bars(self) -> bool:
+        is_leading = self._account == self._portfolio.account_names[0]
+        return is_leading and has_deadlines(self._portfolio.run)
 
     def _fold(self, report: FillsReport) -> None:
         self._log.fold(report.events)

@@ -1,13 +1,19 @@
 """closes: the closes of an account in one chapter, one after the other, with their bars.
 
+    replay               ReplayedCloses    as the bars tell them
+    leading account      JudgedCloses      as its owner judges them, once
+    any other account    FollowedCloses    as the leading account's reports name them
+
 recorded : those that the account's lane holds already, the oldest first; an owner that takes over
 meets them again, and takes each from there.
 """
 
 from collections import deque
+from functools import partial
 from typing import Protocol
 
 from stratvector.runtime.bars_reader import BarsReader
+from stratvector.runtime.fills_reader import AccountFillsReader, named_tick
 from stratvector.services.execution.bars_gate import BarsGate
 from stratvector.trading.ticks import Tick, TickBars
 
@@ -20,6 +26,9 @@ class Closes(Protocol):
 
     async def next(self) -> TickBars | None:
         """The bars of the next close; None when there is none."""
+
+    async def close(self) -> None:
+        """Nothing more is asked of it."""
 
 
 class ReplayedCloses:
@@ -40,10 +49,13 @@ class ReplayedCloses:
             self._recorded.popleft()
         return await self._bars.next()
 
+    async def close(self) -> None:
+        """See `Closes.close`."""
+
 
 class JudgedCloses:
-    """Of a run with deadlines: as this account's reports name them, and from there on as its owner
-    judges.
+    """Of a run with deadlines, at the leading account: as its reports name them, and from there on
+    as its owner judges.
     """
 
     def __init__(self, bars: BarsReader, gate: BarsGate, recorded: deque[Tick]) -> None:
@@ -60,3 +72,34 @@ class JudgedCloses:
         bars = await self._bars.named(self._recorded.popleft())
         self._gate.newest = bars.close_time
         return bars
+
+    async def close(self) -> None:
+        """See `Closes.close`."""
+
+
+class FollowedCloses:
+    """Of a run with deadlines, at another account than the leading one, whose reports are read.
+
+    newest : the newest close before the chapter, ns UTC.
+    """
+
+    def __init__(self, bars: BarsReader, leading: AccountFillsReader, newest: int) -> None:
+        self._bars, self._leading, self._newest = bars, leading, newest
+
+    async def look(self, patience_seconds: float) -> bool:
+        """See `Closes.look`."""
+        return await self._leading.look(patience_seconds)
+
+    async def next(self) -> TickBars | None:
+        """See `Closes.next`."""
+        ended = partial(self._bars.have_ended, self._newest)
+        reports = await self._leading.after(self._newest, ended)
+        if not reports:
+            return None
+        tick = named_tick(reports)
+        self._newest = tick.close_time
+        return await self._bars.named(tick)
+
+    async def close(self) -> None:
+        """See `Closes.close`."""
+        await self._leading.close()

@@ -1,5 +1,6 @@
 """The only place that constructs execution's parts."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from stratvector.runtime.chapters import first_chapter
@@ -19,14 +20,14 @@ SIMULATED = "simulated"
 
 
 def build(deployment: Deployment, ports: Ports) -> Tasks:
-    """The lane of the session's account, on the simulated broker unless the deployment brings
-    another.
+    """A lane for each of the session's accounts, on a simulated broker of its own unless the
+    deployment brings another.
     """
     return _tasks(deployment, ports, deployment.absent_after_deadlines)
 
 
 def serve(settings: "ExecutionSettings", ports: Ports) -> Service:
-    """The same lane for each portfolio, all measured together."""
+    """The same lanes for each portfolio, all measured together."""
     # The simulated world has no metrics, and need not wait for these.
     from stratvector.services.execution.metrics import OrderMetrics
 
@@ -43,14 +44,15 @@ def _tasks(
 ) -> Tasks:
     session = deployment.session
 
-    def make() -> Tasks:
+    def make(name: str) -> Tasks:
         broker: Broker = SimulatedBrokerAdapter(session.portfolio)
         if deployment.broker is not None:
             broker = deployment.broker(ports)
         times = session.time_map if isinstance(session, LoggedSession) else None
         run_clock = RunClock(ports.clock, times)
-        parts = (session.portfolio, session.start, first_chapter(session), broker, run_clock)
+        first = first_chapter(session)
+        parts = (session.portfolio, name, session.start, first, broker, run_clock)
         account = AccountLane(ports, *parts, meter, deadlines)
         return Tasks([account.run()], [account.lane])
 
-    return Tasks.of([make])
+    return Tasks.of([partial(make, name) for name in session.portfolio.account_names])

@@ -1,7 +1,8 @@
 """account: what the lanes of orders and fills say together: entry prices, and halts.
 
-The two lanes are read each at its own pace. A decision names the last fill that it knew, so a
-halt is judged on the holdings of its own close, however far either lane has been read.
+The lanes are read each at its own pace. A decision is of a close, and so is the report that closes
+it at each account: a halt is judged on the holdings of its own close, however far any lane has been
+read.
 """
 
 from collections import deque
@@ -45,23 +46,24 @@ def after_fill(before: Holding | None, lots: int, price: Decimal) -> Holding | N
 
 @dataclass(frozen=True)
 class AccountState:
-    """An account as it is. undecided : decisions that wait for their fills. turns : places in the
-    lane of fills, and whether the account is flat from there on.
+    """An account as it is. undecided : decisions that wait for their fills. turns : by account,
+    closes (ns UTC), and whether it is flat from there on. closed : by account, the newest that is
+    read.
     """
 
     holdings: dict[str, Holding]
     halts: HaltState
     limits: RiskLimits
     undecided: tuple[tuple[Decision, RiskLimits], ...]
-    turns: tuple[tuple[int, bool], ...]
-    flat: bool
-    flat_at_decision: bool
+    turns: dict[str, tuple[tuple[int, bool], ...]]
+    flat: dict[str, bool]
+    flat_at_decision: dict[str, bool]
     tripped: tuple[bool, bool]
-    fills_read_to: int
+    closed: dict[str, int]
 
 
 class Account:
-    """Folds both lanes; each in its own order, in any order of one against the other.
+    """Folds the lanes; each in its own order, in any order of one against the other.
 
     holdings : by symbol, after the newest fill. lasting : the halts that have not ended, as of the
     closes that both lanes cover.
@@ -71,13 +73,15 @@ class Account:
         self.holdings: dict[str, Holding] = {}
         self.lasting: tuple[Halt, ...] = ()
         self._watch = HaltWatch(portfolio)
-        self._limits = portfolio.limits
+        self._limits, self._account_of = portfolio.limits, portfolio.account_of
+        names = portfolio.account_names
         # Decisions that wait for their fills, each with the limits of its chapter.
         self._undecided: deque[tuple[Decision, RiskLimits]] = deque()
-        self._turns: deque[tuple[int, bool]] = deque()  # place in the lane, flat from there on
-        self._flat = self._flat_at_decision = True
+        self._turns = {name: deque[tuple[int, bool]]() for name in names}
+        self._flat = dict.fromkeys(names, True)
+        self._flat_at_decision = dict(self._flat)
         self._tripped = (False, False)
-        self._fills_read_to = 0
+        self._closed = dict.fromkeys(names, 0)
 
     @property
     def state(self) -> AccountState:
@@ -87,11 +91,11 @@ class Account:
             self._watch.state,
             self._watch.limits,
             tuple(self._undecided),
-            tuple(self._turns),
-            self._flat,
-            self._flat_at_decision,
+            {name: tuple(turns) for name, turns in self._turns.items()},
+            dict(self._flat),
+            dict(self._flat_at_decision),
             self._tripped,
-            self._fills_read_to,
+            dict(self._closed),
         )
 
     def resume(self, state: AccountState) -> None:
@@ -99,14 +103,15 @@ class Account:
         self.holdings = dict(state.holdings)
         self._watch.resume(state.halts)
         self._watch.limits = state.limits
-        self._undecided, self._turns = deque(state.undecided), deque(state.turns)
-        self._flat, self._flat_at_decision = state.flat, state.flat_at_decision
-        self._tripped, self._fills_read_to = state.tripped, state.fills_read_to
+        self._undecided = deque(state.undecided)
+        self._turns = {name: deque(turns) for name, turns in state.turns.items()}
+        self._flat, self._flat_at_decision = dict(state.flat), dict(state.flat_at_decision)
+        self._tripped, self._closed = state.tripped, dict(state.closed)
         self.lasting = tuple(halt for halt in self.halts if halt.until is None)
 
-    def begin_with(self, carried: Carried, lane: str) -> None:
+    def begin_with(self, carried: Carried) -> None:
         """Begin with a book in the middle of its life. What its lots were bought for is unknown
-        until they are sold. lane : of the fills.
+        until they are sold.
         """
         unknown = Decimal("NaN")
         held = {one.symbol: one.lots for one in carried.symbols if one.lots}
@@ -114,8 +119,9 @@ class Account:
         self._watch.resume(
             HaltState(carried.peak, carried.day_start, carried.last_equity, carried.day, {}, ())
         )
-        self._flat = self._flat_at_decision = not held
-        self._fills_read_to = carried.sequences.get(lane, 0)
+        self._flat = {name: self._is_flat(name) for name in self._flat}
+        self._flat_at_decision = dict(self._flat)
+        self._closed = dict.fromkeys(self._flat, carried.close_time)
 
     def holding(self, symbol: str, lots: int) -> Holding | None:
         """What is held of a symbol, if it is that many lots.
@@ -138,9 +144,10 @@ class Account:
         """The close (ns UTC) from which the portfolio is halted by its drawdown, else None."""
         return self._watch.halted_since
 
-    def hold(self, limits: RiskLimits) -> None:
-        """From the next decision on, these hold."""
-        self._limits = limits
+    def hold(self, portfolio: Portfolio) -> None:
+        """From the next decision on, its limits hold."""
+        self._limits = portfolio.limits
+        self._account_of = {**self._account_of, **portfolio.account_of}
 
     def take_fill(self, event: FillEvent) -> None:
         """An execution."""
@@ -150,12 +157,15 @@ class Account:
         else:
             self.holdings[event.symbol] = holding
 
-    def fills_read(self, sequence: int) -> None:
-        """All executions up to this message of the lane were taken."""
-        flat, self._fills_read_to = not self.holdings, sequence
-        if flat != self._flat:
-            self._flat = flat
-            self._turns.append((sequence, flat))
+    def close_read(self, account: str, close_time: int) -> None:
+        """All executions of an account up to a close, ns UTC, were taken."""
+        flat, self._closed[account] = self._is_flat(account), close_time
+        if flat != self._flat[account]:
+            self._flat[account] = flat
+            self._turns[account].append((close_time, flat))
+
+    def _is_flat(self, account: str) -> bool:
+        return all(self._account_of[symbol] != account for symbol in self.holdings)
 
     def take_decision(self, decision: Decision) -> None:
         """A decision, in the order of closes."""
@@ -166,7 +176,8 @@ class Account:
     def settle(self) -> list[tuple[Halt, bool]]:
         """Judge the decisions whose fills are here; the halts that began (True) or ended."""
         changed: list[tuple[Halt, bool]] = []
-        while self._undecided and self._undecided[0][0].cut.fills_sequence <= self._fills_read_to:
+        read = min(self._closed.values())
+        while self._undecided and self._undecided[0][0].close_time <= read:
             decision, self._watch.limits = self._undecided.popleft()
             changed += self._judge(decision)
         if changed or self.lasting:
@@ -174,9 +185,10 @@ class Account:
         return changed
 
     def _judge(self, decision: Decision) -> list[tuple[Halt, bool]]:
-        while self._turns and self._turns[0][0] <= decision.cut.fills_sequence:
-            self._flat_at_decision = self._turns.popleft()[1]
-        self._watch.take(decision, self._flat_at_decision)
+        for account, turns in self._turns.items():
+            while turns and turns[0][0] <= decision.close_time:
+                self._flat_at_decision[account] = turns.popleft()[1]
+        self._watch.take(decision, all(self._flat_at_decision.values()))
         tripped, time = (decision.halted, decision.reduce_only), decision.close_time
         if tripped == self._tripped:
             return []

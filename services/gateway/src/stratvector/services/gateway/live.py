@@ -31,7 +31,7 @@ from stratvector.services.gateway.words import fill_text, halt_text, order_text
 from stratvector.trading.carried import Carried
 from stratvector.trading.chapters import Chapter
 from stratvector.trading.fills import FillKind
-from stratvector.trading.lanes import bars_lane, fills_lane
+from stratvector.trading.lanes import bars_lane
 from stratvector.trading.ledger import Positions
 from stratvector.trading.meaning.fills import check_report_of
 from stratvector.trading.meaning.orders import check_decision_of
@@ -141,7 +141,7 @@ class LiveSession:
         self.instruments |= {one.symbol: one for one in portfolio.instruments}
         self._causes.models = portfolio.model_names
         self._chapter = replace(chapter, carried=None)
-        self.account.hold(portfolio.limits)
+        self.account.hold(portfolio)
         self.version += 1
 
     @property
@@ -191,7 +191,7 @@ class LiveSession:
         not to be had.
         """
         self.curve.begin_at(carried.last_equity, carried.peak)
-        self.account.begin_with(carried, fills_lane(self.portfolio))
+        self.account.begin_with(carried)
 
     def take_bars(self, batch: Sequence[Stored]) -> None:
         """Cross-sections of one version of a universe; of one that was replaced, nothing but how
@@ -235,16 +235,18 @@ class LiveSession:
         self._tell_equity(len(batch) - 1)
 
     def take_fills(self, batch: Sequence[Stored]) -> None:
-        """Reports of the account."""
-        for stored, report in zip(batch, decoded(batch, decode_fills_report), strict=True):
-            check_report_of(report, self._own)
+        """Reports of one account."""
+        account = batch[0].message.subject.rsplit(".", 1)[-1]
+        for report in decoded(batch, decode_fills_report):
+            check_report_of(report, self._own, account)
             for event in report.events:
                 self._count("fills", int(event.kind is FillKind.FILLED))
                 if event.kind is FillKind.FILLED:
                     self.account.take_fill(event)
                 if event.kind in TOLD:
                     self._causes.wait(event, event.known_time or report.closed or 0)
-            self.account.fills_read(stored.sequence)
+            if report.closed is not None:
+                self.account.close_read(account, report.closed)
         self._tell_fills()
         if self._settle():
             self._tell_equity(0)

@@ -29,7 +29,7 @@ from stratvector.services.gateway.following import Follower, OrdersFollower
 from stratvector.services.gateway.live import LiveSession, LiveState
 from stratvector.trading.lanes import (
     bars_lane,
-    fills_lane,
+    fills_lanes,
     orders_lane,
     positions_lane,
     signals_lane,
@@ -37,7 +37,7 @@ from stratvector.trading.lanes import (
 from stratvector.trading.portfolio import Portfolio
 
 KEEP_SECONDS = 60.0
-FOLD = "2"  # another one folds otherwise, and goes on from nothing that this one has kept
+FOLD = "3"  # another one folds otherwise, and goes on from nothing that this one has kept
 
 
 @dataclass(frozen=True)
@@ -175,12 +175,13 @@ def _lanes(
     ports: Ports, portfolio: Portfolio, live: LiveSession, read: Mapping[str, int]
 ) -> Iterator[Follower]:
     """All lanes but those of models and universes."""
-    orders, fills = orders_lane(portfolio), fills_lane(portfolio)
+    orders = orders_lane(portfolio)
     yield OrdersFollower(
         ports, portfolio, live.take_decisions, live.open_chapter, read.get(orders, 0)
     )
-    after = read.get(fills, 0)
-    yield Follower(ports, fills, live.take_fills, after, is_ready=live.knows_fills)
+    for fills in fills_lanes(portfolio).values():
+        after = read.get(fills, 0)
+        yield Follower(ports, fills, live.take_fills, after, is_ready=live.knows_fills)
     positions = positions_lane(portfolio)
     after = read.get(positions, 0)
     yield Follower(ports, positions, live.take_positions, after, is_ready=live.knows_positions)

@@ -12,10 +12,11 @@ from stratvector.runtime.chapters import (
     opened_chapter,
 )
 from stratvector.runtime.decided_closes import DecidedCloses
+from stratvector.runtime.fills_reader import FillsReader
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import LedgerStore, Ports
 from stratvector.runtime.process.cannot_start import CannotStart
-from stratvector.runtime.readers import FillsReader, Received
+from stratvector.runtime.readers import Received
 from stratvector.runtime.signals_reader import SignalsReader, pass_over_late, used_signals
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.chapters import FIRST, Opened

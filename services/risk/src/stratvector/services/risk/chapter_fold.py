@@ -10,9 +10,10 @@ from stratvector.contracts.codecs import decode_decision
 from stratvector.runtime.at_hand import AT_HAND
 from stratvector.runtime.bars_reader import BarsReader, Due
 from stratvector.runtime.chapters import Standing
+from stratvector.runtime.fills_reader import FillsReader, named_tick
 from stratvector.runtime.ports import Kind, Ports, Stored
 from stratvector.runtime.process.cannot_start import CannotStart
-from stratvector.runtime.readers import FillsReader, Received
+from stratvector.runtime.readers import Received
 from stratvector.runtime.signals_reader import SignalsReader, pass_over_late, used_signals
 from stratvector.runtime.unfit_messages import MisplacedOpening, refuse_other_close
 from stratvector.services.risk.signals_gate import SignalsGate
@@ -28,7 +29,7 @@ from stratvector.trading.orders import LATE, Cut, Decision
 from stratvector.trading.portfolio import ModelAllocation
 from stratvector.trading.runs import has_deadlines
 from stratvector.trading.signals import Signals
-from stratvector.trading.ticks import Tick, TickBars
+from stratvector.trading.ticks import TickBars
 from stratvector.trading.timestamps import utc_text
 from stratvector.trading.used_bars import ABSENT
 from stratvector.trading.value_at_risk import multipliers
@@ -128,7 +129,7 @@ class ChapterFold:
             self._reports = await self._fills.after(self._heard_until, ended)
         if not self._reports:
             return None
-        tick = Tick.of_report(self._reports[-1].noun)
+        tick = named_tick(self._reports)
         closing = [name for name, used in tick.bars.items() if used != ABSENT]
         return Due(tick.close_time, tuple(closing))
 
@@ -202,7 +203,7 @@ class ChapterFold:
 
     async def _bars_of(self, due: Due) -> TickBars:
         if self._has_deadlines:
-            return await self._bars.named(Tick.of_report(self._reports[-1].noun))
+            return await self._bars.named(named_tick(self._reports))
         closing = await self._bars.at(due.close_time, due.universes)
         return TickBars(due.close_time, tuple(closing))
 
@@ -215,7 +216,7 @@ class ChapterFold:
                 model.name: signals[model.name].id if model.name in signals else LATE
                 for model in heard.models
             },
-            fills_sequence=heard.reports[-1].sequence,
+            fills_sequence=max(report.sequence for report in heard.reports),
             multipliers=multipliers(self.portfolio, self.carrying.figure),
             late=heard.bars.named_late,
         )

@@ -8,12 +8,14 @@ from fastapi import APIRouter
 from stratvector.services.gateway.api.asking import Context
 from stratvector.services.gateway.api.paging import ClosesWanted, PageWanted
 from stratvector.services.gateway.api.portfolio_shapes import (
+    AccountMoney,
     Attribution,
     EquityClose,
     EquityPage,
     HeldPosition,
     ModelResultShape,
     ModelShare,
+    PortfolioAccount,
     PortfolioModel,
     PortfolioShape,
     PortfolioUniverse,
@@ -37,10 +39,15 @@ async def get_portfolio(context: Context) -> PortfolioShape:
     return PortfolioShape(
         name=portfolio.name,
         run=portfolio.run,
-        account=portfolio.account,
+        accounts=[
+            PortfolioAccount(name=one.name, initial_cash=one.initial_cash)
+            for one in portfolio.accounts
+        ],
         initial_cash=portfolio.initial_cash,
         universes=[
-            PortfolioUniverse(name=u.name, timeframe=u.timeframe, symbols=list(u.symbols))
+            PortfolioUniverse(
+                name=u.name, timeframe=u.timeframe, symbols=list(u.symbols), account=u.account
+            )
             for u in portfolio.universes
         ],
         models=[
@@ -128,4 +135,5 @@ def _close(one: EquityRecord) -> EquityClose:
         models=[
             ModelShare(model=m.model, profit=m.equity, commission=m.commission) for m in one.models
         ],
+        accounts=[AccountMoney(account=a.account, cash=a.cash) for a in one.accounts],
     )

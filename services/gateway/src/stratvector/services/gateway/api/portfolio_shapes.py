@@ -9,6 +9,7 @@ class PortfolioUniverse(Shape):
     name: str
     timeframe: str
     symbols: list[str]
+    account: str
 
 
 class PortfolioModel(Shape):
@@ -19,12 +20,19 @@ class PortfolioModel(Shape):
     budget_fraction: float
 
 
+class PortfolioAccount(Shape):
+    """A broker account and what it began with, base currency."""
+
+    name: str
+    initial_cash: DecimalText
+
+
 class PortfolioShape(Shape):
     """A portfolio, and how far its record has come. Base currency USD."""
 
     name: str
     run: str
-    account: str
+    accounts: list[PortfolioAccount]
     currency: str = "USD"
     initial_cash: DecimalText
     universes: list[PortfolioUniverse]
@@ -68,8 +76,15 @@ class ModelShare(Shape):
     commission: DecimalText
 
 
+class AccountMoney(Shape):
+    """What one broker account has."""
+
+    account: str
+    cash: DecimalText
+
+
 class EquityClose(Shape):
-    """The account after a close. drawdown_factor : on all targets, 0 to 1."""
+    """The portfolio after a close. drawdown_factor : on all targets, 0 to 1."""
 
     close_time: Time
     equity: DecimalText
@@ -79,6 +94,7 @@ class EquityClose(Shape):
     halted: bool
     reduce_only: bool
     models: list[ModelShare]
+    accounts: list[AccountMoney]
 
 
 class EquityPage(Shape):

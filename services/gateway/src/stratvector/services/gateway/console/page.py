@@ -21,6 +21,7 @@ from stratvector.services.gateway.console.services import services
 from stratvector.services.gateway.console.sockets import PageTasks
 from stratvector.services.gateway.console.tiles import tiles
 from stratvector.services.gateway.context import GatewayContext, PortfolioContext
+from stratvector.trading.portfolio import Portfolio
 
 REFRESH_SECONDS = 0.25
 # A page is pinged every 16 s and may take 8 s to answer: on a busy machine it stays connected.
@@ -142,6 +143,11 @@ def _header(context: PortfolioContext) -> str:
     return (
         f"<header>{BRAND}<span>{escaped(portfolio.name)}</span>"
         f'<span class="quiet">run {escaped(portfolio.run)}</span>'
-        f'<span class="quiet">account {escaped(portfolio.account)}</span>'
+        f'<span class="quiet">{escaped(_accounts(portfolio))}</span>'
         '<nav><a href="/api/docs">API</a><a href="/api/redoc">Reference</a></nav></header>'
     )
+
+
+def _accounts(portfolio: Portfolio) -> str:
+    names = portfolio.account_names
+    return f"account{'s' if len(names) > 1 else ''} {', '.join(names)}"

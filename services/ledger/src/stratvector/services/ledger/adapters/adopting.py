@@ -48,7 +48,10 @@ def _is_of(connection: Connection, key: Key, run: str) -> bool:
     for entry in _entries(connection, key):
         decision = entry["decision"]
         for order in decision["orders"]:
-            leg = (key.portfolio, decision["account"], order["symbol"], entry["close_time"])
+            account = decision.get("account")
+            if account is None:
+                return False  # a version that kept no account has always kept the run
+            leg = (key.portfolio, account, order["symbol"], entry["close_time"])
             return bool(order["order_id"] == order_id(run, *leg))
     return True
 

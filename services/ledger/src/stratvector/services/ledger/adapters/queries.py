@@ -26,6 +26,7 @@ from stratvector.services.ledger.adapters import tables
 from stratvector.services.ledger.adapters.payloads import chain_hash_at, stored_entry
 from stratvector.services.ledger.adapters.schema import CLOSE, KEY, Key, own
 from stratvector.trading.ledger_answers import (
+    AccountCash,
     EquityRecord,
     FillRecord,
     HeldPositions,
@@ -150,12 +151,17 @@ class Ledger:
             models[share.close_time].append(
                 ModelEquity(share.model, share.cash, share.commission, share.equity)
             )
-        names = [one.name for one in fields(EquityRecord) if one.name != "models"]
+        accounts: defaultdict[int, list[AccountCash]] = defaultdict(list)
+        for one in self._account_cash(_span(rows)):
+            accounts[one.close_time].append(AccountCash(one.account, one.cash))
+        shared = ("models", "accounts")
+        names = [one.name for one in fields(EquityRecord) if one.name not in shared]
         return Found(
             tuple(
                 EquityRecord(
                     **{name: getattr(row, name) for name in names},
                     models=tuple(models[row.close_time]),
+                    accounts=tuple(accounts[row.close_time]),
                 )
                 for row in rows
             ),
@@ -245,7 +251,13 @@ class Ledger:
 
     def _accounts(self, closes: Closes) -> Sequence[AnyRow]:
         """The models' accounts in config order, close by close."""
-        table = tables.model_accounts
+        return self._in_order(tables.model_accounts, closes)
+
+    def _account_cash(self, closes: Closes) -> Sequence[AnyRow]:
+        """The cash of broker accounts by name, close by close."""
+        return self._in_order(tables.account_cash, closes)
+
+    def _in_order(self, table: Table, closes: Closes) -> Sequence[AnyRow]:
         key = table.primary_key.columns
         return self._rows(within(select(table), table, closes).order_by(*key), table)
 

@@ -215,7 +215,7 @@ def _changed(before: Mapping[str, int], after: Mapping[str, int]) -> Iterator[Ro
 closes = _nouns(
     "closes",
     LedgerEntry,
-    "account=decision.account cash equity engine_equity=decision.equity "
+    "cash equity engine_equity=decision.equity "
     "gross_exposure=decision.gross_exposure drawdown_factor=decision.drawdown_factor "
     "halted=decision.halted reduce_only=decision.reduce_only "
     "fills_sequence=decision.cut.fills_sequence commands_sequence=decision.cut.commands_sequence "
@@ -236,6 +236,12 @@ model_accounts = _nouns(
     "model cash commission equity",
     itemgetter("models"),
     key={"model_place": int},
+)
+account_cash = _table(
+    "account_cash",
+    {"account": str},
+    {"cash": Decimal},
+    lambda close: close.entry.get("accounts", {}).items(),
 )
 position_changes = _table("position_changes", {"symbol": str}, {"lots": int}, _changes)
 model_position_changes = _table(
