@@ -21,6 +21,7 @@ from stratvector.contracts.v1 import (
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.carried import (
     Carried,
+    CarriedAccount,
     CarriedCell,
     CarriedDate,
     CarriedModel,
@@ -61,6 +62,7 @@ NOUNS = (
     Cancel,
     Carried,
     CarriedCell,
+    CarriedAccount,
     CarriedDate,
     CarriedModel,
     CarriedOrder,

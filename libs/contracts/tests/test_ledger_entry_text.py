@@ -50,12 +50,13 @@ ENTRY = LedgerEntry(
     Decimal(1).scaleb(-40),
     (ModelAccount("trend", {}, Decimal(0), Decimal("0.00"), Decimal(1)),),
     {"Ä": Decimal("1.5")},
+    accounts={"paper": Decimal("-0.10")},
 )  # fmt: skip
 TEXT = (
     '{"portfolio":"main","close_time":7,"signals":[{"portfolio":"main","model":"trend",'
     '"version":"1.0","close_time":7,"rows":[{"symbol":"Ä","weight":"nan","confidence":0.1,'
     '"action":"HOLD","reason":"NONE"}],"state":["inf",-0.0,1e-07],"bars_id":"b","chapter":3}],'
-    '"decision":{"portfolio":"main","account":"paper","close_time":7,"equity":1e+16,'
+    '"decision":{"portfolio":"main","close_time":7,"equity":1e+16,'
     '"gross_exposure":"-inf","drawdown_factor":1.0,"halted":false,"reduce_only":true,'
     '"orders":[{"order_id":"o","symbol":"Ä","lots":-3,"parts":[1,-4],'
     '"reference_price":"1.50","decided_at":7,"expires_at":9}],'
@@ -72,7 +73,7 @@ TEXT = (
     '"lots":-3,"price":"1.5","commission":"0","slippage":"0","fill_time":6,"known_time":7,'
     '"text":""}],"attributed":[["x",[1,-4]]],"positions":{"a":2,"b":1},"cash":"-0.10",'
     '"equity":"1E-40","models":[{"model":"trend","positions":{},"cash":"0",'
-    '"commission":"0.00","equity":"1"}],"marks":{"Ä":"1.5"},"run":""}'
+    '"commission":"0.00","equity":"1"}],"marks":{"Ä":"1.5"},"run":"","accounts":{"paper":"-0.10"}}'
 ).encode()
 
 

@@ -142,7 +142,6 @@ POISON: dict[str, dict[str, bytes]] = {
         "a price of gigabytes": decision({"reference_price": Decimal(10**17)}),
         "expired before its decision": decision({"expires_at": CLOSE - 1}),
         "decided at another close": decision({"decided_at": CLOSE - 1}),
-        "other account": decision(account="theirs"),
         "other portfolio": decision(portfolio="theirs"),
         "equity NaN": decision(equity=NAN),
         "equity infinite": decision(equity=INF),

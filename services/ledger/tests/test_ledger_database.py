@@ -70,7 +70,7 @@ def test_instances_that_start_together_prepare_a_database_once(tmp_path: Path) -
 def test_a_revision_that_this_version_does_not_know_is_refused(database: LedgerDatabase) -> None:
     with database.writer.begin() as connection:
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0099'"))
-    with pytest.raises(UnknownRevision, match=r"revision '0099'.*newest is '0005'.*newer version"):
+    with pytest.raises(UnknownRevision, match=r"revision '0099'.*newest is '0006'.*newer version"):
         database.prepare()
 
 

@@ -21,6 +21,7 @@ from stratvector.trading.fills import TERMINAL, FillKind
 from stratvector.trading.identity import chained_hash
 from stratvector.trading.ledger import LedgerEntry, rounded_money
 from stratvector.trading.ledger_answers import (
+    AccountCash,
     EquityRecord,
     FillRecord,
     HeldPositions,
@@ -153,6 +154,7 @@ def expected_equity(entries: list[LedgerEntry]) -> list[EquityRecord]:
                 ModelEquity(m.model, *map(rounded_money, (m.cash, m.commission, m.equity)))
                 for m in entry.models
             ),
+            tuple(AccountCash(name, rounded_money(cash)) for name, cash in entry.accounts.items()),
         )
         for entry in entries
     ]

@@ -148,10 +148,14 @@ def test_every_row_that_is_edited_added_or_deleted_is_found_and_its_table_named(
     named: set[str] = set()
     for number in range(ROWS):
         file.write_bytes(original)
-        table = _edit(file, ("update", "delete", "insert")[number % 3], chance)
+        kind = ("update", "delete", "insert")[number % 3]
+        table = _edit(file, kind, chance)
         found = verified(file)
         assert not found.passed, table
-        assert table in {one.table for one in found.findings}, table
+        told = {one.table for one in found.findings}
+        # Without its newest payload a record is whole, and what was derived of it is too much.
+        is_newest = (table, kind) == ("payloads", "delete") and "watermarks" in told
+        assert table in told or is_newest, table
         named.add(table)
     assert len(named) > 10
 

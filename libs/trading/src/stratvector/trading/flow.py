@@ -86,9 +86,8 @@ FLOW: tuple[Hop, ...] = (
         subject="fills.{run}.{portfolio}.{account}",
         message="FillsReport",
         producer="execution",
-        # the lane of one account reads those of the others: which bars the leading one names, and
-        # what their fills leave of the portfolio's equity
-        consumers=("risk", "execution"),
+        # execution itself looks into its other accounts' lanes, page by page
+        consumers=("risk",),
         followers=("ledger", "gateway"),
     ),
     Hop(

@@ -152,7 +152,7 @@ def new_book(symbols: int, models: int, cash: float, of_accounts: Floats) -> Boo
     """A flat book. cash : of all accounts. of_accounts : float64[A], that of each."""
     book = Book(
         np.full(4, cash),
-        of_accounts.copy(),
+        np.zeros(len(of_accounts)),
         np.zeros(3, np.int64),
         np.zeros((symbols, 3), np.int64),
         np.zeros(symbols),
@@ -161,6 +161,8 @@ def new_book(symbols: int, models: int, cash: float, of_accounts: Floats) -> Boo
         np.zeros(models),
     )
     book.latch[DAY] = -1
+    for account in range(len(of_accounts)):
+        book.cash[account] = of_accounts[account]
     return book
 
 

@@ -59,7 +59,8 @@ def check_report_of(report: FillsReport, own: Own, account: str) -> None:
     check_named_of(report.bars, report.late, own)
     names_bars = own.has_deadlines and account == own.leading
     if report.closed is not None and names_bars != bool(report.bars or report.late):
-        told = "names no bars" if names_bars else "names bars, which is not its to do"
+        others = f"account {own.leading} alone does" if own.has_deadlines else "a replay does not"
+        told = "names no bars" if names_bars else f"names bars, which {others}"
         raise Absurd(f"report {report.number} closes {report.closed} ns and {told}")
     for event in report.events:
         most = max(abs(event.lots) * own.lot_sizes[event.symbol] * event.price, FEE_MIN_MAX)

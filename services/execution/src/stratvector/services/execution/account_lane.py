@@ -135,7 +135,7 @@ class AccountLane:
         self._broker.begin(portfolio, carried)
         self._bars = BarsReader(ports, portfolio, self._start, carried=carried)
         self._closes = self._closes_of(self._first if standing is None else standing.chapter)
-        parts = (ports, portfolio, False, self._chapter, carried)
+        parts = (ports, portfolio, True, self._chapter, carried)
         self._others = FillsReader(*parts, apart=self._account)
         self._decisions = OrdersReader(ports, portfolio, chapter=self._chapter, carried=carried)
         self._means = AccountMeans(portfolio, carried)
@@ -146,7 +146,7 @@ class AccountLane:
         leading = self._portfolio.account_names[0]
         newest = NONE_YET if chapter.carried is None else chapter.carried.close_time
         if self._account != leading:
-            parts = (self._ports, self._portfolio, leading, False, self._chapter, chapter.carried)
+            parts = (self._ports, self._portfolio, leading, True, self._chapter, chapter.carried)
             return FollowedCloses(self._bars, AccountFillsReader(*parts), newest)
         seconds = silence_seconds(chapter, self._absent_after_deadlines)
         gate = BarsGate(self._clock, self._bars, seconds, newest)

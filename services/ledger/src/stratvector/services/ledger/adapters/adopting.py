@@ -48,9 +48,8 @@ def _is_of(connection: Connection, key: Key, run: str) -> bool:
     for entry in _entries(connection, key):
         decision = entry["decision"]
         for order in decision["orders"]:
-            account = decision.get("account")
-            if account is None:
-                return False  # a version that kept no account has always kept the run
+            # Records without a run are of portfolios of one account.
+            account = decision.get("account") or next(iter(entry["accounts"]))
             leg = (key.portfolio, account, order["symbol"], entry["close_time"])
             return bool(order["order_id"] == order_id(run, *leg))
     return True

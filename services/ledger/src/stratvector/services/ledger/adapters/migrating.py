@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 if TYPE_CHECKING:
     from alembic.config import Config
 
-NEWEST_REVISION = "0005"
+NEWEST_REVISION = "0006"
 BEFORE_PAYLOADS = frozenset({"0001", "0002"})
 # Payloads are there: under the number of their portfolio, and under its name without a run.
 BEFORE_DERIVING, BEFORE_RUNS = "0003", "0004"
