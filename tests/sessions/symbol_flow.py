@@ -1,9 +1,10 @@
-"""Runs into which documents with more symbols are applied."""
+"""Runs into which documents with other symbols are applied."""
 
 from collections.abc import Sequence
 
 from stratvector.runtime.chapters import first_chapter
 from stratvector.runtime.documents import wish_of
+from stratvector.runtime.simulation.fate import When
 from stratvector.runtime.simulation.faults import Faults
 from stratvector.trading.parity import Parity, check
 from stratvector.trading.session import Session
@@ -15,6 +16,17 @@ from tests.sessions.simulated_flow import Flow, run_flow
 SHAPE = Shape(universes=2, symbols=2, models=2, closes=60, warmup=2)
 SLOW = Faults(delay_seconds_max=0.05)
 NEW = "NEW"
+SIDES: tuple[When, ...] = ("before", "after")
+# Whose death meets the new version, and at which of its steps.
+STEPS = [
+    ("risk", "publish CHAPTERS"),
+    ("risk", "publish ORDERS"),
+    ("market_data", "publish BARS"),
+    ("market_data", "kv put"),
+    ("strategy", "publish SIGNALS"),
+    ("execution", "publish FILLS"),
+    ("ledger", "store commit"),
+]
 
 
 def traded(session: Session) -> str:

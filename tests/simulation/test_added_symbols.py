@@ -15,7 +15,7 @@ from stratvector.runtime.chapter_changes import refuse_wish
 from stratvector.runtime.documents import wish_of
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.ports import Kind, Ports, Stored
-from stratvector.runtime.simulation.fate import CrashPlan, When
+from stratvector.runtime.simulation.fate import CrashPlan
 from stratvector.runtime.simulation.world import World
 from stratvector.services.strategy.model_lane import ModelLane
 from stratvector.trading.bars import Bars, ClosedBars
@@ -29,19 +29,17 @@ from tests.sessions.generated_sessions import DriftStrategy, generated_session
 from tests.sessions.late_flow import DEADLINE_SECONDS, paper_session
 from tests.sessions.rewritten_log import log_of
 from tests.sessions.simulated_flow import Flow, breaches_in_the_log, run_flow
-from tests.sessions.symbol_flow import NEW, SHAPE, SLOW, applied, parity_of, traded, wider
-
-SIDES: tuple[When, ...] = ("before", "after")
-# Whose death meets the new version, and at which of its steps.
-STEPS = [
-    ("risk", "publish CHAPTERS"),
-    ("risk", "publish ORDERS"),
-    ("market_data", "publish BARS"),
-    ("market_data", "kv put"),
-    ("strategy", "publish SIGNALS"),
-    ("execution", "publish FILLS"),
-    ("ledger", "store commit"),
-]
+from tests.sessions.symbol_flow import (
+    NEW,
+    SHAPE,
+    SIDES,
+    SLOW,
+    STEPS,
+    applied,
+    parity_of,
+    traded,
+    wider,
+)
 
 
 def orders_of(flow: Flow, symbol: str) -> list[int]:

@@ -21,8 +21,15 @@ from stratvector.services.gateway.events import Hub
 from stratvector.services.gateway.live import Happening, LiveSession
 from stratvector.services.gateway.resuming import Reading, resumed
 from stratvector.trading.portfolio import ModelAllocation
-from tests.sessions.changed_sessions import Applying, with_model, with_symbol, without_model
+from tests.sessions.changed_sessions import (
+    Applying,
+    with_model,
+    with_symbol,
+    without_model,
+    without_symbol,
+)
 from tests.sessions.generated_sessions import DriftStrategy, Shape, generated_session
+from tests.sessions.rewritten_log import log_of
 from tests.sessions.simulated_flow import Flow, run_flow
 
 READ_SECONDS = 10.0
@@ -114,19 +121,23 @@ def happenings(live: LiveSession, noun: str) -> list[Happening]:
 
 @pytest.fixture(scope="module")
 def changing() -> Flow:
-    """A model is added, then another one removed, and in between a symbol is added."""
+    """A model is added, then another one removed, and in between a symbol is added, which goes in
+    the end.
+    """
     session = generated_session(4, Shape(2, 2, 3, closes=150))
     universe = session.portfolio.universes[0].name
     more = with_model(session, ModelAllocation("added", universe, 0.2), DriftStrategy(2, 0.0))
     wider = with_symbol(more, universe, "NEW", 1)
     fewer = without_model(wider, session.portfolio.model_names[0])
-    wishes = [wish_of(one, "ada", n) for n, one in enumerate((more, wider, fewer), 1)]
-    applying = Applying(wishes, 1.0, [])
-    slow, later = Faults(delay_seconds_max=0.05), [more, wider, fewer]
+    later = [more, wider, fewer, without_symbol(fewer, "NEW")]
+    wishes = [wish_of(one, "ada", n) for n, one in enumerate(later, 1)]
+    applying, slow = Applying(wishes, 1.0, []), Faults(delay_seconds_max=0.05)
     flow = run_flow(session, 4, slow, closes_per_chapter=LENGTH, beside=applying, later=later)
     assert len(flow.openings) > 4
     assert any(entry.positions.get("NEW") for entry in flow.entries)
     assert len(flow.entries[-1].models) == 4
+    newest, *_ = log_of(flow.world.bus, session).chapters[::-1]
+    assert "NEW" not in newest.portfolio.symbols
     return flow
 
 

@@ -22,8 +22,9 @@ NO_TRADE_BAND = (
 class Universe:
     """Symbols that close together: one calendar, one timeframe, one `bars` lane.
 
-    version : counted from 1; another list of symbols is the next one, with bars of its own. No
-    document says it; a chapter does, see `versions`.
+    version : counted from 1; another list of symbols is the next one, with bars of its own.
+    closing : those of its symbols that are wanted no more: no model wants them, and what is held is
+    sold. No document says either; a chapter does, see `versions`.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Universe:
     calendar: str
     instruments: tuple[Instrument, ...]
     version: int = 1
+    closing: tuple[str, ...] = ()
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -272,6 +274,12 @@ class Portfolio:
     def symbols(self) -> tuple[str, ...]:
         """Every symbol, in the order of the engine's symbol index."""
         return tuple(i.symbol for i in self.instruments)
+
+    @property
+    def closing_symbols(self) -> tuple[str, ...]:
+        """Those that are held or ordered still and wanted no more, in the portfolio's order."""
+        closing = {symbol for u in self.universes for symbol in u.closing}
+        return tuple(symbol for symbol in self.symbols if symbol in closing)
 
     @property
     def model_names(self) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ from stratvector.trading.lanes import (
 from stratvector.trading.portfolio import Portfolio
 
 KEEP_SECONDS = 60.0
-FOLD = "2"  # another one folds otherwise, and goes on from nothing that this one has kept
+FOLD = "3"  # another one folds otherwise, and goes on from nothing that this one has kept
 
 
 @dataclass(frozen=True)
