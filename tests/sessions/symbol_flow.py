@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from stratvector.runtime.chapters import first_chapter
 from stratvector.runtime.documents import wish_of
 from stratvector.runtime.simulation.fate import When
 from stratvector.runtime.simulation.faults import Faults
 from stratvector.trading.parity import Parity, check
 from stratvector.trading.session import Session
-from tests.sessions.changed_sessions import Applying, with_symbol
+from tests.sessions.changed_sessions import Applying, with_symbol, without_symbol
 from tests.sessions.generated_sessions import Shape
 from tests.sessions.rewritten_log import log_of
 from tests.sessions.simulated_flow import Flow, run_flow
@@ -36,6 +38,13 @@ def traded(session: Session) -> str:
 
 def wider(session: Session, symbol: str = NEW, place: int = 1) -> Session:
     return with_symbol(session, traded(session), symbol, place)
+
+
+def without_any_symbol(session: Session, random: np.random.Generator) -> Session:
+    """All symbols but one, of a universe that has others."""
+    lossy = [one for one in session.portfolio.universes if len(one.symbols) > 1]
+    loses = lossy[int(random.integers(len(lossy)))]
+    return without_symbol(session, loses.symbols[int(random.integers(len(loses.symbols)))])
 
 
 def applied(

@@ -20,16 +20,11 @@ from stratvector.trading.bars import ClosedBars
 from stratvector.trading.logged import Logged
 from stratvector.trading.portfolio import Costs, ModelAllocation, RiskLimits
 from stratvector.trading.session import Session
-from tests.sessions.changed_sessions import (
-    Applying,
-    with_model,
-    with_symbol,
-    without_model,
-    without_symbol,
-)
+from tests.sessions.changed_sessions import Applying, with_model, with_symbol, without_model
 from tests.sessions.generated_sessions import DriftStrategy, Shape, generated_session
 from tests.sessions.rewritten_log import log_of
 from tests.sessions.simulated_flow import Flow, breaches_in_the_log, run_flow
+from tests.sessions.symbol_flow import without_any_symbol
 
 SEEDS_MIN = 12  # three storms of each batch take a change
 SHAPE = Shape(universes=2, symbols=2, models=2, closes=60, warmup=2)
@@ -60,9 +55,7 @@ def changed(session: Session, number: int, random: np.random.Generator) -> Sessi
             place = int(random.integers(len(wider.symbols) + 1))
             return with_symbol(session, wider.name, f"ADDED{number}", place)
         case 6 | 7 if any(len(one.symbols) > 1 for one in portfolio.universes):
-            lossy = [one for one in portfolio.universes if len(one.symbols) > 1]
-            loses = lossy[int(random.integers(len(lossy)))]
-            return without_symbol(session, loses.symbols[int(random.integers(len(loses.symbols)))])
+            return without_any_symbol(session, random)
         case _:
             universe = portfolio.universes[int(random.integers(len(portfolio.universes)))].name
             model = ModelAllocation(f"added_{number}", universe, 0.3)

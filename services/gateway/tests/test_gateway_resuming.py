@@ -53,10 +53,14 @@ class CutBus:
     def __init__(self, flow: Flow, messages: int) -> None:
         self._bus = flow.world.bus
         self._there = {(s.message.subject, s.sequence) for s in self._bus.journal[:messages]}
+        self._newest = {s.message.subject: s for s in self._bus.journal[:messages]}
 
     async def read(self, subject: str, after: int, limit: int = 256) -> Sequence[Stored]:
         page = await self._bus.read(subject, after, limit)
         return [one for one in page if (one.message.subject, one.sequence) in self._there]
+
+    async def last(self, subject: str) -> Stored | None:
+        return self._newest.get(subject)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._bus, name)

@@ -47,8 +47,8 @@ class InMemory:
 
 
 class MemoryRecordings:
-    """Those of sessions in memory, found by the hashes of their bars: a chapter may have universes of
-    several documents.
+    """Those of sessions in memory, found by the hashes of their bars: a chapter may have universes
+    of several documents.
     """
 
     def __init__(self, sessions: "Sequence[Session]") -> None:
