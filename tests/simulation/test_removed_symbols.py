@@ -1,5 +1,6 @@
 """Symbols that are removed while a portfolio runs: what is held of them is sold, then they go."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -251,6 +252,21 @@ def test_what_may_not_be_removed_is_refused_in_one_sentence() -> None:
         with pytest.raises(OtherChapter, match=why) as refused:
             refuse_wish(*chapters)
         assert "\n" not in str(refused.value)
+
+
+def test_no_document_says_what_is_closing() -> None:
+    """And what a wish says of it beside its document is not believed."""
+    session = generated_session(3, SHAPE)
+    wish, lost = wish_of(session, "mallory", 1), lost_of(session)
+    document = json.loads(wish.document)
+    document["portfolio"]["universes"][0]["closing"] = [lost]
+    with pytest.raises(BadSession, match="has closing symbols; leave them out instead"):
+        _ = replace(wish, document=json.dumps(document)).session().portfolio
+    tight = replace(session, portfolio=replace(session.portfolio, limits=RiskLimits(gross=0.3)))
+    wanted = wish_of(tight, "mallory", 1).chapter()
+    bars = tuple(replace(one, closing=(lost,)) for one in wanted.bars)
+    found = toward(wish.chapter(), replace(wanted, bars=bars), {lost})
+    assert [one.closing for one in found.bars] == [(), ()]
 
 
 def test_terms_of_a_symbol_that_is_closing_stay_what_they_are() -> None:

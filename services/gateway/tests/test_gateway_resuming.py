@@ -5,21 +5,27 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import count
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from stratvector.contracts.codecs import decode_positions
 from stratvector.contracts.codecs.typed_json import encode_typed
 from stratvector.runtime.chapters import Standing
+from stratvector.runtime.document_changes import SOLD, WANTED_AGAIN, symbol_change
 from stratvector.runtime.documents import wish_of
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.inbox import Inbox
-from stratvector.runtime.ports import Ports, Stored
+from stratvector.runtime.ports import Kind, Ports, Stored
 from stratvector.runtime.purging import kept_chapter, purge_log
 from stratvector.runtime.simulation.faults import Faults
+from stratvector.services.gateway.console.positions import positions
+from stratvector.services.gateway.context import PortfolioContext
 from stratvector.services.gateway.events import Hub
 from stratvector.services.gateway.live import Happening, LiveSession
 from stratvector.services.gateway.resuming import Reading, resumed
+from stratvector.trading.lanes import positions_lane
 from stratvector.trading.portfolio import ModelAllocation
 from tests.sessions.changed_sessions import (
     Applying,
@@ -165,6 +171,35 @@ def test_whoever_goes_on_knows_what_who_read_everything_knows(
         assert ours[len(ours) - shorter :] == theirs[len(theirs) - shorter :]
     assert again.state == whole.state == "finished"
     assert again.portfolio == whole.portfolio
+
+
+def test_the_console_marks_what_is_closing_and_knows_what_has_gone(changing: Flow) -> None:
+    lane = positions_lane(changing.session.portfolio)
+    held = [
+        place
+        for place, one in enumerate(changing.world.bus.journal)
+        if one.message.subject == lane
+        and one.message.kind is Kind.CONTENT
+        and "NEW" in decode_positions(one.message.payload).positions
+    ]
+    forgotten(changing)
+    live = new_live(changing)
+    lived(changing, live, held[-1] + 1)
+    assert live.portfolio.closing_symbols == ("NEW",)
+    told = positions(cast(PortfolioContext, SimpleNamespace(live=live)))
+    assert told.count(", closing</small>") == 1
+    forgotten(changing)
+    whole = new_live(changing)
+    lived(changing, whole)
+    assert "NEW" in whole.instruments
+    assert "NEW" not in whole.portfolio.symbols
+    changes = [symbol_change(change) for row in whole.chapters.rows for change in row.changes]
+    assert [one.what for one in changes if one and one.symbol == "NEW"] == [
+        "added",
+        SOLD,
+        WANTED_AGAIN,
+        "removed",
+    ]
 
 
 def test_answers_of_a_start_in_the_third_chapter_are_those_of_who_read_everything(
