@@ -110,3 +110,22 @@ def without_model(session: Session, name: str) -> Session:
     strategies = {one: s for one, s in session.strategies.items() if one != name}
     portfolio = replace(session.portfolio, models=models)
     return replace(session, portfolio=portfolio, strategies=strategies)
+
+
+def without_symbol(session: Session, symbol: str) -> Session:
+    """All but one, of a universe that has others."""
+    portfolio, histories = session.portfolio, dict(session.histories)
+    universes = list(portfolio.universes)
+    for n, universe in enumerate(universes):
+        if symbol not in universe.symbols:
+            continue
+        stay = [place for place, one in enumerate(universe.symbols) if one != symbol]
+        instruments = tuple(universe.instruments[place] for place in stay)
+        universes[n] = replace(universe, instruments=instruments)
+        history = histories[universe.name]
+        bars = history.bars
+        values = {name: getattr(bars, name)[:, stay].copy() for name in FIELDS}
+        fewer = Bars(universes[n].symbols, bars.close_times, **values)
+        histories[universe.name] = replace(history, bars=fewer)
+    changed = replace(portfolio, universes=tuple(universes))
+    return replace(session, portfolio=changed, histories=histories)

@@ -187,6 +187,7 @@ def breaches_in_the_log(flow: Flow) -> list[str]:
         *_without_outcome(flow),
         *_unequal_to_broker(flow),
         *_above_cap_or_frozen(flow),
+        *_wanted_no_more(flow),
     ]
 
 
@@ -269,6 +270,31 @@ def _above_cap_or_frozen(flow: Flow) -> list[str]:
     return [f"I5: {line}" for line in breaches_by_close(flow.session, closes, chapters, marks)]
 
 
+def _wanted_no_more(flow: Flow) -> list[str]:
+    """What no chapter may do with symbols that are closing in it or that it does not have, by what
+    was published alone: they are sold and never bought, and go when nothing is held.
+    """
+    first = flow.session.portfolio
+    chapters = {1: first} | {
+        one.noun.number: one.portfolio for one in log_of(flow.world.bus, flow.session).chapters
+    }
+    found = []
+    for entry in flow.entries:
+        decision = entry.decision
+        portfolio = chapters[decision.chapter]
+        closing = portfolio.closing_symbols
+        for order in decision.orders:
+            held = entry.positions.get(order.symbol, 0)
+            grows = not min(0, held) <= held + order.lots <= max(0, held)
+            if order.symbol in closing and grows:
+                found.append(
+                    f"{order.symbol} is closing: {held} and {order.lots} at {decision.close_time}"
+                )
+        if lost := set(entry.positions) - set(portfolio.symbols):
+            found.append(f"{lost} held at {decision.close_time}, the chapter does not have it")
+    return found
+
+
 def _marks_of(log: SessionLog) -> list[dict[str, float]]:
     """The last close of each symbol that is known at each close, where some came late."""
     known, marks = dict[str, float](), list[dict[str, float]]()
@@ -281,7 +307,19 @@ def _marks_of(log: SessionLog) -> list[dict[str, float]]:
 
 
 def _session_of(flow: Flow, portfolio: Portfolio) -> Session:
-    """The run's session with the limits and the bars of a chapter."""
-    sessions = (flow.session, *flow.later)
-    session = next(one for one in sessions if one.portfolio.symbols == portfolio.symbols)
-    return replace(session, portfolio=replace(session.portfolio, limits=portfolio.limits))
+    """The run's session with the limits and the bars of a chapter, whose universes may be those of
+    several documents.
+    """
+    known = {
+        (universe.name, universe.symbols): (universe, one.histories[universe.name])
+        for one in (*flow.later, flow.session)
+        for universe in one.portfolio.universes
+    }
+    parts = [known[universe.name, universe.symbols] for universe in portfolio.universes]
+    session = flow.session
+    universes = tuple(universe for universe, _ in parts)
+    return replace(
+        session,
+        portfolio=replace(session.portfolio, limits=portfolio.limits, universes=universes),
+        histories={universe.name: history for universe, history in parts},
+    )

@@ -1,13 +1,16 @@
-"""Runs into which documents with more symbols are applied."""
+"""Runs into which documents with other symbols are applied."""
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from stratvector.runtime.chapters import first_chapter
 from stratvector.runtime.documents import wish_of
+from stratvector.runtime.simulation.fate import When
 from stratvector.runtime.simulation.faults import Faults
 from stratvector.trading.parity import Parity, check
 from stratvector.trading.session import Session
-from tests.sessions.changed_sessions import Applying, with_symbol
+from tests.sessions.changed_sessions import Applying, with_symbol, without_symbol
 from tests.sessions.generated_sessions import Shape
 from tests.sessions.rewritten_log import log_of
 from tests.sessions.simulated_flow import Flow, run_flow
@@ -15,6 +18,17 @@ from tests.sessions.simulated_flow import Flow, run_flow
 SHAPE = Shape(universes=2, symbols=2, models=2, closes=60, warmup=2)
 SLOW = Faults(delay_seconds_max=0.05)
 NEW = "NEW"
+SIDES: tuple[When, ...] = ("before", "after")
+# Whose death meets the new version, and at which of its steps.
+STEPS = [
+    ("risk", "publish CHAPTERS"),
+    ("risk", "publish ORDERS"),
+    ("market_data", "publish BARS"),
+    ("market_data", "kv put"),
+    ("strategy", "publish SIGNALS"),
+    ("execution", "publish FILLS"),
+    ("ledger", "store commit"),
+]
 
 
 def traded(session: Session) -> str:
@@ -24,6 +38,13 @@ def traded(session: Session) -> str:
 
 def wider(session: Session, symbol: str = NEW, place: int = 1) -> Session:
     return with_symbol(session, traded(session), symbol, place)
+
+
+def without_any_symbol(session: Session, random: np.random.Generator) -> Session:
+    """All symbols but one, of a universe that has others."""
+    lossy = [one for one in session.portfolio.universes if len(one.symbols) > 1]
+    loses = lossy[int(random.integers(len(lossy)))]
+    return without_symbol(session, loses.symbols[int(random.integers(len(loses.symbols)))])
 
 
 def applied(

@@ -24,6 +24,7 @@ from tests.sessions.changed_sessions import Applying, with_model, with_symbol, w
 from tests.sessions.generated_sessions import DriftStrategy, Shape, generated_session
 from tests.sessions.rewritten_log import log_of
 from tests.sessions.simulated_flow import Flow, breaches_in_the_log, run_flow
+from tests.sessions.symbol_flow import without_any_symbol
 
 SEEDS_MIN = 12  # three storms of each batch take a change
 SHAPE = Shape(universes=2, symbols=2, models=2, closes=60, warmup=2)
@@ -34,7 +35,7 @@ STORMY = replace(Faults.stormy(), delay_seconds_max=0.05)
 def changed(session: Session, number: int, random: np.random.Generator) -> Session:
     """Other limits, costs, budgets, models or symbols. number : of the change, for a new name."""
     portfolio, models = session.portfolio, session.portfolio.models
-    match int(random.integers(0, 7)):
+    match int(random.integers(0, 9)):
         case 0:
             caps = np.sort(random.uniform(0.05, 1.0, 2)).round(3).tolist()
             limits = RiskLimits(symbol=caps[0], asset=caps[1], gross=2 * caps[1])
@@ -53,6 +54,8 @@ def changed(session: Session, number: int, random: np.random.Generator) -> Sessi
             wider = portfolio.universes[int(random.integers(len(portfolio.universes)))]
             place = int(random.integers(len(wider.symbols) + 1))
             return with_symbol(session, wider.name, f"ADDED{number}", place)
+        case 6 | 7 if any(len(one.symbols) > 1 for one in portfolio.universes):
+            return without_any_symbol(session, random)
         case _:
             universe = portfolio.universes[int(random.integers(len(portfolio.universes)))].name
             model = ModelAllocation(f"added_{number}", universe, 0.3)

@@ -103,7 +103,7 @@ def test_up_takes_up_a_symbol_that_is_added_and_parity_is_equal_over_it(place: P
         for symbols, why in (
             ("[AAA, NONE]", "NONE"),
             ("[AAA, CCC-USD]", "'CCC-USD' is configured twice"),
-            ("[BBB]", "universe stocks has no symbol AAA any more"),
+            ("[BBB]", "universe stocks keeps none of its symbols AAA"),
         ):
             place.change("universes.yaml", "symbols: [AAA]", f"symbols: {symbols}")
             refused = place.run(*up.applying)
@@ -114,10 +114,15 @@ def test_up_takes_up_a_symbol_that_is_added_and_parity_is_equal_over_it(place: P
         place.change("universes.yaml", "symbols: [AAA]", "symbols: [BBB, AAA]")
         differs = place.run(*up.applying, "--diff")
         assert differs.exit_code == 0, differs.stderr
-        assert "symbol BBB added in universe stocks" in differs.stdout
+        assert "symbol BBB of universe stocks: added" in differs.stdout
         up.takes_up_the_change()
         history = place.run("portfolios", "history", up.key, *up.access)
-        assert "symbol BBB added in universe stocks" in history.stdout
+        assert "symbol BBB of universe stocks: added" in history.stdout
+        place.change("universes.yaml", "symbols: [BBB, AAA]", "symbols: [BBB]")
+        sold = place.run(*up.applying)
+        assert sold.exit_code == 0, sold.stderr
+        assert "it holds as chapter 3, from the close after" in sold.stdout
+        until_history_says("symbol AAA of universe stocks: removed", place, up)
         up.ended()
     document = json.loads(Path("up.json").read_text())
     orders = pl.read_parquet(Path(document["results"]) / "orders.parquet")
@@ -125,6 +130,13 @@ def test_up_takes_up_a_symbol_that_is_added_and_parity_is_equal_over_it(place: P
     parity = place.run("parity", document["results"])
     assert parity.exit_code == 0, parity.stderr
     assert "equal: " in parity.stdout
+
+
+def until_history_says(what: str, place: Place, up: Up) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while what not in (said := place.run("portfolios", "history", up.key, *up.access)).stdout:
+        assert time.monotonic() < deadline, said.stdout + said.stderr
+        time.sleep(0.2)
 
 
 def replace_a_model(place: Place) -> None:

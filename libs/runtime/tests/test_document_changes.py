@@ -2,11 +2,13 @@
 namesakes, whatever their order.
 """
 
+import json
 from typing import Any
 
 import pytest
 
-from stratvector.runtime.document_changes import changes, engine_change, lines
+from stratvector.runtime.document_changes import changes, described, engine_change, lines
+from stratvector.trading.chapters import Chapter, ChapterBars
 
 
 @pytest.mark.parametrize(
@@ -49,8 +51,30 @@ def test_an_added_symbol_is_one_line_and_its_source_repeats_nothing() -> None:
         return {"portfolio": {"universes": [universe]}, "sources": sources}
 
     assert list(lines(list(changes(document("A", "B"), document("NEW", "A", "B"))))) == [
-        "symbol NEW added in universe coins",
+        "symbol NEW of universe coins: added",
         "sources.coins.load.first: 2 → 3",
+    ]
+
+
+def chapter(symbols: list[str], *closing: str) -> Chapter:
+    instruments = [{"symbol": one} for one in symbols]
+    document = json.dumps(
+        {"portfolio": {"universes": [{"name": "us", "instruments": instruments}]}}
+    )
+    return Chapter("main", 1, "e", document, (ChapterBars("us", "h", 1, 0, closing),), "replay.1")
+
+
+def test_a_symbol_that_goes_is_one_line_at_each_step() -> None:
+    both, sold, gone = chapter(["A", "B"]), chapter(["A", "B"], "B"), chapter(["A"])
+    told = [
+        list(lines(list(changes(described(before), described(after)))))
+        for before, after in ((both, sold), (sold, gone), (sold, both), (both, gone))
+    ]
+    assert told == [
+        ["symbol B of universe us: wanted no more, sold until it is flat"],
+        ["symbol B of universe us: removed"],
+        ["symbol B of universe us: wanted again"],
+        ["symbol B of universe us: removed"],
     ]
 
 

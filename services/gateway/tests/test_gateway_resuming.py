@@ -5,24 +5,37 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import count
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from stratvector.contracts.codecs import decode_positions
 from stratvector.contracts.codecs.typed_json import encode_typed
 from stratvector.runtime.chapters import Standing
+from stratvector.runtime.document_changes import SOLD, WANTED_AGAIN, symbol_change
 from stratvector.runtime.documents import wish_of
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.inbox import Inbox
-from stratvector.runtime.ports import Ports, Stored
+from stratvector.runtime.ports import Kind, Ports, Stored
 from stratvector.runtime.purging import kept_chapter, purge_log
 from stratvector.runtime.simulation.faults import Faults
+from stratvector.services.gateway.console.positions import positions
+from stratvector.services.gateway.context import PortfolioContext
 from stratvector.services.gateway.events import Hub
 from stratvector.services.gateway.live import Happening, LiveSession
 from stratvector.services.gateway.resuming import Reading, resumed
+from stratvector.trading.lanes import positions_lane
 from stratvector.trading.portfolio import ModelAllocation
-from tests.sessions.changed_sessions import Applying, with_model, with_symbol, without_model
+from tests.sessions.changed_sessions import (
+    Applying,
+    with_model,
+    with_symbol,
+    without_model,
+    without_symbol,
+)
 from tests.sessions.generated_sessions import DriftStrategy, Shape, generated_session
+from tests.sessions.rewritten_log import log_of
 from tests.sessions.simulated_flow import Flow, run_flow
 
 READ_SECONDS = 10.0
@@ -46,10 +59,14 @@ class CutBus:
     def __init__(self, flow: Flow, messages: int) -> None:
         self._bus = flow.world.bus
         self._there = {(s.message.subject, s.sequence) for s in self._bus.journal[:messages]}
+        self._newest = {s.message.subject: s for s in self._bus.journal[:messages]}
 
     async def read(self, subject: str, after: int, limit: int = 256) -> Sequence[Stored]:
         page = await self._bus.read(subject, after, limit)
         return [one for one in page if (one.message.subject, one.sequence) in self._there]
+
+    async def last(self, subject: str) -> Stored | None:
+        return self._newest.get(subject)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._bus, name)
@@ -114,19 +131,23 @@ def happenings(live: LiveSession, noun: str) -> list[Happening]:
 
 @pytest.fixture(scope="module")
 def changing() -> Flow:
-    """A model is added, then another one removed, and in between a symbol is added."""
+    """A model is added, then another one removed, and in between a symbol is added, which goes in
+    the end.
+    """
     session = generated_session(4, Shape(2, 2, 3, closes=150))
     universe = session.portfolio.universes[0].name
     more = with_model(session, ModelAllocation("added", universe, 0.2), DriftStrategy(2, 0.0))
     wider = with_symbol(more, universe, "NEW", 1)
     fewer = without_model(wider, session.portfolio.model_names[0])
-    wishes = [wish_of(one, "ada", n) for n, one in enumerate((more, wider, fewer), 1)]
-    applying = Applying(wishes, 1.0, [])
-    slow, later = Faults(delay_seconds_max=0.05), [more, wider, fewer]
+    later = [more, wider, fewer, without_symbol(fewer, "NEW")]
+    wishes = [wish_of(one, "ada", n) for n, one in enumerate(later, 1)]
+    applying, slow = Applying(wishes, 1.0, []), Faults(delay_seconds_max=0.05)
     flow = run_flow(session, 4, slow, closes_per_chapter=LENGTH, beside=applying, later=later)
     assert len(flow.openings) > 4
     assert any(entry.positions.get("NEW") for entry in flow.entries)
     assert len(flow.entries[-1].models) == 4
+    newest, *_ = log_of(flow.world.bus, session).chapters[::-1]
+    assert "NEW" not in newest.portfolio.symbols
     return flow
 
 
@@ -150,6 +171,35 @@ def test_whoever_goes_on_knows_what_who_read_everything_knows(
         assert ours[len(ours) - shorter :] == theirs[len(theirs) - shorter :]
     assert again.state == whole.state == "finished"
     assert again.portfolio == whole.portfolio
+
+
+def test_the_console_marks_what_is_closing_and_knows_what_has_gone(changing: Flow) -> None:
+    lane = positions_lane(changing.session.portfolio)
+    held = [
+        place
+        for place, one in enumerate(changing.world.bus.journal)
+        if one.message.subject == lane
+        and one.message.kind is Kind.CONTENT
+        and "NEW" in decode_positions(one.message.payload).positions
+    ]
+    forgotten(changing)
+    live = new_live(changing)
+    lived(changing, live, held[-1] + 1)
+    assert live.portfolio.closing_symbols == ("NEW",)
+    told = positions(cast(PortfolioContext, SimpleNamespace(live=live)))
+    assert told.count(", closing</small>") == 1
+    forgotten(changing)
+    whole = new_live(changing)
+    lived(changing, whole)
+    assert "NEW" in whole.instruments
+    assert "NEW" not in whole.portfolio.symbols
+    changes = [symbol_change(change) for row in whole.chapters.rows for change in row.changes]
+    assert [one.what for one in changes if one and one.symbol == "NEW"] == [
+        "added",
+        SOLD,
+        WANTED_AGAIN,
+        "removed",
+    ]
 
 
 def test_answers_of_a_start_in_the_third_chapter_are_those_of_who_read_everything(

@@ -183,7 +183,7 @@ async def _applied(
         again = before is not None and bool(await unloadable(at.bus, at.owners, before.wish))
         wanted = await applied(at.bus, at.documents, wish, version, again)
         told |= {"version": wanted.version}
-        deadline = time.monotonic() + wait_seconds
+        deadline, wish = time.monotonic() + wait_seconds, wanted.wish
         while not _holds(standing, wish) and time.monotonic() < deadline:
             await asyncio.sleep(LOOK_SECONDS)
             standing = await newest_chapter(at.bus, wish.run, wish.portfolio)
@@ -197,17 +197,25 @@ async def _applied(
 
 
 def _holds(standing: "Standing | None", wish: "Wish") -> bool:
-    """Whether the chapter that holds has the document that is wished."""
-    return standing is not None and standing.chapter.document == wish.document
+    """Whether the chapter that holds has the document that is wished, but for symbols that it no
+    longer names and that are sold first.
+    """
+    from stratvector.runtime.applying import closing_for
+
+    if standing is None:
+        return False
+    return bool(standing.chapter.document == wish.document or closing_for(standing.chapter, wish))
 
 
 def _outcome(standing: "Standing | None", wish: "Wish") -> dict[str, Any]:
     """What became of a wish by now."""
+    from stratvector.runtime.applying import closing_for
     from stratvector.trading.timestamps import utc_text
 
     if standing is None or not _holds(standing, wish):
         return {"state": "wanted", "begun": standing is not None}
-    told = {"state": "begun", "begun": True, "chapter": standing.number}
+    closing = list(closing_for(standing.chapter, wish))
+    told = {"state": "begun", "begun": True, "chapter": standing.number, "closing": closing}
     if standing.carried is not None and standing.carried.close_time:
         told |= {"state": "opened", "after": utc_text(standing.carried.close_time)}
     return told
@@ -228,7 +236,8 @@ def _tell(console: "Console", told: dict[str, Any]) -> None:
         console.out(f"{name}: it has begun.", highlight=False)
     elif told["state"] == "opened":
         what = f"it holds as chapter {told['chapter']}, from the close after {told['after']} on"
-        console.out(f"{name}: {what}.", highlight=False)
+        last = f"; {', '.join(told['closing'])}: sold first" if told["closing"] else ""
+        console.out(f"{name}: {what}{last}.", highlight=False)
     elif told["state"] == "superseded":
         console.out(f"{name}: somebody applied another document meanwhile.", highlight=False)
     elif told["state"] == "wanted":

@@ -188,14 +188,14 @@ def _state(wish: "Wish", begun: bool, last_close: int | None, newest: "Decided |
 
 async def _history(at: Reached, key: str) -> dict[str, Any]:
     from stratvector.runtime.chapters import opened_chapters
-    from stratvector.runtime.document_changes import changes, engine_change
+    from stratvector.runtime.document_changes import changes, described, engine_change
 
     wish = (await _wanted(at, key)).wish
     rows: list[dict[str, Any]] = []
     before: dict[str, Any] | None = None
     engine = ""
     for standing in await opened_chapters(at.bus, wish.run, wish.portfolio):
-        document = json_text.loads(standing.chapter.document)
+        document = described(standing.chapter)
         own, changed = standing.chapter.engine_hash, list[dict[str, str]]()
         if before is not None:
             changed = [*engine_change(engine, own), *changes(before, document)]

@@ -18,7 +18,7 @@ not show. No value is taken while the model warms up.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -62,6 +62,7 @@ class ModelSeries:
         self._held = [0.0] * len(symbols)
         self._missing = [0] * len(symbols)
         self._warm = False
+        self._closing = frozenset[str]()
 
     @property
     def state(self) -> SeriesState:
@@ -72,6 +73,13 @@ class ModelSeries:
         """Go on from another fold's state, of the same symbols."""
         self._marks, self._held = list(state.marks), list(state.held)
         self._missing, self._warm = list(state.missing), state.warm
+        self.close(self._closing)
+
+    def close(self, symbols: Collection[str]) -> None:
+        """From now on these are wanted no more: whatever the model says of them is nothing."""
+        self._closing = frozenset(symbols)
+        pairs = zip(self._symbols, self._held, strict=True)
+        self._held = [0.0 if symbol in self._closing else held for symbol, held in pairs]
 
     def go_on_over(self, symbols: tuple[str, ...]) -> None:
         """The model begins anew over other symbols: what is held of those that stay goes on."""
@@ -115,7 +123,8 @@ class ModelSeries:
         return total if there else None
 
     def _hold(self, weights: Sequence[float]) -> None:
-        for place, weight in enumerate(weights):
+        for place, (symbol, said) in enumerate(zip(self._symbols, weights, strict=True)):
+            weight = 0.0 if symbol in self._closing else said
             if abs(weight) < WEIGHT_MAX:
                 self._held[place], self._missing[place] = weight, 0
                 continue

@@ -61,11 +61,14 @@ class ModelWatch:
         """Begin with a book in the middle of its life, whose values before are not to be had."""
         self._series.resume(series)
 
-    def go_on_over(self, symbols: tuple[str, ...]) -> None:
-        """Go on with a model whose universe has other symbols; the same ones change nothing."""
+    def go_on_over(self, symbols: tuple[str, ...], closing: tuple[str, ...] = ()) -> None:
+        """Go on with a model whose universe has other symbols; the same ones change nothing.
+        closing : those of them that are wanted no more.
+        """
         if symbols != self.symbols:
             self.symbols = symbols
             self._series.go_on_over(symbols)
+        self._series.close(closing)
 
     def take(self, bars: ClosedBars, signals: Signals | None) -> None:
         """Take the next close of the model's universe. signals : None where the close was decided

@@ -109,9 +109,19 @@ async def _is_about(bus: Bus, chapter_id: str, wish: Wish) -> bool:
         for stored in page:
             if stored.message.id == chapter_id and stored.message.kind is Kind.CONTENT:
                 chapter = chapter_of(stored)
-                return (chapter.document, chapter.applied_at) == (wish.document, wish.at)
+                is_whole = (chapter.document, chapter.applied_at) == (wish.document, wish.at)
+                return is_whole or bool(closing_for(chapter, wish))
         after = page[-1].sequence
     return False
+
+
+def closing_for(chapter: Chapter, wish: Wish) -> tuple[str, ...]:
+    """The symbols that a wish removes and that are sold in a chapter which holds all the rest of
+    it; none where the chapter is of another wish, or has all that is wished.
+    """
+    if (chapter.applied_by, chapter.applied_at) != (wish.by, wish.at):
+        return ()
+    return tuple(symbol for bars in chapter.bars for symbol in bars.closing)
 
 
 async def stop(documents: Documents, there: Wished, by: str, at: int) -> Wished:

@@ -1,12 +1,13 @@
 """chapter_changes: what may change from one chapter of a run to the next, and what may not."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import replace
 from typing import Any
 
 from stratvector.runtime.logged_session import portfolio_of
 from stratvector.runtime.process.cannot_start import CannotStart
+from stratvector.runtime.session_document import canonical
 from stratvector.trading.chapters import FIRST, Chapter
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.runs import has_deadlines
@@ -75,6 +76,67 @@ def versioned(standing: Chapter, wanted: Chapter) -> Chapter:
     return replace(wanted, bars=tuple(bars))
 
 
+def toward(standing: Chapter, wanted: Chapter, held: Container[str]) -> Chapter:
+    """What can hold after a chapter of what is wanted: all of it but for universes that lose a
+    symbol which is held. Such a one keeps its symbols and its bars, and those that it is to lose
+    are closing. held : the symbols of which there are lots or open orders.
+
+    Raises BadSession where that is no portfolio.
+    """
+    closing = _closing(standing, wanted, held)
+    before = {one.universe: one for one in standing.bars}
+    bars = [
+        replace(before.get(one.universe, one), closing=closing[one.universe])
+        if one.universe in closing
+        else replace(one, closing=())
+        for one in wanted.bars
+    ]
+    found = replace(wanted, bars=tuple(bars))
+    if closing:
+        found = replace(found, document=_keeping(standing.document, wanted.document, closing))
+        _ = portfolio_of(as_first(found))
+    return found
+
+
+def says_the_same(one: Chapter, other: Chapter) -> bool:
+    """Whether both have one document, and the same symbols are closing in them."""
+    closing = [{bars.universe: bars.closing for bars in chapter.bars} for chapter in (one, other)]
+    return one.document == other.document and closing[0] == closing[1]
+
+
+def _closing(
+    standing: Chapter, wanted: Chapter, held: Container[str]
+) -> dict[str, tuple[str, ...]]:
+    """By universe that loses a held symbol, all that it is to lose."""
+    after, closing = portfolio_of(as_first(wanted)), dict[str, tuple[str, ...]]()
+    for universe in portfolio_of(as_first(standing)).universes:
+        stays = after.universe(universe.name).symbols
+        lost = tuple(symbol for symbol in universe.symbols if symbol not in stays)
+        if any(symbol in held for symbol in lost):
+            closing[universe.name] = lost
+    return closing
+
+
+def _keeping(standing: str, wanted: str, universes: Container[str]) -> str:
+    """A wanted document with some universes as they stand."""
+    ours, document = json.loads(standing), json.loads(wanted)
+    there = {one["name"]: one for one in ours["portfolio"]["universes"]}
+    portfolio = document["portfolio"]
+    portfolio["universes"] = [
+        there[one["name"]] if one["name"] in universes else one for one in portfolio["universes"]
+    ]
+    sources = document["sources"]
+    document["sources"] = {
+        name: ours["sources"][name] if name in universes else source
+        for name, source in sources.items()
+    }
+    # A class whose first symbol is still to come has nothing to cap.
+    held = {one["asset_class"] for u in portfolio["universes"] for one in u["instruments"]}
+    caps = portfolio["limits"]["class_caps"]
+    portfolio["limits"]["class_caps"] = {name: caps[name] for name in caps if name in held}
+    return canonical(document)
+
+
 def changed_universes(standing: Chapter, wanted: Chapter) -> tuple[str, ...]:
     """Those of which a document names other symbols than the chapter before."""
     return other_symbols(portfolio_of(as_first(standing)), portfolio_of(as_first(wanted)))
@@ -90,7 +152,7 @@ CHANGEABLE = (
     "its limits",
     "costs",
     "models and their budgets",
-    "more symbols",
+    "symbols",
     "benchmark and risk-free rate",
 )
 _REPORTED = ("caveats", "benchmark", "risk_free_rate")
@@ -142,11 +204,11 @@ def _keep_shared_symbols(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
 
 def refuse_wish(standing: Chapter, wanted: Chapter) -> None:
     """The same for what is to hold from now on, whose models have names that are free: what a
-    removed model holds and earned stays under its own; and it has every symbol that there was.
-    Raises OtherChapter.
+    removed model holds and earned stays under its own; no universe loses all of its symbols, and
+    none of them moves to another one. Raises OtherChapter.
     """
     refuse_change(standing, wanted)
-    _refuse_removed_symbols(portfolio_of(as_first(standing)), portfolio_of(as_first(wanted)))
+    _refuse_lost_symbols(portfolio_of(as_first(standing)), portfolio_of(as_first(wanted)))
     if standing.carried is None:
         return
     named = portfolio_of(as_first(standing)).model_names
@@ -159,14 +221,20 @@ def refuse_wish(standing: Chapter, wanted: Chapter) -> None:
             )
 
 
-def _refuse_removed_symbols(before: Portfolio, after: Portfolio) -> None:
+def _refuse_lost_symbols(before: Portfolio, after: Portfolio) -> None:
+    places = {one.symbol: u.name for u in after.universes for one in u.instruments}
     for universe in before.universes:
-        there = set(after.universe(universe.name).symbols)
-        if missing := [symbol for symbol in universe.symbols if symbol not in there]:
+        for symbol in universe.symbols:
+            if places.get(symbol, universe.name) != universe.name:
+                raise OtherChapter(
+                    f"symbol {symbol} of universe {universe.name} is in {places[symbol]} now: "
+                    "remove it first, and add it there when it has gone"
+                )
+        if not any(symbol in places for symbol in universe.symbols):
             raise OtherChapter(
-                f"universe {universe.name} has no symbol {missing[0]} any more: while a portfolio "
-                "runs, symbols are added and never removed: keep it there, or apply it as another "
-                "run"
+                f"universe {universe.name} keeps none of its symbols "
+                f"{', '.join(universe.symbols)}: while a portfolio runs, a universe keeps one at "
+                "least"
             )
 
 

@@ -33,10 +33,10 @@ from stratvector.runtime.ports import (
     WrongSequence,
 )
 from stratvector.runtime.readers import Reader, carried_sequence, opening_in
-from stratvector.runtime.session_document import canonical, document_of
+from stratvector.runtime.session_document import BadSession, canonical, document_of
 from stratvector.trading.carried import Carried
 from stratvector.trading.chapters import FIRST, Chapter, ChapterBars, Opened
-from stratvector.trading.closing import with_closing
+from stratvector.trading.closing import LostSymbol, refuse_lost, with_closing
 from stratvector.trading.flow import hop, subject
 from stratvector.trading.identity import message_id, payload_hash
 from stratvector.trading.lanes import chapters_lane, chapters_lane_of
@@ -193,7 +193,12 @@ def portfolio_in(chapter: Chapter) -> Portfolio:
     """The portfolio of a chapter: as its document describes it, and models that it no longer names
     as closing ones. Raises BadSession.
     """
-    return with_closing(portfolio_of(as_first(chapter)), chapter.carried)
+    portfolio = with_closing(portfolio_of(as_first(chapter)), chapter.carried)
+    try:
+        refuse_lost(portfolio, chapter.carried)
+    except LostSymbol as error:
+        raise BadSession(f"chapter {chapter.number} of {chapter.portfolio}: {error}") from None
+    return portfolio
 
 
 def strategies_in(chapter: Chapter) -> Mapping[str, "Strategy"]:

@@ -6,9 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from stratvector.trading.chapters import Chapter
+
 ABSENT = object()
 ABSENT_WORD = "absent"
 ENGINE = "engine_hash"
+SOLD = "wanted no more, sold until it is flat"
+WANTED_AGAIN = "wanted again"
+CLOSING = re.compile(r"closing\[(?P<universe>[^]]*)\]\.symbols\[(?P<symbol>.*)\]")
 SYMBOL = re.compile(r"portfolio\.universes\[(?P<universe>[^]]*)\]\.instruments\[(?P<symbol>.*)\]")
 
 
@@ -42,29 +47,47 @@ def _shown(value: Any) -> str:
     return ABSENT_WORD if value is ABSENT else json.dumps(value, ensure_ascii=False)
 
 
+def described(chapter: Chapter) -> dict[str, Any]:
+    """A chapter's document and the symbols that are closing in it, to be held against another's."""
+    closing = [
+        {"name": one.universe, "symbols": [{"symbol": symbol} for symbol in one.closing]}
+        for one in chapter.bars
+    ]
+    return {**json.loads(chapter.document), "closing": closing}
+
+
 @dataclass(frozen=True)
-class AddedSymbol:
-    """A symbol that a universe has and did not have."""
+class SymbolChange:
+    """What becomes of a symbol of a universe. what : in a few words."""
 
     universe: str
     symbol: str
+    what: str
 
 
-def added_symbol(change: Mapping[str, str]) -> AddedSymbol | None:
-    """The symbol that a change adds to a universe, None where it is another change."""
-    found = SYMBOL.fullmatch(change["place"])
-    if found is None or change["before"] != ABSENT_WORD:
-        return None
-    return AddedSymbol(found["universe"], found["symbol"])
+def symbol_change(change: Mapping[str, str]) -> SymbolChange | None:
+    """What a change says of a symbol as a whole, None where it is another change."""
+    comes, goes = (change[side] == ABSENT_WORD for side in ("before", "after"))
+    for pattern, words in ((SYMBOL, ("added", "removed")), (CLOSING, (SOLD, WANTED_AGAIN))):
+        if (found := pattern.fullmatch(change["place"])) is not None and comes != goes:
+            return SymbolChange(found["universe"], found["symbol"], words[goes])
+    return None
 
 
 def without_repeats(found: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
-    """Changes but for those that say in other words that symbols were added: the source of a
-    universe lists them by place.
+    """Changes but for those that say in other words that symbols come or go: the source of a
+    universe lists them by place, and one that has gone is closing no more.
     """
-    added = {one.universe for change in found if (one := added_symbol(change)) is not None}
-    repeated = tuple(f"sources.{universe}.load.symbols[" for universe in added)
-    return [change for change in found if not change["place"].startswith(repeated)]
+    of = [(change, symbol_change(change)) for change in found]
+    moved = {one.universe for _, one in of if one and one.what in ("added", "removed")}
+    gone = {(one.universe, one.symbol) for _, one in of if one and one.what == "removed"}
+    repeated = tuple(f"sources.{universe}.load.symbols[" for universe in moved)
+    return [
+        change
+        for change, one in of
+        if not change["place"].startswith(repeated)
+        and not (one and one.what == WANTED_AGAIN and (one.universe, one.symbol) in gone)
+    ]
 
 
 def engine_change(before: str, after: str) -> list[dict[str, str]]:
@@ -77,8 +100,8 @@ def engine_change(before: str, after: str) -> list[dict[str, str]]:
 def lines(found: Sequence[Mapping[str, str]]) -> Iterator[str]:
     """Changes for people, a line each."""
     for change in without_repeats(found):
-        if (added := added_symbol(change)) is not None:
-            yield f"symbol {added.symbol} added in universe {added.universe}"
+        if (one := symbol_change(change)) is not None:
+            yield f"symbol {one.symbol} of universe {one.universe}: {one.what}"
         elif change["place"] == ENGINE:
             yield f"engine {json.loads(change['before'])} → {json.loads(change['after'])}"
         else:

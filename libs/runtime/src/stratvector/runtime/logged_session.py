@@ -94,13 +94,13 @@ class LoggedSession:
     def whole(self, log: SessionLog) -> "Session":
         """The session as far as its log goes. Of a close that its bars promise or that is not
         complete, the bars are missing ones, so that every close before it is what it is in the
-        whole session; of symbols that were added while it ran, those before are. Raises BadSession
+        whole session; of symbols that were added while it ran, those before are, and of symbols
+        that have gone, those since. Raises BadSession
         where a universe has no close from the start on.
         """
         from stratvector.trading.session import Session
 
-        newest = log.chapters[-1].portfolio.universes if log.chapters else None
-        portfolio = replace(self.portfolio, universes=newest or self.portfolio.universes)
+        portfolio = replace(self.portfolio, universes=_all_universes(self.portfolio, log))
         histories = {
             universe.name: self._history(universe, log) for universe in portfolio.universes
         }
@@ -149,6 +149,20 @@ class LoggedSession:
         bars = Bars(symbols, times, **dict(zip(FIELDS, values, strict=True)))
         of = self._document.source(universe)
         return History(bars, opened, of["total_return"], of["source"], of["load"])
+
+
+def _all_universes(first: Portfolio, log: SessionLog) -> tuple[Universe, ...]:
+    """Those of the newest chapter, each with the symbols that have gone after its own."""
+    *earlier, newest = [first, *(chapter.portfolio for chapter in log.chapters)]
+    known, found = set(newest.symbols), list[Universe]()
+    for universe in newest.universes:
+        instruments = list(universe.instruments)
+        for portfolio in reversed(earlier):
+            before = portfolio.universe(universe.name).instruments
+            instruments += [one for one in before if one.symbol not in known]
+            known |= {one.symbol for one in before}
+        found.append(replace(universe, instruments=tuple(instruments), closing=()))
+    return tuple(found)
 
 
 def _sections(log: SessionLog, universe: str) -> Iterator[ClosedBars]:

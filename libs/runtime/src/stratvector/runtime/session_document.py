@@ -66,6 +66,7 @@ def portfolio_document(portfolio: Portfolio) -> dict[str, Any]:
         model.pop("closing")
     for universe in document["universes"]:
         universe.pop("version")
+        universe.pop("closing")
     return document
 
 
@@ -248,6 +249,10 @@ def _portfolio(value: Any) -> Portfolio:
     for universe in portfolio.universes:
         if universe.version != 1:
             raise ValueError(f"universe {universe.name} has a version; only chapters count them")
+        if universe.closing:
+            raise ValueError(
+                f"universe {universe.name} has closing symbols; leave them out instead"
+            )
     return portfolio
 
 

@@ -58,6 +58,7 @@ class PortfolioAccount:
         self._portfolio = portfolio
         self._next_closes = {universe.name: 0 for universe in portfolio.universes}
         self._symbols = {symbol: s for s, symbol in enumerate(portfolio.symbols)}
+        self._closing = [self._symbols[symbol] for symbol in portfolio.closing_symbols]
         self._rules = rules_of(portfolio)
         count, models = len(portfolio.symbols), len(portfolio.models)
         self._book = new_book(count, models, *cash_of(portfolio))
@@ -273,6 +274,7 @@ class PortfolioAccount:
             self._weights[0, m, columns] = (
                 np.nan if arrived is None else [row.weight for row in arrived.rows]
             )
+        self._weights[0, :, self._closing] = 0.0
 
 
 def _refuse_other_rows(signals: Signals, symbols: tuple[str, ...]) -> None:

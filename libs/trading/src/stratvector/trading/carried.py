@@ -142,6 +142,12 @@ class Carried:
     value_at_risk: ValueAtRisk | None = None
     recorded_at: int = 0
 
+    @property
+    def held(self) -> frozenset[str]:
+        """The symbols of which the account or any model has lots, or that an open order is of."""
+        held = {one.symbol for one in self.symbols if one.lots or any(c.lots for c in one.cells)}
+        return frozenset(held | {one.order.symbol for one in self.orders})
+
     def bars_until(self, universe: str) -> int:
         """The time up to which all bars of a universe were used, ns UTC: that of the decision, or
         before the close since which it is absent.

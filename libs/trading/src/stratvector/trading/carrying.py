@@ -103,8 +103,9 @@ class Carrying:
         portfolio = self._portfolio
         universes = {model.name: model.universe for model in portfolio.models}
         for model in carried.models:
-            memory = _Memory(model.close_time, model.state, dict(model.weights))
             universe = portfolio.universe(universes[model.name])
+            weights = {s: model.weights[s] for s in universe.symbols if s in model.weights}
+            memory = _Memory(model.close_time, model.state, weights)
             if begins_anew(portfolio, universe, carried):
                 # What it remembers is of other symbols: nothing to go on from, nor is it later.
                 memory.close_time, memory.state = carried.close_time, ()
@@ -232,7 +233,10 @@ def _symbols(portfolio: Portfolio, book: Book) -> list[CarriedSymbol]:
 
 
 def begin_book(portfolio: Portfolio, carried: Carried, book: Book, plan: Plan) -> None:
-    """Write what was carried into a flat book, and what a plan remembers of its weights."""
+    """Write what was carried into a flat book, and what a plan remembers of its weights: of symbols
+    that are closing nothing, so that a late signal does not want them again. Those that have gone
+    are passed over, as nothing is held of them.
+    """
     symbols = {symbol: s for s, symbol in enumerate(portfolio.symbols)}
     models = {name: m for m, name in enumerate(portfolio.model_names)}
     book.account[[CASH, PEAK]] = carried.cash, carried.peak
@@ -241,13 +245,15 @@ def begin_book(portfolio: Portfolio, carried: Carried, book: Book, plan: Plan) -
     book.cash[:] = [carried.account(name).cash for name in portfolio.account_names]
     for model in carried.models:
         book.model_cash[models[model.name]] = model.cash
+    closing = set(portfolio.closing_symbols)
     for one in carried.symbols:
-        s = symbols[one.symbol]
+        if (s := symbols.get(one.symbol)) is None:
+            continue
         book.lots[s, POSITION], book.mark[s] = one.lots, one.mark
         for cell in one.cells:
             m = models[cell.model]
             book.cells[s, m, [MODEL_LOTS, MISSING]] = cell.lots, cell.missing
-            book.held_weight[s, m] = cell.held_weight
+            book.held_weight[s, m] = 0.0 if one.symbol in closing else cell.held_weight
             plan.cells[s, m, REASON] = _reason(cell.missing)
     for open_order in in_order(portfolio, carried):
         s = symbols[open_order.order.symbol]

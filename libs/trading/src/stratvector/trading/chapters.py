@@ -30,12 +30,14 @@ class ChapterBars:
     without end, a live feed: of bars that don't exist yet there is no hash, so `hash` is of what
     they are instead: venue, symbols and timeframe, see `market.live.LiveSource`. earlier_versions :
     of the universe in this run, each with other symbols and bars of its own; risk counts them.
+    closing : the symbols that are wanted no more, and stay until none of them is held or ordered.
     """
 
     universe: str
     hash: str
     closes: int
     earlier_versions: int = 0
+    closing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

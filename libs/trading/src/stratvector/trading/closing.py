@@ -1,9 +1,10 @@
-"""closing: models that were removed while their portfolio ran.
+"""closing: models and symbols that were removed while their portfolio ran.
 
 A chapter's document names the models that are wanted; what it carries names every model that ever
 held something. Those that only the latter names are closing: their target is nothing, so they sell
 what they hold, and keep their line in the books, with what they earned, for as long as the run
-lives.
+lives. A symbol that is to go is sold in the same way, see `versions`, and has gone when nothing is
+held of it; what it earned stays in the books of the models.
 """
 
 from collections.abc import Sequence
@@ -30,6 +31,19 @@ def with_closing(wanted: Portfolio, carried: Carried | None) -> Portfolio:
         if one.name not in named
     ]
     return replace(wanted, models=(*wanted.models, *closing)) if closing else wanted
+
+
+def refuse_lost(portfolio: Portfolio, carried: Carried | None) -> None:
+    """A symbol goes only when nothing is held or ordered of it. Raises LostSymbol."""
+    held = frozenset() if carried is None else carried.held
+    if lost := sorted(held - set(portfolio.symbols)):
+        raise LostSymbol(
+            f"{lost[0]} is held or ordered, and portfolio {portfolio.name} does not have it"
+        )
+
+
+class LostSymbol(ValueError):
+    """A chapter carries something of a symbol that it does not have."""
 
 
 def in_order(portfolio: Portfolio, carried: Carried) -> tuple[CarriedOrder, ...]:

@@ -24,10 +24,11 @@ NO_TRADE_BAND = (
 class Universe:
     """Symbols that close together: one calendar, one timeframe, one `bars` lane.
 
-    version : counted from 1; another list of symbols is the next one, with bars of its own. No
-    document says it; a chapter does, see `versions`.
+    version : counted from 1; another list of symbols is the next one, with bars of its own.
     account : the name of the one that it trades at; in a portfolio of one account it may be left
-    out, and is that one.
+    out, and is that one. closing : those of its symbols that are wanted no more: no model wants
+    them, and what is held is sold. No document says `version` or `closing`; a chapter does, see
+    `versions`.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Universe:
     instruments: tuple[Instrument, ...]
     version: int = 1
     account: str = ""
+    closing: tuple[str, ...] = ()
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -337,6 +339,12 @@ class Portfolio:
     def symbols(self) -> tuple[str, ...]:
         """Every symbol, in the order of the engine's symbol index."""
         return tuple(i.symbol for i in self.instruments)
+
+    @property
+    def closing_symbols(self) -> tuple[str, ...]:
+        """Those that are held or ordered still and wanted no more, in the portfolio's order."""
+        closing = {symbol for u in self.universes for symbol in u.closing}
+        return tuple(symbol for symbol in self.symbols if symbol in closing)
 
     @property
     def model_names(self) -> tuple[str, ...]:

@@ -1,7 +1,9 @@
 """versions: of a universe in one run: another list of symbols is the next version.
 
 A version never changes, and has a lane of bars of its own, warm-up first. A chapter says which
-versions it is over, so that nobody meets a symbol that his chapter does not know.
+versions it is over, so that nobody meets a symbol that his chapter does not know. It also says
+which symbols of a version are closing: a universe that loses a symbol which is held keeps its
+version, with the symbols that are to go only sold, until none of them is held or ordered.
 """
 
 from collections.abc import Sequence
@@ -14,11 +16,10 @@ from stratvector.trading.portfolio import Portfolio, Universe
 
 
 def with_versions(portfolio: Portfolio, bars: Sequence[ChapterBars]) -> Portfolio:
-    """A document's portfolio over the versions that its chapter says."""
-    versions = {one.universe: 1 + one.earlier_versions for one in bars}
-    if all(versions.get(one.name, 1) == one.version for one in portfolio.universes):
-        return portfolio
-    universes = [replace(u, version=versions.get(u.name, 1)) for u in portfolio.universes]
+    """A document's portfolio over the versions that its chapter says, with closing symbols."""
+    said = {one.universe: (1 + one.earlier_versions, one.closing) for one in bars}
+    told = [(universe, *said.get(universe.name, (1, ()))) for universe in portfolio.universes]
+    universes = [replace(u, version=version, closing=closing) for u, version, closing in told]
     return replace(portfolio, universes=tuple(universes))
 
 

@@ -202,10 +202,10 @@ async def _work(platform: Platform, run: RunFolder, wishes: Wishes) -> Run:
         verification = await ledgers.verify()
     refuse_damage(log, verification)
     remark(f"Ledger {verification.sentence()}.")
-    newest = log.chapters[-1].portfolio if log.chapters else session.portfolio
     if wishes.verbose:
+        of = {FIRST: session.portfolio} | {one.noun.number: one.portfolio for one in log.chapters}
         for entry in log.entries:
-            for line in told(with_models(entry, newest.model_names), newest):
+            for line in told(entry, of[entry.decision.chapter]):
                 remark(line)
     finished = await asyncio.to_thread(_recorded, run, logged, log, seconds)
     beside = await companion_figures(platform.ports, logged, log)
@@ -239,8 +239,9 @@ def _recorded(run: RunFolder, session: LoggedSession, log: SessionLog, seconds: 
 
 
 def changing_result(session: LoggedSession, log: SessionLog) -> Result:
-    """The result of a run whose chapters may have other limits and models: every close is told with
-    the models of the newest chapter, which has each that there ever was.
+    """The result of a run whose chapters may have other limits, models and symbols: every close is
+    told with the models of the newest chapter, which has each that there ever was, and over all
+    symbols, those that have gone last.
     """
     whole = session.whole(log)
     if not log.chapters:
@@ -248,8 +249,9 @@ def changing_result(session: LoggedSession, log: SessionLog) -> Result:
     newest = log.chapters[-1]
     strategies = {**whole.strategies, **newest.strategies()}
     names = newest.portfolio.model_names
+    portfolio = replace(newest.portfolio, universes=whole.portfolio.universes)
     return Result(
-        replace(whole, portfolio=newest.portfolio, strategies=strategies),
+        replace(whole, portfolio=portfolio, strategies=strategies),
         tuple(with_models(entry, names) for entry in log.entries),
         log.bars,
         log.signals,

@@ -42,7 +42,7 @@ class AccountMeans:
         self._gross_cap = limits.gross
         if carried is not None:
             self._cash = carried.cash
-            for one in carried.symbols:
+            for one in (one for one in carried.symbols if one.symbol in self._units):
                 self._lots[one.symbol], self._marks[one.symbol] = one.lots, one.mark
 
     def settle(self, event: FillEvent) -> None:

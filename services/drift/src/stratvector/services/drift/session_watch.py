@@ -141,8 +141,9 @@ class SessionWatch:
         universes = {model.name: model.universe for model in self._portfolio.models}
         self._watches = {}
         for record, state in zip(kept.records, kept.watches, strict=True):
-            symbols = self._portfolio.universe(universes[record.model]).symbols
-            self._watches[record.model] = ModelWatch(record.model, symbols, self.rules)
+            universe = self._portfolio.universe(universes[record.model])
+            self._watches[record.model] = ModelWatch(record.model, universe.symbols, self.rules)
+            self._watches[record.model].go_on_over(universe.symbols, universe.closing)
             self._watches[record.model].resume(state)
         self.board.resume(kept.records, kept.checks)
         self._checked_until = kept.checked_until
@@ -179,12 +180,12 @@ class SessionWatch:
     def _watch(self, portfolio: Portfolio) -> None:
         """Every model that sends signals, over the symbols of its universe."""
         for model in portfolio.models:
-            symbols = portfolio.universe(model.universe).symbols
-            if model.name in self._watches:
-                self._watches[model.name].go_on_over(symbols)
-            elif not model.closing:
-                self._watches[model.name] = ModelWatch(model.name, symbols, self.rules)
+            universe = portfolio.universe(model.universe)
+            if model.name not in self._watches and not model.closing:
+                self._watches[model.name] = ModelWatch(model.name, universe.symbols, self.rules)
                 self.board.add(model.name)
+            if model.name in self._watches:
+                self._watches[model.name].go_on_over(universe.symbols, universe.closing)
 
     def check(self, model: str) -> tuple[ModelDrift, ...]:
         """Where a model stands at its newest close, beside the schedule; every one for "".

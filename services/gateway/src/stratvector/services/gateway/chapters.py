@@ -2,12 +2,11 @@
 who wanted what, and how much was decided since.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from stratvector.runtime.document_changes import changes, engine_change
+from stratvector.runtime.document_changes import changes, described, engine_change
 from stratvector.trading.chapters import Chapter
 from stratvector.trading.orders import Decision
 
@@ -48,11 +47,11 @@ class Chapters:
     def resume(self, rows: Sequence[ChapterRow], newest: Chapter | None) -> None:
         """Go on from other rows. newest : the chapter that the last of them tells of."""
         self._rows = list(rows)
-        self._document = {} if newest is None else json.loads(newest.document)
+        self._document = {} if newest is None else described(newest)
 
     def open(self, chapter: Chapter) -> ChapterRow:
         """One that opens after the newest decision."""
-        document = json.loads(chapter.document)
+        document = described(chapter)
         changed = tuple(self._changes(chapter.engine_hash, document)) if self._rows else ()
         self._document = document
         row = ChapterRow(

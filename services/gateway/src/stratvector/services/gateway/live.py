@@ -31,6 +31,7 @@ from stratvector.services.gateway.words import fill_text, halt_text, order_text
 from stratvector.trading.carried import Carried
 from stratvector.trading.chapters import Chapter
 from stratvector.trading.fills import FillKind
+from stratvector.trading.instruments import Instrument
 from stratvector.trading.lanes import bars_lane
 from stratvector.trading.ledger import Positions
 from stratvector.trading.meaning.fills import check_report_of
@@ -60,11 +61,13 @@ class Happening:
 @dataclass(frozen=True)
 class LiveState:
     """All that a session knows from its lanes, at any moment between two batches. closing : models
-    that the chapter carries and its document does not name. begins_after : see `LiveSession`.
+    that the chapter carries and its document does not name. gone : terms of symbols that its
+    portfolio has no more. begins_after : see `LiveSession`.
     """
 
     chapter: Chapter | None
     closing: tuple[ModelAllocation, ...]
+    gone: tuple[Instrument, ...]
     chapters: tuple[ChapterRow, ...]
     curve: CurveState
     account: AccountState
@@ -93,7 +96,7 @@ class LiveSession:
     def __init__(self, portfolio: Portfolio, closes: int | None, hub: Hub) -> None:
         self.portfolio, self.closes, self._hub = portfolio, closes, hub
         self.instruments = {i.symbol: i for i in portfolio.instruments}
-        self._own = Own.of(portfolio)
+        self._own = self._ever = Own.of(portfolio)
         self._own_in: dict[int, Own] = {}  # by chapter
         self._chapter: Chapter | None = None
         self.chapters = Chapters()
@@ -139,6 +142,10 @@ class LiveSession:
         self.portfolio, self._own_in[chapter.number] = portfolio, self._own
         # Marks and causes hold the same mapping.
         self.instruments |= {one.symbol: one for one in portfolio.instruments}
+        # Fills and positions of a symbol may be read after the chapter in which it has gone.
+        sizes = {symbol: one.lot_size for symbol, one in self.instruments.items()}
+        accounts = {**self._ever.accounts, **own.accounts}
+        self._ever = replace(own, lot_sizes=sizes, accounts=accounts)
         self._causes.models = portfolio.model_names
         self._chapter = replace(chapter, carried=None)
         self.account.hold(portfolio)
@@ -150,6 +157,9 @@ class LiveSession:
         return LiveState(
             chapter=self._chapter,
             closing=tuple(one for one in self.portfolio.models if one.closing),
+            gone=tuple(
+                one for one in self.instruments.values() if one.symbol not in self._own.lot_sizes
+            ),
             chapters=tuple(self.chapters.rows),
             curve=self.curve.state,
             account=self.account.state,
@@ -171,6 +181,7 @@ class LiveSession:
         self.account.resume(kept.account)
         self.chapters.resume(kept.chapters, kept.chapter)
         if kept.chapter is not None:
+            self.instruments |= {one.symbol: one for one in kept.gone}
             named = portfolio_in(kept.chapter)
             self._hold(kept.chapter, replace(named, models=(*named.models, *kept.closing)))
         self.marks.resume(kept.marks)
@@ -238,7 +249,7 @@ class LiveSession:
         """Reports of one account."""
         account = batch[0].message.subject.rsplit(".", 1)[-1]
         for report in decoded(batch, decode_fills_report):
-            check_report_of(report, self._own, account)
+            check_report_of(report, self._ever, account)
             for event in report.events:
                 self._count("fills", int(event.kind is FillKind.FILLED))
                 if event.kind is FillKind.FILLED:
@@ -256,7 +267,7 @@ class LiveSession:
         self._count("positions", len(batch))
         for held in decoded(batch[-1:], decode_positions):
             newest = 0 if self.positions is None else self.positions.close_time
-            check_positions_of(held, self._own, newest)
+            check_positions_of(held, self._ever, newest)
             self.positions = held
             self._hub.publish(event_bodies.positions(held, self.instruments))
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from stratvector.runtime.chapters import opened_chapters
 from stratvector.runtime.ports import Bus
 from stratvector.trading.chapters import FIRST
+from stratvector.trading.instruments import Instrument
 from stratvector.trading.lanes import chapters_lane
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.portfolio import ModelAllocation, Portfolio
@@ -21,9 +22,10 @@ class PortfolioChapters:
         self._read_until = 0
 
     @property
-    def newest(self) -> Portfolio:
-        """The newest chapter's, as far as they were read; it has every symbol of those before."""
-        return self._known[max(self._known)]
+    def instruments(self) -> dict[str, Instrument]:
+        """By symbol, of every chapter that was read, with the terms of the newest that has it."""
+        portfolios = [self._known[number] for number in sorted(self._known)]
+        return {one.symbol: one for portfolio in portfolios for one in portfolio.instruments}
 
     async def read(self) -> None:
         """What has opened since it was read last. Raises OtherChapter, BadMessage."""

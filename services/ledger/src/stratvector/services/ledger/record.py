@@ -77,12 +77,13 @@ class PortfolioRecord:
         await self._store.written(self._portfolio.run, self._portfolio.name)
 
     async def _recall_positions(self) -> None:
-        """What was published last; it may be of symbols that the newest chapter has first."""
+        """What was published last, of the symbols of the chapter that its close belongs to."""
         bus, portfolio = self._ports.bus, self._portfolio
         for stored in await self.lane.newest(1):
-            newest = await newest_chapter(bus, portfolio.run, portfolio.name)
-            own = self._own if newest is None else Own.of(newest.portfolio)
             positions = decode_positions(stored.message.payload)
+            before = positions.close_time - 1
+            its = await newest_chapter(bus, portfolio.run, portfolio.name, until=before)
+            own = self._own if its is None else Own.of(its.portfolio)
             check_positions_of(positions, own, self._published)
             self._number, self._published = positions.number + 1, positions.close_time
 

@@ -48,7 +48,7 @@ class LedgerAnswers(LedgerServiceServicer):
         chapters = await self._served.asked(request, context)
         status = await self._ask(request, context, lambda ledger: ledger.status())
         await chapters.read()
-        sizes = {one.symbol: one.lot_size for one in chapters.newest.instruments}
+        sizes = {one: terms.lot_size for one, terms in chapters.instruments.items()}
         return pb.GetStatusResponse(status=codec.status_message(replace(status, lot_sizes=sizes)))
 
     async def QueryOrders(  # noqa: N802  the proto's name

@@ -1,7 +1,8 @@
 """recordings: the bars that a chapter names, from memory or from the store."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, cast
 
 from stratvector.runtime.chapters import first_chapter
@@ -46,18 +47,30 @@ class InMemory:
 
 
 class MemoryRecordings:
-    """Those of sessions in memory, found by their documents."""
+    """Those of sessions in memory, found by the hashes of their bars: a chapter may have universes
+    of several documents.
+    """
 
     def __init__(self, sessions: "Sequence[Session]") -> None:
         self._sessions = sessions
 
     async def of(self, session: SessionParts) -> dict[str, Recording]:
         """Raises BarsUnavailable."""
-        document = first_chapter(session).document
-        for known in self._sessions:
-            if first_chapter(known).document == document:
-                return self.at(known)
-        raise BarsUnavailable("the bars of the document are not in memory")
+        found, chapter = dict[str, Recording](), first_chapter(session)
+        for universe in session.portfolio.universes:
+            key = universe.name, universe.symbols, chapter.bars_of(universe.name).hash
+            if key not in self._known:
+                raise BarsUnavailable("the bars of the document are not in memory")
+            found[universe.name] = InMemory(self._known[key], universe.name)
+        return found
+
+    @cached_property
+    def _known(self) -> "Mapping[tuple[str, tuple[str, ...], str], Session]":
+        return {
+            (one.name, one.symbols, session.bars_hash(one.name)): session
+            for session in reversed(self._sessions)
+            for one in session.portfolio.universes
+        }
 
     def at(self, session: "Session") -> dict[str, Recording]:
         """Of one of the sessions."""

@@ -172,6 +172,8 @@ class PortfolioLane:
     async def _open_next(self, fold: ChapterFold) -> Standing:
         """With what is wanted, if whoever must load it can; else as it was."""
         carried, before, wanted = fold.carried(), fold.standing, self._wanted
+        if wanted is not None:
+            wanted = self._wishes.next(before, wanted, carried)
         loading = () if wanted is None else _loading(before.chapter, wanted)
         if loading:
             proposed = await self._chapters.propose(self.lane, before, carried, wanted)
@@ -241,12 +243,15 @@ class PortfolioLane:
         return decision
 
     async def _ends_chapter(self, fold: ChapterFold) -> bool:
-        """Whether the chapter is as long as it may be, or another document is wanted; if there is
-        anything after it.
+        """Whether the chapter is as long as it may be, another document is wanted, or symbols that
+        are closing are sold; if there is anything after it. What is held may still change by this
+        decision, so `_open_next` looks once more.
         """
         self._wanted = await self._wishes.wanted(fold.standing)
-        if self._wanted is not None and self._must_wait(fold, self._wanted):
-            self._wanted = None
+        if self._wanted is not None:
+            coming = self._wishes.next(fold.standing, self._wanted, fold.carried())
+            if coming is None or self._must_wait(fold, coming):
+                self._wanted = None
         if self._wanted is None and fold.closes + 1 < self._closes_per_chapter:
             return False
         return await fold.goes_on()

@@ -2,13 +2,21 @@
 its next chapter.
 """
 
+from dataclasses import replace
+
 import structlog
 
-from stratvector.runtime.chapter_changes import OtherChapter, refuse_wish
+from stratvector.runtime.chapter_changes import (
+    OtherChapter,
+    refuse_wish,
+    says_the_same,
+    toward,
+)
 from stratvector.runtime.chapters import Standing
 from stratvector.runtime.documents import Documents, Wished
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.session_document import BadSession
+from stratvector.trading.carried import Carried
 from stratvector.trading.chapters import Chapter
 
 LOOK_SECONDS = 0.5  # between two looks; a look holds up a decision by half a millisecond
@@ -35,13 +43,26 @@ class WishWatch:
         self.stopped = False
 
     async def wanted(self, standing: Standing) -> Chapter | None:
-        """What is wanted instead of the chapter that holds, None when that one is."""
+        """What is wanted instead of the chapter that holds, None when that one is; as long as
+        symbols are closing, it is wanted that they go.
+        """
         now = self._clock.monotonic_seconds()
         if self._documents is not None and now - self._looked_at >= LOOK_SECONDS:
             self._looked_at = now
             await self._look(self._documents, standing)
-        is_other = self._wanted and self._wanted.document != standing.chapter.document
+        is_other = self._wanted and not says_the_same(self._wanted, standing.chapter)
         return self._wanted if is_other else None
+
+    def next(self, standing: Standing, wanted: Chapter, carried: Carried) -> Chapter | None:
+        """What can hold next of what is wanted, None where nothing can before symbols are sold.
+        carried : what it would begin with.
+        """
+        try:
+            coming = toward(standing.chapter, wanted, carried.held)
+        except BadSession as error:
+            self.refuse(str(error))
+            return None
+        return None if says_the_same(coming, standing.chapter) else coming
 
     async def _look(self, documents: Documents, standing: Standing) -> None:
         try:
@@ -72,6 +93,7 @@ class WishWatch:
 def _checked(wished: Wished, standing: Standing) -> Chapter:
     """Raises BadSession, OtherChapter."""
     chapter = wished.wish.chapter()
+    chapter = replace(chapter, bars=tuple(replace(one, closing=()) for one in chapter.bars))
     _ = wished.wish.session().portfolio
     refuse_wish(standing.chapter, chapter)
     return chapter

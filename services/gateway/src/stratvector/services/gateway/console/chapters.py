@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from stratvector.runtime.document_changes import added_symbol, without_repeats
+from stratvector.runtime.document_changes import symbol_change, without_repeats
 from stratvector.services.gateway.chapters import ChapterRow
 from stratvector.services.gateway.console.markup import broken, empty, escaped, row, table
 from stratvector.services.gateway.context import PortfolioContext
@@ -60,15 +60,13 @@ def _changes(one: ChapterRow) -> str:
 
 
 def _lines(changes: Sequence[Mapping[str, str]]) -> Iterator[str]:
-    """A model that comes or goes, and a symbol that is added, is one line, without all that the
-    document says of it.
-    """
+    """A model or a symbol that comes or goes is one line, without all that is said of it."""
     moved = {name for change in changes if (name := _whole_model(change))}
     for change in without_repeats(changes):
         place = change["place"]
-        if (added := added_symbol(change)) is not None:
-            of = f"symbol {broken(added.symbol)} in universe {broken(added.universe)}"
-            yield f'<div class="change">{of}<br><b>added</b></div>'
+        if (one := symbol_change(change)) is not None:
+            of = f"symbol {broken(one.symbol)} in universe {broken(one.universe)}"
+            yield f'<div class="change">{of}<br><b>{one.what}</b></div>'
             continue
         if name := _whole_model(change):
             what = "added" if change["before"] == ABSENT else "removed"

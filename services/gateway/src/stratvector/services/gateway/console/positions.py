@@ -57,8 +57,11 @@ def _row(live: LiveSession, symbol: str, lots: int, equity: float) -> str:
     quantity = instrument.quantity(lots)
     known = live.account.holding(symbol, lots)
     digits = max(instrument.decimals, 2)
+    of = instrument.asset_class
+    if symbol in live.portfolio.closing_symbols:
+        of += ", closing"
     cells = [
-        (f"<b>{escaped(symbol)}</b> <small>{escaped(instrument.asset_class)}</small>", False),
+        (f"<b>{escaped(symbol)}</b> <small>{escaped(of)}</small>", False),
         (quantity_text(quantity).replace("-", MINUS), True),
         (NOTHING if known is None else f"{known.entry_price:,.{digits}f}", True),
     ]

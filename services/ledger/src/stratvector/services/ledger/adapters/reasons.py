@@ -49,7 +49,7 @@ class Reasons:
 
     def of_symbol(self, symbol: str, at: int | None) -> Explanation:
         """Why the newest decision up to a time (ns UTC) was what it was. Raises NotRecorded."""
-        known = self._chapters.newest.symbols
+        known = tuple(self._chapters.instruments)
         if symbol not in known:
             hint = suggestion(symbol, known)
             raise NotRecorded(f"the portfolio has no symbol {symbol!r}: {hint}")
