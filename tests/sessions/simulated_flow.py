@@ -1,5 +1,6 @@
 """One session through the five services on the simulated bus, and what is left to look at."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,12 +10,13 @@ from stratvector.contracts.codecs import decode_decision, decode_fills_report, d
 from stratvector.runtime.deployment import (
     ABSENT_AFTER_DEADLINES,
     SIGNALS_DEADLINE_SECONDS,
+    BrokerFactory,
     Build,
     Deployment,
     installed_services,
 )
 from stratvector.runtime.host import ServiceFactory
-from stratvector.runtime.ports import LEASE_SECONDS, Broker, Kind, Ports
+from stratvector.runtime.ports import LEASE_SECONDS, Kind
 from stratvector.runtime.simulation.broker_double import BrokerDouble, Identity
 from stratvector.runtime.simulation.fate import Plan
 from stratvector.runtime.simulation.faults import Faults
@@ -123,7 +125,7 @@ def run_flow(
     double = venue
     if double is None and identity is not None:
         double = broker_double(session, identity)
-    broker = None if double is None else partial(_same, double)
+    broker = None if double is None else accounts_at(double, [session, *later])
     deployment = Deployment(
         session,
         store,
@@ -170,8 +172,14 @@ def broker_double(
     return kind(price, identity, refuse)
 
 
-def _same(double: BrokerDouble, ports: Ports) -> Broker:
-    return double
+def accounts_at(venue: BrokerDouble, sessions: Iterable[Session]) -> BrokerFactory:
+    """A venue's accounts, whose memory survives every process of ours."""
+    accounts = {s: a for one in sessions for s, a in one.portfolio.account_of.items()}
+    symbols = defaultdict[str, set[str]](set)
+    for symbol, account in accounts.items():
+        symbols[account].add(symbol)
+    seen = {account: venue.at(those) for account, those in symbols.items()}
+    return lambda ports, account: seen[account]
 
 
 def breaches_of(flow: Flow) -> list[str]:

@@ -1,13 +1,14 @@
 """Seeded storms: delays, duplicates, lost arrivals and answers, pauses, crashes, standbys.
 
-Every seed is a session, a broker and faults of its own. With the simulated broker the result must
-be the backtest's; with a venue of its own the invariants I1, I2, I4 and I5 must hold. 40 seeds meet
-every combination of broker, instances and chapters once: `make test` runs 80, `make simulation`
-1,000.
+Every seed is a session of one or two accounts, a broker and faults of its own. With the simulated
+broker the result must be the backtest's; with a venue of its own the invariants I1, I2, I4 and I5
+must hold. 40 seeds meet every combination of broker, instances and chapters once: `make test` runs
+80, `make simulation` 1,000.
 """
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -25,7 +26,7 @@ SHAPE = Shape(universes=2, symbols=2, models=2, closes=10, warmup=2)
 
 def storm(seed: int) -> Flow:
     """The run that is a function of its seed."""
-    session = generated_session(seed, SHAPE)
+    session = generated_session(seed, replace(SHAPE, accounts=1 + seed // 3 % 2))
     broker = BROKERS[seed % len(BROKERS)]
     instances = 1 + seed // len(BROKERS) % 2
     closes_per_chapter = CHAPTERS[seed // 2 % len(CHAPTERS)]

@@ -85,7 +85,7 @@ def prepare(
     feed_bars(world, SESSION)
     feed(world, orders_lane(SESSION), decisions(SESSION, orders, cancels))
     broker = venue or BrokerDouble(at_the_open)
-    deployment = Deployment(SESSION, MemoryLedgerStore(), lambda ports: broker)
+    deployment = Deployment(SESSION, MemoryLedgerStore(), lambda ports, account: broker)
     world.add("execution", partial(build, deployment), instances=instances)
     return Run(world, broker)
 
@@ -305,7 +305,7 @@ def test_the_wiring_takes_the_deployments_broker_and_else_the_simulated_one(
     built: list[Tasks] = []
 
     def remember(ports: Ports) -> Tasks:
-        broker = None if simulated else (lambda ports: venue)
+        broker = None if simulated else (lambda ports, account: venue)
         built.append(build(Deployment(SESSION, MemoryLedgerStore(), broker), ports))
         return built[-1]
 

@@ -27,7 +27,7 @@ SIGNALS_DEADLINE_SECONDS = 10.0
 # call absent what a busy machine is late with; more would hold up the other universes longer.
 ABSENT_AFTER_DEADLINES = 2.0
 GROUP = "stratvector.services"
-BrokerFactory = Callable[[Ports], Broker]
+BrokerFactory = Callable[[Ports, str], Broker]  # of an account, by its name
 
 
 class SessionParts(Protocol):

@@ -6,7 +6,8 @@ caller's, such as the engine's matching.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
+from copy import copy
 from enum import Enum
 from functools import partial
 
@@ -63,6 +64,13 @@ class BrokerDouble:
         self._working: list[ApprovedOrder] = []
         self._cancelled: set[str] = set()
         self._told: dict[int, tuple[FillEvent, ...]] = {}
+        self._symbols: Container[str] | None = None
+
+    def at(self, symbols: Container[str]) -> "BrokerDouble":
+        """The same venue as one of its accounts sees it, which trades these symbols."""
+        account = copy(self)
+        account._symbols, account._told = symbols, {}
+        return account
 
     def accepted_twice(self) -> list[str]:
         """Ids of which the venue took more than one order: there must be none."""
@@ -114,17 +122,22 @@ class BrokerDouble:
         left = [order for order in self._working if order.order_id != order_id]
         if len(left) < len(self._working):
             self._cancelled.add(order_id)
-        self._working = left
+        self._working[:] = left  # every account's view has the same list
         return order_id in self._cancelled
 
     def _tell(self, bars: TickBars) -> tuple[FillEvent, ...]:
         close_time = bars.close_time
         if close_time not in self._told:
-            events = [(order, self._event(order, bars)) for order in self._working]
-            self._working = [order for order, event in events if event is None]
+            asked = [order for order in self._working if self._is_at(order.symbol)]
+            events = [(order, self._event(order, bars)) for order in asked]
+            ended = {id(order) for order, event in events if event is not None}
+            self._working[:] = [order for order in self._working if id(order) not in ended]
             self._told[close_time] = tuple(event for _, event in events if event is not None)
             self.fills += [e for e in self._told[close_time] if e.kind is FillKind.FILLED]
         return self._told[close_time]
+
+    def _is_at(self, symbol: str) -> bool:
+        return self._symbols is None or symbol in self._symbols
 
     def _event(self, order: ApprovedOrder, bars: TickBars) -> FillEvent | None:
         """The execution, the expiry, or nothing yet. Bars that come late fill nothing here: an

@@ -47,7 +47,7 @@ def _tasks(
     def make(name: str) -> Tasks:
         broker: Broker = SimulatedBrokerAdapter(session.portfolio)
         if deployment.broker is not None:
-            broker = deployment.broker(ports)
+            broker = deployment.broker(ports, name)
         times = session.time_map if isinstance(session, LoggedSession) else None
         run_clock = RunClock(ports.clock, times)
         first = first_chapter(session)
