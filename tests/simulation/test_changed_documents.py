@@ -204,13 +204,12 @@ def test_an_added_model_trades_from_its_chapter_on_and_a_removed_one_sells_what_
 
 def test_a_removed_models_name_is_not_used_again() -> None:
     session = generated_session(3, SHAPE)
-    fewer = without_model(session, session.portfolio.models[0].name)
-    wishes = [wish_of(fewer, "ada", 1), wish_of(session, "ada", 2)]
+    removed = session.portfolio.models[0].name
+    wishes = [wish_of(without_model(session, removed), "ada", 1), wish_of(session, "ada", 2)]
     applying = Applying(wishes, 0.6, [])
     flow = run_flow(session, 3, SLOW, beside=applying)
-    assert breaches_in_the_log(flow) == []
-    assert len(flow.openings) == 1
-    assert f"model {session.portfolio.models[0].name} was removed" in applying.refusals[0]
+    assert (breaches_in_the_log(flow), len(flow.openings)) == ([], 1)
+    assert f"model {removed} was removed" in applying.refusals[0]
 
 
 def test_a_document_that_strategy_reads_too_would_be_seen(
