@@ -87,7 +87,9 @@ def test_up_ends_with_a_stopped_portfolio_and_tells_of_all_its_models(place: Pla
         assert stopped.exit_code == 0, stopped.stderr
         said = up.ended()
     assert "Ledger verified: " in said
-    document = json.loads(Path("up.json").read_text())
+    text = Path("up.json").read_text()
+    assert "drift has not read" not in text
+    document = json.loads(text)
     assert list(document["models"]) == ["CryptoMomentumModel_v1", ADDED, REMOVED]
     orders = pl.read_parquet(Path(document["results"]) / "orders.parquet")
     parts = {column for column in orders.columns if column.endswith(("_v1", "Model_v1"))}

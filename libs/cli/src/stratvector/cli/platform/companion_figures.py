@@ -111,20 +111,21 @@ async def _answered(address: str, asked: Question) -> ValueAtRisk:
 
 
 async def _drift(ports: PortPlan, session: SessionParts, log: SessionLog) -> tuple[DriftScore, ...]:
-    """The scores once drift has read every model's last close."""
+    """The scores once drift has read the last close of every model that ever sent signals: of a
+    portfolio that was stopped, closes are left that nobody decides.
+    """
     address = ports.address("drift")
     if address is None:
         return ()
-    ends = {
-        model.name: int(log.schedule.closes_of(model.universe)[-1])
-        for model in session.portfolio.models
-    }
+    ends = dict[str, int]()
+    for close in log.closes:
+        ends |= dict.fromkeys(close.signals, close.close_time)
     deadline = time.monotonic() + PATIENCE_SECONDS
     async with grpc.aio.insecure_channel(address, options=OPTIONS) as channel:
         drift = DriftServiceStub(channel)
         while True:
             answer, why = await _checked(drift, session.portfolio)
-            if ends == {one.model: one.close_time_ns for one in answer}:
+            if ends.items() <= {one.model: one.close_time_ns for one in answer}.items():
                 return tuple(map(_score, answer))
             if time.monotonic() > deadline:
                 return tuple(DriftScore(model, None, why) for model in ends)
