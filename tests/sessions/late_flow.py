@@ -14,6 +14,7 @@ from stratvector.runtime.simulation.fate import Fate, FaultPlan, Plan
 from stratvector.runtime.simulation.faults import Faults
 from stratvector.services.strategy.model_lane import ModelLane
 from stratvector.trading.bars import ClosedBars
+from stratvector.trading.chapters import FIRST
 from stratvector.trading.engine.scan import decide_jit
 from stratvector.trading.lanes import fills_lane, orders_lane, signals_lane
 from stratvector.trading.logged import Logged
@@ -141,3 +142,14 @@ def unsteady(hours: int) -> float:
 
 def late_of(decision: Decision) -> list[str]:
     return [model for model in decision.cut.signals if decision.cut.is_late(model)]
+
+
+def make_late_from_chapter_two(patch: pytest.MonkeyPatch) -> None:
+    """Every model takes longer over its bars than the deadline lets it, once a chapter opened."""
+
+    async def late(self: ModelLane, received: Logged[ClosedBars]) -> None:
+        if self._chapter > FIRST:
+            await self._ports.clock.sleep(2 * DEADLINE_SECONDS)
+        await REAL_ON_BARS(self, received)
+
+    patch.setattr(ModelLane, "_on_bars", late)

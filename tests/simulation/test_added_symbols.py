@@ -17,16 +17,17 @@ from stratvector.runtime.host import Tasks
 from stratvector.runtime.ports import Kind, Ports, Stored
 from stratvector.runtime.simulation.fate import CrashPlan
 from stratvector.runtime.simulation.world import World
-from stratvector.services.strategy.model_lane import ModelLane
-from stratvector.trading.bars import Bars, ClosedBars
-from stratvector.trading.chapters import FIRST
+from stratvector.trading.bars import Bars
 from stratvector.trading.lanes import bars_lane
-from stratvector.trading.logged import Logged
 from stratvector.trading.portfolio import ModelAllocation
 from stratvector.trading.session import Session
 from tests.sessions.changed_sessions import Applying, with_model, with_symbol
 from tests.sessions.generated_sessions import DriftStrategy, generated_session
-from tests.sessions.late_flow import DEADLINE_SECONDS, paper_session
+from tests.sessions.late_flow import (
+    DEADLINE_SECONDS,
+    make_late_from_chapter_two,
+    paper_session,
+)
 from tests.sessions.rewritten_log import log_of
 from tests.sessions.simulated_flow import Flow, breaches_in_the_log, run_flow
 from tests.sessions.symbol_flow import (
@@ -53,14 +54,7 @@ def test_models_that_are_late_for_chapters_after_a_symbol_was_added_stay_equal(
 ) -> None:
     """No signals of the new version are used, so no chapter carries a memory over its symbols."""
     session = paper_session(3, SHAPE)
-    real = ModelLane._on_bars
-
-    async def late(self: ModelLane, received: Logged[ClosedBars]) -> None:
-        if self._chapter > FIRST:
-            await self._ports.clock.sleep(2 * DEADLINE_SECONDS)
-        await real(self, received)
-
-    monkeypatch.setattr(ModelLane, "_on_bars", late)
+    make_late_from_chapter_two(monkeypatch)
     told = {"closes_per_chapter": 12, "signals_deadline_seconds": DEADLINE_SECONDS}
     flow = applied(session, [wider(session)], **told)
     assert breaches_in_the_log(flow) == []

@@ -14,16 +14,18 @@ from stratvector.runtime.chapters import portfolio_in
 from stratvector.runtime.documents import wish_of
 from stratvector.runtime.session_document import BadSession
 from stratvector.runtime.simulation.fate import CrashPlan
-from stratvector.services.strategy.model_lane import ModelLane
 from stratvector.trading.account import PortfolioAccount
-from stratvector.trading.bars import FIELDS, Bars, ClosedBars
-from stratvector.trading.chapters import FIRST
-from stratvector.trading.logged import Logged, LoggedChapter
+from stratvector.trading.bars import FIELDS, Bars
+from stratvector.trading.logged import LoggedChapter
 from stratvector.trading.portfolio import RiskLimits
 from stratvector.trading.session import Session
 from tests.sessions.changed_sessions import with_symbol, without_symbol
 from tests.sessions.generated_sessions import generated_session
-from tests.sessions.late_flow import DEADLINE_SECONDS, paper_session
+from tests.sessions.late_flow import (
+    DEADLINE_SECONDS,
+    make_late_from_chapter_two,
+    paper_session,
+)
 from tests.sessions.rewritten_log import log_of
 from tests.sessions.simulated_flow import Flow, breaches_in_the_log, run_flow
 from tests.sessions.symbol_flow import NEW, SHAPE, SIDES, SLOW, STEPS, applied, traded
@@ -112,15 +114,8 @@ def test_a_symbol_without_bars_stays_until_the_end_and_others_trade_on() -> None
 def test_late_signals_do_not_keep_what_is_closing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three closes without signals keep the targets before, of all other symbols."""
     session = paper_session(3, SHAPE)
-    real = ModelLane._on_bars
-
-    async def late(self: ModelLane, received: Logged[ClosedBars]) -> None:
-        if self._chapter > FIRST:
-            await self._ports.clock.sleep(2 * DEADLINE_SECONDS)
-        await real(self, received)
-
     less = fewer(session)
-    monkeypatch.setattr(ModelLane, "_on_bars", late)
+    make_late_from_chapter_two(monkeypatch)
     told = {"signals_deadline_seconds": DEADLINE_SECONDS}
     flow = applied(session, [less], HELD_SECONDS, **told)
     assert breaches_in_the_log(flow) == []
