@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from stratvector.runtime.chapter_windows import chapter_windows
+from stratvector.runtime.chapters import Standing
 from stratvector.runtime.deployment import SessionParts
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.ports import Bus, Message, Ports, Stored
@@ -10,6 +12,7 @@ from stratvector.runtime.session_log import read_session
 from stratvector.runtime.simulation.bus import SimulatedBus
 from stratvector.runtime.simulation.world import World
 from stratvector.trading.logged import SessionLog
+from stratvector.trading.portfolio import Portfolio
 
 Change = Callable[[Stored], bytes | None]
 
@@ -25,6 +28,20 @@ def log_of(bus: Bus, session: SessionParts) -> SessionLog:
     world.add("reader", lambda ports: Tasks([read(ports)]))
     world.run(until=["reader"])
     return found[0]
+
+
+def chapters_of(bus: Bus, portfolio: Portfolio) -> list[tuple[Standing, SessionLog]]:
+    """The same chapter by chapter, each from what it carries."""
+    found: list[tuple[Standing, SessionLog]] = []
+
+    async def read(ports: Ports) -> None:
+        windows = chapter_windows(bus, portfolio.run, portfolio.name)
+        found.extend([(one.standing, (await one.read())[1]) async for one in windows])
+
+    world = World()
+    world.add("reader", lambda ports: Tasks([read(ports)]))
+    world.run(until=["reader"])
+    return found
 
 
 def rewritten(journal: Sequence[Stored], change: Change, stop: int | None = None) -> SimulatedBus:

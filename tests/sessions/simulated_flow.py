@@ -37,7 +37,7 @@ from stratvector.trading.parity import check
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.session import Session
 from tests.sessions.cap_breaches import breaches_by_close
-from tests.sessions.rewritten_log import log_of
+from tests.sessions.rewritten_log import chapters_of, log_of
 
 MARKET_WORDS = (FillKind.FILLED, FillKind.EXPIRED)
 Arrange = Callable[[World, str, ServiceFactory], bool]
@@ -210,7 +210,21 @@ def _without_parity(flow: Flow) -> list[str]:
     if not found.is_equal:
         return [f"parity: {found.first}"]
     is_equal = repr(flow.entries) == repr(list(log.entries))  # a NaN is not equal to itself
-    return [] if is_equal else ["the ledger's closes are not the log's"]
+    return (
+        _without_parity_by_chapter(flow) if is_equal else ["the ledger's closes are not the log's"]
+    )
+
+
+def _without_parity_by_chapter(flow: Flow) -> list[str]:
+    """Each chapter from what it carries alone, to what the next one carries."""
+    entries, simulated = list[LedgerEntry](), flow.double is None
+    for standing, log in chapters_of(flow.world.bus, flow.session.portfolio):
+        found = check(log, flow.session, simulated_broker=simulated)
+        if not found.is_equal:
+            return [f"parity of chapter {standing.number} alone: {found.first}"]
+        entries += log.entries
+    is_equal = repr(flow.entries) == repr(entries)
+    return [] if is_equal else ["the ledger's closes are not those of the chapters alone"]
 
 
 def _unequal_to_backtest(flow: Flow) -> list[str]:

@@ -3,7 +3,7 @@
     FOLDER/archive.json         whose log, and of each file: chapter, SHA-256, how far its lanes go
     FOLDER/chapter-00001.gz     a JSON line per message, of every lane that the portfolio reads
 
-All files together are the log from its first message to the last decision of a chapter. A file is
+All files together are the log from its first message to the opening of a chapter. A file is
 synced and gets its name when it is whole, and the list names it after that; so whoever is killed
 goes on with the chapter that the list lacks.
 """
@@ -13,7 +13,7 @@ import gzip
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -44,13 +44,29 @@ class ArchivedChapter:
 
 
 @dataclass(frozen=True)
+class ChapterPart:
+    """A closed chapter's messages, lane by lane, from where the part before ends to the opening of
+    the next one. until, read : see `ArchivedChapter`.
+    """
+
+    number: int
+    until: int
+    read: dict[str, int]
+    messages: tuple[Stored, ...]
+
+
+@dataclass(frozen=True)
 class ArchiveList:
-    """What an archive holds. log : the id of the log's first chapter."""
+    """What an archive holds. log : the id of the log's first chapter. proven : how many of the
+    chapters parity has found equal, from the first one on; closes : how many closes they have.
+    """
 
     run: str
     portfolio: str
     log: str
     chapters: tuple[ArchivedChapter, ...] = ()
+    proven: int = 0
+    closes: int = 0
 
 
 class Archive:
@@ -95,33 +111,47 @@ class Archive:
     def messages(self) -> Iterator[Stored]:
         """Every message of every file, lane by lane in each. Raises BadArchive."""
         for one in self._needed().chapters:
-            path = self.folder / one.file
-            try:
-                with gzip.open(path, "rt", encoding="utf-8") as lines:
-                    yield from map(_stored, lines)
-            except (OSError, EOFError, ValueError, KeyError) as error:
-                raise BadArchive(f"{path}: it can't be read: {error}") from None
+            yield from self._messages(one)
 
-    def add(
-        self,
-        before: ArchiveList,
-        number: int,
-        until: int,
-        read: dict[str, int],
-        messages: Iterable[Stored],
-    ) -> ArchiveList:
+    def part(self, number: int) -> ChapterPart:
+        """One of the chapters. Raises BadArchive."""
+        one = self._needed().chapters[number - 1]
+        return ChapterPart(one.number, one.until, one.read, tuple(self._messages(one)))
+
+    def parts(self, first: int = 1) -> Iterator[ChapterPart]:
+        """The chapters one by one, from a number on. Raises BadArchive."""
+        yield from map(self.part, range(first, len(self._needed().chapters) + 1))
+
+    def _messages(self, chapter: ArchivedChapter) -> Iterator[Stored]:
+        path = self.folder / chapter.file
+        try:
+            with gzip.open(path, "rt", encoding="utf-8") as lines:
+                yield from map(_stored, lines)
+        except (OSError, EOFError, ValueError, KeyError) as error:
+            raise BadArchive(f"{path}: it can't be read: {error}") from None
+
+    def add(self, before: ArchiveList, part: ChapterPart) -> ArchiveList:
         """Write the file of the next chapter, then the list that names it. Raises OSError."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        lines = [json.dumps(_line(one), separators=(",", ":")) for one in messages]
+        lines = [json.dumps(_line(one), separators=(",", ":")) for one in part.messages]
         text = "".join(f"{line}\n" for line in lines).encode()
         content = gzip.compress(text, COMPRESSION_LEVEL, mtime=0)
-        name = f"chapter-{number:05d}.gz"
+        name = f"chapter-{part.number:05d}.gz"
         self._put(name, content)
         digest = hashlib.sha256(content).hexdigest()
-        chapter = ArchivedChapter(number, name, digest, len(lines), until, read)
-        after = replace(before, chapters=(*before.chapters, chapter))
-        self._put(LIST, encode_typed(after) + b"\n")
-        return after
+        chapter = ArchivedChapter(
+            part.number, name, digest, len(lines), part.until, dict(part.read)
+        )
+        return self._list_as(replace(before, chapters=(*before.chapters, chapter)))
+
+    def prove(self, before: ArchiveList, closes: int) -> ArchiveList:
+        """Note that parity has found one more chapter equal. closes : that it has."""
+        proven, closes = before.proven + 1, before.closes + closes
+        return self._list_as(replace(before, proven=proven, closes=closes))
+
+    def _list_as(self, listed: ArchiveList) -> ArchiveList:
+        self._put(LIST, encode_typed(listed) + b"\n")
+        return listed
 
     def _needed(self) -> ArchiveList:
         if (found := self.listed()) is None:

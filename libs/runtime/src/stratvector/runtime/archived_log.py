@@ -1,15 +1,17 @@
 """archived_log: an archive read as the log that it was, and what the log still has after it."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NoReturn
 
-from stratvector.contracts.codecs import decode_positions
-from stratvector.runtime.archive import Archive, ArchiveList, BadArchive
+from stratvector.contracts.codecs import decode_closed_bars, decode_positions
+from stratvector.runtime.archive import Archive, ArchiveList, BadArchive, ChapterPart
 from stratvector.runtime.chapters import Standing, is_readable, opened_chapters
 from stratvector.runtime.ports import Arrivals, Bus, Kind, Message, Published, Stored
+from stratvector.runtime.readers import carried_sequence, opening_in
 from stratvector.trading.flow import subject as subject_of
+from stratvector.trading.lanes import bars_lane, orders_lane
 
 PAGE = 256
 
@@ -80,34 +82,88 @@ async def archive_chapters(
     for chapter, following in pairwise(opened):
         if chapter.number <= len(listed.chapters):
             continue
-        listed = await _add(bus, archive, listed, chapter, following)
+        before = listed.chapters[-1].read if listed.chapters else {}
+        try:
+            part = await chapter_part(bus, chapter, following, before)
+        except PurgedPart as error:
+            raise BadArchive(
+                f"{archive.folder}: chapter {chapter.number} can't be archived, as the log has no "
+                f"more what {error}; go on in the folder that has it"
+            ) from None
+        listed = archive.add(listed, part)
         written.append(chapter.number)
     return listed, written
 
 
-async def _add(
-    bus: Bus, archive: Archive, listed: ArchiveList, chapter: Standing, following: Standing
-) -> ArchiveList:
-    """The messages from where the file before ends to the last decision of a chapter."""
+class PurgedPart(Exception):
+    """The log has a chapter no more; the message says what of it."""
+
+
+async def chapter_part(
+    bus: Bus, chapter: Standing, following: Standing, before: Mapping[str, int]
+) -> ChapterPart:
+    """A closed chapter's part of the log, up to the opening of the next one. before : where the
+    part before it ends. Raises PurgedPart.
+    """
     carried, run, name = following.carried, chapter.chapter.run, chapter.chapter.portfolio
     assert carried is not None  # only the first chapter has none
-    before = dict(listed.chapters[-1].read) if listed.chapters else {}
     lane = subject_of("positions", run=run, portfolio=name)
     places = {
-        subject_of("chapters", run=run, portfolio=name): chapter.sequence,
+        subject_of("chapters", run=run, portfolio=name): following.sequence,
+        **await _unused_bars(bus, following, before),
         **carried.sequences,
-        lane: await _place_of(bus, lane, before.get(lane, 0), carried.close_time),
+        orders_lane(following.portfolio): await _opening_place(bus, following),
+        lane: await positions_place(bus, lane, before.get(lane, 0), carried.close_time),
     }
     messages = list[Stored]()
     for subject, until in places.items():
         after = before.get(subject, 0)
         if not await is_readable(bus, subject, after):
-            raise BadArchive(
-                f"{archive.folder}: chapter {chapter.number} can't be archived, as the log has no "
-                f"more what {subject} said after message {after}; go on in the folder that has it"
-            )
+            raise PurgedPart(f"{subject} said after message {after}")
         messages += await between(bus, subject, after, until)
-    return archive.add(listed, chapter.number, carried.close_time, places, messages)
+    return ChapterPart(chapter.number, carried.close_time, places, tuple(messages))
+
+
+async def _opening_place(bus: Bus, following: Standing) -> int:
+    """The message that opens a chapter. Raises PurgedPart."""
+    lane = orders_lane(following.portfolio)
+    position = carried_sequence(following.carried, lane)
+    while page := await bus.read(lane, position, PAGE):
+        for stored in page:
+            is_opening = stored.message.kind is Kind.OPENED
+            if is_opening and opening_in(stored).chapter_id == following.id:
+                return stored.sequence
+        position = page[-1].sequence
+    raise PurgedPart(f"{lane} said of the opening of chapter {following.number}")
+
+
+async def _unused_bars(bus: Bus, following: Standing, before: Mapping[str, int]) -> dict[str, int]:
+    """Of lanes of bars of which no close was used yet: all that is not later than the chapter's
+    end, and one more, as a log tells no close of a universe that it has no bars of.
+    """
+    portfolio, carried, places = following.portfolio, following.carried, dict[str, int]()
+    assert carried is not None
+    for universe in portfolio.universes:
+        lane = bars_lane(portfolio, universe)
+        if lane in carried.sequences:
+            continue
+        places[lane] = await _past(bus, lane, before.get(lane, 0), carried.close_time)
+    return places
+
+
+async def _past(bus: Bus, lane: str, after: int, close_time: int) -> int:
+    """The first message of the bars that is later than a close, or the last that there is."""
+    place = after
+    while page := await bus.read(lane, place, PAGE):
+        for stored in page:
+            place = stored.sequence
+            if stored.message.kind is Kind.CONTENT and _close_of(stored) > close_time:
+                return place
+    return place
+
+
+def _close_of(stored: Stored) -> int:
+    return decode_closed_bars(stored.message.payload).close_time
 
 
 async def between(bus: Bus, subject: str, after: int, until: int) -> list[Stored]:
@@ -119,7 +175,7 @@ async def between(bus: Bus, subject: str, after: int, until: int) -> list[Stored
     return found
 
 
-async def _place_of(bus: Bus, lane: str, after: int, close_time: int) -> int:
+async def positions_place(bus: Bus, lane: str, after: int, close_time: int) -> int:
     """The last message of the positions that is not about a later close."""
     place = after
     while page := await bus.read(lane, after, PAGE):

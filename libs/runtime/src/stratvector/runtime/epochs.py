@@ -23,9 +23,12 @@ class EpochFilter:
         return message.kind is not Kind.OWNER
 
 
-async def contents(bus: Bus, lane: str, marks: list[Stored] | None = None) -> list[Stored]:
+async def contents(
+    bus: Bus, lane: str, marks: list[Stored] | None = None, after: int = 0
+) -> list[Stored]:
     """The content of a lane that every reader takes: stale epochs dropped, each id once. marks :
-    takes those of the owners.
+    takes those of the owners. after : only messages above this sequence; those up to it tell
+    epochs and owners alone.
     """
     epochs, seen, taken, position = EpochFilter(), set[str](), list[Stored](), 0
     while page := await bus.read(lane, position, PAGE):
@@ -35,7 +38,8 @@ async def contents(bus: Bus, lane: str, marks: list[Stored] | None = None) -> li
                 marks.append(stored)
             if epochs.admits(stored.message) and stored.message.id not in seen:
                 seen.add(stored.message.id)
-                taken.append(stored)
+                if stored.sequence > after:
+                    taken.append(stored)
     return taken
 
 

@@ -48,10 +48,14 @@ class UniverseBars:
     start : the first close that may trade, ns UTC. closes : how many bars the chapter says that
     there are, 0 = without end.
     warmup, at : what is before the start, and by close what is not. before : by the close that a
-    later version begins after, its bars up to there. halt : None if all was read.
+    later version begins after, its bars up to there. halt : None if all was read. used : the
+    message up to which bars are warm-up as well, as they were used before what is read.
     """
 
-    def __init__(self, lane: str, universe: Universe, start: int, closes: int) -> None:
+    def __init__(
+        self, lane: str, universe: Universe, start: int, closes: int, used: int = 0
+    ) -> None:
+        self._used = used
         self.lane, self.universe = lane, universe
         self.warmup: list[Logged[ClosedBars]] = []
         self.at: dict[int, Logged[ClosedBars]] = {}
@@ -139,7 +143,7 @@ class UniverseBars:
         if self._begins_after is not None and section.close_time <= self._begins_after:
             self.before[self._begins_after].append(logged)
             return
-        if section.close_time < self._start:
+        if section.close_time < self._start or stored.sequence <= self._used:
             self.warmup.append(logged)
         else:
             self.at[section.close_time] = logged
@@ -147,17 +151,28 @@ class UniverseBars:
 
 
 async def read_bars(
-    bus: Bus, session: SessionParts, chapters: Sequence[Standing] = ()
+    bus: Bus,
+    session: SessionParts,
+    chapters: Sequence[Standing] = (),
+    begins: Standing | None = None,
 ) -> dict[str, UniverseBars]:
     """The bars of each of a session's universes, as they are stored now. chapters : those that have
-    opened, which may begin other versions.
+    opened, which may begin other versions. begins : the chapter that is read first, None for the
+    first of all.
     """
-    portfolio, chapter, read = session.portfolio, first_chapter(session), dict[str, UniverseBars]()
+    portfolio = session.portfolio if begins is None else begins.portfolio
+    carried = None if begins is None else begins.carried
+    chapter, read = first_chapter(session), dict[str, UniverseBars]()
     for universe in portfolio.universes:
         closes = chapter.bars_of(universe.name).closes
         lane = bars_lane(portfolio, universe)
-        read[universe.name] = UniverseBars(lane, universe, session.start, closes)
-        await read[universe.name].read(bus)
+        used = 0 if carried is None else carried.sequences.get(lane, 0)
+        bars = read[universe.name] = UniverseBars(lane, universe, session.start, closes, used)
+        if carried is not None and begins_anew(portfolio, universe, carried):
+            await bars.go_on(bus, lane, universe, carried.close_time, closes)
+            bars.warmup = bars.before[carried.close_time]
+        else:
+            await bars.read(bus)
     for standing in chapters:
         portfolio, carried = standing.portfolio, standing.carried
         for universe in portfolio.universes:

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from stratvector.contracts.codecs import BadMessage, decode_owner
 from stratvector.runtime.chapter_changes import OtherChapter
-from stratvector.runtime.chapters import chapter_of, first_chapter
+from stratvector.runtime.chapters import Standing, chapter_of, first_chapter
 from stratvector.runtime.deployment import SessionParts
 from stratvector.runtime.epochs import contents
 from stratvector.runtime.ports import Bus, Stored
@@ -17,13 +17,14 @@ from stratvector.trading.logged import LoggedChapter, OtherEngine
 
 
 class LoggedEngines:
-    """Of one session, chapter by chapter. first : the engine of its first chapter.
+    """Of one session, chapter by chapter. first : the engine of the chapter that is read first.
+    number : its own.
 
     Of an owner whose mark is purged, or says nothing, the engine is not known.
     """
 
-    def __init__(self, first: str) -> None:
-        self._chapters = {FIRST: first}
+    def __init__(self, first: str, number: int = FIRST) -> None:
+        self._chapters = {number: first}
         self._owners: dict[tuple[str, int], str] = {}
         self._others: Counter[tuple[int, str, str]] = Counter()
 
@@ -44,10 +45,12 @@ class LoggedEngines:
             )
         self._chapters[number] = engine
 
-    async def contents(self, bus: Bus, lane: str) -> list[Stored]:
-        """What counts in a lane of what is computed; its owners are known then."""
+    async def contents(self, bus: Bus, lane: str, after: int = 0) -> list[Stored]:
+        """What counts in a lane of what is computed, above a sequence; its owners are known
+        then.
+        """
         marks = list[Stored]()
-        found = await contents(bus, lane, marks)
+        found = await contents(bus, lane, marks, after)
         self._mark(marks)
         return found
 
@@ -83,8 +86,14 @@ class LoggedEngines:
         return "" if engine == self.of(chapter) else engine
 
 
-async def logged_engines(bus: Bus, session: SessionParts) -> LoggedEngines:
-    """With the engine that a log begins with; the session's own where that can't be read."""
+async def logged_engines(
+    bus: Bus, session: SessionParts, begins: Standing | None = None
+) -> LoggedEngines:
+    """With the engine of the chapter that is read first; of the first of all the session's own
+    where that can't be read.
+    """
+    if begins is not None:
+        return LoggedEngines(begins.chapter.engine_hash, begins.number)
     of = session.portfolio
     for stored in await bus.read(chapters_lane_of(of.run, of.name), 0, 1):
         with suppress(BadMessage, OtherChapter):

@@ -11,7 +11,9 @@ from stratvector.runtime.logged_engines import LoggedEngines
 from stratvector.runtime.logged_lane import LoggedLane, content_of, logged
 from stratvector.runtime.logged_ticks import LoggedTick
 from stratvector.runtime.ports import Bus, Stored
+from stratvector.runtime.readers import carried_sequence
 from stratvector.runtime.unfit_messages import UnfitMessage, refuse_other_close
+from stratvector.trading.carried import Carried
 from stratvector.trading.lanes import signals_lane
 from stratvector.trading.logged import Halt, Logged, LoggedChapter
 from stratvector.trading.meaning.chapters import check_chapter_number
@@ -28,6 +30,7 @@ class LoggedSignals:
 
     chapters : that opened after the first one. chapter_of : the number of a close's. decisions : by
     close. engines : take note of whose each message is. halts : where what no reader takes is told.
+    carried : what the chapter that is read first begins with, None in the first of all.
     """
 
     def __init__(
@@ -39,7 +42,9 @@ class LoggedSignals:
         decisions: Mapping[int, Logged[Decision]],
         engines: LoggedEngines,
         halts: list[Halt],
+        carried: Carried | None = None,
     ) -> None:
+        self._carried = carried
         self._portfolio, self._ticks, self._chapters = portfolio, ticks, chapters
         self._chapter_at, self._decisions, self._halts = chapter_of, decisions, halts
         self._engines = engines
@@ -79,7 +84,8 @@ class LoggedSignals:
         """
         halts = len(self._halts)
         of = (model, universe)
-        for stored in await self._engines.contents(bus, lane.subject):
+        after = carried_sequence(self._carried, lane.subject)
+        for stored in await self._engines.contents(bus, lane.subject, after):
             if (asked := lane.asked) is None or not self._take(of, lane, asked, stored):
                 break
         while len(self._halts) == halts and (asked := lane.asked) and self._is_late(of, asked):

@@ -11,6 +11,7 @@ from stratvector.contracts.codecs import BadMessage, decode_fills_report
 from stratvector.runtime.epochs import contents
 from stratvector.runtime.logged_bars import UniverseBars
 from stratvector.runtime.ports import Bus, Kind, Stored
+from stratvector.runtime.readers import carried_sequence
 from stratvector.runtime.unfit_messages import (
     OtherBars,
     UnfitMessage,
@@ -19,7 +20,8 @@ from stratvector.runtime.unfit_messages import (
     refuse_unnamed,
 )
 from stratvector.trading.bars import ClosedBars
-from stratvector.trading.lanes import fills_lane
+from stratvector.trading.carried import Carried
+from stratvector.trading.lanes import bars_lane, earlier_bars_lanes, fills_lane
 from stratvector.trading.logged import Halt, Logged
 from stratvector.trading.meaning.own import Own
 from stratvector.trading.meaning.ticks import check_named_of
@@ -54,20 +56,29 @@ def promised_ticks(schedule: Schedule, bars: Mapping[str, UniverseBars]) -> list
 
 class NamedTicks:
     """Those of a run with deadlines, as far as their bars are read. halts : what no reader of the
-    reports takes, at most one.
+    reports takes, at most one. carried : what the chapter that is read first begins with, None in
+    the first of all.
     """
 
-    def __init__(self, portfolio: Portfolio, bars: Mapping[str, UniverseBars]) -> None:
+    def __init__(
+        self,
+        portfolio: Portfolio,
+        bars: Mapping[str, UniverseBars],
+        carried: Carried | None = None,
+    ) -> None:
         self.ticks: list[LoggedTick] = []
         self.halts: list[Halt] = []
         lane = fills_lane(portfolio, portfolio.account_names[0])
         self._lane, self._bars, self._own = lane, bars, Own.of(portfolio)
         self._left = {name: list(one.at.values())[::-1] for name, one in bars.items()}
         self._promised: dict[str, int | None] = dict.fromkeys(bars)
+        if carried is not None:
+            self._promised |= _promised(portfolio, carried)
+        self._after = carried_sequence(carried, lane)
 
     async def read(self, bus: Bus) -> None:
         """What is stored now."""
-        for stored in await contents(bus, self._lane):
+        for stored in await contents(bus, self._lane, after=self._after):
             if not self._take(stored):
                 return
 
@@ -138,3 +149,15 @@ class NamedTicks:
                 is_overdue = promised is None or 0 < promised <= tick.close_time
                 refuse_unnamed(bars.lane, tick.close_time, is_overdue, name in absent)
         return absent
+
+
+def _promised(portfolio: Portfolio, carried: Carried) -> dict[str, int | None]:
+    """When each universe closes next as a chapter begins, ns UTC; None where no bars of it were
+    used yet.
+    """
+    promised = dict[str, int | None]()
+    for universe in portfolio.universes:
+        lanes = (bars_lane(portfolio, universe), *earlier_bars_lanes(portfolio, universe))
+        is_known = any(lane in carried.sequences for lane in lanes)
+        promised[universe.name] = carried.next_closes[universe.name] if is_known else None
+    return promised

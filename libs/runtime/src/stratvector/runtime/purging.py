@@ -78,7 +78,7 @@ async def bars_places(bus: Bus, portfolio: Portfolio) -> dict[str, int]:
         opened = await opened_chapters(bus, whose.run, whose.portfolio)
         oldest = await oldest_readable(bus, whose.run, whose.portfolio)
         left = [one for one in opened if oldest is None or one.number >= oldest.number]
-        for lane, count in _histories(left).items():
+        for lane, count in histories(left).items():
             if lane in places:
                 places[lane].append(await _place_before(bus, lane, oldest, count))
     least = {lane: min(needed, default=used[lane]) for lane, needed in places.items()}
@@ -96,7 +96,7 @@ def _used(chapters: Sequence[Standing]) -> dict[str, int]:
     return used
 
 
-def _histories(chapters: Sequence[Standing]) -> Mapping[str, int]:
+def histories(chapters: Sequence[Standing]) -> Mapping[str, int]:
     """Lane of bars -> how many closes the models of any of these chapters look back."""
     longest = dict[str, int]()
     for standing in chapters:
@@ -116,7 +116,7 @@ async def _place_before(bus: Bus, lane: str, oldest: Standing | None, count: int
     if oldest is None or oldest.carried is None:
         return 0
     newest, span = oldest.carried.sequences.get(lane, 0), 2 * count
-    until = _computed_from(oldest, lane)
+    until = computed_from(oldest, lane)
     while True:
         after = max(0, newest - span)
         epochs = EpochFilter()
@@ -132,7 +132,7 @@ async def _place_before(bus: Bus, lane: str, oldest: Standing | None, count: int
         span *= 2
 
 
-def _computed_from(oldest: Standing, lane: str) -> int:
+def computed_from(oldest: Standing, lane: str) -> int:
     """The close (ns UTC) after which some model of a universe computes its memory again."""
     portfolio, carried = oldest.portfolio, oldest.carried
     assert carried is not None

@@ -7,7 +7,7 @@ running gives those that are complete.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from stratvector.contracts.codecs import (
     BadMessage,
@@ -30,8 +30,8 @@ from stratvector.runtime.logged_engines import LoggedEngines, logged_engines
 from stratvector.runtime.logged_lane import LoggedLane, content_of, logged
 from stratvector.runtime.logged_signals import LoggedSignals
 from stratvector.runtime.logged_ticks import LoggedTick, NamedTicks, promised_ticks
-from stratvector.runtime.ports import Bus, Kind
-from stratvector.runtime.readers import opening_in
+from stratvector.runtime.ports import Bus, Kind, Stored
+from stratvector.runtime.readers import carried_sequence, opening_in
 from stratvector.runtime.session_document import BadSession
 from stratvector.runtime.unfit_messages import (
     UnfitMessage,
@@ -70,12 +70,21 @@ from stratvector.trading.unfit import UnfitNoun
 Content = TypeVar("Content")
 
 
-async def read_session(bus: Bus, session: SessionParts) -> SessionLog:
+async def read_session(
+    bus: Bus, session: SessionParts, begins: Standing | None = None
+) -> SessionLog:
     """Every lane of a session's portfolio, from its beginning to what is stored now.
 
-    Raises BadSession where the log is purged: it can be read with its archive before it.
+    begins : the chapter to read from, None for the first of all; the session is that chapter's,
+    then. Raises BadSession where the log is purged: it can be read with its archive before it.
     """
     of = session.portfolio
+    if begins is not None:
+        later = await _chapters_with_bars(bus, of, begins.sequence)
+        bars = await read_bars(bus, session, later, begins)
+        reading = _Reading(bus, session, bars, await logged_engines(bus, session, begins), begins)
+        await reading.read()
+        return reading.result()
     if (oldest := await oldest_readable(bus, of.run, of.name)) is not None:
         raise BadSession(
             f"the log of {of.run}.{of.name} begins with chapter {oldest.number}: what was before "
@@ -87,10 +96,12 @@ async def read_session(bus: Bus, session: SessionParts) -> SessionLog:
     return reading.result()
 
 
-async def _chapters_with_bars(bus: Bus, portfolio: Portfolio) -> Sequence[Standing]:
-    """The chapters that have opened; none where they can't be read, which their lanes tell."""
+async def _chapters_with_bars(bus: Bus, portfolio: Portfolio, after: int = 0) -> Sequence[Standing]:
+    """The chapters that have opened; none where they can't be read, which their lanes tell. after :
+    only those whose content has a sequence above.
+    """
     try:
-        return await opened_chapters(bus, portfolio.run, portfolio.name)
+        return await opened_chapters(bus, portfolio.run, portfolio.name, after)
     except (BadMessage, OtherChapter, BadSession, UnfitMessage):
         return ()
 
@@ -104,13 +115,18 @@ class _Reading:
         session: SessionParts,
         bars: Mapping[str, UniverseBars],
         engines: LoggedEngines,
+        begins: Standing | None = None,
     ) -> None:
         self._bus, self._portfolio, self._scheduled = bus, session.portfolio, session.closes
-        self._engines = engines
+        self._engines, self._begins, self._carried = engines, begins, None
+        self._first, self._before = FIRST, cast("Decision | None", None)
+        if begins is not None:
+            self._portfolio, self._scheduled = begins.portfolio, None
+            self._carried, self._first = begins.carried, begins.number
         self._bars, self._start = bars, session.start
         self._halts = [one.halt for one in bars.values() if one.halt is not None]
         self._schedule = merge({name: one.closes for name, one in bars.items()})
-        self._positions: list[Logged[Positions]] = []
+        self._positions, self._published = list[Logged[Positions]](), 0
         self._chapters: list[LoggedChapter] = []
 
     async def read(self) -> None:
@@ -125,7 +141,7 @@ class _Reading:
         }
         await self._read_decisions()
         parts = (portfolio, self._ticks, self._chapters, self._chapter_of, self._decisions.at)
-        self._signals = LoggedSignals(*parts, self._engines, self._halts)
+        self._signals = LoggedSignals(*parts, self._engines, self._halts, self._carried)
         await self._signals.read(self._bus)
         for account in self._reports:
             await self._read_reports(account)
@@ -136,7 +152,7 @@ class _Reading:
             # Other lanes may have grown since; which close comes next is known only up to here.
             known = certain(self._schedule, self._start, self._bars.values())
             return promised_ticks(known, self._bars)
-        named = NamedTicks(self._portfolio, self._bars)
+        named = NamedTicks(self._portfolio, self._bars, self._carried)
         await named.read(self._bus)
         self._halts += named.halts
         return named.ticks
@@ -161,12 +177,21 @@ class _Reading:
             halts=tuple(self._halts),
             chapters=tuple(self._chapters),
             other_engines=self._engines.others(),
+            begins=self._logged_begins(),
+            published=self._published,
         )
+
+    def _logged_begins(self) -> LoggedChapter | None:
+        """The chapter that is read first, None for the first of all."""
+        if (begins := self._begins) is None:
+            return None
+        parts = (begins.chapter, begins.id, begins.sequence, begins.portfolio)
+        return LoggedChapter(*parts, lambda: strategies_in(begins.chapter))
 
     async def _read_decisions(self) -> None:
         """One message per close, in order; between two of them a chapter may open."""
         lane, ends_chapter = self._decisions, False
-        for stored in await self._engines.contents(self._bus, lane.subject):
+        for stored in await self._after_beginning(lane.subject):
             if (asked := lane.asked) is None:
                 return
             try:
@@ -179,7 +204,7 @@ class _Reading:
                     ends_chapter = False
                     continue
                 decision = decode_decision(content_of(stored))
-                check_chapter_number(decision.chapter, len(self._chapters) + 1)
+                check_chapter_number(decision.chapter, len(self._chapters) + self._first)
                 refuse_other_close(lane.subject, asked, decision.close_time)
                 self._engines.check_decision(stored, decision.chapter)
             except (BadMessage, UnfitMessage, UnfitNoun, OtherChapter, BadSession) as error:
@@ -190,9 +215,23 @@ class _Reading:
             if decision.ended:
                 return
 
+    async def _after_beginning(self, lane: str) -> list[Stored]:
+        """What the orders lane says in the chapter that is read first, and after it."""
+        if (begins := self._begins) is None:
+            return await self._engines.contents(self._bus, lane)
+        after = carried_sequence(begins.carried, lane)
+        for stored in await self._bus.read(lane, after - 1, 1) if after else ():
+            self._before = decode_decision(content_of(stored))
+        found = await self._engines.contents(self._bus, lane, after)
+        for place, stored in enumerate(found):
+            is_opening = stored.message.kind is Kind.OPENED
+            if is_opening and opening_in(stored).chapter_id == begins.id:
+                return found[place + 1 :]
+        raise BadSession(f"{lane} does not say that chapter {begins.number} has opened")
+
     async def _opened(self, opened: Opened) -> LoggedChapter:
         """Raises OtherChapter, BadMessage, BadSession, Absurd."""
-        check_chapter_number(opened.number, len(self._chapters) + 2)
+        check_chapter_number(opened.number, len(self._chapters) + self._first + 1)
         portfolio = self._portfolio
         standing = await opened_chapter(self._bus, opened, portfolio.run)
         check_chapter_of(standing.chapter, portfolio)
@@ -215,18 +254,19 @@ class _Reading:
 
     def _portfolio_of(self, close_time: int) -> Portfolio:
         """As the chapter describes it that a close belongs to."""
-        number = self._chapter_of(close_time)
-        return self._portfolio if number == FIRST else self._chapters[number - 2].portfolio
+        place = self._chapter_of(close_time) - self._first
+        return self._chapters[place - 1].portfolio if place else self._portfolio
 
     def _chapter_of(self, close_time: int) -> int:
         """The number of the chapter that a close belongs to, as far as any has opened."""
         begins = [chapter.noun.carried for chapter in self._chapters]
-        return 1 + sum(one is not None and one.close_time < close_time for one in begins)
+        return self._first + sum(one is not None and one.close_time < close_time for one in begins)
 
     async def _read_reports(self, account: str) -> None:
         """What execution published of an account, by the close that it led to."""
         lane, waiting = self._reports[account], list[Logged[FillsReport]]()
-        for stored in await self._engines.contents(self._bus, lane.subject):
+        after = carried_sequence(self._carried, lane.subject)
+        for stored in await self._engines.contents(self._bus, lane.subject, after):
             if (asked := lane.asked) is None:
                 return
             try:
@@ -248,26 +288,31 @@ class _Reading:
         """The earliest chapter that a report may name after so many closes were read: that of the
         decision before it, which, if it ended its chapter, was followed by the next one.
         """
-        if not read:
-            return FIRST
-        decision = self._decisions.at.get(self._ticks[read - 1].close_time)
+        decision = self._before
+        if read:
+            logged_one = self._decisions.at.get(self._ticks[read - 1].close_time)
+            decision = None if logged_one is None else logged_one.noun
         if decision is None:
             return FIRST
-        is_next = decision.noun.ends_chapter and report.closed is not None
-        return decision.noun.chapter + is_next
+        is_next = decision.ends_chapter and report.closed is not None
+        return decision.chapter + is_next
 
     async def _read_positions(self) -> None:
         """What the ledger published: only closes with executions have a message."""
         name = positions_lane(self._portfolio)
         lane, last = LoggedLane[None]("positions", name, (), self._halts), 0
+        begins_after = 0 if self._carried is None else self._carried.close_time
         for stored in await contents(self._bus, name):
             try:
                 positions = decode_positions(content_of(stored))
             except (BadMessage, UnfitMessage) as error:
                 lane.halt(last, stored, error)
                 return
-            self._positions.append(logged(stored, positions))
             last = positions.close_time
+            if last <= begins_after:
+                self._published = positions.number + 1
+            else:
+                self._positions.append(logged(stored, positions))
 
     def _close(self, index: int) -> UndecidedClose | None:
         """One close, with its decision if it is there; None while another message is missing."""
@@ -309,7 +354,7 @@ class _Reading:
 
     def _entries(self, closes: Sequence[LoggedClose]) -> tuple[LedgerEntry, ...]:
         """The ledger's fold, up to an execution that it refuses."""
-        fold, entries = LedgerFold(self._portfolio), list[LedgerEntry]()
+        fold, entries = LedgerFold(self._portfolio, self._carried), list[LedgerEntry]()
         begins = {one.noun.carried.close_time: one for one in self._chapters if one.noun.carried}
         for close in closes:
             signals = [logged.noun for logged in close.signals.values()]

@@ -142,6 +142,9 @@ class SessionLog:
     halts : lanes that hold what no reader takes; an unfinished session has none.
     chapters : those that have opened after the first one, each with what it carries. other_engines
     : fills and signals that were computed by another engine than their chapter's.
+    begins : the chapter that was read first, None where that is the first of all; what the closes
+    go on from is what it carries, and the warm-up are the bars that were used before it. published
+    : how many positions the ledger had published before.
     """
 
     scheduled: int | None
@@ -157,6 +160,8 @@ class SessionLog:
     halts: tuple[Halt, ...] = ()
     chapters: tuple[LoggedChapter, ...] = ()
     other_engines: tuple[OtherEngine, ...] = ()
+    begins: LoggedChapter | None = None
+    published: int = 0
 
     @property
     def is_complete(self) -> bool:

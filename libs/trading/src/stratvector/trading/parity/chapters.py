@@ -14,15 +14,25 @@ from stratvector.trading.unfit import UnfitNoun
 
 
 class ChaptersReplay:
-    """Folds beside the replayed account what it does not know. chapters : those that opened."""
+    """Folds beside the replayed account what it does not know. chapters : those that opened after
+    the one that the log is read from. begins : that one, None for the first of all.
+    """
 
-    def __init__(self, portfolio: Portfolio, chapters: Sequence[LoggedChapter]) -> None:
-        self._carrying = Carrying(portfolio)
+    def __init__(
+        self,
+        portfolio: Portfolio,
+        chapters: Sequence[LoggedChapter],
+        begins: LoggedChapter | None = None,
+    ) -> None:
+        carried = carried_of(begins)
+        self._carrying = Carrying(portfolio, carried)
+        self._begins_after = 0 if carried is None else carried.close_time
         self._chapters = defaultdict[int, list[LoggedChapter]](list)
         for one in chapters:
             if one.noun.carried is not None:
                 self._chapters[one.noun.carried.close_time].append(one)
-        self._previous = {one.noun.number: before.id for before, one in pairwise(chapters)}
+        known = [*([] if begins is None else [begins]), *chapters]
+        self._previous = {one.noun.number: before.id for before, one in pairwise(known)}
 
     def at(self, close: LoggedClose, account: PortfolioAccount) -> Iterator[Difference]:
         """How the chapter that opened after a close differs. account : with that close's decision
@@ -38,10 +48,10 @@ class ChaptersReplay:
         yield from self._opened(close.close_time, account, {"orders": close.decision.id})
 
     def before(self, close_time: int, account: PortfolioAccount) -> Iterator[Difference]:
-        """The same of those that opened before anything was decided. close_time : the first, ns
-        UTC, to tell it at.
+        """The same of those that opened before anything was decided. close_time : to tell it at,
+        ns UTC.
         """
-        yield from self._opened(close_time, account, {}, after=0)
+        yield from self._opened(close_time, account, {}, after=self._begins_after)
 
     def _opened(
         self,
@@ -69,6 +79,11 @@ class ChaptersReplay:
         noun = chapter.noun
         yield from gaps(noun.carried, replayed, "carried")
         yield from gaps(noun.previous, self._previous.get(noun.number, noun.previous), "previous")
+
+
+def carried_of(begins: LoggedChapter | None) -> Carried | None:
+    """What a log goes on from that is read from a chapter on; None from the first one on."""
+    return None if begins is None else begins.noun.carried
 
 
 def begins_of(chapters: Sequence[LoggedChapter]) -> dict[int, LoggedChapter]:

@@ -14,6 +14,7 @@ from stratvector.trading.chapters import Chapter
 from stratvector.trading.fills import FillKind
 from stratvector.trading.flow import FLOW
 from stratvector.trading.logged import Halt, LoggedClose, SessionLog
+from stratvector.trading.parity.chapters import carried_of
 from stratvector.trading.parity.decisions import DecisionReplay, messages_of
 from stratvector.trading.parity.difference import Difference, Fact, text
 from stratvector.trading.parity.executions import ExecutionReplay
@@ -40,6 +41,9 @@ class Parts(Protocol):
 
     @property
     def portfolio(self) -> Portfolio: ...
+
+    @property
+    def start(self) -> int: ...
 
     @property
     def strategies(self) -> Mapping[str, Strategy]: ...
@@ -105,18 +109,19 @@ def check(
     """
     if wrong := list(unpromised_bars(chapter, log)):
         return _found(log, wrong, 0, (OTHER_BARS,))
-    decisions = DecisionReplay(parts.portfolio, log.chapters)
+    portfolio, strategies = _parts(log, parts)
+    decisions = DecisionReplay(portfolio, log.chapters, log.begins)
     record, notes = RecordReplay(log), list[str]()
     replays: list[Replay] = [
         *([RecordedBars(recorded, log)] if recorded and chapter is None else []),
-        SignalsReplay(parts.portfolio, parts.strategies, log.warmup, log.chapters),
-        ExecutionReplay(parts.portfolio, simulated_broker, log.chapters),
+        SignalsReplay(portfolio, strategies, log.warmup, log.chapters, parts.start, log.begins),
+        ExecutionReplay(portfolio, simulated_broker, log.chapters, log.begins),
         decisions,
         record,
         _Halts(log.halts),
         *_backtest(log, parts, recorded, simulated_broker, notes),
     ]
-    found: list[Difference] = []
+    found = list(decisions.before(_beginning(log)))
     for index, close in enumerate(log.closes):
         for replay in replays:
             found.extend(replay.at(index, close))
@@ -124,6 +129,21 @@ def check(
             progress(index + 1, len(log.closes))
     found += _after(log, decisions)
     return _found(log, found, record.behind, tuple(notes))
+
+
+def _parts(log: SessionLog, parts: Parts) -> tuple[Portfolio, Mapping[str, Strategy]]:
+    """Those of the chapter that the log is read from."""
+    if (begins := log.begins) is None:
+        return parts.portfolio, parts.strategies
+    return begins.portfolio, begins.strategies()
+
+
+def _beginning(log: SessionLog) -> int:
+    """The first close; without one, the close that the log is read after. ns UTC."""
+    if log.closes:
+        return log.closes[0].close_time
+    carried = carried_of(log.begins)
+    return 0 if carried is None else carried.close_time
 
 
 def _found(

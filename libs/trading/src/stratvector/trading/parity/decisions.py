@@ -8,8 +8,8 @@ from dataclasses import replace
 from stratvector.trading.account import PortfolioAccount
 from stratvector.trading.fills import FillsReport
 from stratvector.trading.logged import Logged, LoggedChapter, LoggedClose, UndecidedClose
-from stratvector.trading.orders import LATE, Cut, Decision, SymbolDecision, ValueAtRisk
-from stratvector.trading.parity.chapters import ChaptersReplay, begins_of
+from stratvector.trading.orders import LATE, Cut, Decision, SymbolDecision
+from stratvector.trading.parity.chapters import ChaptersReplay, begins_of, carried_of
 from stratvector.trading.parity.difference import Difference, Fact, gaps, text
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.reasons import Stage
@@ -21,19 +21,29 @@ FIGURES = ("equity", "gross_exposure", "drawdown_factor", "halted", "reduce_only
 
 
 class DecisionReplay:
-    """The account of one portfolio, fed by the log."""
+    """The account of one portfolio, fed by the log. chapters, begins : see `ChaptersReplay`."""
 
-    def __init__(self, portfolio: Portfolio, chapters: Sequence[LoggedChapter] = ()) -> None:
+    def __init__(
+        self,
+        portfolio: Portfolio,
+        chapters: Sequence[LoggedChapter] = (),
+        begins: LoggedChapter | None = None,
+    ) -> None:
         self._portfolio = portfolio
-        self._chapters, self._begins = ChaptersReplay(portfolio, chapters), begins_of(chapters)
-        self._account = PortfolioAccount(portfolio)
+        self._chapters = ChaptersReplay(portfolio, chapters, begins)
+        self._begins, carried = begins_of(chapters), carried_of(begins)
+        self._account = PortfolioAccount(portfolio, carried)
         self._unfolded = list[Logged[FillsReport]]()
-        self._figure: ValueAtRisk | None = None
+        self._figure = None if carried is None else carried.value_at_risk
+
+    def before(self, close_time: int) -> Iterator[Difference]:
+        """How the chapters differ that opened before the first decision. close_time : to tell it
+        at, ns UTC.
+        """
+        yield from self._chapters.before(close_time, self._account)
 
     def at(self, index: int, close: LoggedClose) -> Iterator[Difference]:
         """How the logged decision of a close differs from the replayed one."""
-        if index == 0:
-            yield from self._chapters.before(close.close_time, self._account)
         logged = close.decision.noun
         cut, wrong = self._usable(close, logged.cut)
         yield from wrong

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from stratvector.trading.bars import ClosedBars
+from stratvector.trading.carried import Carried, OrderWord
 from stratvector.trading.executions import cancelled
 from stratvector.trading.fills import TERMINAL, FillEvent, FillKind
 from stratvector.trading.logged import Logged, LoggedChapter, LoggedClose
-from stratvector.trading.orders import ApprovedOrder, Decision
-from stratvector.trading.parity.chapters import begins_of
+from stratvector.trading.orders import ApprovedOrder, Cancel, Decision
+from stratvector.trading.parity.chapters import begins_of, carried_of
 from stratvector.trading.parity.difference import Difference, Fact, gaps, text
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.simulated_broker import SimulatedBroker
@@ -18,7 +19,8 @@ ENDS = TERMINAL | {FillKind.FILLED}
 class ExecutionReplay:
     """What the accounts' lanes must say of each decision's orders by the next close.
 
-    simulated_broker : False for another venue, of which only the claims are checked.
+    simulated_broker : False for another venue, of which only the claims are checked. begins : the
+    chapter that the log is read from, None for the first of all.
     """
 
     def __init__(
@@ -26,11 +28,29 @@ class ExecutionReplay:
         portfolio: Portfolio,
         simulated_broker: bool,
         chapters: Sequence[LoggedChapter] = (),
+        begins: LoggedChapter | None = None,
     ) -> None:
         self._begins = begins_of(chapters)
         self._portfolio = portfolio
         self._broker = SimulatedBroker(portfolio) if simulated_broker else None
         self._decision: Logged[Decision] | None = None
+        # Of the newest decision: what it ordered, what it called back, and when.
+        self._orders, self._cancels = tuple[ApprovedOrder, ...](), tuple[Cancel, ...]()
+        self._decided_at = 0
+        if (carried := carried_of(begins)) is not None:
+            self._go_on_from(carried)
+
+    def _go_on_from(self, carried: Carried) -> None:
+        """Orders that nobody claimed yet are the newest decision's; the others work already."""
+        fresh = [one.word is OrderWord.NONE for one in carried.orders]
+        orders = [one.order for one in carried.orders]
+        self._orders = tuple(order for order, is_new in zip(orders, fresh, strict=True) if is_new)
+        self._cancels, self._decided_at = carried.cancels, carried.close_time
+        if self._broker is not None:
+            self._broker.begin(self._portfolio, carried)
+            for order, is_new in zip(orders, fresh, strict=True):
+                if not is_new:
+                    self._broker.accept(order)
 
     def at(self, index: int, close: LoggedClose) -> Iterator[Difference]:
         """How the fills up to a close differ."""
@@ -42,13 +62,14 @@ class ExecutionReplay:
                 yield self._difference(
                     close, gap.what, gap.subject, gap.logged, gap.replayed, facts
                 )
-        self._decision = close.decision
+        self._decision, decided = close.decision, close.decision.noun
+        self._orders, self._cancels = decided.orders, decided.cancels
+        self._decided_at = decided.close_time
 
     def _claims(self, close: LoggedClose) -> Iterator[Difference]:
         """Every order is claimed once before its outcome, and nothing else is."""
-        orders = () if self._decision is None else self._decision.noun.orders
-        expected = [order.order_id for order in orders]
-        symbols = {order.order_id: order.symbol for order in orders}
+        expected = [order.order_id for order in self._orders]
+        symbols = {order.order_id: order.symbol for order in self._orders}
         claims = [e for e in close.events if e.kind is FillKind.SENDING]
         claimed = [claim.order_id for claim in claims]
         symbols |= {claim.order_id: claim.symbol for claim in claims}
@@ -59,19 +80,16 @@ class ExecutionReplay:
                 yield self._difference(close, "claims", symbols[order], *counts, facts)
 
     def _executions(self, broker: SimulatedBroker, close: LoggedClose) -> tuple[FillEvent, ...]:
-        cancels: list[FillEvent] = []
-        if self._decision is not None:
-            decision = self._decision.noun
-            cancels = [
-                cancelled(cancel.order_id, cancel.symbol, decision.close_time)
-                for cancel in decision.cancels
-                if broker.cancel(cancel.order_id)
-            ]
-            for order in decision.orders:
-                broker.accept(order)
-            if (chapter := self._begins.get(decision.close_time)) is not None:
-                self._portfolio = chapter.portfolio
-                broker.begin(chapter.portfolio, chapter.noun.carried)
+        cancels = [
+            cancelled(cancel.order_id, cancel.symbol, self._decided_at)
+            for cancel in self._cancels
+            if broker.cancel(cancel.order_id)
+        ]
+        for order in self._orders:
+            broker.accept(order)
+        if (chapter := self._begins.get(self._decided_at)) is not None:
+            self._portfolio = chapter.portfolio
+            broker.begin(chapter.portfolio, chapter.noun.carried)
         closing = [logged.noun for logged in close.bars.values()]
         events = (*cancels, *broker.match(close.close_time, closing, close.late_sections))
         places = {name: place for place, name in enumerate(self._portfolio.account_names)}
@@ -80,9 +98,7 @@ class ExecutionReplay:
 
     def _facts(self, symbol: str, close: LoggedClose) -> tuple[Fact, ...]:
         """The order and the bar that met it, which both sides share."""
-        decision = None if self._decision is None else self._decision.noun
-        orders = () if decision is None else decision.orders
-        facts = [_shared("order", order) for order in orders if order.symbol == symbol]
+        facts = [_shared("order", order) for order in self._orders if order.symbol == symbol]
         for section in close.sections:
             if symbol in section.symbols:
                 facts += _bar_facts(symbol, section)

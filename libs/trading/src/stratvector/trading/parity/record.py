@@ -25,7 +25,7 @@ class RecordReplay:
 
     def __init__(self, log: SessionLog) -> None:
         self._log = log
-        self._published = 0
+        self._taken = 0
         self.behind = 0
 
     def at(self, index: int, close: LoggedClose) -> Iterator[Difference]:
@@ -43,17 +43,18 @@ class RecordReplay:
                 self.behind = 0
             else:
                 yield _surplus(logged)
-            self._published += 1
+            self._taken += 1
         if self._log.is_complete and index == len(self._log.closes) - 1:
-            yield from map(_surplus, self._log.positions[self._published :])
+            yield from map(_surplus, self._log.positions[self._taken :])
 
     def _until(self, close_time: int) -> list[Logged[Positions]]:
         """The lane's next messages, up to a close."""
-        rest = self._log.positions[self._published :]
+        rest = self._log.positions[self._taken :]
         return list(takewhile(lambda logged: logged.noun.close_time <= close_time, rest))
 
     def _unequal(self, logged: Logged[Positions], entry: LedgerEntry) -> Iterator[Difference]:
-        for gap in gaps(logged.noun, positions_of(entry, self._published)):
+        number = self._log.published + self._taken
+        for gap in gaps(logged.noun, positions_of(entry, number)):
             yield Difference(
                 "positions",
                 entry.close_time,

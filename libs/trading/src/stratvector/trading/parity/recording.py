@@ -49,7 +49,7 @@ class RecordedBars:
 
 def unpromised_bars(chapter: Chapter | None, log: SessionLog) -> Iterator[Difference]:
     """How the bars of a complete log, as a whole, are not those that its chapter names."""
-    if chapter is None or not log.is_complete or log.stopped:
+    if chapter is None or log.begins or not log.is_complete or log.stopped:
         return
     last = log.closes[-1].close_time
     for universe in (one.universe for one in chapter.bars):

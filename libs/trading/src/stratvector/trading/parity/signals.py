@@ -19,7 +19,9 @@ Warmup = Mapping[str, tuple[Logged[ClosedBars], ...]]
 class SignalsReplay:
     """Every model of a portfolio; logged signals are adopted, so that a difference stays one.
 
-    chapters : those that opened after the first one, which may have other models.
+    chapters : those that opened after the first one, which may have other models. start : the
+    first close that may trade, ns UTC. begins : the chapter that the log is read from, None for the
+    first of all; the warm-up is what was used before it.
     """
 
     def __init__(
@@ -28,7 +30,10 @@ class SignalsReplay:
         strategies: Mapping[str, Strategy],
         warmup: Warmup,
         chapters: Sequence[LoggedChapter] = (),
+        start: int = 0,
+        begins: LoggedChapter | None = None,
     ) -> None:
+        self._start = start
         self._portfolio, self._strategies = portfolio, dict(strategies)
         self._models: dict[str, LiveModel] = {}
         self._begins = begins_of(chapters)
@@ -37,9 +42,12 @@ class SignalsReplay:
         self._recent = {
             universe.name: deque[ClosedBars](maxlen=longest) for universe in portfolio.universes
         }
-        for model in portfolio.models:
+        for model in portfolio.active:
             live = LiveModel(strategies[model.name], portfolio.universe(model.universe).symbols)
             self._models[model.name] = live
+            if begins is not None:
+                self._recall(model, begins, warmup[model.universe])
+                continue
             for logged in warmup[model.universe]:
                 live.observe(logged.noun)
                 live.rows()
@@ -95,6 +103,35 @@ class SignalsReplay:
             elif carried is not None and (own := carried.model(model.name)) is not None:
                 self._models[model.name].hold(own)
                 self._models[model.name].remember(self._unused.get(model.name, ()))
+
+    def _recall(
+        self,
+        model: ModelAllocation,
+        begins: LoggedChapter,
+        warmup: Sequence[Logged[ClosedBars]],
+    ) -> None:
+        """A model as it was at the beginning of the log's first chapter: its memory after the
+        newest signals that were used, and what it made of the bars since.
+        """
+        live, carried = self._models[model.name], begins.noun.carried
+        assert carried is not None  # or the log would be read from its beginning
+        universe = begins.portfolio.universe(model.universe)
+        own = carried.model(model.name)
+        is_new = begins_anew(begins.portfolio, universe, carried)
+        until = own.close_time if own and not is_new else carried.bars_until(universe.name)
+        sections = [logged.noun for logged in warmup]
+        before = [section for section in sections if section.close_time <= until]
+        for section in before[-self._strategies[model.name].history :]:
+            live.observe(section)
+        if own is not None:
+            goes_on = not is_new and len(own.state) == len(live.state)
+            (live.begin if goes_on else live.hold)(own)
+        for section in sections[len(before) :]:
+            live.observe(section)
+            rows = live.rows()
+            if section.close_time >= self._start:
+                self._note_use(model.name, False, rows)
+                live.remember(rows)
 
     def _begin_model(self, model: ModelAllocation, chapter: LoggedChapter) -> None:
         strategy, carried = self._strategies[model.name], chapter.noun.carried
