@@ -15,7 +15,7 @@ from stratvector.runtime.simulation.world import World
 from stratvector.services.drift.session_watch import SessionWatch
 from stratvector.services.ledger.wiring import build
 from stratvector.trading.parity import check
-from tests.sessions.rewritten_log import as_stored, log_of, rewritten
+from tests.sessions.rewritten_log import as_stored, chapters_of, log_of, rewritten
 from tests.sessions.simulated_flow import Flow
 
 
@@ -62,3 +62,10 @@ def assert_archive_is_proven(flow: Flow, folder: Path) -> None:
         closed = [d for d in flow.decisions if after or d.chapter <= len(written)]
         assert len(log.closes) == len(closed)
         assert check(log, flow.session).is_equal
+    for proven in range(len(written) + 1):
+        left = chapters_of(flow.world.bus, portfolio, archive, proven)
+        numbers = [standing.number for standing, _ in left]
+        assert numbers == list(range(proven + 1, len(written) + 2))
+        closes = sum(len(log.closes) for _, log in left)
+        assert closes == sum(d.chapter > proven for d in flow.decisions)
+        assert all(check(log, flow.session).is_equal for _, log in left)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from stratvector.runtime.archive import Archive
 from stratvector.runtime.chapter_windows import chapter_windows
 from stratvector.runtime.chapters import Standing
 from stratvector.runtime.deployment import SessionParts
@@ -30,12 +31,16 @@ def log_of(bus: Bus, session: SessionParts) -> SessionLog:
     return found[0]
 
 
-def chapters_of(bus: Bus, portfolio: Portfolio) -> list[tuple[Standing, SessionLog]]:
-    """The same chapter by chapter, each from what it carries."""
+def chapters_of(
+    bus: Bus, portfolio: Portfolio, archive: Archive | None = None, after: int = 0
+) -> list[tuple[Standing, SessionLog]]:
+    """The same chapter by chapter, each from what it carries. archive, after : see
+    `chapter_windows`.
+    """
     found: list[tuple[Standing, SessionLog]] = []
 
     async def read(ports: Ports) -> None:
-        windows = chapter_windows(bus, portfolio.run, portfolio.name)
+        windows = chapter_windows(bus, portfolio.run, portfolio.name, archive, after)
         found.extend([(one.standing, (await one.read())[1]) async for one in windows])
 
     world = World()

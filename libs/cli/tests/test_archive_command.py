@@ -131,6 +131,8 @@ def test_closed_chapters_are_archived_proven_and_purged_and_parity_reads_both(
             left = there.lane(lane)
             assert left == messages[len(messages) - len(left) :]
             assert len(left) == len(messages) - told["purged"][lane]
+        listed = json.loads((place.folder / "archive" / LIST).read_text())
+        assert (listed["proven"], listed["closes"]) == (4, 4 * LENGTH)
         again = json.loads(archived(place, there, "--json").stdout)
         assert again["archived"] == []
         assert set(again["purged"].values()) == {0}
@@ -169,7 +171,7 @@ def test_whoever_was_killed_goes_on_with_the_file_that_the_list_lacks(
         assert archived(place, there, "--no-purge").exit_code == 0
         files = {one.name: one.read_bytes() for one in folder.iterdir()}
         listed = json.loads(files[LIST])
-        listed["chapters"] = listed["chapters"][:2]
+        listed["chapters"], listed["proven"], listed["closes"] = listed["chapters"][:2], 1, LENGTH
         (folder / LIST).write_text(json.dumps(listed))
         (folder / ".chapter-00003.gz.draft").write_bytes(b"half")
         (folder / "chapter-00004.gz").unlink()

@@ -98,7 +98,8 @@ class _Asked:
             listed, written = await archive_chapters(bus, archive, run, portfolio)
             told |= {"archived": written, "chapters": len(listed.chapters)}
             if listed.chapters:
-                told["proven"] = await _proven(archive, listed)
+                listed = await _proven(bus, archive, listed)
+                told["proven"] = listed.closes
             if self.no_purge or not listed.chapters:
                 return told
             return told | await self._purge(client, opened[-1].portfolio, listed)
@@ -157,20 +158,27 @@ class _Asked:
         return {"log_begins_with": kept.number, "purged": purged}
 
 
-async def _proven(archive: "Archive", listed: "ArchiveList") -> int:
-    """Parity on the files alone; how many closes are equal. Raises CommandFailed, BadArchive."""
-    from stratvector.cli.parity import examined, verdict
-    from stratvector.runtime.archived_log import ArchivedLog
-    from stratvector.runtime.session_in_log import read_logged_session
+async def _proven(bus: Any, archive: "Archive", listed: "ArchiveList") -> "ArchiveList":
+    """Parity on the files that are not proven yet, each noted when it is; the list then. Raises
+    CommandFailed, BadArchive.
+    """
+    from stratvector.cli.chapter_parity import examined_chapter
+    from stratvector.cli.parity import verdict
+    from stratvector.cli.progress import session_progress
+    from stratvector.runtime.chapter_windows import chapter_windows
 
     archive.verify()
-    found = await read_logged_session(ArchivedLog(archive.messages()), listed.portfolio, listed.run)
-    if found is None:
-        raise CommandFailed(f"nothing is purged: {archive.folder} holds no chapter")
-    parity = (await asyncio.to_thread(examined, archive.folder, *found)).parity
-    if not parity.is_equal or parity.last_close != listed.chapters[-1].until:
-        raise CommandFailed(f"nothing is purged: parity on {archive.folder} says {verdict(parity)}")
-    return parity.closes
+    whose = listed.run, listed.portfolio
+    windows = chapter_windows(bus, *whose, archive, listed.proven)
+    with session_progress(None, "parity", []) as progress:
+        while listed.proven < len(listed.chapters):
+            found = await examined_chapter(await anext(windows))
+            if not found.is_proven:
+                said = verdict(found.parity)
+                raise CommandFailed(f"nothing is purged: parity on {archive.folder} says {said}")
+            listed = archive.prove(listed, found.parity.closes)
+            progress(listed.closes, 0, listed.chapters[listed.proven - 1].until)
+    return listed
 
 
 @asynccontextmanager

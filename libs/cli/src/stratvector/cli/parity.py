@@ -1,6 +1,6 @@
 """parity: does a session's log say what the engine says? Only the log is asked."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from rich.text import Text
 from stratvector.cli.console import remark
 from stratvector.cli.progress import session_progress
 from stratvector.cli.stored_log import session_folder, stored_log
+from stratvector.runtime.archive import Archive
 from stratvector.runtime.logged_session import LoggedSession
 from stratvector.trading.engine.compiling import engine_hash
 from stratvector.trading.logged import SessionLog
@@ -112,10 +113,15 @@ def examine(
 ) -> Examination:
     """Read and check the session of a folder. portfolio, run, archive : see `stored_log`.
 
-    Raises CommandFailed, BadArchive, BadSession, NatsServerError or BusConnectionError.
+    With an archive the log is read chapter by chapter, as it may be longer than memory. Raises
+    CommandFailed, BadArchive, BadSession, NatsServerError or BusConnectionError.
     """
     folder = session_folder(path)
-    session, log = stored_log(folder, portfolio, run, archive)
+    if archive is not None:
+        from stratvector.cli.chapter_parity import examined_archive
+
+        return examined_archive(folder, Archive(archive), portfolio, run)
+    session, log = stored_log(folder, portfolio, run)
     return examined(folder, session, log)
 
 
@@ -126,8 +132,8 @@ def examined(folder: Path, session: LoggedSession, log: SessionLog) -> Examinati
     closes = [close.close_time for close in log.closes]
     with session_progress(len(closes), "parity", closes) as progress:
         parity = check(log, session, whole, progress=progress, chapter=session.chapter)
-    of, chapters = session.chapter, tuple(_chapters(session, log, parity))
-    remarks = (*_engines(session, chapters), *parity.notes)
+    of, chapters = session.chapter, chapters_found(session, log, parity)
+    remarks = (*engines_told(session, chapters, session.other_sources()), *parity.notes)
     return Examination(folder, of.portfolio, of.run, parity, of.engine_hash, remarks, chapters)
 
 
@@ -206,20 +212,26 @@ def _messages(difference: Difference) -> Table:
     return table
 
 
-def _chapters(session: LoggedSession, log: SessionLog, parity: Parity) -> Iterator[ChapterFound]:
-    chapters = [session.chapter, *(one.noun for one in log.chapters)]
+def chapters_found(
+    session: LoggedSession, log: SessionLog, parity: Parity
+) -> tuple[ChapterFound, ...]:
+    """What a check found, chapter by chapter."""
+    chapters, found = [session.chapter, *(one.noun for one in log.chapters)], []
     for chapter, (closes, differences) in zip(chapters, parity.by_chapter, strict=True):
         others = tuple(
             f"{one.noun} of {one.closes:,} closes are of engine {one.engine}"
             for one in log.other_engines
             if one.chapter == chapter.number
         )
-        yield ChapterFound(chapter.number, chapter.engine_hash, closes, differences, others)
+        found.append(ChapterFound(chapter.number, chapter.engine_hash, closes, differences, others))
+    return tuple(found)
 
 
-def _engines(session: LoggedSession, chapters: Sequence[ChapterFound]) -> Iterator[str]:
+def engines_told(
+    session: LoggedSession, chapters: Sequence[ChapterFound], other_sources: Iterable[str]
+) -> Iterator[str]:
     """Which engine the session ran on, and where the code that replays it is another one; of
-    several engines, each chapter with its own.
+    several engines, each chapter with its own. other_sources : of strategies, as sentences.
     """
     ran, here = session.chapter.engine_hash, engine_hash()
     if {one.engine_hash for one in chapters} == {ran}:
@@ -227,4 +239,4 @@ def _engines(session: LoggedSession, chapters: Sequence[ChapterFound]) -> Iterat
         yield f"the session ran on engine {ran}{other}"
         chapters = [one for one in chapters if one.others]
     yield from (one.told() for one in chapters)
-    yield from session.other_sources()
+    yield from other_sources

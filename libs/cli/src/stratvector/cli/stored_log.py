@@ -5,17 +5,16 @@ read.
 
 import asyncio
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 from stratvector.cli.failures import CommandFailed
 from stratvector.cli.platform.bus import client_logs
 from stratvector.cli.platform.run_folder import DOCUMENT, SESSION, HeldByAnother, RunFolder
-from stratvector.runtime.archive import Archive
-from stratvector.runtime.archived_log import ArchivedLog
 from stratvector.runtime.free_ports import free_port
 from stratvector.runtime.jetstream.accounts import OPERATOR, PROVISIONER, reading_config
 from stratvector.runtime.jetstream.bus import JetStreamBus
@@ -24,10 +23,12 @@ from stratvector.runtime.jetstream.keys import KeyFolder
 from stratvector.runtime.jetstream.server import NatsServer, name_of_server
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from stratvector.runtime.logged_session import LoggedSession
-from stratvector.runtime.ports import Stored
+from stratvector.runtime.ports import Bus
 from stratvector.runtime.session_in_log import read_logged_session
 from stratvector.trading.flow import FLOW
 from stratvector.trading.logged import SessionLog
+
+Found = TypeVar("Found")
 
 CLIENT = "parity"
 NATS = "nats"
@@ -60,39 +61,40 @@ def session_folder(path: Path) -> Path:
 
 
 def stored_log(
-    folder: Path, portfolio: str = "", run: str = "", archive: Path | None = None
+    folder: Path, portfolio: str = "", run: str = ""
 ) -> tuple[LoggedSession, SessionLog]:
     """What the log of a session's folder says now.
 
-    portfolio, run : may be left open where the log holds one that is meant. archive : the folder
-    with what was purged of it. Raises CommandFailed, BadArchive, BadSession, NatsServerError or
-    BusConnectionError.
+    portfolio, run : may be left open where the log holds one that is meant. Raises CommandFailed,
+    BadSession, NatsServerError or BusConnectionError.
     """
-    before = list[Stored]()
-    if archive is not None:
-        files = Archive(archive)
-        files.verify()
-        before, listed = list(files.messages()), files.listed()
-        assert listed is not None  # or it can't be verified
-        portfolio, run = portfolio or listed.portfolio, run or listed.run
-        files.opened(run, portfolio, listed.log)
+
+    async def read(bus: Bus) -> tuple[LoggedSession, SessionLog]:
+        if (found := await read_logged_session(bus, portfolio, run)) is None:
+            raise CommandFailed(
+                f"{folder}: its log has no chapter; the session has not begun to run"
+            )
+        return found
+
+    return on_stored_log(folder, read)
+
+
+def on_stored_log(folder: Path, work: Callable[[Bus], Awaitable[Found]]) -> Found:
+    """What somebody who reads finds in the log of a session's folder. Raises CommandFailed,
+    NatsServerError or BusConnectionError.
+    """
     with client_logs(), _server(folder) as access:
-        return asyncio.run(_read(access, folder, portfolio, run, before))
+        return asyncio.run(_on(access, folder, work))
 
 
-async def _read(
-    access: Access, folder: Path, portfolio: str, run: str, before: Sequence[Stored]
-) -> tuple[LoggedSession, SessionLog]:
+async def _on(access: Access, folder: Path, work: Callable[[Bus], Awaitable[Found]]) -> Found:
     client = await connect(access.url, access.seed_file, CLIENT, CONNECT_SECONDS)
     try:
         bus = JetStreamBus(client)
         await _refuse_missing_streams(bus, folder)
-        found = await read_logged_session(ArchivedLog(before, bus), portfolio, run)
+        return await work(bus)
     finally:
         await client.close()
-    if found is None:
-        raise CommandFailed(f"{folder}: its log has no chapter; the session has not begun to run")
-    return found
 
 
 async def _refuse_missing_streams(bus: JetStreamBus, folder: Path) -> None:
@@ -121,7 +123,7 @@ def _server(folder: Path) -> Iterator[Access]:
     try:
         with RunFolder(folder).held(), TemporaryDirectory() as scratch:
             keys = KeyFolder(Path(scratch) / "keys")
-            server = _on(store.absolute(), Path(scratch), keys)
+            server = _server_on(store.absolute(), Path(scratch), keys)
             server.start()
             try:
                 yield Access(server.url, keys.seed_file(OPERATOR))
@@ -133,7 +135,7 @@ def _server(folder: Path) -> Iterator[Access]:
         yield running
 
 
-def _on(store: Path, scratch: Path, keys: KeyFolder) -> NatsServer:
+def _server_on(store: Path, scratch: Path, keys: KeyFolder) -> NatsServer:
     """A server with keys of its own, so that the session's files stay as they are."""
     accounts = reading_config(*(keys.ensure(user) for user in (PROVISIONER, OPERATOR)))
     settings = ServerSettings(store, free_port())

@@ -116,8 +116,9 @@ async def chapter_part(
         lane: await positions_place(bus, lane, before.get(lane, 0), carried.close_time),
     }
     messages = list[Stored]()
-    for subject, until in places.items():
+    for subject, used in places.items():
         after = before.get(subject, 0)
+        until = places[subject] = max(used, after)
         if not await is_readable(bus, subject, after):
             raise PurgedPart(f"{subject} said after message {after}")
         messages += await between(bus, subject, after, until)
@@ -152,14 +153,16 @@ async def _unused_bars(bus: Bus, following: Standing, before: Mapping[str, int])
 
 
 async def _past(bus: Bus, lane: str, after: int, close_time: int) -> int:
-    """The first message of the bars that is later than a close, or the last that there is."""
-    place = after
+    """The first message of the bars that is later than a close, or the last that there is; what
+    was taken before stays taken.
+    """
+    place = max(0, after - 1)
     while page := await bus.read(lane, place, PAGE):
         for stored in page:
             place = stored.sequence
             if stored.message.kind is Kind.CONTENT and _close_of(stored) > close_time:
                 return place
-    return place
+    return max(place, after)
 
 
 def _close_of(stored: Stored) -> int:

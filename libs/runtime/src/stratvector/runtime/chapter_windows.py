@@ -65,8 +65,8 @@ async def chapter_windows(
     async for part, source in _with_what_follows(_parts(bus, opened, archive, first), bus):
         chapter, following = opened[part.number - 1], opened[part.number]
         lanes = _by_lane(kept, part.messages)
-        _refuse_other(lanes, chapter)
         if part.number > after:
+            _refuse_other(lanes, chapter)
             positions = await _later_positions(source, part, chapter)
             yield ChapterWindow(chapter, ArchivedLog(_all(_by_lane(lanes, positions))), True)
         kept = _going_on(lanes, following, longest)
@@ -81,13 +81,18 @@ def _first_needed(
     found: tuple[Stored, ...] = ()
     for number in range(after, 0, -1):
         found = (*archive.part(number).messages, *found)
-        lanes, following = _by_lane({}, found), opened[after]
-        if all(
-            len(_before(lanes.get(lane, ()), following, lane)) >= longest[lane]
-            for lane in _bars_of(following)
-        ):
+        if _has_history(_by_lane({}, found), opened[after], longest):
             return number
     return FIRST
+
+
+def _has_history(lanes: Lanes, following: Standing, longest: Mapping[str, int]) -> bool:
+    """Whether these are bars enough for a chapter, and tell the number of the last positions."""
+    positions = lanes.get(positions_lane(following.portfolio), ())
+    return any(one.message.kind is Kind.CONTENT for one in positions) and all(
+        len(_before(lanes.get(lane, ()), following, lane)) >= longest[lane]
+        for lane in _bars_of(following)
+    )
 
 
 async def _parts(

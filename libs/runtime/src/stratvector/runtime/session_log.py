@@ -221,7 +221,8 @@ class _Reading:
             return await self._engines.contents(self._bus, lane)
         after = carried_sequence(begins.carried, lane)
         for stored in await self._bus.read(lane, after - 1, 1) if after else ():
-            self._before = decode_decision(content_of(stored))
+            if stored.sequence == after:
+                self._before = decode_decision(content_of(stored))
         found = await self._engines.contents(self._bus, lane, after)
         for place, stored in enumerate(found):
             is_opening = stored.message.kind is Kind.OPENED
