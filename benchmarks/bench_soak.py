@@ -18,6 +18,7 @@ import signal
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,7 @@ class Life:
         child = await asyncio.create_subprocess_exec(
             *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
+        watching = asyncio.create_task(_peak(child))
         told, complaint = await child.communicate()
         if child.returncode:
             raise RuntimeError(complaint.decode())
@@ -87,6 +89,7 @@ class Life:
             "stored_before": before,
             "stored_after": _stored_bytes(run),
             "files": files,
+            "peak": await watching,
         }
 
 
@@ -102,6 +105,16 @@ async def _most(run: Running, until: float) -> dict[str, float]:
     while await run.fraction() < until:
         for name, child in run.platform.children.items():
             most[name] = max(most.get(name, 0.0), _anonymous(child.pid))
+        await asyncio.sleep(LOOK_SECONDS)
+    return most
+
+
+async def _peak(child: asyncio.subprocess.Process) -> float:
+    """The most memory that a process has until it ends, MiB."""
+    most = 0.0
+    while child.returncode is None:
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            most = max(most, psutil.Process(child.pid).memory_info().rss / MEBIBYTE)
         await asyncio.sleep(LOOK_SECONDS)
     return most
 
@@ -154,6 +167,11 @@ def figures(life: Life, closes: int) -> list[Figure]:
 
 def _archived(life: Life) -> list[Figure]:
     rows = list[Figure]()
+    if len(life.archived) > 1:
+        first, last = (life.archived[place]["peak"] for place in (MIDWAY, END))
+        what, goal = "memory of the archive command", "at most 1.10 of the first time"
+        ratio = last / first
+        rows.append(Figure(what, "first", last, first, "MiB", ratio, goal, ratio <= GROWTH_MAX))
     for place, told in life.archived.items():
         where, count = f"archive at {place:.0%} of the way", len(told["archived"])
         proven = float(told["proven"])

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 
 from stratvector.trading.bars import ClosedBars
+from stratvector.trading.lanes import bars_lane
 from stratvector.trading.live_model import LiveModel
 from stratvector.trading.logged import EarlierClose, Logged, LoggedChapter, LoggedClose
 from stratvector.trading.parity.chapters import begins_of
@@ -119,6 +120,8 @@ class SignalsReplay:
         own = carried.model(model.name)
         is_new = begins_anew(begins.portfolio, universe, carried)
         until = own.close_time if own and not is_new else carried.bars_until(universe.name)
+        if not is_new and bars_lane(begins.portfolio, universe) not in carried.sequences:
+            until = 0  # no close was used of it yet, so the whole of its bars is still to be read
         sections = [logged.noun for logged in warmup]
         before = [section for section in sections if section.close_time <= until]
         for section in before[-self._strategies[model.name].history :]:
