@@ -20,8 +20,15 @@ from stratvector.trading.bars import ClosedBars
 from stratvector.trading.logged import Logged
 from stratvector.trading.portfolio import Account, Costs, ModelAllocation, Portfolio, RiskLimits
 from stratvector.trading.session import Session
-from tests.sessions.changed_sessions import Applying, with_model, with_symbol, without_model
+from tests.sessions.changed_sessions import (
+    Applying,
+    with_model,
+    with_strategy,
+    with_symbol,
+    without_model,
+)
 from tests.sessions.generated_sessions import DriftStrategy, Shape, generated_session
+from tests.sessions.late_flow import CountingStrategy
 from tests.sessions.rewritten_log import log_of
 from tests.sessions.simulated_flow import Flow, breaches_in_the_log, run_flow
 from tests.sessions.symbol_flow import without_any_symbol
@@ -33,9 +40,11 @@ STORMY = replace(Faults.stormy(), delay_seconds_max=0.05)
 
 
 def changed(session: Session, number: int, random: np.random.Generator) -> Session:
-    """Other limits, costs, budgets, models or symbols. number : of the change, for a new name."""
+    """Other limits, costs, budgets, models, versions of models or symbols. number : of the change,
+    for a new name.
+    """
     portfolio, models = session.portfolio, session.portfolio.models
-    match int(random.integers(0, 9)):
+    match int(random.integers(0, 11)):
         case 0:
             caps = np.sort(random.uniform(0.05, 1.0, 2)).round(3).tolist()
             limits = RiskLimits(symbol=caps[0], asset=caps[1], gross=2 * caps[1])
@@ -56,6 +65,11 @@ def changed(session: Session, number: int, random: np.random.Generator) -> Sessi
             return with_symbol(session, wider.name, f"ADDED{number}", place)
         case 6 | 7 if any(len(one.symbols) > 1 for one in portfolio.universes):
             return without_any_symbol(session, random)
+        case 9 | 10:
+            name = models[int(random.integers(len(models)))].name
+            window, seen = int(random.integers(1, 4)), random.random() < 0.5
+            kind = CountingStrategy if seen else DriftStrategy
+            return with_strategy(session, name, kind(window, float(random.choice([0.0, 0.001]))))
         case _:
             universe = portfolio.universes[int(random.integers(len(portfolio.universes)))].name
             model = ModelAllocation(f"added_{number}", universe, 0.3)
