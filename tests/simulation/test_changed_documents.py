@@ -123,7 +123,7 @@ def test_changes_under_flow_keep_every_invariant(
         assert places == sorted(places)
         chapters, taken = chapters + len(flow.openings), taken + len(places)
     say(f"changes, batch {batch}: {chapters} chapters, {taken} changed documents")
-    assert taken > 6
+    assert taken > 4
 
 
 @pytest.mark.long
@@ -176,7 +176,7 @@ def test_what_may_not_change_is_refused_and_the_portfolio_goes_on() -> None:
     assert len(applying.refusals) == 2
     assert f"portfolio.models.{first.name}.universe differs" in applying.refusals[0]
     assert "portfolio.accounts differs" in applying.refusals[1]
-    assert "its limits, costs, models and their budgets" in applying.refusals[0]
+    assert "its limits, costs, models, their budgets and strategies" in applying.refusals[0]
     assert flow.openings == []
     assert breaches_in_the_log(flow) == []
 

@@ -21,6 +21,7 @@ from tests.sessions.changed_sessions import (
     with_symbol,
     without_model,
 )
+from tests.sessions.followed_drift import assert_drift_follows
 from tests.sessions.generated_sessions import DriftStrategy, generated_session
 from tests.sessions.late_flow import (
     DEADLINE_SECONDS,
@@ -148,6 +149,13 @@ def test_other_models_say_what_they_would_have_said() -> None:
     ]
     assert len(flow.openings) == 1
     assert said[0] == said[1]
+
+
+def test_drift_compares_a_new_version_with_its_own_beginning() -> None:
+    session = counting(generated_session(3, replace(SHAPE, closes=120)))
+    flow = applied(session, [renewed(session)])
+    assert len(flow.openings) == 1
+    assert_drift_follows(flow)
 
 
 @pytest.mark.parametrize("closes_per_chapter", [1, 2, 7])

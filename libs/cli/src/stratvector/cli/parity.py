@@ -12,7 +12,9 @@ from rich.text import Text
 from stratvector.cli.console import remark
 from stratvector.cli.progress import session_progress
 from stratvector.cli.stored_log import session_folder, stored_log
+from stratvector.runtime.chapter_changes import as_first
 from stratvector.runtime.logged_session import LoggedSession
+from stratvector.trading.chapters import FIRST
 from stratvector.trading.engine.compiling import engine_hash
 from stratvector.trading.logged import SessionLog
 from stratvector.trading.parity import Difference, Parity, check
@@ -127,7 +129,7 @@ def examined(folder: Path, session: LoggedSession, log: SessionLog) -> Examinati
     with session_progress(len(closes), "parity", closes) as progress:
         parity = check(log, session, whole, progress=progress, chapter=session.chapter)
     of, chapters = session.chapter, tuple(_chapters(session, log, parity))
-    remarks = (*_engines(session, chapters), *parity.notes)
+    remarks = (*_engines(session, chapters), *_other_sources(session, log), *parity.notes)
     return Examination(folder, of.portfolio, of.run, parity, of.engine_hash, remarks, chapters)
 
 
@@ -227,4 +229,16 @@ def _engines(session: LoggedSession, chapters: Sequence[ChapterFound]) -> Iterat
         yield f"the session ran on engine {ran}{other}"
         chapters = [one for one in chapters if one.others]
     yield from (one.told() for one in chapters)
-    yield from session.other_sources()
+
+
+def _other_sources(session: LoggedSession, log: SessionLog) -> Iterator[str]:
+    """Strategies whose code is another one here than in the chapter that names them; of each only
+    the first such chapter. Raises BadSession.
+    """
+    told = set[str]()
+    for chapter in (session.chapter, *(one.noun for one in log.chapters)):
+        since = "" if chapter.number == FIRST else f"from chapter {chapter.number} on, "
+        for sentence in LoggedSession(as_first(chapter)).other_sources():
+            if sentence not in told:
+                told.add(sentence)
+                yield f"{since}{sentence}"
