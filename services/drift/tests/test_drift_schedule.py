@@ -22,6 +22,7 @@ from tests.sessions.changed_sessions import Applying, with_model, with_strategy,
 from tests.sessions.drift_stage import HOUR, expected_checks
 from tests.sessions.generated_sessions import DriftStrategy, Shape, generated_session
 from tests.sessions.hand_fed import feed_bars, feed_decisions, feed_signals
+from tests.sessions.rewritten_log import log_of
 from tests.sessions.simulated_flow import Flow, run_flow
 
 
@@ -74,6 +75,7 @@ def changing_flow(session: Session) -> Flow:
         session, 5, Faults(delay_seconds_max=0.05), closes_per_chapter=90, beside=applying
     )
     assert len(flow.entries[-1].models) == len(session.portfolio.models) + 1
+    assert any(one.renewed for one in log_of(flow.world.bus, session).chapters)
     return flow
 
 
