@@ -21,6 +21,7 @@ from stratvector.contracts.v1.risk_service_pb2_grpc import RiskServiceStub
 from stratvector.trading.portfolio import ModelAllocation
 from tests.processes.house import PATIENCE_SECONDS, SERVICES, House
 from tests.sessions.generated_sessions import DriftStrategy, Shape, generated_session
+from tests.sessions.late_flow import CountingStrategy
 from tests.sessions.side_by_side import named
 
 SHAPE = Shape(2, 2, 3, closes=60)
@@ -51,7 +52,7 @@ def test_two_portfolios_and_a_second_run_are_served_without_restart_or_reconnect
     house.until_recorded(OTHER)
     house.apply(AGAIN)
     house.until_recorded(AGAIN)
-    _a_model_is_added_and_another_removed_while_it_runs(house)
+    _models_are_added_removed_and_renewed_while_it_runs(house)
     sessions = (FIRST, OTHER, AGAIN, LONG)
     for session in sessions:
         equal, complete, orders = house.parity(session)
@@ -68,11 +69,13 @@ def test_two_portfolios_and_a_second_run_are_served_without_restart_or_reconnect
     assert [process.stop() for process in house.services.values()] == [0] * len(SERVICES)
 
 
-def _a_model_is_added_and_another_removed_while_it_runs(house: House) -> None:
-    """Its lanes begin in processes that live already, and its books are kept beside the others'."""
+def _models_are_added_removed_and_renewed_while_it_runs(house: House) -> None:
+    """Lanes begin in processes that live already, and books are kept beside the others'; the model
+    that stays has another strategy from then on.
+    """
     removed, kept = LONG.portfolio.models
     added = ModelAllocation("added", kept.universe, 0.5)
-    strategies = {kept.name: LONG.strategies[kept.name], "added": DriftStrategy(2, 0.0)}
+    strategies = {kept.name: CountingStrategy(2), "added": DriftStrategy(2, 0.0)}
     portfolio = replace(LONG.portfolio, models=(added, kept))
     house.apply(LONG)
     house.until_recording(LONG)
@@ -81,6 +84,7 @@ def _a_model_is_added_and_another_removed_while_it_runs(house: House) -> None:
     _, log = house.log(LONG)
     assert log.chapters, house.services["risk"].out.read_text()[-3000:]
     assert [model.name for model in log.chapters[0].portfolio.active] == ["added", kept.name]
+    assert log.chapters[0].renewed == (kept.name,)
     models = {model.model: model for model in log.entries[-1].models}
     assert set(models) == {"added", kept.name, removed.name}
     assert not models[removed.name].positions

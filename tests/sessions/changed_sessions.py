@@ -66,6 +66,11 @@ def with_model(
     )
 
 
+def with_strategy(session: Session, name: str, strategy: Strategy) -> Session:
+    """A model with another strategy under its name."""
+    return replace(session, strategies={**session.strategies, name: strategy})
+
+
 def with_symbol(session: Session, universe: str, symbol: str, place: int = 0) -> Session:
     """One more symbol, anywhere among those of a universe. Its prices are a function of its name,
     and one bar in ten is missing.

@@ -21,7 +21,14 @@ def assert_drift_follows(flow: Flow) -> tuple[LoggedClose, ...]:
 
     flow.world.add("drift", build)
     flow.world.run(until=["drift"])
-    closes = log_of(flow.world.bus, session).closes
+    log = log_of(flow.world.bus, session)
+    closes = log.closes
+    renewed = {
+        (one.noun.carried.close_time, name)
+        for one in log.chapters
+        if one.noun.carried is not None
+        for name in one.renewed
+    }
     for model in session.portfolio.models:
         symbols = session.portfolio.universe(model.universe).symbols
         watch = ModelWatch(model.name, symbols, RULES)
@@ -32,5 +39,7 @@ def assert_drift_follows(flow: Flow) -> tuple[LoggedClose, ...]:
             if (bars := close.bars.get(model.universe)) is not None:
                 used = close.signals.get(model.name)
                 watch.take(bars.noun, None if used is None else used.noun)
+            if (close.close_time, model.name) in renewed:
+                watch.begin_anew()
         assert repr(watches[-1]._watches[model.name].state) == repr(watch.state)
     return closes

@@ -56,6 +56,22 @@ def test_an_added_symbol_is_one_line_and_its_source_repeats_nothing() -> None:
     ]
 
 
+def test_a_models_new_version_is_told_in_words() -> None:
+    def document(kind: str, version: str, source: str, **parameters: object) -> dict[str, Any]:
+        told = {"class": kind, "version": version, "source": source, "parameters": parameters}
+        return {"strategies": {"trend": told}}
+
+    before = document("a.b:Old", "1.0", "0123", window=3, threshold=0.1)
+    after = document("a.b:New", "2.0", "4567", window=5, name="x", threshold=0.1)
+    assert list(lines(list(changes(before, after)))) == [
+        "model trend: class a.b:Old → a.b:New",
+        "model trend: name absent → x",
+        "model trend: window 3 → 5",
+        "model trend: code 0123 → 4567",
+        "model trend: version 1.0 → 2.0",
+    ]
+
+
 def chapter(symbols: list[str], *closing: str) -> Chapter:
     instruments = [{"symbol": one} for one in symbols]
     document = json.dumps(

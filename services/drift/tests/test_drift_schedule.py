@@ -18,10 +18,11 @@ from stratvector.runtime.simulation.world import World
 from stratvector.services.drift.session_watch import SessionWatch, UnknownModel
 from stratvector.trading.portfolio import ModelAllocation
 from stratvector.trading.session import Session
-from tests.sessions.changed_sessions import Applying, with_model, without_model
+from tests.sessions.changed_sessions import Applying, with_model, with_strategy, without_model
 from tests.sessions.drift_stage import HOUR, expected_checks
 from tests.sessions.generated_sessions import DriftStrategy, Shape, generated_session
 from tests.sessions.hand_fed import feed_bars, feed_decisions, feed_signals
+from tests.sessions.rewritten_log import log_of
 from tests.sessions.simulated_flow import Flow, run_flow
 
 
@@ -63,15 +64,18 @@ def test_chapters_change_no_score(closes_per_chapter: int) -> None:
 
 
 def changing_flow(session: Session) -> Flow:
-    """A model is added, then another one removed."""
+    """A model is added, then another one removed, and one gets a new version."""
     universe = session.portfolio.universes[0].name
     more = with_model(session, ModelAllocation("added", universe, 0.2), DriftStrategy(2, 0.0))
     fewer = without_model(more, session.portfolio.model_names[0])
-    applying = Applying([wish_of(more, "ada", 1), wish_of(fewer, "ada", 2)], 1.0, [])
+    newer = with_strategy(fewer, session.portfolio.model_names[1], DriftStrategy(1, 0.0))
+    wishes = [wish_of(one, "ada", n) for n, one in enumerate((more, fewer, newer), 1)]
+    applying = Applying(wishes, 1.0, [], patience_seconds=60.0)
     flow = run_flow(
         session, 5, Faults(delay_seconds_max=0.05), closes_per_chapter=90, beside=applying
     )
     assert len(flow.entries[-1].models) == len(session.portfolio.models) + 1
+    assert any(one.renewed for one in log_of(flow.world.bus, session).chapters)
     return flow
 
 

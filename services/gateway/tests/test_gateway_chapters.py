@@ -282,14 +282,15 @@ def test_a_model_that_comes_or_goes_is_one_line_of_the_card() -> None:
         {"place": "portfolio.models[kept].budget_fraction", "before": "0.1", "after": "0.2"},
         {"place": "strategies.trend", "before": "{}", "after": "absent"},
         {"place": "strategies.new.one", "before": "absent", "after": "{}"},
-        {"place": "strategies.kept.window", "before": "1", "after": "2"},
+        {"place": "strategies.kept.parameters.window", "before": "1", "after": "2"},
     )
     told = list(card._lines(changes))
     assert len(told) == 4
     assert "removed" in told[0]
     assert "added" in told[1]
     assert "0.1 → 0.2" in told[2]
-    assert "1 → 2" in told[3]
+    assert "model kept: window" in told[3]
+    assert "<b>1 → 2</b>" in told[3]
 
 
 def test_a_symbol_that_is_added_is_one_line_of_the_card() -> None:

@@ -5,7 +5,13 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stratvector.cli.parity import ChapterFound, Examination, chapters_found, engines_told
+from stratvector.cli.parity import (
+    ChapterFound,
+    Examination,
+    chapters_found,
+    engines_told,
+    other_sources,
+)
 from stratvector.cli.progress import session_progress
 from stratvector.cli.stored_log import on_stored_log
 from stratvector.runtime.archive import Archive, BadArchive
@@ -76,8 +82,8 @@ async def examined_chapters(folder: Path, windows: AsyncIterator[ChapterWindow])
                 break
     first = examined[0].session
     chapters = tuple(one.found for one in examined)
-    sources = (line for one in examined for line in one.session.other_sources())
-    remarks = (*engines_told(first, chapters, dict.fromkeys(sources)), NO_BACKTEST)
+    sources = other_sources(one.session.chapter for one in examined)
+    remarks = (*engines_told(first, chapters), *sources, NO_BACKTEST)
     of, parity = first.chapter, joined([one.parity for one in examined], first.closes)
     return Examination(folder, of.portfolio, of.run, parity, of.engine_hash, remarks, chapters)
 

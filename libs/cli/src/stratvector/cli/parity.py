@@ -13,7 +13,9 @@ from stratvector.cli.console import remark
 from stratvector.cli.progress import session_progress
 from stratvector.cli.stored_log import session_folder, stored_log
 from stratvector.runtime.archive import Archive
+from stratvector.runtime.chapter_changes import as_first
 from stratvector.runtime.logged_session import LoggedSession
+from stratvector.trading.chapters import FIRST, Chapter
 from stratvector.trading.engine.compiling import engine_hash
 from stratvector.trading.logged import SessionLog
 from stratvector.trading.parity import Difference, Parity, check
@@ -133,7 +135,8 @@ def examined(folder: Path, session: LoggedSession, log: SessionLog) -> Examinati
     with session_progress(len(closes), "parity", closes) as progress:
         parity = check(log, session, whole, progress=progress, chapter=session.chapter)
     of, chapters = session.chapter, chapters_found(session, log, parity)
-    remarks = (*engines_told(session, chapters, session.other_sources()), *parity.notes)
+    sources = other_sources([of, *(one.noun for one in log.chapters)])
+    remarks = (*engines_told(session, chapters), *sources, *parity.notes)
     return Examination(folder, of.portfolio, of.run, parity, of.engine_hash, remarks, chapters)
 
 
@@ -227,11 +230,9 @@ def chapters_found(
     return tuple(found)
 
 
-def engines_told(
-    session: LoggedSession, chapters: Sequence[ChapterFound], other_sources: Iterable[str]
-) -> Iterator[str]:
+def engines_told(session: LoggedSession, chapters: Sequence[ChapterFound]) -> Iterator[str]:
     """Which engine the session ran on, and where the code that replays it is another one; of
-    several engines, each chapter with its own. other_sources : of strategies, as sentences.
+    several engines, each chapter with its own.
     """
     ran, here = session.chapter.engine_hash, engine_hash()
     if {one.engine_hash for one in chapters} == {ran}:
@@ -239,4 +240,16 @@ def engines_told(
         yield f"the session ran on engine {ran}{other}"
         chapters = [one for one in chapters if one.others]
     yield from (one.told() for one in chapters)
-    yield from other_sources
+
+
+def other_sources(chapters: Iterable[Chapter]) -> Iterator[str]:
+    """Strategies whose code is another one here than in the chapter that names them; of each only
+    the first such chapter. Raises BadSession.
+    """
+    told = set[str]()
+    for chapter in chapters:
+        since = "" if chapter.number == FIRST else f"from chapter {chapter.number} on, "
+        for sentence in LoggedSession(as_first(chapter)).other_sources():
+            if sentence not in told:
+                told.add(sentence)
+                yield f"{since}{sentence}"

@@ -90,6 +90,10 @@ class ModelSeries:
         self._missing = [0 if place is None else self._missing[place] for place in known]
         self._symbols, self._warm = symbols, False
 
+    def begin_anew(self) -> None:
+        """A new version of the model warms up; what is held of the one before goes on."""
+        self._warm = False
+
     def take(self, bars: ClosedBars, signals: Signals | None) -> ModelValues:
         """Fold one close. signals : None when they are late. Raises OtherRows when the rows are not
         of the universe's symbols.

@@ -33,10 +33,9 @@ class ModelWatch:
 
     def __init__(self, model: str, symbols: tuple[str, ...], rules: DriftRules) -> None:
         self.model, self.close_time, self.symbols = model, 0, symbols
-        self._bins = rules.bins
+        self._rules = rules
         self._series = ModelSeries(symbols)
-        self._returns = SplitSeries(rules.reference_closes, rules.window_closes)
-        self._signals = SplitSeries(rules.reference_closes, rules.window_closes)
+        self._returns, self._signals = self._new_series(), self._new_series()
 
     @property
     def kept(self) -> int:
@@ -70,6 +69,16 @@ class ModelWatch:
             self._series.go_on_over(symbols)
         self._series.close(closing)
 
+    def begin_anew(self) -> None:
+        """Go on with a new version of the model, whose returns and signals are compared with its
+        own beginning alone; what is held goes on until it says something else.
+        """
+        self._series.begin_anew()
+        self._returns, self._signals = self._new_series(), self._new_series()
+
+    def _new_series(self) -> SplitSeries:
+        return SplitSeries(self._rules.reference_closes, self._rules.window_closes)
+
     def take(self, bars: ClosedBars, signals: Signals | None) -> None:
         """Take the next close of the model's universe. signals : None where the close was decided
         without them. Raises OtherRows.
@@ -92,7 +101,7 @@ class ModelWatch:
 
     def drift(self) -> ModelDrift:
         """Where the model stands at its newest close."""
-        features = feature_drifts(self._returns, self._signals, self._bins)
+        features = feature_drifts(self._returns, self._signals, self._rules.bins)
         scores = [one.score for one in features if not one.lack]
         reason = "" if scores else "; ".join(dict.fromkeys(one.lack for one in features))
         score = max(scores, default=math.nan)

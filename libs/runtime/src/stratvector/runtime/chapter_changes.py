@@ -7,7 +7,7 @@ from typing import Any
 
 from stratvector.runtime.logged_session import portfolio_of
 from stratvector.runtime.process.cannot_start import CannotStart
-from stratvector.runtime.session_document import canonical
+from stratvector.runtime.session_document import BadSession, canonical
 from stratvector.trading.chapters import FIRST, Chapter
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.runs import has_deadlines
@@ -32,10 +32,11 @@ def refuse_other(logged: Chapter, own: Chapter) -> None:
 
 def refuse_change(standing: Chapter, wanted: Chapter) -> None:
     """Hold what is wanted of a run against the chapter that holds in it: what may change while it
-    runs is its limits, its costs, its models, their budgets, the symbols of its universes, what
-    its reports say, and its engine. A model may be added or removed; one that stays keeps its
-    universe and its strategy. A symbol that stays keeps its universe and its terms; bars are others
-    only of universes with other symbols. A replay is the result of one engine.
+    runs is its limits, its costs, its models, their budgets and strategies, the symbols of its
+    universes, what its reports say, and its engine. A model may be added or removed; one that
+    stays keeps its universe, and may get a new version. A symbol that stays keeps its universe
+    and its terms; bars are others only of universes with other symbols. A replay is the result of
+    one engine.
 
     Raises OtherChapter where anything else differs.
     """
@@ -148,10 +149,26 @@ def adds_models(standing: Chapter, wanted: Chapter) -> bool:
     return not set(portfolio_of(as_first(wanted)).model_names) <= set(before)
 
 
+def renewed_models(before: Chapter, after: Chapter) -> tuple[str, ...]:
+    """The models that two chapters following each other name with other strategies: another class
+    or version, other parameters or another code. Each begins anew with the later one.
+    """
+    ours, theirs = (json.loads(one.document).get("strategies", {}) for one in (before, after))
+    return tuple(name for name in theirs if ours.get(name, theirs[name]) != theirs[name])
+
+
+def strategy_described(chapter: Chapter, model: str) -> str:
+    """What a chapter's document says of a model's strategy, in its one text. Raises BadSession."""
+    described = json.loads(chapter.document).get("strategies", {})
+    if model not in described:
+        raise BadSession(f"the document names no strategy of model {model}")
+    return canonical(described[model])
+
+
 CHANGEABLE = (
     "its limits",
     "costs",
-    "models and their budgets",
+    "models, their budgets and strategies",
     "symbols",
     "benchmark and risk-free rate",
 )
@@ -170,12 +187,13 @@ def _unchangeable(standing: Chapter, wanted: Chapter) -> str | None:
         for model in models:
             model.pop("budget_fraction", None)
         document["portfolio"]["models"] = {model["name"]: model for model in models}
+        document.pop("strategies", None)
         _name_symbols(document)
     both = ours["portfolio"]["models"].keys() & theirs["portfolio"]["models"].keys()
     for document in (ours, theirs):
-        for named in (document["portfolio"]["models"], document.get("strategies", {})):
-            for name in named.keys() - both:
-                del named[name]
+        named = document["portfolio"]["models"]
+        for name in named.keys() - both:
+            del named[name]
     _keep_shared_symbols(ours["portfolio"]["universes"], theirs["portfolio"]["universes"])
     return next(_differing(ours, theirs), None)
 

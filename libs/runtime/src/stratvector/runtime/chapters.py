@@ -18,6 +18,7 @@ from stratvector.runtime.chapter_changes import (
     OtherChapter,
     as_first,
     refuse_change,
+    renewed_models,
     versioned,
 )
 from stratvector.runtime.deployment import SessionParts
@@ -148,7 +149,8 @@ class ChapterWriter:
         """Store what the chapter after another one begins with, and open it.
 
         wanted : whose document it has, None for that of the chapter before; of a universe with
-        other symbols than before it has the next version. Raises LostOwnership.
+        other symbols than before it has the next version, and models that have another strategy
+        there begin anew. Raises LostOwnership.
         """
         stored = await self.propose(orders, before, carried, wanted)
         chapter, number = decode_chapter(stored.message.payload), before.number + 1
@@ -167,12 +169,13 @@ class ChapterWriter:
         """Store the content of a chapter, which has no effect yet: an earlier owner's, which never
         opened, may be before it, and a sleeper's may come after it. Raises LostOwnership.
         """
+        chapter = versioned(before.chapter, wanted or before.chapter)
         chapter = replace(
-            versioned(before.chapter, wanted or before.chapter),
+            chapter,
             number=before.number + 1,
             engine_hash=self.engine,
             previous=before.id,
-            carried=carried,
+            carried=carried.begun_anew(renewed_models(before.chapter, chapter)),
         )
         identity = chapter_message(chapter, orders.epoch).id
         while True:
@@ -199,6 +202,11 @@ def portfolio_in(chapter: Chapter) -> Portfolio:
     except LostSymbol as error:
         raise BadSession(f"chapter {chapter.number} of {chapter.portfolio}: {error}") from None
     return portfolio
+
+
+def strategy_in(chapter: Chapter, model: str) -> "Strategy":
+    """One model's of a chapter's document, as it is installed here. Raises BadSession."""
+    return LoggedSession(as_first(chapter)).strategy(model)
 
 
 def strategies_in(chapter: Chapter) -> Mapping[str, "Strategy"]:

@@ -16,6 +16,10 @@ WANTED_AGAIN = "wanted again"
 CLOSING = re.compile(r"closing\[(?P<universe>[^]]*)\]\.symbols\[(?P<symbol>.*)\]")
 SYMBOL = re.compile(r"portfolio\.universes\[(?P<universe>[^]]*)\]\.instruments\[(?P<symbol>.*)\]")
 
+STRATEGY = re.compile(
+    r"strategies\.(?P<model>.+?)\.(?:parameters\.(?P<parameter>.+)|(?P<part>class|version|source))"
+)
+
 
 def changes(before: Any, after: Any, place: str = "") -> Iterator[dict[str, str]]:
     """Each value that differs, in the order of its place: before and after as JSON, "absent" for
@@ -74,6 +78,27 @@ def symbol_change(change: Mapping[str, str]) -> SymbolChange | None:
     return None
 
 
+@dataclass(frozen=True)
+class StrategyChange:
+    """What becomes of the strategy of a model that stays. what : a parameter, or class, version or
+    code. before, after : values without quotes.
+    """
+
+    model: str
+    what: str
+    before: str
+    after: str
+
+
+def strategy_change(change: Mapping[str, str]) -> StrategyChange | None:
+    """What a change says of the strategy of a model that stays, None where it is another change."""
+    if (found := STRATEGY.fullmatch(change["place"])) is None:
+        return None
+    what = found["parameter"] or {"source": "code"}.get(found["part"], found["part"])
+    before, after = (change[side].strip('"') for side in ("before", "after"))
+    return StrategyChange(found["model"], what, before, after)
+
+
 def without_repeats(found: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
     """Changes but for those that say in other words that symbols come or go: the source of a
     universe lists them by place, and one that has gone is closing no more.
@@ -102,6 +127,8 @@ def lines(found: Sequence[Mapping[str, str]]) -> Iterator[str]:
     for change in without_repeats(found):
         if (one := symbol_change(change)) is not None:
             yield f"symbol {one.symbol} of universe {one.universe}: {one.what}"
+        elif (of := strategy_change(change)) is not None:
+            yield f"model {of.model}: {of.what} {of.before} → {of.after}"
         elif change["place"] == ENGINE:
             yield f"engine {json.loads(change['before'])} → {json.loads(change['after'])}"
         else:

@@ -73,6 +73,14 @@ class LoggedSession:
         """Per model of the portfolio, as they are installed here."""
         return self._document.strategies
 
+    def strategy(self, model: str) -> "Strategy":
+        """That of one model, as it is installed here; those of others need not be at hand."""
+        return self._document.strategy(model)
+
+    def is_other_source(self, model: str, strategy: "Strategy") -> bool:
+        """Whether a model's strategy, as it is installed here, has another code than it had."""
+        return self._document.is_other_source(model, strategy)
+
     @property
     def time_map(self) -> TimeMap | None:
         """How the run's UTC follows the machine's; None where it is the machine's."""

@@ -48,7 +48,7 @@ def document_of(session: "Session") -> dict[str, Any]:
         "start": session.start,
         "closes": session.closes,
         "last_close": session.last_close,
-        "strategies": {name: _described(s) for name, s in session.strategies.items()},
+        "strategies": {name: described(s) for name, s in session.strategies.items()},
         "caveats": CAVEATS.dump_python(session.caveats, mode="json"),
         "benchmark": benchmark_document(session.benchmark),
         "risk_free_rate": session.risk_free_rate,
@@ -96,7 +96,7 @@ class EndlessSession:
             "start": self.start,
             "closes": None,
             "last_close": None,
-            "strategies": {name: _described(s) for name, s in self.strategies.items()},
+            "strategies": {name: described(s) for name, s in self.strategies.items()},
             "caveats": CAVEATS.dump_python(self.caveats, mode="json"),
             "benchmark": benchmark_document(None),
             "risk_free_rate": self.risk_free_rate,
@@ -113,7 +113,8 @@ def canonical(document: Mapping[str, Any]) -> str:
     return json.dumps(document, sort_keys=True, separators=(",", ":"), default=repr)
 
 
-def _described(strategy: "Strategy") -> dict[str, Any]:
+def described(strategy: "Strategy") -> dict[str, Any]:
+    """A strategy as a document tells it."""
     kind = type(strategy)
     return {
         "class": f"{kind.__module__}:{kind.__qualname__}",
@@ -188,6 +189,10 @@ class SessionDocument:
             "strategies", lambda all_: {name: self._strategy(name, d) for name, d in all_.items()}
         )
 
+    def strategy(self, model: str) -> "Strategy":
+        """That of one model; those of others need not be at hand."""
+        return self._part("strategies", lambda all_: self._strategy(model, all_[model]))
+
     @cached_property
     def time_map(self) -> TimeMap | None:
         """How the run's UTC follows the machine's; None where it is the machine's, as nearly
@@ -207,10 +212,14 @@ class SessionDocument:
         Raises BadSession.
         """
         for model, strategy in self.strategies.items():
-            recorded = self.values["strategies"][model].get("source")
-            if source_hash(type(strategy)) != recorded:
+            if self.is_other_source(model, strategy):
                 name = type(strategy).__qualname__
                 yield f"model {model}: the code of {name} is not what the session began with"
+
+    def is_other_source(self, model: str, strategy: "Strategy") -> bool:
+        """Whether a model's strategy, as it is installed here, has another code than it had."""
+        recorded: str | None = self.values["strategies"][model].get("source")
+        return source_hash(type(strategy)) != recorded
 
     def _part(self, key: str, read: Callable[[Any], Part]) -> Part:
         try:

@@ -15,9 +15,10 @@ from stratvector.contracts.codecs import (
     decode_fills_report,
     decode_positions,
 )
-from stratvector.runtime.chapter_changes import OtherChapter
+from stratvector.runtime.chapter_changes import OtherChapter, renewed_models
 from stratvector.runtime.chapters import (
     Standing,
+    first_chapter,
     oldest_readable,
     opened_chapter,
     opened_chapters,
@@ -123,6 +124,7 @@ class _Reading:
         if begins is not None:
             self._portfolio, self._scheduled = begins.portfolio, None
             self._carried, self._first = begins.carried, begins.number
+        self._session = session
         self._bars, self._start = bars, session.start
         self._halts = [one.halt for one in bars.values() if one.halt is not None]
         self._schedule = merge({name: one.closes for name, one in bars.items()})
@@ -236,6 +238,7 @@ class _Reading:
         portfolio = self._portfolio
         standing = await opened_chapter(self._bus, opened, portfolio.run)
         check_chapter_of(standing.chapter, portfolio)
+        before = self._chapters[-1].noun if self._chapters else first_chapter(self._session)
         return LoggedChapter(
             standing.chapter,
             standing.id,
@@ -247,6 +250,7 @@ class _Reading:
                 for name, bars in self._bars.items()
                 if opened.close_time in bars.before
             },
+            renewed_models(before, standing.chapter),
         )
 
     def _has_bars_of(self, portfolio: Portfolio) -> bool:

@@ -4,8 +4,8 @@ Risk writes it after the last decision of a chapter. Whoever begins with the nex
 with this, and comes to the same numbers as whoever read the log from its first message on.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import IntEnum
 
@@ -69,9 +69,10 @@ class CarriedModel:
 
     cash : the engine's own, base currency; exact_cash, commission : the ledger's. close_time : of
     its newest signals that a decision used, ns UTC; before the first the close that it was added
-    after, 0 for one that was there from the start. state : its memory after that close, empty if
-    nothing was used; what came late is not in it, and is computed again from the bars. weights :
-    symbol -> its last known weight, zero ones left out, which its next actions are relative to.
+    after, or that its new version began after, 0 for one that was there from the start. state :
+    its memory after that close, empty if nothing was used; what came late is not in it, and is
+    computed again from the bars. weights : symbol -> its last known weight, zero ones left out,
+    which its next actions are relative to.
     universe : that it trades.
     """
 
@@ -154,6 +155,18 @@ class Carried:
         """
         promised = self.next_closes[universe]
         return min(self.close_time, promised - 1) if promised else self.close_time
+
+    def begun_anew(self, models: Collection[str]) -> "Carried":
+        """The same where some models are new versions of themselves: what they hold, earned and
+        said last stays, and of their memory there is none, as of a model that is added here.
+        """
+        renewed = tuple(
+            replace(one, state=(), close_time=self.bars_until(one.universe))
+            if one.name in models
+            else one
+            for one in self.models
+        )
+        return replace(self, models=renewed)
 
     def account(self, name: str) -> CarriedAccount:
         """An account by name. Raises KeyError."""

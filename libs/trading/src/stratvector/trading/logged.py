@@ -35,12 +35,14 @@ class LoggedChapter(Logged[Chapter]):
     """A chapter that opened after the first one. portfolio : as its document describes it, and the
     models that are closing. strategies : per model of the document, loaded when they are asked for;
     what that raises is the caller's. before : of each universe that begins another version here,
-    the bars of that version up to the chapter's beginning.
+    the bars of that version up to the chapter's beginning. renewed : the models that have another
+    strategy than in the chapter before.
     """
 
     portfolio: Portfolio
     strategies: Callable[[], Mapping[str, "Strategy"]]
     before: Mapping[str, tuple[Logged[ClosedBars], ...]] = field(default_factory=dict)
+    renewed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

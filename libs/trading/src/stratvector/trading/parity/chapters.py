@@ -62,7 +62,8 @@ class ChaptersReplay:
     ) -> Iterator[Difference]:
         """Where nothing was decided in a chapter, the next one begins with the same."""
         for chapter in self._chapters.get(close_time if after is None else after, ()):
-            for gap in self._gaps(chapter, account.carried(self._carrying)):
+            carried = account.carried(self._carrying).begun_anew(chapter.renewed)
+            for gap in self._gaps(chapter, carried):
                 yield Difference(
                     "chapters",
                     close_time,

@@ -132,7 +132,9 @@ def uncomparable(log: SessionLog, portfolio: Portfolio) -> str | None:
     """Why a backtest, which knows neither lateness nor multipliers, stops nor documents, must
     differ; None if not. portfolio : of the first chapter.
     """
-    changed = [str(one.noun.number) for one in log.chapters if one.portfolio != portfolio]
+    changed = [
+        str(one.noun.number) for one in log.chapters if one.renewed or one.portfolio != portfolio
+    ]
     if changed:
         return f"not compared with a backtest: chapters {', '.join(changed)} have another document"
     if any(close.decision.noun.stopping for close in log.closes):

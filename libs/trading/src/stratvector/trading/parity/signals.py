@@ -39,6 +39,8 @@ class SignalsReplay:
         self._models: dict[str, LiveModel] = {}
         self._begins = begins_of(chapters)
         self._unused: dict[str, tuple[SignalRow, ...]] = {}
+        # Per universe the bars of its version that came before any close of it was used.
+        self._before: dict[str, Sequence[Logged[ClosedBars]]] = dict(warmup)
         longest = max((s.history for s in self._all_strategies()), default=0)
         self._recent = {
             universe.name: deque[ClosedBars](maxlen=longest) for universe in portfolio.universes
@@ -79,26 +81,30 @@ class SignalsReplay:
     def _all_strategies(self) -> Iterator[Strategy]:
         yield from self._strategies.values()
         for chapter in self._begins.values():
-            if self._adds(chapter):
+            if self._brings(chapter):
                 yield from chapter.strategies().values()
 
-    def _adds(self, chapter: LoggedChapter) -> bool:
-        """Whether it names a model whose strategy is not known yet."""
-        return not {model.name for model in chapter.portfolio.active} <= self._strategies.keys()
+    def _brings(self, chapter: LoggedChapter) -> bool:
+        """Whether it names a strategy that is not known yet."""
+        names = {model.name for model in chapter.portfolio.active}
+        return bool(chapter.renewed) or not names <= self._strategies.keys()
 
     def _begin(self, chapter: LoggedChapter) -> None:
-        """Models that a chapter adds, or whose universe has other symbols there, begin after its
-        warm-up, and the others with their memory, as in the strategy service.
+        """Models that a chapter adds, that have another strategy there or whose universe has other
+        symbols, begin after its warm-up, and the others with their memory, as in the strategy
+        service.
         """
         self._portfolio = portfolio = chapter.portfolio
         carried = chapter.noun.carried
-        if self._adds(chapter):
+        if self._brings(chapter):
             self._strategies |= chapter.strategies()
+        self._before |= chapter.before
         for name, sections in chapter.before.items():
             self._recent[name].clear()
             self._recent[name].extend(logged.noun for logged in sections)
         for model in portfolio.active:
-            if model.name not in self._models or model.universe in chapter.before:
+            is_known = model.name in self._models and model.name not in chapter.renewed
+            if not is_known or model.universe in chapter.before:
                 self._unused.pop(model.name, None)
                 self._begin_model(model, chapter)
             elif carried is not None and (own := carried.model(model.name)) is not None:
@@ -140,15 +146,16 @@ class SignalsReplay:
         strategy, carried = self._strategies[model.name], chapter.noun.carried
         universe = chapter.portfolio.universe(model.universe)
         live = self._models[model.name] = LiveModel(strategy, universe.symbols)
-        if not carried or begins_anew(chapter.portfolio, universe, carried):
-            if carried and (own := carried.model(model.name)) is not None:
-                live.hold(own)
-        elif universe.name in chapter.before:
+        lane = bars_lane(chapter.portfolio, universe)
+        is_used = carried is not None and lane in carried.sequences
+        if not is_used and not begins_anew(chapter.portfolio, universe, carried):
             # No close was used of it yet, so the whole of its bars is still to be read.
-            for logged in chapter.before[universe.name]:
+            for logged in self._before[universe.name]:
                 live.observe(logged.noun)
                 live.rows()
             return
+        if carried is not None and (own := carried.model(model.name)) is not None:
+            live.hold(own)
         for section in list(self._recent[universe.name])[-strategy.history :]:
             live.observe(section)
 

@@ -7,9 +7,10 @@ reads the log from its first message on.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stratvector.drift import DriftRules, ModelDrift, ModelWatch, SeriesState, WatchState
+from stratvector.runtime.chapter_changes import renewed_models
 from stratvector.runtime.chapters import (
     Standing,
     is_readable,
@@ -24,7 +25,7 @@ from stratvector.runtime.signals_reader import SignalsReader, pass_over_late, us
 from stratvector.runtime.snapshots import Snapshots
 from stratvector.services.drift.board import Board, ModelRecord
 from stratvector.trading.carried import Carried
-from stratvector.trading.chapters import FIRST, Opened
+from stratvector.trading.chapters import FIRST, Chapter, Opened
 from stratvector.trading.lanes import orders_lane
 from stratvector.trading.orders import Decision
 from stratvector.trading.portfolio import ModelAllocation, Portfolio
@@ -73,6 +74,7 @@ class SessionWatch:
         self._ports, self._start = ports, start
         self._watches: dict[str, ModelWatch] = {}
         self._checked_until: int | None = None
+        self._chapter: Chapter | None = None  # that holds; None while it may be the first one
         self.board = Board()
         self._watch(portfolio)
 
@@ -99,7 +101,10 @@ class SessionWatch:
     async def _turn(self, opened: Opened) -> None:
         """Into the chapter that has opened; what is known then is kept."""
         standing = await opened_chapter(self._ports.bus, opened, self._portfolio.run)
+        before = self._chapter or await self._first_chapter()
         self._begin(standing)
+        for name in renewed_models(before, standing.chapter):
+            self._watches[name].begin_anew()
         await self._snapshots.keep(self._state(standing))
 
     async def _find_beginning(self) -> None:
@@ -122,6 +127,12 @@ class SessionWatch:
         elif begun is not None and begun.carried is not None:
             for model in self._portfolio.active:
                 self._watches[model.name].begin_with(self._series(model, begun.carried))
+
+    async def _first_chapter(self) -> Chapter:
+        """It opens before any other one."""
+        portfolio = self._portfolio
+        opened = await opened_chapters(self._ports.bus, portfolio.run, portfolio.name)
+        return opened[0].chapter
 
     async def _is_readable(self, standing: Standing) -> bool:
         lane, carried = orders_lane(self._portfolio), standing.carried
@@ -167,6 +178,7 @@ class SessionWatch:
         """Read on where a chapter begins; None is the first one."""
         if standing is not None:
             self._portfolio = standing.portfolio
+            self._chapter = replace(standing.chapter, carried=None)
         ports, portfolio = self._ports, self._portfolio
         number = FIRST if standing is None else standing.number
         carried = None if standing is None else standing.carried

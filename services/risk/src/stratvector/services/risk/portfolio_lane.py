@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from stratvector.contracts.codecs import decode_decision, encode_decision
 from stratvector.runtime.bars_reader import Due
-from stratvector.runtime.chapter_changes import adds_models, changed_universes
+from stratvector.runtime.chapter_changes import adds_models, changed_universes, renewed_models
 from stratvector.runtime.chapters import ChapterWriter, Standing
 from stratvector.runtime.confirmations import CONFIRM_SECONDS_MAX, Confirmations
 from stratvector.runtime.deployment import SIGNALS_DEADLINE_SECONDS
@@ -268,4 +268,5 @@ def _loading(before: Chapter, wanted: Chapter) -> tuple[str, ...]:
     """The services that must load what a document adds to the chapter before."""
     if changed_universes(before, wanted):
         return "market_data", "strategy"
-    return ("strategy",) if adds_models(before, wanted) else ()
+    is_new = adds_models(before, wanted) or renewed_models(before, wanted)
+    return ("strategy",) if is_new else ()

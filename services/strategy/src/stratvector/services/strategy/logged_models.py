@@ -1,5 +1,6 @@
 """What the log says of a portfolio's models: every replica answers alike, whichever runs them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stratvector.contracts.codecs import decode_signals
@@ -10,6 +11,7 @@ from stratvector.runtime.ports import Bus
 from stratvector.trading.lanes import chapters_lane, signals_lane
 from stratvector.trading.portfolio import ModelAllocation, Portfolio
 from stratvector.trading.signals import SignalRow
+from stratvector.trading.strategy import Strategy
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class LoggedModels:
     def __init__(self, bus: Bus, session: SessionParts) -> None:
         self._bus, self._session = bus, session
         self._standing: Standing | None = None
-        self._strategies = session.strategies
+        self._strategies: Mapping[str, Strategy] = {}
 
     async def states(self) -> list[ModelState]:
         """Every model that sends signals, as it is now, in config order."""
@@ -50,6 +52,8 @@ class LoggedModels:
             self._standing = await newest_chapter(self._bus, begun.run, begun.name)
             if self._standing is not None:
                 self._strategies = strategies_in(self._standing.chapter)
+        if self._standing is None:
+            self._strategies = self._session.strategies
         return begun if self._standing is None else self._standing.portfolio
 
     async def _state(self, portfolio: Portfolio, model: ModelAllocation) -> ModelState:

@@ -11,6 +11,7 @@ from stratvector.runtime.logged_bars import bars_before, newest_before
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.readers import carried_sequence
+from stratvector.runtime.session_document import BadSession
 from stratvector.runtime.taking import Taking
 from stratvector.runtime.unfit_messages import UnfitMessage
 from stratvector.trading.bad_strategy import BadStrategy
@@ -63,8 +64,16 @@ class BrokenStrategy(CannotStart):
         self.model = model
 
 
+class StrategyMissing(CannotStart):
+    """The chapter names a strategy that is not installed here."""
+
+    def __init__(self, model: str, error: BadSession) -> None:
+        super().__init__(str(error))
+        self.model = model
+
+
 class Chapters(Protocol):
-    """Who is told of chapters that this lane meets."""
+    """Who is told of chapters that this lane meets, and knows their strategies."""
 
     async def prepare(self, proposed: Standing) -> None:
         """One is proposed."""
@@ -72,15 +81,17 @@ class Chapters(Protocol):
     def take_up(self, standing: Standing) -> None:
         """One holds."""
 
+    def strategy(self, standing: Standing | None, model: str) -> Strategy:
+        """That which a chapter names, None for the first one. Raises BadSession."""
+
 
 class ModelLane:
     """Publishes one model's signals at each close of its universe from `start` (ns UTC) on.
 
     When a chapter opens, the model goes back to the close before it and says again, in the new
-    chapter, what it had said ahead. One that a chapter adds, or whose universe has other symbols
-    there, begins as in a session that begins there, with as many bars before it as it needs.
-    is_removed : a chapter no longer names it, so its part has ended. Raises BrokenStrategy, also
-    from `run`.
+    chapter, what it had said ahead. One that a chapter adds, or that has another strategy or a
+    universe of other symbols there, begins as in a session that begins there, with as many bars
+    before it as it needs. is_removed : a chapter no longer names it, so its part has ended.
     """
 
     def __init__(
@@ -88,15 +99,13 @@ class ModelLane:
         ports: Ports,
         portfolio: Portfolio,
         model: ModelAllocation,
-        strategy: Strategy,
         start: int,
         chapters: Chapters,
     ) -> None:
         self._ports, self._portfolio, self._start = ports, portfolio, start
         self._universe = portfolio.universe(model.universe)
-        self._name, self._strategy = model.name, strategy
+        self._name = model.name
         self._own = Own.of(portfolio)
-        self._model = self._new_model()
         self._published = -1
         self._rows: tuple[SignalRow, ...] = ()
         self.lane = Lane(ports, signals_lane(portfolio, model.name))
@@ -112,7 +121,8 @@ class ModelLane:
 
     async def run(self) -> None:
         """Own the lane, then chapter by chapter adopt what is published, compute and publish the
-        rest, until the portfolio's last close is decided or the model is removed.
+        rest, until the portfolio's last close is decided or the model is removed. Raises
+        StrategyMissing, BrokenStrategy, ForeignState.
         """
         taking = Taking(self._ports, "strategy", self._portfolio, self.lane.subject)
         await self.lane.acquire(may_take=taking.may_take)
@@ -124,12 +134,21 @@ class ModelLane:
             if self.is_removed:
                 self._rows = ()
                 return
+            await self._load(standing)
             await self._begin(standing)
             opened = await self._live()
             await self._bars.close()
             if opened is None:
                 return
             standing = opened
+
+    async def _load(self, standing: Standing | None) -> None:
+        """The strategy of a chapter. Raises StrategyMissing."""
+        try:
+            self._strategy = self._told.strategy(standing, self._name)
+        except BadSession as error:
+            await self.lane.hand_over()  # there may be somebody who has it
+            raise StrategyMissing(self._name, error) from None
 
     async def _begin(self, standing: Standing | None) -> None:
         """Go on from what a chapter carries of this model; None is the first chapter."""

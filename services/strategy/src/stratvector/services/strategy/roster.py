@@ -1,18 +1,21 @@
-"""roster: the models of one portfolio in this process: those that it began with, and those that
-chapters add while it runs.
+"""roster: the models of one portfolio in this process: those that it began with, those that
+chapters add while it runs, and the versions that chapters give them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from stratvector.runtime.chapters import Standing, strategies_in
+from stratvector.runtime.chapter_changes import as_first, strategy_described
+from stratvector.runtime.chapters import Standing, strategy_in
 from stratvector.runtime.confirmations import Confirmations
 from stratvector.runtime.deployment import SessionParts
 from stratvector.runtime.host import Tasks
+from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.process.cannot_start import CannotStart
-from stratvector.runtime.session_document import BadSession
+from stratvector.runtime.session_document import BadSession, canonical, described
 from stratvector.services.strategy.model_lane import ModelLane
 from stratvector.trading.bad_strategy import BadStrategy
 from stratvector.trading.live_model import LiveModel
@@ -26,7 +29,9 @@ if TYPE_CHECKING:
 class Roster:
     """Begins a lane for each model. Used by the coroutines of its lanes.
 
-    lanes : by model, as they are now; one that is lost or moves is another afterwards.
+    lanes : by model, as they are now; one that is lost or moves is another afterwards. Strategies
+    are kept by how documents describe them: a model that gets a new version has two of them here,
+    of which each lane has the one that its chapter names.
     """
 
     def __init__(self, ports: Ports, session: SessionParts) -> None:
@@ -38,22 +43,28 @@ class Roster:
         )
         self._confirmed = ""
         self.lanes: dict[str, ModelLane] = {}
+        self._strategies: dict[tuple[str, str], Strategy] = {}
+        # What the run began with need not be at hand any more: a lane asks for what holds.
+        with suppress(BadSession):
+            for name, strategy in session.strategies.items():
+                self._strategies[name, canonical(described(strategy))] = strategy
 
     def tasks(self) -> Tasks:
         """Of the models that the session names."""
         portfolio = self._session.portfolio
-        return self._begun(portfolio, portfolio.models, self._session.strategies)
+        return self._begun(portfolio, portfolio.models)
 
     async def prepare(self, proposed: Standing) -> None:
-        """Load the models that a chapter would add or give other symbols, and say whether they can
-        be. Each lane does until one has, as any of them may be moved away meanwhile.
+        """Load the models that a chapter would add, or give another strategy or other symbols, and
+        say whether they can be. Each lane does until one has, as any of them may be moved away
+        meanwhile.
         """
         if proposed.id == self._confirmed:
             return
         try:
             new = [one for one in proposed.portfolio.active if self._is_new(proposed, one)]
             if new:
-                await self._ports.aside(partial(_load, proposed, new))
+                self._strategies |= await self._ports.aside(partial(_load, proposed, new))
             refused = ""
         except (BadSession, CannotStart, BadStrategy, ValueError, TypeError) as error:
             refused = str(error)
@@ -66,11 +77,20 @@ class Roster:
         """
         portfolio = standing.portfolio
         if added := self._added(portfolio):
-            begun = self._begun(portfolio, added, strategies_in(standing.chapter))
-            self._ports.begin(self._key, begun)
+            self._ports.begin(self._key, self._begun(portfolio, added))
+
+    def strategy(self, standing: Standing | None, model: str) -> "Strategy":
+        """The one that a chapter names; None is the first chapter. Raises BadSession."""
+        if standing is None:
+            return self._session.strategies[model]
+        key = model, strategy_described(standing.chapter, model)
+        if key not in self._strategies:
+            self._strategies[key] = strategy_in(standing.chapter, model)
+        return self._strategies[key]
 
     def _is_new(self, proposed: Standing, model: ModelAllocation) -> bool:
-        if model.name not in self.lanes:
+        key = model.name, strategy_described(proposed.chapter, model.name)
+        if model.name not in self.lanes or key not in self._strategies:
             return True
         portfolio = proposed.portfolio
         return begins_anew(portfolio, portfolio.universe(model.universe), proposed.carried)
@@ -82,21 +102,28 @@ class Roster:
         self,
         portfolio: Portfolio,
         models: Sequence[ModelAllocation],
-        strategies: Mapping[str, "Strategy"],
     ) -> Tasks:
         def make(model: ModelAllocation) -> Tasks:
-            strategy, start = strategies[model.name], self._session.start
-            lane = ModelLane(self._ports, portfolio, model, strategy, start, self)
+            lane = ModelLane(self._ports, portfolio, model, self._session.start, self)
             self.lanes[model.name] = lane
             return Tasks([lane.run()], [lane.lane])
 
         return Tasks.of([partial(make, model) for model in models])
 
 
-def _load(proposed: Standing, models: Sequence[ModelAllocation]) -> None:
+def _load(
+    proposed: Standing, models: Sequence[ModelAllocation]
+) -> dict[tuple[str, str], "Strategy"]:
     """Import and compile. Raises BadSession, BadStrategy."""
-    portfolio, strategies = proposed.portfolio, strategies_in(proposed.chapter)
+    portfolio, session = proposed.portfolio, LoggedSession(as_first(proposed.chapter))
+    found: dict[tuple[str, str], Strategy] = {}
     for model in models:
-        if model.name not in strategies:
-            raise BadSession(f"the document names no strategy of model {model.name}")
-        LiveModel(strategies[model.name], portfolio.universe(model.universe).symbols)
+        strategy = session.strategy(model.name)
+        if session.is_other_source(model.name, strategy):
+            raise BadSession(
+                f"model {model.name}: the code of {type(strategy).__qualname__} is not what the "
+                "document was made with"
+            )
+        LiveModel(strategy, portfolio.universe(model.universe).symbols)
+        found[model.name, strategy_described(proposed.chapter, model.name)] = strategy
+    return found

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from stratvector.runtime.chapters import newest_chapter, strategies_in
 from stratvector.runtime.deployment import Deployment
 from stratvector.runtime.host import Service, Tasks
 from stratvector.runtime.ports import Ports
@@ -29,8 +30,12 @@ def serve(settings: "StrategySettings", ports: Ports) -> Service:
     served = Served[LoggedModels]("strategy")
     lanes = Served[Mapping[str, ModelLane]]("strategy")
 
-    def begin(deployment: Deployment) -> Tasks:
+    async def begin(deployment: Deployment) -> Tasks:
         session = deployment.session
+        portfolio = session.portfolio
+        standing = await newest_chapter(ports.bus, portfolio.run, portfolio.name)
+        # What can't be loaded is told now; earlier versions of a model need not be at hand.
+        _ = session.strategies if standing is None else strategies_in(standing.chapter)
         roster = Roster(ports, session)
         served.add(session.portfolio, LoggedModels(ports.bus, session))
         lanes.add(session.portfolio, roster.lanes)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from stratvector.runtime.document_changes import symbol_change, without_repeats
+from stratvector.runtime.document_changes import strategy_change, symbol_change, without_repeats
 from stratvector.services.gateway.chapters import ChapterRow
 from stratvector.services.gateway.console.markup import broken, empty, escaped, row, table
 from stratvector.services.gateway.context import PortfolioContext
@@ -68,7 +68,11 @@ def _lines(changes: Sequence[Mapping[str, str]]) -> Iterator[str]:
             of = f"symbol {broken(one.symbol)} in universe {broken(one.universe)}"
             yield f'<div class="change">{of}<br><b>{one.what}</b></div>'
             continue
-        if name := _whole_model(change):
+        if (new := strategy_change(change)) is not None:
+            values = f"{_value(new.before)} → {_value(new.after)}"
+            of = f"model {broken(new.model)}: {broken(new.what)}"
+            yield f'<div class="change">{of}<br><b>{values}</b></div>'
+        elif name := _whole_model(change):
             what = "added" if change["before"] == ABSENT else "removed"
             yield f'<div class="change">model {broken(name)}<br><b>{what}</b></div>'
         elif not (place.startswith(STRATEGY) and place.removeprefix(STRATEGY) in moved):

@@ -1,0 +1,55 @@
+"""What is applied to a session while it runs, drawn at random."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from stratvector.trading.portfolio import Costs, ModelAllocation, RiskLimits
+from stratvector.trading.session import Session
+from tests.sessions.changed_sessions import (
+    with_model,
+    with_strategy,
+    with_symbol,
+    without_model,
+)
+from tests.sessions.generated_sessions import DriftStrategy
+from tests.sessions.late_flow import CountingStrategy
+from tests.sessions.symbol_flow import without_any_symbol
+
+
+def changed(session: Session, number: int, random: np.random.Generator) -> Session:
+    """Other limits, costs, budgets, models, versions of models or symbols. number : of the change,
+    for a new name.
+    """
+    portfolio, models = session.portfolio, session.portfolio.models
+    match int(random.integers(0, 11)):
+        case 0:
+            caps = np.sort(random.uniform(0.05, 1.0, 2)).round(3).tolist()
+            limits = RiskLimits(symbol=caps[0], asset=caps[1], gross=2 * caps[1])
+            return replace(session, portfolio=replace(portfolio, limits=limits))
+        case 1:
+            costs = Costs(*random.uniform(0, 0.01, 2).round(5).tolist())
+            return replace(session, portfolio=replace(portfolio, costs=costs))
+        case 2:
+            budgets = random.uniform(0.1, 0.5, len(models)).round(3).tolist()
+            pairs = zip(models, budgets, strict=True)
+            models = tuple(replace(m, budget_fraction=b) for m, b in pairs)
+            return replace(session, portfolio=replace(portfolio, models=models))
+        case 3 if len(models) > 1:
+            return without_model(session, models[int(random.integers(len(models)))].name)
+        case 4 | 5:
+            wider = portfolio.universes[int(random.integers(len(portfolio.universes)))]
+            place = int(random.integers(len(wider.symbols) + 1))
+            return with_symbol(session, wider.name, f"ADDED{number}", place)
+        case 6 | 7 if any(len(one.symbols) > 1 for one in portfolio.universes):
+            return without_any_symbol(session, random)
+        case 9 | 10:
+            name = models[int(random.integers(len(models)))].name
+            window, seen = int(random.integers(1, 4)), random.random() < 0.5
+            kind = CountingStrategy if seen else DriftStrategy
+            return with_strategy(session, name, kind(window, float(random.choice([0.0, 0.001]))))
+        case _:
+            universe = portfolio.universes[int(random.integers(len(portfolio.universes)))].name
+            model = ModelAllocation(f"added_{number}", universe, 0.3)
+            strategy = DriftStrategy(int(random.integers(1, 4)), 0.001)
+            return with_model(session, model, strategy, int(random.integers(len(models) + 1)))
