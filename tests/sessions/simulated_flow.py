@@ -326,8 +326,12 @@ def _session_of(flow: Flow, portfolio: Portfolio) -> Session:
     parts = [known[universe.name, universe.symbols] for universe in portfolio.universes]
     session = flow.session
     universes = tuple(universe for universe, _ in parts)
+    names = {universe.name for universe in universes}
+    models = tuple(one for one in session.portfolio.models if one.universe in names)
     return replace(
         session,
-        portfolio=replace(session.portfolio, limits=portfolio.limits, universes=universes),
+        portfolio=replace(
+            session.portfolio, limits=portfolio.limits, universes=universes, models=models
+        ),
         histories={universe.name: history for universe, history in parts},
     )

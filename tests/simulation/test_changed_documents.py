@@ -20,7 +20,14 @@ from stratvector.trading.bars import ClosedBars
 from stratvector.trading.logged import Logged
 from stratvector.trading.portfolio import Account, Costs, ModelAllocation, Portfolio, RiskLimits
 from stratvector.trading.session import Session
-from tests.sessions.changed_sessions import Applying, with_model, with_symbol, without_model
+from tests.sessions.changed_sessions import (
+    Applying,
+    with_model,
+    with_symbol,
+    with_universe,
+    without_model,
+    without_universe,
+)
 from tests.sessions.generated_sessions import DriftStrategy, Shape, generated_session
 from tests.sessions.rewritten_log import log_of
 from tests.sessions.simulated_flow import Flow, breaches_in_the_log, run_flow
@@ -32,10 +39,12 @@ SLOW = Faults(delay_seconds_max=0.05)
 STORMY = replace(Faults.stormy(), delay_seconds_max=0.05)
 
 
-def changed(session: Session, number: int, random: np.random.Generator) -> Session:
-    """Other limits, costs, budgets, models or symbols. number : of the change, for a new name."""
+def changed(session: Session, number: int, random: np.random.Generator, whole: Session) -> Session:
+    """Other limits, costs, budgets, models, symbols or universes. number : of the change, for a new
+    name.
+    """
     portfolio, models = session.portfolio, session.portfolio.models
-    match int(random.integers(0, 9)):
+    match int(random.integers(0, 12)):
         case 0:
             caps = np.sort(random.uniform(0.05, 1.0, 2)).round(3).tolist()
             limits = RiskLimits(symbol=caps[0], asset=caps[1], gross=2 * caps[1])
@@ -56,11 +65,24 @@ def changed(session: Session, number: int, random: np.random.Generator) -> Sessi
             return with_symbol(session, wider.name, f"ADDED{number}", place)
         case 6 | 7 if any(len(one.symbols) > 1 for one in portfolio.universes):
             return without_any_symbol(session, random)
+        case 8 | 9 if len(portfolio.universes) > 1:
+            universes = portfolio.universes
+            return without_universe(session, universes[int(random.integers(len(universes)))].name)
+        case 10 if (name := _missing(session, whole)) is not None:
+            model = {f"back_{number}": DriftStrategy(int(random.integers(1, 4)), 0.001)}
+            return with_universe(session, whole, name, model, int(random.integers(3)))
         case _:
             universe = portfolio.universes[int(random.integers(len(portfolio.universes)))].name
             model = ModelAllocation(f"added_{number}", universe, 0.3)
             strategy = DriftStrategy(int(random.integers(1, 4)), 0.001)
             return with_model(session, model, strategy, int(random.integers(len(models) + 1)))
+
+
+def _missing(session: Session, whole: Session) -> str | None:
+    """A universe of another session that this one does not have."""
+    there = {universe.name for universe in session.portfolio.universes}
+    missing = [one.name for one in whole.portfolio.universes if one.name not in there]
+    return missing[0] if missing else None
 
 
 def storm_of_changes(
@@ -76,7 +98,7 @@ def storm_of_changes(
     session, random = generated_session(seed, shape), np.random.default_rng(seed)
     wishes, sessions = list[Wish](), [session]
     for number in range(count):
-        sessions.append(changed(sessions[-1], number, random))
+        sessions.append(changed(sessions[-1], number, random, session))
         wishes.append(wish_of(sessions[-1], "ada", number))
     pause_seconds = 0.1 if patience_seconds else float(random.uniform(0.5, 2.0))
     applying = Applying(wishes, pause_seconds, [], patience_seconds=patience_seconds)

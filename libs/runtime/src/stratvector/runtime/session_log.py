@@ -81,8 +81,9 @@ async def read_session(bus: Bus, session: SessionParts) -> SessionLog:
             f"the log of {of.run}.{of.name} begins with chapter {oldest.number}: what was before "
             "is in its archive, name it with --archive"
         )
-    bars = await read_bars(bus, session, await _chapters_with_bars(bus, of))
-    reading = _Reading(bus, session, bars, await logged_engines(bus, session))
+    chapters = await _chapters_with_bars(bus, of)
+    bars, newest = await read_bars(bus, session, chapters), chapters[-1].number if chapters else 0
+    reading = _Reading(bus, session, bars, newest, await logged_engines(bus, session))
     await reading.read()
     return reading.result()
 
@@ -96,15 +97,20 @@ async def _chapters_with_bars(bus: Bus, portfolio: Portfolio) -> Sequence[Standi
 
 
 class _Reading:
-    """The lanes of one session, read one after the other, by the closes that its bars tell."""
+    """The lanes of one session, read one after the other, by the closes that its bars tell.
+
+    newest : number of the chapter up to which the bars are those of its universes.
+    """
 
     def __init__(
         self,
         bus: Bus,
         session: SessionParts,
         bars: Mapping[str, UniverseBars],
+        newest: int,
         engines: LoggedEngines,
     ) -> None:
+        self._newest = newest
         self._bus, self._portfolio, self._scheduled = bus, session.portfolio, session.closes
         self._engines = engines
         self._bars, self._start = bars, session.start
@@ -148,7 +154,7 @@ class _Reading:
             complete.append(close)
         entries = self._entries(complete)
         return SessionLog(
-            scheduled=self._scheduled,
+            scheduled=self._count,
             schedule=self._schedule,
             ended=all(bars.ended for bars in self._bars.values()),
             closes=tuple(complete),
@@ -163,6 +169,16 @@ class _Reading:
             other_engines=self._engines.others(),
         )
 
+    @property
+    def _count(self) -> int | None:
+        """Closes of the whole session, which its document says; where universes came or went, their
+        bars do.
+        """
+        names = [{u.name for u in one.portfolio.universes} for one in self._chapters]
+        if all(one == {u.name for u in self._portfolio.universes} for one in names):
+            return self._scheduled
+        return len(self._schedule) if all(bars.ended for bars in self._bars.values()) else None
+
     async def _read_decisions(self) -> None:
         """One message per close, in order; between two of them a chapter may open."""
         lane, ends_chapter = self._decisions, False
@@ -173,7 +189,7 @@ class _Reading:
                 if ends_chapter or stored.message.kind is Kind.OPENED:
                     opened = await self._opened(opening_in(stored))
                     self._engines.opened(opened, lane.subject, ends_chapter)
-                    if not self._has_bars_of(opened.portfolio):
+                    if not self._has_bars_of(opened):
                         return  # it opened after the bars were read
                     self._chapters.append(opened)
                     ends_chapter = False
@@ -209,9 +225,14 @@ class _Reading:
             },
         )
 
-    def _has_bars_of(self, portfolio: Portfolio) -> bool:
-        versions = {name: bars.universe.version for name, bars in self._bars.items()}
-        return all(one.version <= versions[one.name] for one in portfolio.universes)
+    def _has_bars_of(self, chapter: LoggedChapter) -> bool:
+        if chapter.noun.number <= self._newest:
+            return True
+        there = {name for name, bars in self._bars.items() if bars.is_there}
+        universes = chapter.portfolio.universes
+        return there == {one.name for one in universes} and all(
+            one.version <= self._bars[one.name].universe.version for one in universes
+        )
 
     def _portfolio_of(self, close_time: int) -> Portfolio:
         """As the chapter describes it that a close belongs to."""
@@ -276,7 +297,8 @@ class _Reading:
         tick = self._ticks[index]
         close_time, portfolio = tick.close_time, self._portfolio_of(tick.close_time)
         models = [model.name for model in portfolio.signalling(tick.closing)]
-        bars = {name: one for name, one in tick.closing.items() if one is not None}
+        order = [one.name for one in portfolio.universes if one.name in tick.closing]
+        bars = {name: one for name in order if (one := tick.closing[name]) is not None}
         came = _all_at(close_time, {name: self._signals.at[name] for name in models})
         reports = self._reports_at(close_time)
         earlier = tuple(self._earlier(one, portfolio) for one in tick.late)
