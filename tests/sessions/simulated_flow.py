@@ -274,7 +274,10 @@ def _above_cap_or_frozen(flow: Flow) -> list[str]:
     closes = [(entry.events, entry.decision) for entry in flow.entries]
     log = log_of(flow.world.bus, flow.session)
     chapters = {one.noun.number: _session_of(flow, one.portfolio) for one in log.chapters}
-    marks = _marks_of(log) if any(one.absent or one.earlier for one in log.closes) else None
+    names = {tuple(sorted(one.histories)) for one in (flow.session, *chapters.values())}
+    # A row of a session's bars is a close of the run only if all chapters have the same universes.
+    told = len(names) > 1 or any(one.absent or one.earlier for one in log.closes)
+    marks = _marks_of(log) if told else None
     return [f"I5: {line}" for line in breaches_by_close(flow.session, closes, chapters, marks)]
 
 

@@ -88,10 +88,14 @@ class ReplayLane:
         """Read progress from a chapter's beginning on; the newest close that has bars by then."""
         self._decisions = ProgressReader(self._ports, self._portfolio, self._closes, standing)
         carried = None if standing is None else standing.carried
-        self._used = carried_sequence(carried, self.lane.subject)
-        if carried is None or not carried.close_time:
+        self._used = 0
+        if standing is None or carried is None or not carried.close_time:
             return -1
         self._decided = self._place(carried.close_time)
+        lanes = [bars_lane(standing.portfolio, one) for one in standing.portfolio.universes]
+        if self.lane.subject not in lanes:
+            return -1  # what of it is used no chapter from here on says
+        self._used = carried_sequence(carried, self.lane.subject)
         return carried.bars_until(self._universe.name) if self._used else -1
 
     def _check(self, chapter: Chapter) -> None:
