@@ -65,17 +65,22 @@ def changed(session: Session, number: int, random: np.random.Generator, whole: S
             return with_symbol(session, wider.name, f"ADDED{number}", place)
         case 6 | 7 if any(len(one.symbols) > 1 for one in portfolio.universes):
             return without_any_symbol(session, random)
-        case 8 | 9 if len(portfolio.universes) > 1:
-            universes = portfolio.universes
-            return without_universe(session, universes[int(random.integers(len(universes)))].name)
+        case 8 | 9 if removable := _removable(session):
+            return without_universe(session, removable[int(random.integers(len(removable)))])
         case 10 if (name := _missing(session, whole)) is not None:
-            model = {f"back_{number}": DriftStrategy(int(random.integers(1, 4)), 0.001)}
-            return with_universe(session, whole, name, model, int(random.integers(3)))
+            over_it = {f"back_{number}": DriftStrategy(int(random.integers(1, 4)), 0.001)}
+            return with_universe(session, whole, name, over_it, int(random.integers(3)))
         case _:
             universe = portfolio.universes[int(random.integers(len(portfolio.universes)))].name
             model = ModelAllocation(f"added_{number}", universe, 0.3)
             strategy = DriftStrategy(int(random.integers(1, 4)), 0.001)
             return with_model(session, model, strategy, int(random.integers(len(models) + 1)))
+
+
+def _removable(session: Session) -> list[str]:
+    """Universes without which there are models."""
+    traded = {model.universe for model in session.portfolio.models}
+    return [one.name for one in session.portfolio.universes if traded - {one.name}]
 
 
 def _missing(session: Session, whole: Session) -> str | None:
@@ -105,7 +110,8 @@ def storm_of_changes(
     chapters = (7, 5_000)[seed % 2]
     instances, later = 1 + seed % 2, sessions[1:]
     flow = run_flow(session, seed, faults, (), None, instances, chapters, applying, later=later)
-    assert applying.refusals == []
+    # What was not waited for may have been passed over, so that too little stays of a universe.
+    assert [one for one in applying.refusals if "keeps none of its" not in one] == []
     return flow, wishes
 
 

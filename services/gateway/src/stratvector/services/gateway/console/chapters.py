@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from stratvector.runtime.document_changes import symbol_change, without_repeats
+from stratvector.runtime.document_changes import symbol_change, universe_change, without_repeats
 from stratvector.services.gateway.chapters import ChapterRow
 from stratvector.services.gateway.console.markup import broken, empty, escaped, row, table
 from stratvector.services.gateway.context import PortfolioContext
@@ -60,7 +60,9 @@ def _changes(one: ChapterRow) -> str:
 
 
 def _lines(changes: Sequence[Mapping[str, str]]) -> Iterator[str]:
-    """A model or a symbol that comes or goes is one line, without all that is said of it."""
+    """A model, a universe or a symbol that comes or goes is one line, without all that is said of
+    it.
+    """
     moved = {name for change in changes if (name := _whole_model(change))}
     for change in without_repeats(changes):
         place = change["place"]
@@ -68,7 +70,10 @@ def _lines(changes: Sequence[Mapping[str, str]]) -> Iterator[str]:
             of = f"symbol {broken(one.symbol)} in universe {broken(one.universe)}"
             yield f'<div class="change">{of}<br><b>{one.what}</b></div>'
             continue
-        if name := _whole_model(change):
+        if (whole := universe_change(change)) is not None:
+            of = f"universe {broken(whole.universe)}"
+            yield f'<div class="change">{of}<br><b>{whole.what}</b></div>'
+        elif name := _whole_model(change):
             what = "added" if change["before"] == ABSENT else "removed"
             yield f'<div class="change">model {broken(name)}<br><b>{what}</b></div>'
         elif not (place.startswith(STRATEGY) and place.removeprefix(STRATEGY) in moved):
