@@ -1,6 +1,6 @@
 """Sessions that are changed while they run, and who applies them one after the other."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -134,3 +134,38 @@ def without_symbol(session: Session, symbol: str) -> Session:
         histories[universe.name] = replace(history, bars=fewer)
     changed = replace(portfolio, universes=tuple(universes))
     return replace(session, portfolio=changed, histories=histories)
+
+
+def without_universe(session: Session, name: str) -> Session:
+    """All but one, and without the models over it."""
+    for model in session.portfolio.models:
+        if model.universe == name:
+            session = without_model(session, model.name)
+    portfolio, histories = session.portfolio, dict(session.histories)
+    del histories[name]
+    stay = tuple(one for one in portfolio.universes if one.name != name)
+    there = {one.asset_class for universe in stay for one in universe.instruments}
+    caps = portfolio.limits.class_caps
+    limits = replace(portfolio.limits, class_caps={c: caps[c] for c in caps if c in there})
+    changed = replace(portfolio, universes=stay, limits=limits)
+    return replace(session, portfolio=changed, histories=histories)
+
+
+def with_universe(
+    session: Session, other: Session, name: str, models: Mapping[str, Strategy], place: int = 0
+) -> Session:
+    """One more universe, which another session has, anywhere among those of its account; and models
+    over it.
+    """
+    portfolio, universe = session.portfolio, other.portfolio.universe(name)
+    universes = [*portfolio.universes]
+    ours = [n for n, one in enumerate(universes) if one.account == universe.account]
+    universes.insert(min(ours[0] + place, ours[-1] + 1), universe)
+    session = replace(
+        session,
+        portfolio=replace(portfolio, universes=tuple(universes)),
+        histories={**session.histories, name: other.histories[name]},
+    )
+    for model, strategy in models.items():
+        session = with_model(session, ModelAllocation(model, name, 0.4), strategy)
+    return session

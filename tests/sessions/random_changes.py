@@ -10,19 +10,21 @@ from tests.sessions.changed_sessions import (
     with_model,
     with_strategy,
     with_symbol,
+    with_universe,
     without_model,
+    without_universe,
 )
 from tests.sessions.generated_sessions import DriftStrategy
 from tests.sessions.late_flow import CountingStrategy
 from tests.sessions.symbol_flow import without_any_symbol
 
 
-def changed(session: Session, number: int, random: np.random.Generator) -> Session:
-    """Other limits, costs, budgets, models, versions of models or symbols. number : of the change,
-    for a new name.
+def changed(session: Session, number: int, random: np.random.Generator, whole: Session) -> Session:
+    """Other limits, costs, budgets, models, versions of models, symbols or universes. number : of
+    the change, for a new name. whole : has the universes that may come back.
     """
     portfolio, models = session.portfolio, session.portfolio.models
-    match int(random.integers(0, 11)):
+    match int(random.integers(0, 14)):
         case 0:
             caps = np.sort(random.uniform(0.05, 1.0, 2)).round(3).tolist()
             limits = RiskLimits(symbol=caps[0], asset=caps[1], gross=2 * caps[1])
@@ -48,8 +50,26 @@ def changed(session: Session, number: int, random: np.random.Generator) -> Sessi
             window, seen = int(random.integers(1, 4)), random.random() < 0.5
             kind = CountingStrategy if seen else DriftStrategy
             return with_strategy(session, name, kind(window, float(random.choice([0.0, 0.001]))))
+        case 11 | 12 if removable := _removable(session):
+            return without_universe(session, removable[int(random.integers(len(removable)))])
+        case 13 if (missing := _missing(session, whole)) is not None:
+            over_it = {f"back_{number}": DriftStrategy(int(random.integers(1, 4)), 0.001)}
+            return with_universe(session, whole, missing, over_it, int(random.integers(3)))
         case _:
             universe = portfolio.universes[int(random.integers(len(portfolio.universes)))].name
             model = ModelAllocation(f"added_{number}", universe, 0.3)
             strategy = DriftStrategy(int(random.integers(1, 4)), 0.001)
             return with_model(session, model, strategy, int(random.integers(len(models) + 1)))
+
+
+def _removable(session: Session) -> list[str]:
+    """Universes without which there are models."""
+    traded = {model.universe for model in session.portfolio.models}
+    return [one.name for one in session.portfolio.universes if traded - {one.name}]
+
+
+def _missing(session: Session, whole: Session) -> str | None:
+    """A universe of another session that this one does not have."""
+    there = {universe.name for universe in session.portfolio.universes}
+    missing = [one.name for one in whole.portfolio.universes if one.name not in there]
+    return missing[0] if missing else None

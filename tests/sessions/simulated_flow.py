@@ -288,7 +288,10 @@ def _above_cap_or_frozen(flow: Flow) -> list[str]:
     closes = [(entry.events, entry.decision) for entry in flow.entries]
     log = log_of(flow.world.bus, flow.session)
     chapters = {one.noun.number: _session_of(flow, one.portfolio) for one in log.chapters}
-    marks = _marks_of(log) if any(one.absent or one.earlier for one in log.closes) else None
+    names = {tuple(sorted(one.histories)) for one in (flow.session, *chapters.values())}
+    # A row of a session's bars is a close of the run only if all chapters have the same universes.
+    told = len(names) > 1 or any(one.absent or one.earlier for one in log.closes)
+    marks = _marks_of(log) if told else None
     return [f"I5: {line}" for line in breaches_by_close(flow.session, closes, chapters, marks)]
 
 
@@ -340,8 +343,12 @@ def _session_of(flow: Flow, portfolio: Portfolio) -> Session:
     parts = [known[universe.name, universe.symbols] for universe in portfolio.universes]
     session = flow.session
     universes = tuple(universe for universe, _ in parts)
+    names = {universe.name for universe in universes}
+    models = tuple(one for one in session.portfolio.models if one.universe in names)
     return replace(
         session,
-        portfolio=replace(session.portfolio, limits=portfolio.limits, universes=universes),
+        portfolio=replace(
+            session.portfolio, limits=portfolio.limits, universes=universes, models=models
+        ),
         histories={universe.name: history for universe, history in parts},
     )

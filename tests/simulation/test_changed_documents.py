@@ -49,14 +49,15 @@ def storm_of_changes(
     session, random = generated_session(seed, shape), np.random.default_rng(seed)
     wishes, sessions = list[Wish](), [session]
     for number in range(count):
-        sessions.append(changed(sessions[-1], number, random))
+        sessions.append(changed(sessions[-1], number, random, session))
         wishes.append(wish_of(sessions[-1], "ada", number))
     pause_seconds = 0.1 if patience_seconds else float(random.uniform(0.5, 2.0))
     applying = Applying(wishes, pause_seconds, [], patience_seconds=patience_seconds)
     chapters = (7, 5_000)[seed % 2]
     instances, later = 1 + seed % 2, sessions[1:]
     flow = run_flow(session, seed, faults, (), None, instances, chapters, applying, later=later)
-    assert applying.refusals == []
+    # What was not waited for may have been passed over, so that too little stays of a universe.
+    assert [one for one in applying.refusals if "keeps none of its" not in one] == []
     return flow, wishes
 
 

@@ -90,11 +90,11 @@ async def judge_by_what_was_heard(self: SignalsReader) -> bool:
 
 
 def memory_of_the_used_alone(
-    self: ModelLane, carried: Carried, is_new: bool
+    self: ModelLane, carried: Carried, is_new: bool, newest: int
 ) -> Coroutine[Any, Any, None]:
     """Planted: a chapter begins with the memory that was used last, whatever came after."""
     models = [replace(one, close_time=carried.close_time) for one in carried.models]
-    return REAL_RECALL(self, replace(carried, models=tuple(models)), is_new)
+    return REAL_RECALL(self, replace(carried, models=tuple(models)), is_new, newest)
 
 
 PLANTED: list[tuple[str, object, str, object]] = [

@@ -17,7 +17,8 @@ from stratvector.runtime.fills_reader import FillsReader
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Message, Ports, Stored
 from stratvector.runtime.process.quarantine import refused
-from stratvector.runtime.readers import OrdersReader, ProgressReader
+from stratvector.runtime.progress import ProgressReader
+from stratvector.runtime.readers import OrdersReader
 from stratvector.runtime.signals_reader import SignalsReader
 from stratvector.runtime.simulation.world import World
 from stratvector.trading.bars import ClosedBars

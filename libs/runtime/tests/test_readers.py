@@ -15,7 +15,8 @@ from stratvector.runtime.bars_reader import BarsReader, Due, UniverseReader
 from stratvector.runtime.fills_reader import FillsReader
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Ports
-from stratvector.runtime.readers import OrdersReader, ProgressReader
+from stratvector.runtime.progress import ProgressReader
+from stratvector.runtime.readers import OrdersReader
 from stratvector.runtime.signals_reader import SignalsReader
 from stratvector.runtime.simulation.world import World
 from stratvector.runtime.unfit_messages import OtherSymbols, OutOfStep

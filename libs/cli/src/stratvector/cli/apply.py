@@ -175,8 +175,9 @@ async def _applied(
             "changes": [] if before is None else _changes(before.wish, wish),
             "new": before is None,
         }
-        if looks is Look.DRY_RUN and await refuse_unmeetable(at.bus, wish) is None:
-            await refuse_other_bars(at.bus, at.documents, wish)
+        if looks is Look.DRY_RUN:
+            begun = await refuse_unmeetable(at.bus, wish)
+            await refuse_other_bars(at.bus, at.documents, wish, begun)
         standing = await newest_chapter(at.bus, wish.run, wish.portfolio)
         if looks is not None:
             return told | {"state": "unchanged", "begun": standing is not None}

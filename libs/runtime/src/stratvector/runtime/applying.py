@@ -59,11 +59,9 @@ async def apply(
 
     version : the one that the wish is a change of, None takes whichever is there. again : what
     says the same is stored anew, so that risk tries it once more. Raises StaleDocument, and what
-    `refuse_unmeetable` and, before the start, `refuse_other_bars` raise.
+    `refuse_unmeetable` and `refuse_other_bars` raise.
     """
-    standing = await refuse_unmeetable(bus, wish)
-    if standing is None:
-        await refuse_other_bars(bus, documents, wish)
+    await refuse_other_bars(bus, documents, wish, await refuse_unmeetable(bus, wish))
     there = await documents.of(wish.key)
     _refuse_stopped(there)
     if there is not None and there.wish.says_the_same(wish) and not again:

@@ -65,14 +65,14 @@ class UniverseReader(Reader[ClosedBars]):
         after = carried_sequence(carried, lane)
         is_new = begins_anew(portfolio, universe, carried)
         if carried is not None and is_new:
-            place = partial(place_after, ports.bus, lane, carried.close_time)
+            place = partial(place_after, ports.bus, lane, carried.bars_until(universe.name))
         super().__init__(ports, lane, decode_closed_bars, self._refuse, follows, after, place)
         self._bus, self._universe, self._symbols = ports.bus, universe, universe.symbols
         self._start, self._newest = start, 0
         self._told: int | None = None  # the next close by the newest message that was read
         if carried is not None and (after or is_new):
             self._newest = carried.bars_until(universe.name)
-            self._told = carried.next_closes[universe.name]
+            self._told = carried.next_closes.get(universe.name)
         self.promised = self._told
         self._first: Received[ClosedBars] | None = None
 

@@ -17,7 +17,7 @@ from stratvector.runtime.at_hand import AT_HAND
 from stratvector.runtime.chapter_changes import (
     OtherChapter,
     as_first,
-    refuse_change,
+    refuse_begun,
     renewed_models,
     versioned,
 )
@@ -140,7 +140,7 @@ class ChapterWriter:
         AT_HAND.set(last)
         newest = await newest_chapter(self._bus, self._first.run, self._first.portfolio)
         assert newest is not None
-        refuse_change(newest.chapter, self._first)
+        refuse_begun(newest.chapter, self._first)
         return newest
 
     async def open(
@@ -149,8 +149,8 @@ class ChapterWriter:
         """Store what the chapter after another one begins with, and open it.
 
         wanted : whose document it has, None for that of the chapter before; of a universe with
-        other symbols than before it has the next version, and models that have another strategy
-        there begin anew. Raises LostOwnership.
+        other symbols than before, or that comes back, it has the next version, and models that have
+        another strategy there begin anew. Raises LostOwnership.
         """
         stored = await self.propose(orders, before, carried, wanted)
         chapter, number = decode_chapter(stored.message.payload), before.number + 1

@@ -14,6 +14,9 @@ ENGINE = "engine_hash"
 SOLD = "wanted no more, sold until it is flat"
 WANTED_AGAIN = "wanted again"
 CLOSING = re.compile(r"closing\[(?P<universe>[^]]*)\]\.symbols\[(?P<symbol>.*)\]")
+UNIVERSE = re.compile(r"portfolio\.universes\[(?P<universe>[^]]*)\]")
+# What a universe that comes or goes changes besides; which closes there are follows from all.
+COUNTED = ("closes", "last_close")
 SYMBOL = re.compile(r"portfolio\.universes\[(?P<universe>[^]]*)\]\.instruments\[(?P<symbol>.*)\]")
 
 STRATEGY = re.compile(
@@ -99,11 +102,32 @@ def strategy_change(change: Mapping[str, str]) -> StrategyChange | None:
     return StrategyChange(found["model"], what, before, after)
 
 
+@dataclass(frozen=True)
+class UniverseChange:
+    """What becomes of a universe. what : in a word."""
+
+    universe: str
+    what: str
+
+
+def universe_change(change: Mapping[str, str]) -> UniverseChange | None:
+    """What a change says of a universe as a whole, None where it is another change."""
+    comes, goes = (change[side] == ABSENT_WORD for side in ("before", "after"))
+    found = UNIVERSE.fullmatch(change["place"])
+    if found is None or comes == goes:
+        return None
+    return UniverseChange(found["universe"], "removed" if goes else "added")
+
+
 def without_repeats(found: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
-    """Changes but for those that say in other words that symbols come or go: the source of a
-    universe lists them by place, and one that has gone is closing no more.
+    """Changes but for those that say in other words that universes or symbols come or go: a
+    universe has a source, the source lists its symbols by place, and what has gone is closing no
+    more.
     """
-    of = [(change, symbol_change(change)) for change in found]
+    universes = [one.universe for change in found if (one := universe_change(change)) is not None]
+    told = [place for name in universes for place in (f"sources.{name}", f"closing[{name}]")]
+    told += COUNTED if universes else ()
+    of = [(change, symbol_change(change)) for change in found if change["place"] not in told]
     moved = {one.universe for _, one in of if one and one.what in ("added", "removed")}
     gone = {(one.universe, one.symbol) for _, one in of if one and one.what == "removed"}
     repeated = tuple(f"sources.{universe}.load.symbols[" for universe in moved)
@@ -129,6 +153,8 @@ def lines(found: Sequence[Mapping[str, str]]) -> Iterator[str]:
             yield f"symbol {one.symbol} of universe {one.universe}: {one.what}"
         elif (of := strategy_change(change)) is not None:
             yield f"model {of.model}: {of.what} {of.before} → {of.after}"
+        elif (whole := universe_change(change)) is not None:
+            yield f"universe {whole.universe}: {whole.what}"
         elif change["place"] == ENGINE:
             yield f"engine {json.loads(change['before'])} → {json.loads(change['after'])}"
         else:

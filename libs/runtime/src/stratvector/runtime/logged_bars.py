@@ -15,7 +15,7 @@ from stratvector.runtime.bars_places import place_after
 from stratvector.runtime.chapters import Standing, first_chapter
 from stratvector.runtime.deployment import SessionParts
 from stratvector.runtime.epochs import EpochFilter, contents
-from stratvector.runtime.ports import Bus, Ports, Stored
+from stratvector.runtime.ports import Bus, Stored
 from stratvector.runtime.unfit_messages import OtherSymbols, UnfitMessage
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.carried import Carried
@@ -29,7 +29,6 @@ from stratvector.trading.unfit import UnfitNoun
 from stratvector.trading.versions import begins_anew
 
 FOR_EVER = 2**63 - 1
-REST_SECONDS = 0.05
 
 
 class EndlessBars(UnfitMessage):
@@ -46,14 +45,22 @@ class UniverseBars:
     """The bars of one universe, from the first message to the newest or to where readers halt.
 
     start : the first close that may trade, ns UTC. closes : how many bars the chapter says that
-    there are, 0 = without end.
+    there are, 0 = without end. A universe may come with a later chapter, go with another one, and
+    come back: what is between is not read.
     warmup, at : what is before the start, and by close what is not. before : by the close that a
-    later version begins after, its bars up to there. halt : None if all was read. used : the
-    message up to which bars are warm-up as well, as they were used before what is read.
+    later version begins after, its bars up to there. halt : None if all was read. lives : the
+    closes that the portfolio has the universe after, and up to which it does. used : the message up
+    to which bars are warm-up as well, as they were used before what is read.
     """
 
     def __init__(
-        self, lane: str, universe: Universe, start: int, closes: int, used: int = 0
+        self,
+        lane: str,
+        universe: Universe,
+        start: int,
+        closes: int,
+        lives: Sequence[tuple[int, int]] = ((0, FOR_EVER),),
+        used: int = 0,
     ) -> None:
         self._used = used
         self.lane, self.universe = lane, universe
@@ -61,6 +68,7 @@ class UniverseBars:
         self.at: dict[int, Logged[ClosedBars]] = {}
         self.before: dict[int, list[Logged[ClosedBars]]] = {}
         self.halt: Halt | None = None
+        self._lives = list(lives)
         self._start, self._closes = start, closes
         self._newest: ClosedBars | None = None
         self._begins_after: int | None = None
@@ -86,26 +94,74 @@ class UniverseBars:
         """Read the version that a chapter begins with after a close (ns UTC), in place of what is
         later in the lane before it.
         """
-        if self.halt is not None and self._newest and self._newest.close_time < close_time:
+        if self._cut(close_time):
+            await self._read_version(bus, lane, universe, close_time, closes)
+
+    async def come(
+        self, bus: Bus, lane: str, universe: Universe, close_time: int, closes: int
+    ) -> None:
+        """Read the version with which the universe comes, or comes back, after a close (ns UTC). It
+        has promised nothing; of one that came and was not used yet, what was read is read anew.
+        """
+        if not self._cut(self._lives.pop()[0] if self.is_there else close_time):
             return
-        self.lane, self.universe, self.halt = lane, universe, None
-        self.at = {time: logged for time, logged in self.at.items() if time <= close_time}
-        used = [*self.warmup, *self.at.values()]
-        self._newest = used[-1].noun if used else None
+        self._lives.append((close_time, FOR_EVER))
+        self._newest = None
+        await self._read_version(bus, lane, universe, close_time, closes)
+
+    def leave(self, close_time: int) -> None:
+        """The portfolio goes on without the universe after a close (ns UTC)."""
+        if self.is_there and self._cut(close_time):
+            self._lives[-1] = (self._lives[-1][0], close_time)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the portfolio has the universe in the newest chapter."""
+        return bool(self._lives) and self._lives[-1][1] == FOR_EVER
+
+    def life_at(self, close_time: int) -> int | None:
+        """After which close the universe came that the portfolio has at a close, both ns UTC; 0 for
+        one that was there from the first one on, None where it is not there.
+        """
+        lives = (after for after, until in self._lives if after < close_time <= until)
+        return next(lives, None)
+
+    async def _read_version(
+        self, bus: Bus, lane: str, universe: Universe, close_time: int, closes: int
+    ) -> None:
+        self.lane, self.universe = lane, universe
         self._closes, self._begins_after, self._count = closes, close_time, 0
         self.before[close_time] = []
         await self.read(bus)
 
+    def _cut(self, close_time: int) -> bool:
+        """Forget what was read after a close (ns UTC); False where readers halt before it."""
+        if self.halt is not None and self._newest and self._newest.close_time < close_time:
+            return False
+        self.halt = None
+        self.at = {time: logged for time, logged in self.at.items() if time <= close_time}
+        used = [*self.warmup, *self.at.values()]
+        self._newest = used[-1].noun if used else None
+        return True
+
+    def first_after(self, close_time: int) -> int:
+        """The universe's first close after another one, ns UTC, 0 where nothing tells of one."""
+        return next((time for time in self.closes.tolist() if time > close_time), 0)
+
     @property
     def closes(self) -> Nanoseconds:
         """The closes from the start on, ns UTC, the promised one included."""
+        if not self.is_there:
+            return np.array([*self.at], np.int64)
         promised = self._newest.next_close if self._newest else 0
         coming = [promised] if promised and promised >= self._start else []
         return np.array([*self.at, *coming], np.int64)
 
     @property
     def ended(self) -> bool:
-        """Whether the universe never closes again."""
+        """Whether the universe never closes again, as far as the portfolio is concerned."""
+        if not self.is_there:
+            return True
         return self._newest is not None and not self._newest.next_close
 
     @property
@@ -113,8 +169,10 @@ class UniverseBars:
         """The time (ns UTC) up to which `closes` are all that there are. After bars that readers
         halt at nothing is certain: either they or those before them lie.
         """
+        if not self.is_there:
+            return FOR_EVER
         if self._newest is None:
-            return 0
+            return self._begins_after or 0
         if self.halt is not None:
             return self._newest.close_time
         return self._newest.next_close or FOR_EVER
@@ -123,7 +181,7 @@ class UniverseBars:
     def _asked(self) -> int:
         """The close that must come next, as far as anything tells it."""
         if self._newest is None:
-            return self._start
+            return max(self._start, (self._begins_after or 0) + 1)
         return self._newest.next_close or self._newest.close_time
 
     def _check(self, section: ClosedBars, newest: int, promised: int | None) -> None:
@@ -164,23 +222,59 @@ async def read_bars(
     carried = None if begins is None else begins.carried
     chapter, read = first_chapter(session), dict[str, UniverseBars]()
     for universe in portfolio.universes:
-        closes = chapter.bars_of(universe.name).closes
-        lane = bars_lane(portfolio, universe)
-        used = 0 if carried is None else carried.sequences.get(lane, 0)
-        bars = read[universe.name] = UniverseBars(lane, universe, session.start, closes, used)
-        if carried is not None and begins_anew(portfolio, universe, carried):
-            await bars.go_on(bus, lane, universe, carried.close_time, closes)
-            bars.warmup = bars.before[carried.close_time]
-        else:
+        closes, lane = chapter.bars_of(universe.name).closes, bars_lane(portfolio, universe)
+        if carried is None:
+            bars = UniverseBars(lane, universe, session.start, closes)
             await bars.read(bus)
+        else:
+            bars = await _read_from(bus, portfolio, universe, session.start, closes, carried)
+        read[universe.name] = bars
     for standing in chapters:
-        portfolio, carried = standing.portfolio, standing.carried
-        for universe in portfolio.universes:
-            bars, lane = read[universe.name], bars_lane(portfolio, universe)
-            if carried is not None and lane != bars.lane:
-                closes = standing.chapter.bars_of(universe.name).closes
-                await bars.go_on(bus, lane, universe, carried.close_time, closes)
+        if standing.carried is not None:
+            await _read_on(bus, read, session.start, standing, standing.carried)
     return read
+
+
+async def _read_from(
+    bus: Bus, portfolio: Portfolio, universe: Universe, start: int, closes: int, carried: Carried
+) -> UniverseBars:
+    """The bars of a universe in a log that is read from a chapter on."""
+    lane, close_time = bars_lane(portfolio, universe), carried.close_time
+    lives = () if _is_unused(portfolio, universe, carried) else ((0, FOR_EVER),)
+    used = carried.sequences.get(lane, 0)
+    bars = UniverseBars(lane, universe, start, closes, lives, used)
+    if not begins_anew(portfolio, universe, carried):
+        await bars.read(bus)
+        return bars
+    begin = bars.go_on if bars.is_there else bars.come
+    await begin(bus, lane, universe, close_time, closes)
+    bars.warmup = bars.before[close_time]
+    return bars
+
+
+async def _read_on(
+    bus: Bus, read: dict[str, UniverseBars], start: int, standing: Standing, carried: Carried
+) -> None:
+    """Into a chapter, whose universes may be others, or others' versions."""
+    portfolio, close_time = standing.portfolio, carried.close_time
+    names = {universe.name for universe in portfolio.universes}
+    for name, bars in read.items():
+        if name not in names:
+            bars.leave(close_time)
+    for universe in portfolio.universes:
+        lane = bars_lane(portfolio, universe)
+        closes = standing.chapter.bars_of(universe.name).closes
+        new = UniverseBars(lane, universe, start, closes, ())
+        bars = read.setdefault(universe.name, new)
+        if not bars.is_there or _is_unused(portfolio, universe, carried):
+            await bars.come(bus, lane, universe, close_time, closes)
+        elif lane != bars.lane:
+            await bars.go_on(bus, lane, universe, close_time, closes)
+
+
+def _is_unused(portfolio: Portfolio, universe: Universe, carried: Carried) -> bool:
+    """Whether a universe has come with a chapter before and nothing of it was used."""
+    return universe.name not in carried.next_closes and begins_anew(portfolio, universe, carried)
 
 
 def certain(schedule: Schedule, start: int, universes: Iterable[UniverseBars]) -> Schedule:
@@ -206,17 +300,15 @@ async def bars_before(
 
 
 async def newest_before(
-    ports: Ports, portfolio: Portfolio, universe: Universe, carried: Carried
-) -> int:
-    """The last message of a universe's bars up to a chapter's beginning; those of a version that
-    begins with the chapter are waited for. 0 where there is none.
+    bus: Bus, portfolio: Portfolio, universe: Universe, carried: Carried
+) -> int | None:
+    """The last message of a universe's bars up to a chapter's beginning, 0 where there is none;
+    None where those of a version that begins with the chapter are still to come.
     """
     lane = bars_lane(portfolio, universe)
     if not begins_anew(portfolio, universe, carried):
         return carried.sequences.get(lane, 0)
-    while (place := await place_after(ports.bus, lane, carried.close_time)) is None:
-        await ports.clock.sleep(REST_SECONDS)
-    return place
+    return await place_after(bus, lane, carried.bars_until(universe.name))
 
 
 async def _bars_between(bus: Bus, lane: str, after: int, newest: int) -> list[ClosedBars]:

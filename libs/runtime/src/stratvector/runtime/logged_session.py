@@ -103,12 +103,16 @@ class LoggedSession:
         """The session as far as its log goes. Of a close that its bars promise or that is not
         complete, the bars are missing ones, so that every close before it is what it is in the
         whole session; of symbols that were added while it ran, those before are, and of symbols
-        that have gone, those since. Raises BadSession
-        where a universe has no close from the start on.
+        that have gone, those since. Universes that came or went have no close while they were not
+        there; one of which none was used is left out. Raises BadSession where a universe that was
+        there from the start on has no close since.
         """
         from stratvector.trading.session import Session
 
-        portfolio = replace(self.portfolio, universes=_all_universes(self.portfolio, log))
+        universes = _all_universes(self.portfolio, log)
+        names = {universe.name for universe in universes}
+        models = tuple(one for one in self.portfolio.models if one.universe in names)
+        portfolio = replace(self.portfolio, universes=universes, models=models)
         histories = {
             universe.name: self._history(universe, log) for universe in portfolio.universes
         }
@@ -144,33 +148,53 @@ class LoggedSession:
         closes = log.schedule.closes_of(universe)
         if not len(closes):
             raise BadSession(f"the log has no close of universe {universe} from the start on")
-        warmup = [logged.noun.close_time for logged in log.warmup[universe]]
+        warmup = [logged.noun.close_time for logged in log.warmup.get(universe, ())]
         times = np.array([*warmup, *closes.tolist()], np.int64)
         values = np.full((len(FIELDS), len(times), len(symbols)), np.nan)
         opened = times.copy()
         # Complete closes are the first ones of the schedule, so sections and rows go together.
         for row, section in enumerate(_sections(log, universe)):
             opened[row] = section.open_time
-            columns = [symbols.index(symbol) for symbol in section.symbols]
+            # One that has gone may be in another universe now.
+            there = [n for n, symbol in enumerate(section.symbols) if symbol in symbols]
+            columns = [symbols.index(section.symbols[n]) for n in there]
             for n, field in enumerate(FIELDS):
-                values[n, row, columns] = getattr(section, field)
+                values[n, row, columns] = getattr(section, field)[there]
         bars = Bars(symbols, times, **dict(zip(FIELDS, values, strict=True)))
-        of = self._document.source(universe)
+        of = _newest_with(universe, self, log).source(universe)
         return History(bars, opened, of["total_return"], of["source"], of["load"])
 
 
+def _newest_with(universe: str, first: LoggedSession, log: SessionLog) -> LoggedSession:
+    """The newest chapter that has a universe."""
+    for one in reversed(log.chapters):
+        if universe in {named.name for named in one.portfolio.universes}:
+            return LoggedSession(one.noun)
+    return first
+
+
 def _all_universes(first: Portfolio, log: SessionLog) -> tuple[Universe, ...]:
-    """Those of the newest chapter, each with the symbols that have gone after its own."""
+    """Those of the newest chapter, each with the symbols that have gone after its own; and those
+    that have gone, last of their accounts.
+    """
     *earlier, newest = [first, *(chapter.portfolio for chapter in log.chapters)]
-    known, found = set(newest.symbols), list[Universe]()
-    for universe in newest.universes:
-        instruments = list(universe.instruments)
-        for portfolio in reversed(earlier):
-            before = portfolio.universe(universe.name).instruments
-            instruments += [one for one in before if one.symbol not in known]
-            known |= {one.symbol for one in before}
-        found.append(replace(universe, instruments=tuple(instruments), closing=()))
-    return tuple(found)
+    known = set(newest.symbols)
+    found = {one.name: replace(one, closing=()) for one in newest.universes}
+    for universe in (one for portfolio in reversed(earlier) for one in portfolio.universes):
+        there = found.get(universe.name, replace(universe, instruments=(), closing=()))
+        added = (one for one in universe.instruments if one.symbol not in known)
+        found[universe.name] = replace(there, instruments=(*there.instruments, *added))
+        known |= set(universe.symbols)
+    used = [one for one in found.values() if one.instruments and _is_used(one.name, log)]
+    return tuple(sorted(used, key=lambda one: first.account_names.index(one.account)))
+
+
+def _is_used(universe: str, log: SessionLog) -> bool:
+    """Whether it was there in all chapters, or closed in some."""
+    schedule = log.schedule
+    return not log.chapters or (
+        universe in schedule.universes and len(schedule.closes_of(universe)) > 0
+    )
 
 
 def _sections(log: SessionLog, universe: str) -> Iterator[ClosedBars]:

@@ -4,6 +4,7 @@ A decision may go without signals, and none is made on bars that came late: what
 be in their lanes or not.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 from stratvector.contracts.codecs import BadMessage, decode_signals
@@ -50,7 +51,7 @@ class LoggedSignals:
         self._engines = engines
         self.at: dict[str, dict[int, Logged[Signals] | None]] = {}
         # By universe: each close with the one at which it was taken up, itself unless it was late.
-        self._taken_at: dict[str, dict[int, int]] = {name: {} for name in _universes(portfolio)}
+        self._taken_at: defaultdict[str, dict[int, int]] = defaultdict(dict)
         for tick in ticks:
             for one in tick.late:
                 self._taken_at[one.noun.universe][one.noun.close_time] = tick.close_time
@@ -124,7 +125,3 @@ class LoggedSignals:
     def _chapter_of(self, of: tuple[str, str], close_time: int) -> int:
         """The number of the chapter that a universe's close belongs to."""
         return self._chapter_at(self._taken_at[of[1]][close_time])
-
-
-def _universes(portfolio: Portfolio) -> list[str]:
-    return [universe.name for universe in portfolio.universes]

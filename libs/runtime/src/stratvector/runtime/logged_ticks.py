@@ -5,7 +5,7 @@ run with deadlines  what execution's reports name, held against the lanes of bar
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stratvector.contracts.codecs import BadMessage, decode_fills_report
 from stratvector.runtime.epochs import contents
@@ -24,6 +24,7 @@ from stratvector.trading.carried import Carried
 from stratvector.trading.lanes import bars_lane, earlier_bars_lanes, fills_lane
 from stratvector.trading.logged import Halt, Logged
 from stratvector.trading.meaning.own import Own
+from stratvector.trading.meaning.rules import check_known
 from stratvector.trading.meaning.ticks import check_named_of
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.schedule import Schedule
@@ -69,11 +70,16 @@ class NamedTicks:
         self.ticks: list[LoggedTick] = []
         self.halts: list[Halt] = []
         lane = fills_lane(portfolio, portfolio.account_names[0])
-        self._lane, self._bars, self._own = lane, bars, Own.of(portfolio)
+        self._lane, self._bars = lane, bars
+        # Of universes alone: symbols and models are those of chapters that are not read yet.
+        everything = {name: one.universe.symbols for name, one in bars.items()}
+        self._own = replace(Own.of(portfolio), universes=everything)
         self._left = {name: list(one.at.values())[::-1] for name, one in bars.items()}
-        self._promised: dict[str, int | None] = dict.fromkeys(bars)
+        # By universe, and by the close that it came after.
+        self._promised: dict[tuple[str, int], int | None] = {}
         if carried is not None:
-            self._promised |= _promised(portfolio, carried)
+            promised = _promised(portfolio, carried)
+            self._promised |= {(name, 0): close_time for name, close_time in promised.items()}
         self._after = carried_sequence(carried, lane)
 
     async def read(self, bus: Bus) -> None:
@@ -90,7 +96,6 @@ class NamedTicks:
             report = decode_fills_report(stored.message.payload)
             if report.closed is None:
                 return True
-            # Of universes alone: symbols and models are those of chapters that are not read yet.
             check_named_of(report.bars, report.late, self._own)
             tick = self._tick(Tick.of_report(report))
         except BadMessage:
@@ -107,9 +112,12 @@ class NamedTicks:
         """None where bars that it names were not stored yet when they were read. Raises
         UnfitMessage.
         """
+        lives = {name: one.life_at(tick.close_time) for name, one in self._bars.items()}
+        self._lives = {name: life for name, life in lives.items() if life is not None}
+        check_known("universe", [*tick.bars, *(one.universe for one in tick.late)], self._lives)
         late = [self._named(one.universe, one.message_id) for one in tick.late]
         closing: dict[str, Logged[ClosedBars] | None] = {}
-        for name in self._bars:
+        for name in self._lives:
             if (used := tick.bars.get(name, ABSENT)) != ABSENT:
                 closing[name] = self._named(name, used)
         found = [one for one in (*late, *closing.values()) if one is not None]
@@ -121,12 +129,15 @@ class NamedTicks:
 
     def _named(self, universe: str, id: str) -> Logged[ClosedBars] | None:
         """The universe's next bars. Raises OtherBars."""
-        if not (left := self._left[universe]):
+        left, life = self._left[universe], self._lives[universe]
+        while left and left[-1].noun.close_time <= life:
+            left.pop()  # of a life before, which nobody took up any more
+        if not left:
             return None
         received = left.pop()
         if received.id != id:
             raise OtherBars(self._bars[universe].lane, id, received.id)
-        self._promised[universe] = received.noun.next_close
+        self._promised[universe, life] = received.noun.next_close
         return received
 
     def _check(self, tick: Tick, found: Sequence[Logged[ClosedBars]], late: int) -> None:
@@ -140,24 +151,24 @@ class NamedTicks:
 
     def _absent(self, tick: Tick) -> tuple[str, ...]:
         """Raises UnnamedBars."""
-        absent = tuple(name for name in self._bars if tick.bars.get(name) == ABSENT)
-        for name, bars in self._bars.items():
-            if name not in tick.bars and self._promised[name] is None:
-                self._promised[name] = int(bars.closes[0]) if len(bars.closes) else 0
+        absent = tuple(name for name in self._lives if tick.bars.get(name) == ABSENT)
+        for name, life in self._lives.items():
+            bars = self._bars[name]
+            if name not in tick.bars and self._promised.get((name, life)) is None:
+                self._promised[name, life] = bars.first_after(life)
             if name in absent or name not in tick.bars:
-                promised = self._promised[name]
+                promised = self._promised.get((name, life))
                 is_overdue = promised is None or 0 < promised <= tick.close_time
                 refuse_unnamed(bars.lane, tick.close_time, is_overdue, name in absent)
         return absent
 
 
-def _promised(portfolio: Portfolio, carried: Carried) -> dict[str, int | None]:
-    """When each universe closes next as a chapter begins, ns UTC; None where no bars of it were
-    used yet.
-    """
-    promised = dict[str, int | None]()
+def _promised(portfolio: Portfolio, carried: Carried) -> dict[str, int]:
+    """When each universe closes next as a chapter begins, ns UTC, of those whose bars were used."""
+    promised = dict[str, int]()
     for universe in portfolio.universes:
         lanes = (bars_lane(portfolio, universe), *earlier_bars_lanes(portfolio, universe))
-        is_known = any(lane in carried.sequences for lane in lanes)
-        promised[universe.name] = carried.next_closes[universe.name] if is_known else None
+        is_known = universe.name in carried.next_closes
+        if is_known and any(lane in carried.sequences for lane in lanes):
+            promised[universe.name] = carried.next_closes[universe.name]
     return promised

@@ -5,13 +5,11 @@ execution says of them. Risk, execution, ledger and drift walk the same closes, 
 what belongs to one of them and gets exactly that, or an error that halts it.
 """
 
-from collections.abc import Awaitable, Callable, Container
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from stratvector.contracts.codecs import (
-    Decided,
-    decode_decided,
     decode_decision,
     decode_opened,
 )
@@ -32,7 +30,6 @@ from stratvector.trading.meaning.orders import check_decision_of
 from stratvector.trading.meaning.own import Own
 from stratvector.trading.orders import Decision
 from stratvector.trading.portfolio import Portfolio
-from stratvector.trading.unfit import Absurd
 
 Noun = TypeVar("Noun")
 HasEnded = Callable[[], Awaitable[bool]]  # whether nothing more will come, as far as the log tells
@@ -183,38 +180,6 @@ def opening_in(stored: Stored) -> Opened:
             "open there"
         )
     return decode_opened(stored.message.payload)
-
-
-class ProgressReader:
-    """The portfolio's `orders` lane, of which only the close times are wanted.
-
-    closes : those that may be decided, ns UTC.
-    """
-
-    def __init__(
-        self,
-        ports: Ports,
-        portfolio: Portfolio,
-        closes: Container[int],
-        carried: Carried | None = None,
-    ) -> None:
-        self.lane = orders_lane(portfolio)
-        self._inbox = Inbox(ports, self.lane, after=carried_sequence(carried, self.lane))
-        self._closes = closes
-
-    async def next(self) -> Decided:
-        """How far the next decision is. Raises Absurd, BadMessage."""
-        stored = await self._inbox.next()
-        while stored.message.kind is Kind.OPENED:
-            stored = await self._inbox.next()
-        decided = decode_decided(stored.message.payload)
-        if decided.close_time not in self._closes:
-            raise Absurd(f"close_time is {decided.close_time} ns, at which no universe closes")
-        return decided
-
-    async def look(self, patience_seconds: float) -> bool:
-        """Whether the next message is at hand, or comes in time."""
-        return await self._inbox.look(patience_seconds)
 
 
 def carried_sequence(carried: Carried | None, lane: str) -> int:

@@ -83,7 +83,9 @@ async def read_session(
     if begins is not None:
         later = await _chapters_with_bars(bus, of, begins.sequence)
         bars = await read_bars(bus, session, later, begins)
-        reading = _Reading(bus, session, bars, await logged_engines(bus, session, begins), begins)
+        newest = later[-1].number if later else begins.number
+        engines = await logged_engines(bus, session, begins)
+        reading = _Reading(bus, session, bars, newest, engines, begins)
         await reading.read()
         return reading.result()
     if (oldest := await oldest_readable(bus, of.run, of.name)) is not None:
@@ -91,8 +93,9 @@ async def read_session(
             f"the log of {of.run}.{of.name} begins with chapter {oldest.number}: what was before "
             "is in its archive, name it with --archive"
         )
-    bars = await read_bars(bus, session, await _chapters_with_bars(bus, of))
-    reading = _Reading(bus, session, bars, await logged_engines(bus, session))
+    chapters = await _chapters_with_bars(bus, of)
+    bars, newest = await read_bars(bus, session, chapters), chapters[-1].number if chapters else 0
+    reading = _Reading(bus, session, bars, newest, await logged_engines(bus, session))
     await reading.read()
     return reading.result()
 
@@ -108,16 +111,21 @@ async def _chapters_with_bars(bus: Bus, portfolio: Portfolio, after: int = 0) ->
 
 
 class _Reading:
-    """The lanes of one session, read one after the other, by the closes that its bars tell."""
+    """The lanes of one session, read one after the other, by the closes that its bars tell.
+
+    newest : number of the chapter up to which the bars are those of its universes.
+    """
 
     def __init__(
         self,
         bus: Bus,
         session: SessionParts,
         bars: Mapping[str, UniverseBars],
+        newest: int,
         engines: LoggedEngines,
         begins: Standing | None = None,
     ) -> None:
+        self._newest = newest
         self._bus, self._portfolio, self._scheduled = bus, session.portfolio, session.closes
         self._engines, self._begins, self._carried = engines, begins, None
         self._first, self._before = FIRST, cast("Decision | None", None)
@@ -166,7 +174,7 @@ class _Reading:
             complete.append(close)
         entries = self._entries(complete)
         return SessionLog(
-            scheduled=self._scheduled,
+            scheduled=self._count,
             schedule=self._schedule,
             ended=all(bars.ended for bars in self._bars.values()),
             closes=tuple(complete),
@@ -190,6 +198,16 @@ class _Reading:
         parts = (begins.chapter, begins.id, begins.sequence, begins.portfolio)
         return LoggedChapter(*parts, lambda: strategies_in(begins.chapter))
 
+    @property
+    def _count(self) -> int | None:
+        """Closes of the whole session, which its document says; where universes came or went, their
+        bars do.
+        """
+        names = [{u.name for u in one.portfolio.universes} for one in self._chapters]
+        if self._begins or all(one == {u.name for u in self._portfolio.universes} for one in names):
+            return self._scheduled
+        return len(self._schedule) if all(bars.ended for bars in self._bars.values()) else None
+
     async def _read_decisions(self) -> None:
         """One message per close, in order; between two of them a chapter may open."""
         lane, ends_chapter = self._decisions, False
@@ -200,7 +218,7 @@ class _Reading:
                 if ends_chapter or stored.message.kind is Kind.OPENED:
                     opened = await self._opened(opening_in(stored))
                     self._engines.opened(opened, lane.subject, ends_chapter)
-                    if not self._has_bars_of(opened.portfolio):
+                    if not self._has_bars_of(opened):
                         return  # it opened after the bars were read
                     self._chapters.append(opened)
                     ends_chapter = False
@@ -253,9 +271,14 @@ class _Reading:
             renewed_models(before, standing.chapter),
         )
 
-    def _has_bars_of(self, portfolio: Portfolio) -> bool:
-        versions = {name: bars.universe.version for name, bars in self._bars.items()}
-        return all(one.version <= versions[one.name] for one in portfolio.universes)
+    def _has_bars_of(self, chapter: LoggedChapter) -> bool:
+        if chapter.noun.number <= self._newest:
+            return True
+        there = {name for name, bars in self._bars.items() if bars.is_there}
+        universes = chapter.portfolio.universes
+        return there == {one.name for one in universes} and all(
+            one.version <= self._bars[one.name].universe.version for one in universes
+        )
 
     def _portfolio_of(self, close_time: int) -> Portfolio:
         """As the chapter describes it that a close belongs to."""
@@ -326,7 +349,8 @@ class _Reading:
         tick = self._ticks[index]
         close_time, portfolio = tick.close_time, self._portfolio_of(tick.close_time)
         models = [model.name for model in portfolio.signalling(tick.closing)]
-        bars = {name: one for name, one in tick.closing.items() if one is not None}
+        order = [one.name for one in portfolio.universes if one.name in tick.closing]
+        bars = {name: one for name in order if (one := tick.closing[name]) is not None}
         came = _all_at(close_time, {name: self._signals.at[name] for name in models})
         reports = self._reports_at(close_time)
         earlier = tuple(self._earlier(one, portfolio) for one in tick.late)

@@ -11,16 +11,24 @@ from stratvector.runtime.chapters import chapter_of
 from stratvector.runtime.documents import Documents, Wish, decode_wish
 from stratvector.runtime.ports import Bus
 from stratvector.runtime.session_document import BadSession
-from stratvector.trading.chapters import ChapterBars
+from stratvector.trading.chapters import Chapter, ChapterBars
 from stratvector.trading.lanes import chapters_lane_of
 from stratvector.trading.runs import bars_run
 
 
-async def refuse_other_bars(bus: Bus, documents: Documents, wish: Wish) -> None:
-    """Hold what is to begin against what others began with, or are to begin with. Raises
+async def refuse_other_bars(
+    bus: Bus, documents: Documents, wish: Wish, standing: Chapter | None = None
+) -> None:
+    """Hold what is to begin against what others began with, or are to begin with. standing : of a
+    portfolio that runs, its chapter; then only universes are to begin that it never had. Raises
     OtherChapter, BadMessage.
     """
-    ours = {one.universe: _meant(one) for one in wish.bars}
+    had = set[str]()
+    if standing is not None:
+        had = {one.universe for one in standing.bars} | {one.universe for one in standing.gone}
+    ours = {one.universe: _meant(one) for one in wish.bars if one.universe not in had}
+    if not ours:
+        return
     for other in await _others(documents, wish):
         for bars in await _began_with(bus, other):
             if ours.get(bars.universe, _meant(bars)) != _meant(bars):

@@ -56,7 +56,9 @@ class PortfolioAccount:
 
     def __init__(self, portfolio: Portfolio, carried: Carried | None = None) -> None:
         self._portfolio = portfolio
-        self._next_closes = {universe.name: 0 for universe in portfolio.universes}
+        # Of a universe that a chapter adds nobody knows it before its first close.
+        known = {u.name for u in portfolio.universes} if carried is None else carried.next_closes
+        self._next_closes = {u.name: 0 for u in portfolio.universes if u.name in known}
         self._symbols = {symbol: s for s, symbol in enumerate(portfolio.symbols)}
         self._closing = [self._symbols[symbol] for symbol in portfolio.closing_symbols]
         self._rules = rules_of(portfolio)
@@ -193,7 +195,7 @@ class PortfolioAccount:
         self._journal.gross[0] = gross_exposure(self._book, self._rules.grid, self._axes[0])
         coming = {name: t if t > close_time else 0 for name, t in self._next_closes.items()}
         return self._reader.decision(
-            self._journal, 0, close_time, cut, self._orders, coming.__getitem__
+            self._journal, 0, close_time, cut, self._orders, lambda name: coming.get(name, 0)
         )
 
     def stop(self, close_time: int, cut: Cut) -> Decision:
@@ -243,7 +245,7 @@ class PortfolioAccount:
     def _begin(self, carried: Carried) -> None:
         """Go on from what another account carried."""
         begin_book(self._portfolio, carried, self._book, self._plan)
-        self._next_closes |= carried.next_closes
+        self._next_closes |= {name: carried.next_closes[name] for name in self._next_closes}
         self._orders = {one.order.symbol: one.order.order_id for one in carried.orders}
 
     def _release(self, symbol: str) -> None:

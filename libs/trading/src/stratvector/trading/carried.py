@@ -73,7 +73,7 @@ class CarriedModel:
     its memory after that close, empty if nothing was used; what came late is not in it, and is
     computed again from the bars. weights : symbol -> its last known weight, zero ones left out,
     which its next actions are relative to.
-    universe : that it trades.
+    universe : that it trades; empty for one that was removed and whose universe has gone.
     """
 
     name: str
@@ -116,7 +116,8 @@ class Carried:
 
     cash, peak, day_start, last_equity, day, halted, day_loss : the engine's book, cash that of all
     accounts. next_closes : universe -> when it closes next, ns UTC, 0 = never; one that is not
-    later than `close_time` has passed without bars: the universe is absent.
+    later than `close_time` has passed without bars: the universe is absent. A universe that was
+    added and of which no close was used is not in it.
     symbols, models, accounts : all of the portfolio, in its order. orders : open
     ones, the new ones of the last decision included. cancels : of that decision.
     sequences : subject -> its message that was used last.
@@ -151,9 +152,9 @@ class Carried:
 
     def bars_until(self, universe: str) -> int:
         """The time up to which all bars of a universe were used, ns UTC: that of the decision, or
-        before the close since which it is absent.
+        before the close since which it is absent. Of one that is added what is before is not used.
         """
-        promised = self.next_closes[universe]
+        promised = self.next_closes.get(universe, 0)
         return min(self.close_time, promised - 1) if promised else self.close_time
 
     def begun_anew(self, models: Collection[str]) -> "Carried":

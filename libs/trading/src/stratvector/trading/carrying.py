@@ -103,6 +103,8 @@ class Carrying:
         portfolio = self._portfolio
         universes = {model.name: model.universe for model in portfolio.models}
         for model in carried.models:
+            if not universes[model.name]:
+                continue  # closing, and its universe has gone: nothing is remembered of it
             universe = portfolio.universe(universes[model.name])
             weights = {s: model.weights[s] for s in universe.symbols if s in model.weights}
             memory = _Memory(model.close_time, model.state, weights)

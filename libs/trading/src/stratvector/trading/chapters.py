@@ -41,6 +41,16 @@ class ChapterBars:
 
 
 @dataclass(frozen=True)
+class GoneUniverse:
+    """A universe that was removed. versions : that it has had in this run; if it comes back it has
+    the next one, as the lanes of those are in the log.
+    """
+
+    universe: str
+    versions: int
+
+
+@dataclass(frozen=True)
 class Chapter:
     """What a stretch of the log is a function of.
 
@@ -48,7 +58,8 @@ class Chapter:
     strategies, sources and caveats as JSON, in its one canonical form. run : of the portfolio.
     previous : id of the message of the chapter before, empty in the first one. carried : what the
     portfolio brings along, None in the first one. applied_by, applied_at : who wanted its document,
-    and when (ns UTC); empty and 0 where nobody applied it.
+    and when (ns UTC); empty and 0 where nobody applied it. gone : universes that chapters before
+    had.
     """
 
     portfolio: str
@@ -61,6 +72,7 @@ class Chapter:
     carried: Carried | None = None
     applied_by: str = ""
     applied_at: int = 0
+    gone: tuple[GoneUniverse, ...] = ()
 
     def bars_of(self, universe: str) -> ChapterBars:
         """The bars of a universe. Raises KeyError for one that the chapter does not have."""

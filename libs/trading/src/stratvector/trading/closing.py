@@ -3,8 +3,9 @@
 A chapter's document names the models that are wanted; what it carries names every model that ever
 held something. Those that only the latter names are closing: their target is nothing, so they sell
 what they hold, and keep their line in the books, with what they earned, for as long as the run
-lives. A symbol that is to go is sold in the same way, see `versions`, and has gone when nothing is
-held of it; what it earned stays in the books of the models.
+lives; also when their universe has gone, and they trade none any more. A symbol that is to go is
+sold in the same way, see `versions`, and has gone when nothing is held of it; what it earned stays
+in the books of the models. A universe that is to go as a whole stays until all of its symbols can.
 """
 
 from collections.abc import Sequence
@@ -24,9 +25,9 @@ def with_closing(wanted: Portfolio, carried: Carried | None) -> Portfolio:
     """
     if carried is None:
         return wanted
-    named = set(wanted.model_names)
+    named, there = set(wanted.model_names), {universe.name for universe in wanted.universes}
     closing = [
-        ModelAllocation(one.name, one.universe, 0.0, closing=True)
+        ModelAllocation(one.name, one.universe if one.universe in there else "", 0.0, closing=True)
         for one in carried.models
         if one.name not in named
     ]

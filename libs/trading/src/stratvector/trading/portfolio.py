@@ -50,7 +50,8 @@ class ModelAllocation:
     """A model of the portfolio: the universe that it trades and its share of equity.
 
     closing : it was removed while the portfolio ran: it sends no signals and wants nothing, and
-    what it holds is sold. No document says so; a chapter does, see `closing`.
+    what it holds is sold. No document says so; a chapter does, see `closing`. Its universe is empty
+    once that has gone too: then it holds nothing, and has its line in the books alone.
     """
 
     name: str
@@ -264,7 +265,8 @@ class Portfolio:
         self._place_universes()
         names = [u.name for u in self.universes]
         for model in self.models:
-            if model.universe not in names:
+            has_gone = model.closing and not model.universe
+            if model.universe not in names and not has_gone:
                 raise ValueError(
                     f"model {model.name} trades universe {model.universe!r}; "
                     f"the portfolio has {names}"

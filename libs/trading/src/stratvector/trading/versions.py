@@ -1,4 +1,5 @@
-"""versions: of a universe in one run: another list of symbols is the next version.
+"""versions: of a universe in one run: another list of symbols is the next version, and so is a
+universe that comes back after it was removed.
 
 A version never changes, and has a lane of bars of its own, warm-up first. A chapter says which
 versions it is over, so that nobody meets a symbol that his chapter does not know. It also says
@@ -24,17 +25,19 @@ def with_versions(portfolio: Portfolio, bars: Sequence[ChapterBars]) -> Portfoli
 
 
 def other_symbols(before: Portfolio, after: Portfolio) -> tuple[str, ...]:
-    """The universes of both whose lists of symbols differ, by name."""
+    """The universes of the second whose symbols the first does not have under their name: those
+    with another list, and those that are added.
+    """
     symbols = {universe.name: universe.symbols for universe in before.universes}
-    return tuple(
-        one.name for one in after.universes if symbols.get(one.name, one.symbols) != one.symbols
-    )
+    return tuple(one.name for one in after.universes if symbols.get(one.name) != one.symbols)
 
 
 def begins_anew(portfolio: Portfolio, universe: Universe, carried: Carried | None) -> bool:
     """Whether a chapter goes on with a version of which no close was used: the closes before were
-    those of another one, so models over the universe begin anew.
+    those of another one, or the universe was not there, so models over it begin anew.
     """
     if carried is None or bars_lane(portfolio, universe) in carried.sequences:
         return False
+    if universe.name not in carried.next_closes:
+        return True
     return any(lane in carried.sequences for lane in earlier_bars_lanes(portfolio, universe))

@@ -85,13 +85,13 @@ async def _work(platform: Platform, session: LoggedSession, verbose: bool, told:
     await platform.start()
     portfolio = session.portfolio
     remark(f"{portfolio.run}: the first close that trades is {utc_text(session.start)}.")
-    newest = Newest(portfolio)
+    newest = Newest(portfolio, session.start)
     async with platform.bus.reading() as bus:
         await _together(
             until_halted(platform),
             tell_ready(platform, began_at),
             _tell_closes(bus, newest, verbose, told),
-            *(_tell_missing(bus, newest, u.name, session.start) for u in portfolio.universes),
+            _tell_missing(bus, newest, session.start),
         )
 
 
@@ -108,9 +108,12 @@ async def _together(*work: Coroutine[Any, Any, None]) -> None:
 
 @dataclass
 class Newest:
-    """The portfolio as its newest chapter has it."""
+    """The portfolio as its newest chapter has it. began_at : the first close that this may use, ns
+    UTC.
+    """
 
     portfolio: Portfolio
+    began_at: int
 
 
 async def _tell_closes(bus: Bus, newest: Newest, verbose: bool, told: Told) -> None:
@@ -124,7 +127,9 @@ async def _tell_closes(bus: Bus, newest: Newest, verbose: bool, told: Told) -> N
         for stored in (page := await bus.read(lane, after)):
             after = stored.sequence
             if stored.message.kind is Kind.OPENED:
-                newest.portfolio = (await opened_chapter(bus, opening_in(stored), run)).portfolio
+                opened = opening_in(stored)
+                newest.portfolio = (await opened_chapter(bus, opened, run)).portfolio
+                newest.began_at = opened.close_time + 1
             elif stored.message.kind is Kind.CONTENT:
                 told.newest = decode_decision(stored.message.payload)
                 told.closes += 1
@@ -134,27 +139,49 @@ async def _tell_closes(bus: Bus, newest: Newest, verbose: bool, told: Told) -> N
             await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _tell_missing(bus: Bus, newest: Newest, name: str, start: int) -> None:
+@dataclass
+class _Place:
+    """How far a universe's closes are told. after : the message of its lane. start : the first
+    close that is still to be told, ns UTC.
+    """
+
+    lane: str
+    after: int
+    start: int
+
+
+async def _tell_missing(bus: Bus, newest: Newest, start: int) -> None:
     """A line per close that some symbol of a universe has no candle of. start : ns UTC."""
-    universe = newest.portfolio.universe(name)
-    lane = bars_lane(newest.portfolio, universe)
-    after = await _newest(bus, lane)
+    places = dict[str, _Place]()
+    for universe in newest.portfolio.universes:
+        lane = bars_lane(newest.portfolio, universe)
+        places[universe.name] = _Place(lane, await _newest(bus, lane), start)
     while True:
-        universe = newest.portfolio.universe(name)
-        if (now := bars_lane(newest.portfolio, universe)) != lane:
-            lane, after = now, 0
-        for stored in (page := await bus.read(lane, after)):
-            after = stored.sequence
-            if stored.message.kind is not Kind.CONTENT:
-                continue
-            section = decode_closed_bars(stored.message.payload)
-            absent = np.flatnonzero(np.isnan(section.close)).tolist()
-            is_told, start = section.close_time < start, max(start, section.close_time + 1)
-            if absent and not is_told:
-                named = ", ".join(section.symbols[column] for column in absent)
-                remark(f"{utc_text(section.close_time)} {universe.timeframe}: no candle of {named}")
-        if not page:
+        portfolio, found = newest.portfolio, False
+        for universe in portfolio.universes:
+            lane = bars_lane(portfolio, universe)
+            place = places.setdefault(universe.name, _Place(lane, 0, newest.began_at))
+            if place.lane != lane:
+                place.lane, place.after = lane, 0
+            found |= await _tell_page(bus, place)
+        if not found:
             await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _tell_page(bus: Bus, place: _Place) -> bool:
+    """Whether there was anything."""
+    for stored in (page := await bus.read(place.lane, place.after)):
+        place.after = stored.sequence
+        if stored.message.kind is not Kind.CONTENT:
+            continue
+        section = decode_closed_bars(stored.message.payload)
+        absent = np.flatnonzero(np.isnan(section.close)).tolist()
+        is_told = section.close_time < place.start
+        place.start = max(place.start, section.close_time + 1)
+        if absent and not is_told:
+            named = ", ".join(section.symbols[column] for column in absent)
+            remark(f"{utc_text(section.close_time)} {section.timeframe}: no candle of {named}")
+    return bool(page)
 
 
 async def _newest(bus: Bus, lane: str) -> int:

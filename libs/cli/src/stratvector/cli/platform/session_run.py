@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -45,6 +45,7 @@ from stratvector.trading.ledger import positions_of
 from stratvector.trading.ledger_answers import LedgerStatus
 from stratvector.trading.ledger_verification import Verification
 from stratvector.trading.logged import SessionLog
+from stratvector.trading.portfolio import Portfolio, Universe
 
 READY_SECONDS_MAX = 60.0
 
@@ -249,7 +250,7 @@ def changing_result(session: LoggedSession, log: SessionLog) -> Result:
     newest = log.chapters[-1]
     strategies = {**whole.strategies, **newest.strategies()}
     names = newest.portfolio.model_names
-    portfolio = replace(newest.portfolio, universes=whole.portfolio.universes)
+    portfolio = _over(whole.portfolio.universes, newest.portfolio)
     return Result(
         replace(whole, portfolio=portfolio, strategies=strategies),
         tuple(with_models(entry, names) for entry in log.entries),
@@ -258,6 +259,18 @@ def changing_result(session: LoggedSession, log: SessionLog) -> Result:
         {FIRST: session.portfolio.limits}
         | {one.noun.number: one.portfolio.limits for one in log.chapters},
     )
+
+
+def _over(universes: Sequence[Universe], newest: Portfolio) -> Portfolio:
+    """A portfolio over all universes that there ever were; a model of one that never closed trades
+    none.
+    """
+    there = {universe.name for universe in universes}
+    models = tuple(
+        one if one.universe in there else replace(one, universe="", closing=True)
+        for one in newest.models
+    )
+    return replace(newest, universes=tuple(universes), models=models)
 
 
 def refuse_differences(log: SessionLog, status: LedgerStatus) -> None:

@@ -11,6 +11,8 @@ from stratvector.cli.failures import CommandFailed
 from stratvector.cli.platform.ledgers import ledgers_of
 from stratvector.cli.platform.local import Platform
 from stratvector.cli.platform.readiness import FINISHED, HALTED, Readiness
+from stratvector.runtime.chapters import newest_chapter
+from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.process.status import UNSTORED
 from stratvector.runtime.served import PortfolioRun
 from stratvector.trading.ledger_answers import LedgerStatus
@@ -99,7 +101,9 @@ async def until_committed(platform: Platform, session: Finite, progress: Progres
             if status is not None and status.last_close is not None:
                 progress(min(status.closes, closes), closes, status.last_close)
                 if status.last_close >= last_close:
-                    return status
+                    last_close = await _last_close(platform, session, last_close)
+                    if status.last_close >= last_close:
+                        return status
             if time.monotonic() - looked_at >= HALT_LOOK_SECONDS:
                 found = await platform.readiness()
                 refuse_halts(found)
@@ -109,6 +113,15 @@ async def until_committed(platform: Platform, session: Finite, progress: Progres
                 looked_at = time.monotonic()
             done = 0 if status is None else status.closes
             await asyncio.sleep(pace.rest_seconds(done, time.monotonic()))
+
+
+async def _last_close(platform: Platform, session: Finite, known: int) -> int:
+    """Of the newest chapter, ns UTC: a universe that was added may have later ones."""
+    portfolio = session.portfolio
+    async with platform.bus.reading() as bus:
+        standing = await newest_chapter(bus, portfolio.run, portfolio.name)
+    found = None if standing is None else LoggedSession(standing.chapter).last_close
+    return known if found is None else found
 
 
 def _has_finished(found: Mapping[str, Readiness]) -> bool:

@@ -40,8 +40,11 @@ def _check_chapter(chapter: Chapter) -> None:
     if not chapter.number:
         raise ValueError("number is 0; chapters are counted from 1")
     unique("bars", [(bars.universe, bars.hash) for bars in chapter.bars])
+    unique("gone", [(one.universe, str(one.versions)) for one in chapter.gone])
     for bars in chapter.bars:
         refuse_nameless(bars, ("universe", "hash"))
+    for gone in chapter.gone:
+        refuse_nameless(gone, ("universe",))
     if (chapter.number == FIRST) != (chapter.carried is None):
         raise ValueError(f"chapter {chapter.number} must carry a book; only the first one has none")
 

@@ -14,7 +14,8 @@ class Own:
     """Names and bounds of one portfolio, worked out once.
 
     accounts : symbol -> the account that it is traded at. leading : the account whose reports name
-    bars. rows : model -> the symbols of its universe, in their order. universes : the same by
+    bars. rows : model -> the symbols of its universe, in their order; none where that has gone.
+    universes : the same by
     universe.
     lot_sizes : symbol -> units in a lot. weight_max : the largest |weight| of one symbol: the whole
     budget, or as often as the gross cap lets the portfolio borrow. has_deadlines : whether signals
@@ -38,7 +39,7 @@ class Own:
             portfolio.name,
             portfolio.account_of,
             portfolio.account_names[0],
-            {model.name: symbols[model.universe] for model in portfolio.models},
+            {model.name: symbols.get(model.universe, ()) for model in portfolio.models},
             symbols,
             {one.symbol: one.lot_size for one in portfolio.instruments},
             max(1.0, float(portfolio.limits.gross or 1.0)),

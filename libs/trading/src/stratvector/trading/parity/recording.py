@@ -34,7 +34,10 @@ class RecordedBars:
             yield from self._differences(logged)
 
     def _differences(self, logged: Logged[ClosedBars]) -> Iterator[Difference]:
-        section = _of(logged.noun, self._session.portfolio.universe(logged.noun.universe).symbols)
+        there = {one.name: one for one in self._session.portfolio.universes}
+        if (universe := there.get(logged.noun.universe)) is None:
+            return  # it was added while the portfolio ran
+        section = _of(logged.noun, universe.symbols)
         history = self._session.histories[section.universe]
         row = history.bars.at(section.close_time)
         opened = int(history.open_times[row])
@@ -52,7 +55,8 @@ def unpromised_bars(chapter: Chapter | None, log: SessionLog) -> Iterator[Differ
     if chapter is None or log.begins or not log.is_complete or log.stopped:
         return
     last = log.closes[-1].close_time
-    for universe in (one.universe for one in chapter.bars):
+    newest = log.chapters[-1].noun if log.chapters else chapter
+    for universe in (one.universe for one in newest.bars):
         promised, sections = _newest_version(chapter, log, universe)
         pairs = [
             *([("closes", len(sections), promised.closes)] if promised.closes else []),
@@ -75,7 +79,7 @@ def _newest_version(
     closes that were used are in the log.
     """
     begun = [one for one in log.chapters if universe in one.before]
-    logged, after = list(log.warmup[universe]), 0
+    logged, after = list(log.warmup.get(universe, ())), 0
     if begun:
         chapter, logged = begun[-1].noun, list(begun[-1].before[universe])
         after = 0 if chapter.carried is None else chapter.carried.close_time

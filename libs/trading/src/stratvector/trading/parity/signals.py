@@ -1,6 +1,6 @@
 """Signals computed again from the logged bars, close by close as the strategy service does."""
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 
 from stratvector.trading.bars import ClosedBars
@@ -42,9 +42,7 @@ class SignalsReplay:
         # Per universe the bars of its version that came before any close of it was used.
         self._before: dict[str, Sequence[Logged[ClosedBars]]] = dict(warmup)
         longest = max((s.history for s in self._all_strategies()), default=0)
-        self._recent = {
-            universe.name: deque[ClosedBars](maxlen=longest) for universe in portfolio.universes
-        }
+        self._recent = defaultdict[str, deque[ClosedBars]](lambda: deque(maxlen=longest))
         for model in portfolio.active:
             live = LiveModel(strategies[model.name], portfolio.universe(model.universe).symbols)
             self._models[model.name] = live

@@ -152,9 +152,11 @@ class SessionWatch:
         universes = {model.name: model.universe for model in self._portfolio.models}
         self._watches = {}
         for record, state in zip(kept.records, kept.watches, strict=True):
-            universe = self._portfolio.universe(universes[record.model])
-            self._watches[record.model] = ModelWatch(record.model, universe.symbols, self.rules)
-            self._watches[record.model].go_on_over(universe.symbols, universe.closing)
+            name = universes[record.model]
+            universe = self._portfolio.universe(name) if name else None
+            symbols = universe.symbols if universe else ()  # with its universe nothing more comes
+            self._watches[record.model] = ModelWatch(record.model, symbols, self.rules)
+            self._watches[record.model].go_on_over(symbols, universe.closing if universe else ())
             self._watches[record.model].resume(state)
         self.board.resume(kept.records, kept.checks)
         self._checked_until = kept.checked_until
@@ -191,7 +193,7 @@ class SessionWatch:
 
     def _watch(self, portfolio: Portfolio) -> None:
         """Every model that sends signals, over the symbols of its universe."""
-        for model in portfolio.models:
+        for model in (one for one in portfolio.models if one.universe):
             universe = portfolio.universe(model.universe)
             if model.name not in self._watches and not model.closing:
                 self._watches[model.name] = ModelWatch(model.name, universe.symbols, self.rules)

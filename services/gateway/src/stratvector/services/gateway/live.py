@@ -120,8 +120,8 @@ class LiveSession:
             return "waiting"
         if self.decision.ended:
             return "finished"
-        over = len(self._last_closes) == len(self.portfolio.universes)
-        is_last = over and self.decision.close_time == max(self._last_closes.values())
+        last = [self._last_closes.get(one.name) for one in self.portfolio.universes]
+        is_last = None not in last and self.decision.close_time == max(map(int, filter(None, last)))
         return "finished" if is_last else "running"
 
     def open_chapter(self, chapter: Chapter) -> None:

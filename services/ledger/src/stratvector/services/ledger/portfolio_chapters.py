@@ -48,6 +48,5 @@ class PortfolioChapters:
         if portfolio.model_names == names:
             return portfolio
         known = {model.name: model for model in portfolio.models}
-        universe = portfolio.universes[0].name
-        unknown = {name: ModelAllocation(name, universe, 0.0, closing=True) for name in names}
+        unknown = {name: ModelAllocation(name, "", 0.0, closing=True) for name in names}
         return replace(portfolio, models=tuple((unknown | known)[name] for name in names))

@@ -4,17 +4,19 @@ decisions.
 
 from collections.abc import Callable
 
+import numpy as np
+
 from stratvector.contracts.codecs import decode_closed_bars, encode_closed_bars
 from stratvector.runtime.chapter_changes import OtherChapter
-from stratvector.runtime.chapters import chapter_reader, newest_chapter
+from stratvector.runtime.chapters import Standing, chapter_reader, newest_chapter
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Ports
-from stratvector.runtime.readers import ProgressReader, carried_sequence
+from stratvector.runtime.progress import ProgressReader
+from stratvector.runtime.readers import carried_sequence
 from stratvector.runtime.unfit_messages import OtherSymbols
 from stratvector.services.market_data.replay_store import Recording
 from stratvector.services.market_data.tempo import Tempo
 from stratvector.trading.bars import ClosedBars
-from stratvector.trading.carried import Carried
 from stratvector.trading.chapters import Chapter
 from stratvector.trading.flow import hop
 from stratvector.trading.identity import message_id
@@ -72,7 +74,7 @@ class ReplayLane:
         standing = await newest_chapter(self._ports.bus, portfolio.run, portfolio.name)
         if standing is not None:
             self._check(standing.chapter)
-        published = self._begin(None if standing is None else standing.carried)
+        published = self._begin(standing)
         async for stored in self.lane.history(self._used):
             published = self._adopted(decode_closed_bars(stored.message.payload), published)
         for section in self._recording.sections(published):
@@ -82,23 +84,31 @@ class ReplayLane:
                 return
             await self._publish(section)
 
-    def _begin(self, carried: Carried | None) -> int:
+    def _begin(self, standing: Standing | None) -> int:
         """Read progress from a chapter's beginning on; the newest close that has bars by then."""
-        self._decisions = ProgressReader(self._ports, self._portfolio, self._closes, carried)
-        self._used = carried_sequence(carried, self.lane.subject)
-        if carried is None or not carried.close_time:
+        self._decisions = ProgressReader(self._ports, self._portfolio, self._closes, standing)
+        carried = None if standing is None else standing.carried
+        self._used = 0
+        if standing is None or carried is None or not carried.close_time:
             return -1
-        self._decided = self._schedule.index(carried.close_time)
+        self._decided = self._place(carried.close_time)
+        lanes = [bars_lane(standing.portfolio, one) for one in standing.portfolio.universes]
+        if self.lane.subject not in lanes:
+            return -1  # what of it is used no chapter from here on says
+        self._used = carried_sequence(carried, self.lane.subject)
         return carried.bars_until(self._universe.name) if self._used else -1
 
     def _check(self, chapter: Chapter) -> None:
         """A chapter that has this version of the universe names these bars. Raises OtherChapter."""
-        bars = chapter.bars_of(self._universe.name)
-        is_ours = 1 + bars.earlier_versions == self._universe.version
-        if is_ours and bars.hash != self._recording.hash:
-            raise OtherChapter(
-                f"the bars of universe {self._universe.name} are not those that the log began with"
+        for bars in chapter.bars:
+            is_ours = (bars.universe, 1 + bars.earlier_versions) == (
+                self._universe.name,
+                self._universe.version,
             )
+            if is_ours and bars.hash != self._recording.hash:
+                raise OtherChapter(
+                    f"the bars of universe {bars.universe} are not those that the log began with"
+                )
 
     def _adopted(self, section: ClosedBars, newest: int) -> int:
         """The close time of what an earlier owner published. Raises OtherSymbols, Absurd."""
@@ -131,5 +141,11 @@ class ReplayLane:
             decided_at, ended = await self._decisions.next()
             if ended:
                 return True
-            self._decided = self._schedule.index(decided_at)
+            self._decided = self._place(decided_at)
         return False
+
+    def _place(self, decided_at: int) -> int:
+        """Of a decided close in the schedule, or of the last one before it: universes that came or
+        went have other closes.
+        """
+        return int(np.searchsorted(self._schedule.close_times, decided_at, side="right")) - 1

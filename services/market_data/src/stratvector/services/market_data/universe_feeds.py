@@ -74,7 +74,8 @@ class UniverseFeeds:
 
     async def check(self, proposed: Standing) -> None:
         """Load the bars of the versions that a proposed chapter would begin, and hold their closes
-        against those before. Raises BarsUnavailable, FeedUnavailable, OtherChapter.
+        against those before; a universe that it adds must close in it. Raises BarsUnavailable,
+        FeedUnavailable, OtherChapter.
         """
         session = LoggedSession(proposed.chapter)
         new = self._new(session)
@@ -148,6 +149,9 @@ class UniverseFeeds:
         """
         assert proposed.carried is not None
         after = proposed.carried.close_time
+        if universe.name not in proposed.carried.next_closes:
+            _refuse_ended(universe, times, after)
+            return
         lanes = earlier_bars_lanes(proposed.portfolio, universe)
         known = next((self._close_times[lane] for lane in lanes if lane in self._close_times), None)
         if known is None:
@@ -174,6 +178,15 @@ def _hashes(session: SessionParts, universes: Sequence[Universe]) -> dict[str, s
     """Per lane, of the bars that it is to have."""
     chapter, portfolio = first_chapter(session), session.portfolio
     return {bars_lane(portfolio, one): chapter.bars_of(one.name).hash for one in universes}
+
+
+def _refuse_ended(universe: Universe, times: Nanoseconds, after: int) -> None:
+    """Raises BarsUnavailable for a universe that never closes after a time (ns UTC)."""
+    if not (times > after).any():
+        raise BarsUnavailable(
+            f"universe {universe.name}: its bars have no close after {utc_text(after)}, so it "
+            "can't be added"
+        )
 
 
 def _beginning(standing: Standing | None, session: SessionParts) -> int:

@@ -13,6 +13,7 @@ from stratvector.runtime.chapters import Standing
 from stratvector.runtime.confirmations import Confirmations
 from stratvector.runtime.deployment import SessionParts
 from stratvector.runtime.host import Tasks
+from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.session_document import BadSession
@@ -80,6 +81,8 @@ class UniverseWatch:
         await self._confirmations.say(proposed.id, refused)
 
     async def _take_up(self, standing: Standing) -> None:
+        if self._last_close is not None:
+            self._last_close = LoggedSession(standing.chapter).last_close
         tasks = await self._universes.begun(standing)
         if tasks.main:
             self._ports.begin(self._key, tasks)

@@ -6,7 +6,7 @@ from stratvector.contracts.codecs import decode_signals, encode_signals
 from stratvector.runtime.bars_reader import UniverseReader
 from stratvector.runtime.chapter_watch import ChapterWatch
 from stratvector.runtime.chapters import Standing
-from stratvector.runtime.lane import Lane
+from stratvector.runtime.lane import REST_SECONDS, Lane
 from stratvector.runtime.logged_bars import bars_before, newest_before
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.process.cannot_start import CannotStart
@@ -135,8 +135,7 @@ class ModelLane:
                 self._rows = ()
                 return
             await self._load(standing)
-            await self._begin(standing)
-            opened = await self._live()
+            opened = await self._begin(standing) or await self._live()
             await self._bars.close()
             if opened is None:
                 return
@@ -150,8 +149,10 @@ class ModelLane:
             await self.lane.hand_over()  # there may be somebody who has it
             raise StrategyMissing(self._name, error) from None
 
-    async def _begin(self, standing: Standing | None) -> None:
-        """Go on from what a chapter carries of this model; None is the first chapter."""
+    async def _begin(self, standing: Standing | None) -> Standing | None:
+        """Go on from what a chapter carries of this model; None is the first chapter. The next one,
+        if it opens before there are bars of this one.
+        """
         self._last_close: int | None = None
         if standing is not None:
             self._portfolio, self._own = standing.portfolio, Own.of(standing.portfolio)
@@ -162,24 +163,40 @@ class ModelLane:
         carried = None if standing is None else standing.carried
         is_used = carried_sequence(carried, bars_lane(self._portfolio, self._universe)) > 0
         is_new = begins_anew(self._portfolio, self._universe, carried)
-        if carried is None or not (is_used or is_new):
-            self._bars = UniverseReader(self._ports, self._portfolio, self._universe)
-        else:
-            await self._recall(carried, is_new)
+        self._bars = UniverseReader(self._ports, self._portfolio, self._universe, carried=carried)
+        if carried is not None and (is_used or is_new):
+            newest, opened = await self._newest_before(carried)
+            if opened is not None:
+                return opened
+            await self._recall(carried, is_new, newest)
         async for stored in self.lane.history(carried_sequence(carried, self.lane.subject)):
             self._adopt(decode_signals(stored.message.payload))
+        return None
 
-    async def _recall(self, carried: Carried, is_new: bool) -> None:
+    async def _newest_before(self, carried: Carried) -> tuple[int, Standing | None]:
+        """The last message of bars up to the chapter's beginning; those of a version that begins
+        with it are waited for, unless another chapter opens meanwhile, or none will.
+        """
+        of = (self._ports.bus, self._portfolio, self._universe, carried)
+        while (newest := await newest_before(*of)) is None:
+            if (opened := await self._chapters.opened()) is not None:
+                return 0, opened
+            if await self._chapters.has_ended():
+                return 0, None
+            await self._ports.clock.sleep(REST_SECONDS)
+        return newest, None
+
+    async def _recall(self, carried: Carried, is_new: bool, newest: int) -> None:
         """The model as it was at the chapter's beginning: its memory after the newest signals that
         were used, and what it made of the bars since, whose signals came too late. is_new : the
         bars are of other symbols than it was over, so of what it knew only its weights go on.
+        newest : the last message of bars up to there.
         Raises ForeignState, BrokenStrategy.
         """
         ports, portfolio, universe = self._ports, self._portfolio, self._universe
         own = carried.model(self._name)
         added_after = carried.bars_until(universe.name)
         until = added_after if own is None or is_new else own.close_time
-        newest = await newest_before(ports, portfolio, universe, carried)
         lengths = self._strategy.history, until
         before, since = await bars_before(ports.bus, portfolio, universe, newest, *lengths)
         for section in before:
@@ -193,8 +210,8 @@ class ModelLane:
                 self._model.remember(rows)
             await ports.clock.sleep(0.0)  # there may be a chapter of them
         self._published = (before + since)[-1].close_time if before or since else -1
-        self._note_end(self._published, carried.next_closes[universe.name])
-        self._bars = UniverseReader(ports, portfolio, universe, carried=carried)
+        if (next_close := carried.next_closes.get(universe.name)) is not None:
+            self._note_end(self._published, next_close)
 
     def _go_on_from(self, own: CarriedModel, is_new: bool) -> None:
         """Raises ForeignState."""

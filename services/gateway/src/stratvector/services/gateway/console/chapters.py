@@ -2,7 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from stratvector.runtime.document_changes import strategy_change, symbol_change, without_repeats
+from stratvector.runtime.document_changes import (
+    strategy_change,
+    symbol_change,
+    universe_change,
+    without_repeats,
+)
 from stratvector.services.gateway.chapters import ChapterRow
 from stratvector.services.gateway.console.markup import broken, empty, escaped, row, table
 from stratvector.services.gateway.context import PortfolioContext
@@ -60,7 +65,9 @@ def _changes(one: ChapterRow) -> str:
 
 
 def _lines(changes: Sequence[Mapping[str, str]]) -> Iterator[str]:
-    """A model or a symbol that comes or goes is one line, without all that is said of it."""
+    """A model, a universe or a symbol that comes or goes is one line, without all that is said of
+    it.
+    """
     moved = {name for change in changes if (name := _whole_model(change))}
     for change in without_repeats(changes):
         place = change["place"]
@@ -72,6 +79,9 @@ def _lines(changes: Sequence[Mapping[str, str]]) -> Iterator[str]:
             values = f"{_value(new.before)} → {_value(new.after)}"
             of = f"model {broken(new.model)}: {broken(new.what)}"
             yield f'<div class="change">{of}<br><b>{values}</b></div>'
+        elif (whole := universe_change(change)) is not None:
+            of = f"universe {broken(whole.universe)}"
+            yield f'<div class="change">{of}<br><b>{whole.what}</b></div>'
         elif name := _whole_model(change):
             what = "added" if change["before"] == ABSENT else "removed"
             yield f'<div class="change">model {broken(name)}<br><b>{what}</b></div>'
