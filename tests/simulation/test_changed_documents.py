@@ -23,71 +23,17 @@ from stratvector.trading.session import Session
 from tests.sessions.changed_sessions import (
     Applying,
     with_model,
-    with_symbol,
-    with_universe,
     without_model,
-    without_universe,
 )
+from tests.sessions.drawn_changes import changed
 from tests.sessions.generated_sessions import DriftStrategy, Shape, generated_session
 from tests.sessions.rewritten_log import log_of
 from tests.sessions.simulated_flow import Flow, breaches_in_the_log, run_flow
-from tests.sessions.symbol_flow import without_any_symbol
 
 SEEDS_MIN = 12  # three storms of each batch take a change
 SHAPE = Shape(universes=2, symbols=2, models=2, closes=60, warmup=2)
 SLOW = Faults(delay_seconds_max=0.05)
 STORMY = replace(Faults.stormy(), delay_seconds_max=0.05)
-
-
-def changed(session: Session, number: int, random: np.random.Generator, whole: Session) -> Session:
-    """Other limits, costs, budgets, models, symbols or universes. number : of the change, for a new
-    name.
-    """
-    portfolio, models = session.portfolio, session.portfolio.models
-    match int(random.integers(0, 12)):
-        case 0:
-            caps = np.sort(random.uniform(0.05, 1.0, 2)).round(3).tolist()
-            limits = RiskLimits(symbol=caps[0], asset=caps[1], gross=2 * caps[1])
-            return replace(session, portfolio=replace(portfolio, limits=limits))
-        case 1:
-            costs = Costs(*random.uniform(0, 0.01, 2).round(5).tolist())
-            return replace(session, portfolio=replace(portfolio, costs=costs))
-        case 2:
-            budgets = random.uniform(0.1, 0.5, len(models)).round(3).tolist()
-            pairs = zip(models, budgets, strict=True)
-            models = tuple(replace(m, budget_fraction=b) for m, b in pairs)
-            return replace(session, portfolio=replace(portfolio, models=models))
-        case 3 if len(models) > 1:
-            return without_model(session, models[int(random.integers(len(models)))].name)
-        case 4 | 5:
-            wider = portfolio.universes[int(random.integers(len(portfolio.universes)))]
-            place = int(random.integers(len(wider.symbols) + 1))
-            return with_symbol(session, wider.name, f"ADDED{number}", place)
-        case 6 | 7 if any(len(one.symbols) > 1 for one in portfolio.universes):
-            return without_any_symbol(session, random)
-        case 8 | 9 if removable := _removable(session):
-            return without_universe(session, removable[int(random.integers(len(removable)))])
-        case 10 if (name := _missing(session, whole)) is not None:
-            over_it = {f"back_{number}": DriftStrategy(int(random.integers(1, 4)), 0.001)}
-            return with_universe(session, whole, name, over_it, int(random.integers(3)))
-        case _:
-            universe = portfolio.universes[int(random.integers(len(portfolio.universes)))].name
-            model = ModelAllocation(f"added_{number}", universe, 0.3)
-            strategy = DriftStrategy(int(random.integers(1, 4)), 0.001)
-            return with_model(session, model, strategy, int(random.integers(len(models) + 1)))
-
-
-def _removable(session: Session) -> list[str]:
-    """Universes without which there are models."""
-    traded = {model.universe for model in session.portfolio.models}
-    return [one.name for one in session.portfolio.universes if traded - {one.name}]
-
-
-def _missing(session: Session, whole: Session) -> str | None:
-    """A universe of another session that this one does not have."""
-    there = {universe.name for universe in session.portfolio.universes}
-    missing = [one.name for one in whole.portfolio.universes if one.name not in there]
-    return missing[0] if missing else None
 
 
 def storm_of_changes(
