@@ -57,8 +57,9 @@ def test_a_lane_that_begins_with_its_chapter_and_no_warm_up_is_caught(
 
     session, real = generated_session(3, SHAPE), replay.ReplayLane._begin
 
-    def begin(self, carried):  # type: ignore[no-untyped-def]
-        published = real(self, carried)
+    def begin(self, standing):  # type: ignore[no-untyped-def]
+        published = real(self, standing)
+        carried = None if standing is None else standing.carried
         return published if carried is None else max(published, carried.close_time)
 
     monkeypatch.setattr(replay.ReplayLane, "_begin", begin)

@@ -29,7 +29,7 @@ from stratvector.trading.carried import (
     CarriedSymbol,
     OrderWord,
 )
-from stratvector.trading.chapters import Chapter, ChapterBars, Opened
+from stratvector.trading.chapters import Chapter, ChapterBars, GoneUniverse, Opened
 from stratvector.trading.fills import FillEvent, FillKind, FillsReport
 from stratvector.trading.ledger import Positions
 from stratvector.trading.orders import (
@@ -170,7 +170,8 @@ CARRIED = Carried(
     value_at_risk=DECISION.value_at_risk,
     recorded_at=CLOSE,
 )
-CHAPTER = Chapter("main", 2, "e1", "{}", (CHAPTER_BARS,), "replay.1", "c1", CARRIED, "ada", 7)
+GONE = (GoneUniverse("coins", 3),)
+CHAPTER = Chapter("main", 2, "e1", "{}", (CHAPTER_BARS,), "replay.1", "c1", CARRIED, "ada", 7, GONE)
 OPENED = Opened("main", 2, "c2", 8, CLOSE)
 OWNER = codecs.Owner("host-1", 3, "4f27e6dc")
 
@@ -189,7 +190,8 @@ GOLDEN: dict[str, tuple[Any, str]] = {
         "8a01120a10000000000000f83f00000000000004409201320900002a36fe9c971711000000000000"
         "f03f19000000000000e03f21000000000000e83f28904e300939000000000000d03f990100002a36"
         "fe9c9717a2012b0a05706170657211000000000000e03f1a172d3132333435363738393031323334"
-        "3536373839302e3120094a03616461510700000000000000",
+        "3536373839302e3120094a03616461510700000000000000"
+        "5a090a05636f696e731003",
     ),
     "closed_bars": (
         BARS,

@@ -19,7 +19,7 @@ from stratvector.trading.carried import (
     CarriedSymbol,
     OrderWord,
 )
-from stratvector.trading.chapters import Chapter, ChapterBars, Opened
+from stratvector.trading.chapters import Chapter, ChapterBars, GoneUniverse, Opened
 from stratvector.trading.fills import FillEvent, FillKind, FillsReport
 from stratvector.trading.ledger import Positions
 from stratvector.trading.orders import (
@@ -267,6 +267,7 @@ def chapters(draw: st.DrawFn) -> Chapter:
         carried=draw(carried) if number > 1 else None,
         applied_by=draw(texts),
         applied_at=draw(st.integers(0, 2**63 - 1)),
+        gone=tuple(GoneUniverse(n, 3) for n in draw(st.lists(names, unique=True, max_size=2))),
     )
 
 

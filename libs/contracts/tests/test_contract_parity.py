@@ -29,7 +29,7 @@ from stratvector.trading.carried import (
     CarriedSymbol,
     OrderWord,
 )
-from stratvector.trading.chapters import Chapter, ChapterBars, Opened
+from stratvector.trading.chapters import Chapter, ChapterBars, GoneUniverse, Opened
 from stratvector.trading.fills import FillEvent, FillKind, FillsReport
 from stratvector.trading.flow import FLOW
 from stratvector.trading.ledger import Positions
@@ -76,6 +76,7 @@ NOUNS = (
     Decision,
     FillEvent,
     FillsReport,
+    GoneUniverse,
     Opened,
     Owner,
     Positions,
