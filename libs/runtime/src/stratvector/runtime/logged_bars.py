@@ -50,7 +50,8 @@ class UniverseBars:
     warmup, at : what is before the start, and by close what is not. before : by the close that a
     later version begins after, its bars up to there. halt : None if all was read. lives : the
     closes that the portfolio has the universe after, and up to which it does. used : the message up
-    to which bars are warm-up as well, as they were used before what is read.
+    to which bars are warm-up as well, as they were used before what is read. begun : the warm-up of
+    a version that begins where the log is read from, None where none does.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class UniverseBars:
         used: int = 0,
     ) -> None:
         self._used = used
+        self.begun: list[Logged[ClosedBars]] | None = None
         self.lane, self.universe = lane, universe
         self.warmup: list[Logged[ClosedBars]] = []
         self.at: dict[int, Logged[ClosedBars]] = {}
@@ -248,7 +250,7 @@ async def _read_from(
         return bars
     begin = bars.go_on if bars.is_there else bars.come
     await begin(bus, lane, universe, close_time, closes)
-    bars.warmup = bars.before[close_time]
+    bars.begun = bars.before[close_time]
     return bars
 
 

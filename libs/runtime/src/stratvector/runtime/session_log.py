@@ -28,6 +28,7 @@ from stratvector.runtime.deployment import SessionParts
 from stratvector.runtime.epochs import contents
 from stratvector.runtime.logged_bars import UniverseBars, certain, read_bars
 from stratvector.runtime.logged_engines import LoggedEngines, logged_engines
+from stratvector.runtime.logged_entries import entries_of
 from stratvector.runtime.logged_lane import LoggedLane, content_of, logged
 from stratvector.runtime.logged_signals import LoggedSignals
 from stratvector.runtime.logged_ticks import LoggedTick, NamedTicks, promised_ticks
@@ -46,11 +47,9 @@ from stratvector.trading.lanes import (
     orders_lane,
     positions_lane,
 )
-from stratvector.trading.ledger import LedgerEntry, Positions
-from stratvector.trading.ledger_fold import LedgerFold
+from stratvector.trading.ledger import Positions
 from stratvector.trading.logged import (
     EarlierClose,
-    Halt,
     Logged,
     LoggedChapter,
     LoggedClose,
@@ -172,7 +171,10 @@ class _Reading:
         complete = list[LoggedClose]()
         while isinstance(close := self._close(len(complete)), LoggedClose):
             complete.append(close)
-        entries = self._entries(complete)
+        lanes = {account: lane.subject for account, lane in self._reports.items()}
+        chapters = [one for one in self._chapters if one.noun.carried]
+        entries, refused = entries_of(self._portfolio, self._carried, chapters, complete, lanes)
+        self._halts += refused
         return SessionLog(
             scheduled=self._count,
             schedule=self._schedule,
@@ -180,7 +182,10 @@ class _Reading:
             closes=tuple(complete),
             undecided=close,
             entries=entries,
-            warmup={name: tuple(bars.warmup) for name, bars in self._bars.items()},
+            warmup={
+                name: tuple(bars.warmup if bars.begun is None else bars.begun)
+                for name, bars in self._bars.items()
+            },
             positions=tuple(self._positions),
             bars=sum(len(bars.at) for bars in self._bars.values()),
             signals=sum(one is not None for at in self._signals.at.values() for one in at.values()),
@@ -380,24 +385,6 @@ class _Reading:
         if came is None:
             return None
         return EarlierClose(bars, {name: one for name, one in came.items() if one is not None})
-
-    def _entries(self, closes: Sequence[LoggedClose]) -> tuple[LedgerEntry, ...]:
-        """The ledger's fold, up to an execution that it refuses."""
-        fold, entries = LedgerFold(self._portfolio, self._carried), list[LedgerEntry]()
-        begins = {one.noun.carried.close_time: one for one in self._chapters if one.noun.carried}
-        for close in closes:
-            signals = [logged.noun for logged in close.signals.values()]
-            try:
-                entry = fold.fold(close.events, close.sections, signals, close.decision.noun)
-                entries.append(entry)
-            except UnfitNoun as error:
-                refused = close.reports[-1]
-                lane = self._reports[refused.noun.account].subject
-                self._halts.append(Halt("fills", lane, close.close_time, refused.id, str(error)))
-                break
-            if (chapter := begins.get(close.close_time)) is not None:
-                fold = LedgerFold(chapter.portfolio, chapter.noun.carried)
-        return tuple(entries)
 
 
 def _all_at(
