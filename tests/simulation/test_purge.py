@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from stratvector.runtime import purging
+from stratvector.runtime.applying import unloadable
 from stratvector.runtime.chapters import (
     Standing,
     chapter_message,
     first_chapter,
     oldest_readable,
 )
-from stratvector.runtime.documents import wish_of
+from stratvector.runtime.documents import Documents, wish_of
 from stratvector.runtime.host import ServiceFactory, Tasks
 from stratvector.runtime.logged_bars import bars_before
 from stratvector.runtime.ports import Ports
@@ -29,7 +30,7 @@ from stratvector.trading.session import Session
 from tests.sessions.changed_sessions import Applying, with_model
 from tests.sessions.generated_sessions import DriftStrategy, Shape, generated_session
 from tests.sessions.rewritten_log import as_stored, rewritten
-from tests.sessions.simulated_flow import Flow, breaches_of, run_flow
+from tests.sessions.simulated_flow import Flow, breaches_in_the_log, breaches_of, run_flow
 
 SEEDS = 8
 SHAPE = Shape(universes=2, symbols=2, models=2, closes=16, warmup=2)
@@ -218,3 +219,38 @@ def test_bars_that_an_added_model_looks_back_at_stay() -> None:
     ((left, number),) = found
     assert left == history
     assert number > 2
+
+
+@pytest.mark.parametrize(("window", "is_taken"), [(2, True), (30, False)])
+def test_a_model_that_needs_purged_bars_is_refused_with_their_count(
+    window: int, is_taken: bool, committed: list[int]
+) -> None:
+    """What it says would depend on when somebody purged, and parity could not know that."""
+    committed.clear()
+    session = generated_session(1, replace(SHAPE, closes=60))
+    portfolio, purged, told = session.portfolio, list[int](), list[tuple[str, str] | None]()
+    model = ModelAllocation("added", portfolio.universes[0].name, 0.2)
+    wish = wish_of(with_model(session, model, DriftStrategy(window)), "ada", 1)
+    purging_beside = purger(portfolio, committed, purged)
+
+    async def write(ports: Ports) -> None:
+        assert ports.documents is not None
+        while not sum(purged):
+            await ports.clock.sleep(0.05)
+        await Documents(ports.documents).put(wish, 0)
+        while True:
+            await ports.clock.sleep(0.1)
+            told.append(await unloadable(ports.bus, ports.key_value, wish))
+
+    def both(ports: Ports) -> Tasks:
+        return Tasks.of([lambda: purging_beside(ports), lambda: Tasks([write(ports)])])
+
+    flow = run_flow(session, 1, SLOW_STORM, (), None, 1, 4, both)
+    flow.world.bus = rewritten(flow.world.bus.journal, as_stored)
+    assert breaches_in_the_log(flow) == []
+    names = [one.model for one in flow.entries[-1].models]
+    assert ("added" in names) == is_taken
+    if not is_taken:
+        said = [one for one in told if one is not None]
+        assert said[-1][0] == "strategy"
+        assert "model added looks back on 30 closes of universe" in said[-1][1]

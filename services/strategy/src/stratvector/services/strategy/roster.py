@@ -12,18 +12,23 @@ from stratvector.runtime.chapters import Standing, strategy_in
 from stratvector.runtime.confirmations import Confirmations
 from stratvector.runtime.deployment import SessionParts
 from stratvector.runtime.host import Tasks
+from stratvector.runtime.logged_bars import bars_before
 from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.session_document import BadSession, canonical, described
 from stratvector.services.strategy.model_lane import ModelLane
 from stratvector.trading.bad_strategy import BadStrategy
+from stratvector.trading.lanes import bars_lane
 from stratvector.trading.live_model import LiveModel
 from stratvector.trading.portfolio import ModelAllocation, Portfolio
 from stratvector.trading.versions import begins_anew
 
 if TYPE_CHECKING:
     from stratvector.trading.strategy import Strategy
+
+    # By model, and by what a document says of its strategy.
+    Loaded = dict[tuple[str, str], Strategy]
 
 
 class Roster:
@@ -43,7 +48,7 @@ class Roster:
         )
         self._confirmed = ""
         self.lanes: dict[str, ModelLane] = {}
-        self._strategies: dict[tuple[str, str], Strategy] = {}
+        self._strategies: Loaded = {}
         # What the run began with need not be at hand any more: a lane asks for what holds.
         with suppress(BadSession):
             for name, strategy in session.strategies.items():
@@ -64,12 +69,37 @@ class Roster:
         try:
             new = [one for one in proposed.portfolio.active if self._is_new(proposed, one)]
             if new:
-                self._strategies |= await self._ports.aside(partial(_load, proposed, new))
+                loaded = await self._ports.aside(partial(_load, proposed, new))
+                await self._refuse_purged(proposed, new, loaded)
+                self._strategies |= loaded
             refused = ""
         except (BadSession, CannotStart, BadStrategy, ValueError, TypeError) as error:
             refused = str(error)
         await self._confirmations.say(proposed.id, refused)
         self._confirmed = proposed.id
+
+    async def _refuse_purged(
+        self, proposed: Standing, models: Sequence[ModelAllocation], loaded: "Loaded"
+    ) -> None:
+        """A model begins on all bars that it looks back on, or on all that there ever were: how
+        many a purge has left must not decide what it says. Raises BadSession.
+        """
+        portfolio, carried, bus = proposed.portfolio, proposed.carried, self._ports.bus
+        for model in models:
+            universe = portfolio.universe(model.universe)
+            lane = bars_lane(portfolio, universe)
+            first = await bus.read(lane, 0, 1)
+            if carried is None or not first or not first[0].previous:
+                continue  # nothing of it was purged
+            history = loaded[model.name, strategy_described(proposed.chapter, model.name)].history
+            newest, until = carried.sequences.get(lane, 0), carried.bars_until(universe.name)
+            before, _ = await bars_before(bus, portfolio, universe, newest, history, until)
+            if len(before) < history:
+                raise BadSession(
+                    f"model {model.name} looks back on {history:,} closes of universe "
+                    f"{universe.name}, and a purge has left {len(before):,}: give it a shorter "
+                    "history, or begin another run"
+                )
 
     def take_up(self, standing: Standing) -> None:
         """Begin the lanes of models that a chapter has and that are not here yet. Raises
@@ -111,12 +141,10 @@ class Roster:
         return Tasks.of([partial(make, model) for model in models])
 
 
-def _load(
-    proposed: Standing, models: Sequence[ModelAllocation]
-) -> dict[tuple[str, str], "Strategy"]:
+def _load(proposed: Standing, models: Sequence[ModelAllocation]) -> "Loaded":
     """Import and compile. Raises BadSession, BadStrategy."""
     portfolio, session = proposed.portfolio, LoggedSession(as_first(proposed.chapter))
-    found: dict[tuple[str, str], Strategy] = {}
+    found: Loaded = {}
     for model in models:
         strategy = session.strategy(model.name)
         if session.is_other_source(model.name, strategy):
