@@ -22,6 +22,9 @@ from tests.sessions.symbol_flow import without_any_symbol
 def changed(session: Session, number: int, random: np.random.Generator, whole: Session) -> Session:
     """Other limits, costs, budgets, models, versions of models, symbols or universes. number : of
     the change, for a new name. whole : has the universes that may come back.
+
+    Any document before may be passed over, so each must be a change of each: the first universe
+    always stays, and of every other one a symbol that it had at first.
     """
     portfolio, models = session.portfolio, session.portfolio.models
     match int(random.integers(0, 14)):
@@ -43,14 +46,14 @@ def changed(session: Session, number: int, random: np.random.Generator, whole: S
             wider = portfolio.universes[int(random.integers(len(portfolio.universes)))]
             place = int(random.integers(len(wider.symbols) + 1))
             return with_symbol(session, wider.name, f"ADDED{number}", place)
-        case 6 | 7 if any(len(one.symbols) > 1 for one in portfolio.universes):
-            return without_any_symbol(session, random)
+        case 6 | 7 if (fewer := _without_a_symbol(session, random, whole)) is not None:
+            return fewer
         case 9 | 10:
             name = models[int(random.integers(len(models)))].name
             window, seen = int(random.integers(1, 4)), random.random() < 0.5
             kind = CountingStrategy if seen else DriftStrategy
             return with_strategy(session, name, kind(window, float(random.choice([0.0, 0.001]))))
-        case 11 | 12 if removable := _removable(session):
+        case 11 | 12 if removable := _removable(session, whole):
             return without_universe(session, removable[int(random.integers(len(removable)))])
         case 13 if (missing := _missing(session, whole)) is not None:
             over_it = {f"back_{number}": DriftStrategy(int(random.integers(1, 4)), 0.001)}
@@ -62,10 +65,24 @@ def changed(session: Session, number: int, random: np.random.Generator, whole: S
             return with_model(session, model, strategy, int(random.integers(len(models) + 1)))
 
 
-def _removable(session: Session) -> list[str]:
+def _without_a_symbol(
+    session: Session, random: np.random.Generator, whole: Session
+) -> Session | None:
+    """None where no universe has one to spare."""
+    if not any(len(one.symbols) > 1 for one in session.portfolio.universes):
+        return None
+    fewer = without_any_symbol(session, random)
+    first = {one.name: set(one.symbols) for one in whole.portfolio.universes}
+    stays = all(first[one.name] & set(one.symbols) for one in fewer.portfolio.universes)
+    return fewer if stays else None
+
+
+def _removable(session: Session, whole: Session) -> list[str]:
     """Universes without which there are models."""
     traded = {model.universe for model in session.portfolio.models}
-    return [one.name for one in session.portfolio.universes if traded - {one.name}]
+    stays = whole.portfolio.universes[0].name
+    names = [one.name for one in session.portfolio.universes]
+    return [name for name in names if traded - {name} and name != stays]
 
 
 def _missing(session: Session, whole: Session) -> str | None:

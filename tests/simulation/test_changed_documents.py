@@ -56,8 +56,7 @@ def storm_of_changes(
     chapters = (7, 5_000)[seed % 2]
     instances, later = 1 + seed % 2, sessions[1:]
     flow = run_flow(session, seed, faults, (), None, instances, chapters, applying, later=later)
-    # What was not waited for may have been passed over, so that too little stays of a universe.
-    assert [one for one in applying.refusals if "keeps none of its" not in one] == []
+    assert applying.refusals == []
     return flow, wishes
 
 
@@ -83,7 +82,7 @@ def test_changes_under_flow_keep_every_invariant(
         assert places == sorted(places)
         chapters, taken = chapters + len(flow.openings), taken + len(places)
     say(f"changes, batch {batch}: {chapters} chapters, {taken} changed documents")
-    assert taken > 4
+    assert taken > 6
 
 
 @pytest.mark.long

@@ -69,6 +69,16 @@ class Process:
         """All coroutines, main ones first."""
         return self.main + self._keepers + self._beside
 
+    @property
+    def parts(self) -> list[str]:
+        """What each main coroutine does: the lane that it writes, which is the same in every
+        instance that has it, or its number among those that write none.
+        """
+        lanes = dict(zip(self._places, (lane.subject for lane in self._lanes), strict=True))
+        others = [place for place in range(len(self.main)) if place not in lanes]
+        numbers = {place: str(number) for number, place in enumerate(others)}
+        return [(lanes | numbers)[place] for place in range(len(self.main))]
+
     def pause(self, now: float, seconds: float, clock_stops: bool) -> None:
         """Stop all coroutines for a while."""
         self.paused_until = max(self.paused_until, now + seconds)

@@ -86,8 +86,8 @@ class World:
         self._lease_seconds = lease_seconds
         self._processes: dict[str, Process] = {}
         self._awaited: set[str] = set()
-        self._parts: dict[str, int] = {}
-        self._finished: defaultdict[str, set[int]] = defaultdict(set)
+        self._parts: dict[str, list[str]] = {}
+        self._finished: defaultdict[str, set[str]] = defaultdict(set)
         self._last_lost: dict[str, str] = {}
 
     @property
@@ -164,7 +164,7 @@ class World:
         if task not in process.main:
             return
         service = process.seat.service
-        self._finished[service].add(process.main.index(task))
+        self._finished[service].add(process.parts[process.main.index(task)])
         if self._is_finished(service):
             self._awaited.discard(service)
         # A lane that has finished may be lost and begin anew, and finish once more.
@@ -201,7 +201,9 @@ class World:
         return Stalled(why, waits, [f"{k}: {v}" for k, v in list(self._last_lost.items())[-3:]])
 
     def _is_finished(self, service: str) -> bool:
-        return len(self._finished[service]) == self._parts.get(service, -1)
+        """Whether all that its newest instance has to do is done, by whichever instance."""
+        parts = self._parts.get(service)
+        return parts is not None and self._finished[service].issuperset(parts)
 
     def _start(self, seat: Seat) -> None:
         if seat.is_removed:
@@ -212,7 +214,7 @@ class World:
 
         def begin_more(key: str, tasks: Tasks) -> None:
             begun = process.take(tasks)
-            self._parts[seat.service] = len(process.main)
+            self._parts[seat.service] = process.parts
             for task in begun:
                 self.scheduler.start(task)
 
@@ -233,7 +235,7 @@ class World:
             spread = Spread(seat.service, ports, self.members, process, lambda: True)
             process.beside(spread.run())
         self._processes[seat.name] = process
-        self._parts[seat.service] = len(process.main)
+        self._parts[seat.service] = process.parts
         process.begin()
 
     def _clock(self) -> SimulatedClock:
