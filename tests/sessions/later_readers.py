@@ -58,7 +58,8 @@ def assert_archive_is_proven(flow: Flow, folder: Path) -> None:
     run_later(flow, lambda ports, bus: Tasks([run(bus)]))
     assert written == list(range(1, len(flow.openings) + 1))
     for after in (None, flow.world.bus):
-        log = log_of(ArchivedLog(archive.messages(), after), flow.session)
+        messages = (message for part in archive.parts() for message in part.messages)
+        log = log_of(ArchivedLog(messages, after), flow.session)
         closed = [d for d in flow.decisions if after or d.chapter <= len(written)]
         assert len(log.closes) == len(closed)
         assert check(log, flow.session).is_equal

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -149,7 +150,8 @@ def test_an_archive_is_the_log_as_it_was_stored(place: Place, flow: Flow) -> Non
     with house(place.folder, flow) as there:
         run = archived(place, there, "--no-purge")
         assert run.exit_code == 0, run.output
-        archive = ArchivedLog(Archive(place.folder / "archive").messages())
+        parts = Archive(place.folder / "archive").parts()
+        archive = ArchivedLog(message for part in parts for message in part.messages)
         for lane in lanes_of(flow):
             stored = there.lane(lane)
             kept = asyncio.run(archive.read(lane, 0, 4_096))
@@ -232,3 +234,33 @@ def test_each_refusal_is_a_sentence_and_changes_nothing(place: Place, flow: Flow
         assert "go on in the folder that has it" in " ".join(other.output.split())
     with pytest.raises(BadArchive, match="there is no archive"):
         Archive(place.folder / "nothing").verify()
+
+
+def test_an_archive_that_does_not_fit_the_log_is_refused_by_parity(
+    place: Place, flow: Flow
+) -> None:
+    """A copy from before the purge, one of a longer log, a file that ends in the middle."""
+    folder = place.folder / "archive"
+    with house(place.folder, flow) as there:
+        assert archived(place, there).exit_code == 0
+        listed = json.loads((folder / LIST).read_text())
+        file = folder / listed["chapters"][1]["file"]
+        lines = gzip.decompress(file.read_bytes()).splitlines(keepends=True)
+        halved = gzip.compress(b"".join(lines[: len(lines) // 2]), mtime=0)
+        short = [dict(one) for one in listed["chapters"]]
+        short[1]["sha256"] = hashlib.sha256(halved).hexdigest()
+        longer = [*listed["chapters"], listed["chapters"][-1] | {"number": 5}]
+        with RunFolder(there.session).held():
+            for chapters, content, sentence in (
+                (listed["chapters"][:1], None, "chapter 2 is not in the archive"),
+                (longer, None, "it has 5 closed chapters, and in the log 5 have opened"),
+                (short, halved, "chapter 2"),
+            ):
+                (folder / LIST).write_text(json.dumps(listed | {"chapters": chapters}))
+                whole = file.read_bytes()
+                file.write_bytes(content or whole)
+                refused = place.run("parity", "session", "--archive", "archive")
+                file.write_bytes(whole)
+                assert refused.exit_code != 0, sentence
+                assert sentence in " ".join(refused.output.split())
+                assert "Traceback" not in refused.output

@@ -173,9 +173,10 @@ async def _proven(bus: Any, archive: "Archive", listed: "ArchiveList") -> "Archi
     with session_progress(None, "parity", []) as progress:
         while listed.proven < len(listed.chapters):
             found = await examined_chapter(await anext(windows))
-            if not found.is_proven:
+            if not found.parity.is_equal:
                 said = verdict(found.parity)
                 raise CommandFailed(f"nothing is purged: parity on {archive.folder} says {said}")
+            found.refuse_gap(archive.folder)
             listed = archive.prove(listed, found.parity.closes)
             progress(listed.closes, 0, listed.chapters[listed.proven - 1].until)
     return listed

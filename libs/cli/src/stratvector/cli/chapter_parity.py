@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from stratvector.cli.failures import CommandFailed
 from stratvector.cli.parity import (
     ChapterFound,
     Examination,
     chapters_found,
     engines_told,
     other_sources,
+    verdict,
 )
 from stratvector.cli.progress import session_progress
 from stratvector.cli.stored_log import on_stored_log
@@ -33,10 +35,13 @@ class ExaminedChapter:
     found: ChapterFound
     hands_over: bool
 
-    @property
-    def is_proven(self) -> bool:
-        """Equal, and so is what the next one begins with."""
-        return self.parity.is_equal and self.hands_over
+    def refuse_gap(self, folder: Path) -> None:
+        """Raises CommandFailed where its messages don't go as far as the next chapter."""
+        if not self.hands_over:
+            raise CommandFailed(
+                f"{folder}: the messages of chapter {self.found.number} end before the next one "
+                f"begins: {verdict(self.parity)}"
+            )
 
 
 async def examined_chapter(window: ChapterWindow) -> ExaminedChapter:
@@ -71,15 +76,17 @@ def examined_archive(folder: Path, archive: Archive, portfolio: str, run: str) -
 
 
 async def examined_chapters(folder: Path, windows: AsyncIterator[ChapterWindow]) -> Examination:
-    """All of them as one, up to one that is not proven. Raises BadSession."""
+    """All of them as one, up to one that differs. Raises BadSession, CommandFailed."""
     examined, closes = list[ExaminedChapter](), 0
     with session_progress(None, "parity", []) as progress:
         async for window in windows:
             examined.append(await examined_chapter(window))
             closes += examined[-1].parity.closes
             progress(closes, 0, examined[-1].parity.last_close or 0)
-            if window.is_closed and not examined[-1].is_proven:
+            if not examined[-1].parity.is_equal:
                 break
+            if window.is_closed:
+                examined[-1].refuse_gap(folder)
     first = examined[0].session
     chapters = tuple(one.found for one in examined)
     sources = other_sources(one.session.chapter for one in examined)

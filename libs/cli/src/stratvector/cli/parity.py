@@ -113,7 +113,8 @@ class Examination:
 def examine(
     path: Path, portfolio: str = "", run: str = "", archive: Path | None = None
 ) -> Examination:
-    """Read and check the session of a folder. portfolio, run, archive : see `stored_log`.
+    """Read and check the session of a folder. portfolio, run : see `stored_log`. archive : the
+    folder with what was purged of its log.
 
     With an archive the log is read chapter by chapter, as it may be longer than memory. Raises
     CommandFailed, BadArchive, BadSession, NatsServerError or BusConnectionError.

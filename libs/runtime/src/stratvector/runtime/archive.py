@@ -108,11 +108,6 @@ class Archive:
             if digest != one.sha256:
                 raise BadArchive(f"{path}: it is not the file that was archived")
 
-    def messages(self) -> Iterator[Stored]:
-        """Every message of every file, lane by lane in each. Raises BadArchive."""
-        for one in self._needed().chapters:
-            yield from self._messages(one)
-
     def part(self, number: int) -> ChapterPart:
         """One of the chapters. Raises BadArchive."""
         one = self._needed().chapters[number - 1]

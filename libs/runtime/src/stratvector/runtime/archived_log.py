@@ -83,27 +83,16 @@ async def archive_chapters(
         if chapter.number <= len(listed.chapters):
             continue
         before = listed.chapters[-1].read if listed.chapters else {}
-        try:
-            part = await chapter_part(bus, chapter, following, before)
-        except PurgedPart as error:
-            raise BadArchive(
-                f"{archive.folder}: chapter {chapter.number} can't be archived, as the log has no "
-                f"more what {error}; go on in the folder that has it"
-            ) from None
-        listed = archive.add(listed, part)
+        listed = archive.add(listed, await chapter_part(bus, chapter, following, before))
         written.append(chapter.number)
     return listed, written
-
-
-class PurgedPart(Exception):
-    """The log has a chapter no more; the message says what of it."""
 
 
 async def chapter_part(
     bus: Bus, chapter: Standing, following: Standing, before: Mapping[str, int]
 ) -> ChapterPart:
     """A closed chapter's part of the log, up to the opening of the next one. before : where the
-    part before it ends. Raises PurgedPart.
+    part before it ends. Raises BadArchive where it is purged.
     """
     carried, run, name = following.carried, chapter.chapter.run, chapter.chapter.portfolio
     assert carried is not None  # only the first chapter has none
@@ -120,13 +109,13 @@ async def chapter_part(
         after = before.get(subject, 0)
         until = places[subject] = max(used, after)
         if not await is_readable(bus, subject, after):
-            raise PurgedPart(f"{subject} said after message {after}")
+            raise _purged(chapter.number, subject, after)
         messages += await between(bus, subject, after, until)
     return ChapterPart(chapter.number, carried.close_time, places, tuple(messages))
 
 
 async def _opening_place(bus: Bus, following: Standing) -> int:
-    """The message that opens a chapter. Raises PurgedPart."""
+    """The message that opens a chapter. Raises BadArchive."""
     lane = orders_lane(following.portfolio)
     position = carried_sequence(following.carried, lane)
     while page := await bus.read(lane, position, PAGE):
@@ -135,7 +124,14 @@ async def _opening_place(bus: Bus, following: Standing) -> int:
             if is_opening and opening_in(stored).chapter_id == following.id:
                 return stored.sequence
         position = page[-1].sequence
-    raise PurgedPart(f"{lane} said of the opening of chapter {following.number}")
+    raise _purged(following.number - 1, lane, carried_sequence(following.carried, lane))
+
+
+def _purged(number: int, subject: str, after: int) -> BadArchive:
+    return BadArchive(
+        f"chapter {number} is not in the archive, and the log has no more what {subject} said "
+        f"after message {after}; go on in the folder that has it"
+    )
 
 
 async def _unused_bars(bus: Bus, following: Standing, before: Mapping[str, int]) -> dict[str, int]:

@@ -57,9 +57,11 @@ async def chapter_windows(
     """The chapters of a log one by one, from the first on; the last one is open.
 
     archive : what was purged of it. after : chapters up to this number are passed over, as they
-    are proven. Raises BadArchive, PurgedPart, BadSession, OtherChapter.
+    are proven. Raises BadArchive, BadSession, OtherChapter.
     """
     opened = await opened_chapters(bus, run, portfolio)
+    if archive is not None:
+        _refuse_longer(archive, len(opened))
     longest, kept = histories(opened), dict[str, list[Stored]]()
     first = 1 if archive is None else _first_needed(archive, opened, after, longest)
     async for part, source in _with_what_follows(_parts(bus, opened, archive, first), bus):
@@ -72,6 +74,16 @@ async def chapter_windows(
         kept = _going_on(lanes, following, longest)
     if opened:
         yield ChapterWindow(opened[-1], ArchivedLog(_all(kept), bus), False)
+
+
+def _refuse_longer(archive: Archive, opened: int) -> None:
+    """An archive's chapters are closed in the log that it is of. Raises BadArchive."""
+    listed = archive.listed()
+    if listed is not None and len(listed.chapters) >= opened:
+        raise BadArchive(
+            f"{archive.folder}: it has {len(listed.chapters)} closed chapters, and in the log "
+            f"{opened} have opened: the log has lost what came after"
+        )
 
 
 def _first_needed(
