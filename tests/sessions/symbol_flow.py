@@ -1,19 +1,19 @@
 """Runs into which documents with other symbols are applied."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from stratvector.runtime.chapters import first_chapter
 from stratvector.runtime.documents import wish_of
-from stratvector.runtime.simulation.fate import When
+from stratvector.runtime.simulation.fate import CrashPlan, When
 from stratvector.runtime.simulation.faults import Faults
 from stratvector.trading.parity import Parity, check
 from stratvector.trading.session import Session
 from tests.sessions.changed_sessions import Applying, with_symbol, without_symbol
 from tests.sessions.generated_sessions import Shape
 from tests.sessions.rewritten_log import log_of
-from tests.sessions.simulated_flow import Flow, run_flow
+from tests.sessions.simulated_flow import Flow, breaches_in_the_log, run_flow
 
 SHAPE = Shape(universes=2, symbols=2, models=2, closes=60, warmup=2)
 SLOW = Faults(delay_seconds_max=0.05)
@@ -57,6 +57,21 @@ def applied(
     flow = run_flow(session, beside=applying, later=later, **parts)  # type: ignore[arg-type]
     assert applying.refusals == []
     return flow
+
+
+def crashed(session: Session, wanted: Session, service: str, effect: str) -> Iterator[Flow]:
+    """The same with deaths before and after every effect, or every third one of many; they may make
+    the change come later, or leave it wanted, and break no invariant.
+    """
+    calm = applied(session, [wanted], 0.2, instances=2)
+    met = calm.world.effects[service, effect]
+    assert met
+    for occurrence in range(1, met + 1, 1 if met < 12 else 3):
+        for when in SIDES:
+            plan = CrashPlan(service, effect, occurrence, when)
+            flow = applied(session, [wanted], 0.2, instances=2, plans=[plan])
+            assert breaches_in_the_log(flow) == [], f"crash {when} {effect} {occurrence}"
+            yield flow
 
 
 def parity_of(flow: Flow) -> Parity:
