@@ -215,9 +215,7 @@ def test_a_crash_at_every_step_of_a_new_version_changes_nothing_else(
     session = counting(generated_session(1, replace(SHAPE, closes=16)))
     flows = crashed(session, renewed(session), service, effect)
     opened = [len(flow.openings) > 0 for flow in flows]
-    say(
-        f"crashes of {service} at {effect}, a new version: {sum(opened)} of {len(opened)} took it up"
-    )
+    say(f"crashes of {service} at {effect}: {sum(opened)} of {len(opened)} took it up")
     assert any(opened)
 
 
