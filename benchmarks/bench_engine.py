@@ -38,6 +38,8 @@ def rules_for(symbols: int, models: int, band: float = BAND) -> Rules:
         groups=np.array([[s, s % classes, 0, 0] for s in range(symbols)], dtype=np.int64),
         budget=np.full(models, 1.0 / models),
         class_cap=np.array([np.inf, 0.2][:classes]),
+        keeper=-1,
+        gives=np.zeros((symbols, models), np.bool_),
         position_cap=np.inf,
         symbol_cap=np.inf,
         asset_cap=0.4,

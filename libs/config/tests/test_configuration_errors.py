@@ -107,6 +107,12 @@ MISTAKES = {
         "budget_fraction: 1.6",
         "config/system.yaml: models[0].budget_fraction is 1.6; it must be at most 1",
     ),
+    "another fate of what a removed model holds": (
+        SYSTEM,
+        "costs: {",
+        "on_removal: {old: keep}\ncosts: {",
+        "config/system.yaml: on_removal.old is 'keep'; it must be one of 'sell' or 'manual'",
+    ),
     "no money": (
         SYSTEM,
         "50000.00",

@@ -85,3 +85,9 @@ def test_keys_beside_a_profile_take_the_profiles_place(place: ConfigFolder) -> N
     assert refusal().startswith("config/risk/calm.yaml: stop_loss is 0.05, but protective stops")
     profile.write_text("profile: other")
     assert "a profile can't build on another one" in refusal()
+
+
+def test_what_becomes_of_removed_models_is_the_portfolios(place: ConfigFolder) -> None:
+    place.change(SYSTEM, "costs: {", "on_removal: {old: manual, manual: sell}\ncosts: {")
+    portfolio = load_session(place.config / SYSTEM).portfolio
+    assert portfolio.on_removal == {"old": "manual", "manual": "sell"}

@@ -207,7 +207,12 @@ carried = st.builds(
     next_closes=by_name(st.integers(0, 2**63 - 1)),
     symbols=several(
         st.builds(
-            CarriedSymbol, symbol=names, lots=signed, mark=doubles, cells=several(cells, "model")
+            CarriedSymbol,
+            symbol=names,
+            lots=signed,
+            mark=doubles,
+            cells=several(cells, "model"),
+            kept=signed,
         )
     ),
     models=several(

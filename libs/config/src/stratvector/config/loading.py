@@ -175,6 +175,7 @@ def portfolio_of(configuration: Configuration, run: str) -> "Portfolio":
             configuration.risk.limits({i.asset_class for u in universes for i in u.instruments}),
             system.costs.costs(),
             run,
+            system.on_removal,
         )
 
 

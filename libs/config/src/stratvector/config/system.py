@@ -94,7 +94,8 @@ class SystemFile(Section):
     """The whole of system.yaml. accounts : where the portfolio trades at several, instead of
     system.account and system.backtest_initial_nav; the first is the leading one. sources : by
     universe, instead of the one in universes.yaml, and of what belongs to it there: how files are
-    read, price grid and lots.
+    read, price grid and lots. on_removal : by model that is removed from a run, whether what it
+    holds is sold, as it is of those that are not named, or kept by the model `manual`.
     """
 
     system: SystemSection = Field(default_factory=SystemSection)
@@ -103,6 +104,7 @@ class SystemFile(Section):
     sources: dict[str, str] = Field(default_factory=dict)
     clock: ClockSection | None = None
     models: tuple[ModelEntry, ...] = Field(min_length=1)
+    on_removal: dict[Name, Literal["sell", "manual"]] = Field(default_factory=dict)
     risk: RiskSection = Field(default_factory=RiskSection)
     costs: CostsSection = Field(default_factory=CostsSection)
 

@@ -9,7 +9,8 @@ from stratvector.runtime.logged_session import portfolio_of
 from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.session_document import BadSession, canonical
 from stratvector.trading.chapters import FIRST, Chapter, ChapterBars, GoneUniverse
-from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.nearest import suggestion
+from stratvector.trading.portfolio import MANUAL, Portfolio
 from stratvector.trading.runs import has_deadlines
 from stratvector.trading.versions import other_symbols
 
@@ -189,7 +190,7 @@ def strategy_described(chapter: Chapter, model: str) -> str:
 CHANGEABLE = (
     "its limits",
     "costs",
-    "models, their budgets and strategies",
+    "models, their budgets and strategies, what becomes of removed ones",
     "universes and their symbols",
     "benchmark and risk-free rate",
 )
@@ -204,7 +205,7 @@ def _unchangeable(standing: Chapter, wanted: Chapter, but: Collection[str]) -> s
     for document in (ours, theirs):
         for key in _REPORTED:
             document.pop(key, None)
-        for key in ("limits", "costs"):
+        for key in ("limits", "costs", "on_removal"):
             document.get("portfolio", {}).pop(key, None)
         models = document["portfolio"]["models"]
         for model in models:
@@ -271,15 +272,24 @@ def refuse_wish(standing: Chapter, wanted: Chapter) -> None:
     before, after = portfolio_of(as_first(standing)), portfolio_of(as_first(wanted))
     _refuse_lost_universes(before, after)
     _refuse_lost_symbols(before, after)
-    if standing.carried is None:
-        return
-    named = portfolio_of(as_first(standing)).model_names
-    removed = {one.name for one in standing.carried.models} - set(named)
-    for model in portfolio_of(as_first(wanted)).models:
+    carried = () if standing.carried is None else standing.carried.models
+    removed = {one.name for one in carried} - set(before.model_names)
+    _refuse_unknown_removals(after, {*before.model_names, *after.model_names, *removed, MANUAL})
+    for model in after.models:
         if model.name in removed:
             raise OtherChapter(
                 f"model {model.name} was removed from this run, and its books stay under that "
                 "name: add it under another one"
+            )
+
+
+def _refuse_unknown_removals(after: Portfolio, known: Collection[str]) -> None:
+    """What becomes of a model's lots is said by the name of one that there is or was."""
+    for name in after.on_removal:
+        if name not in known:
+            raise OtherChapter(
+                f"on_removal names model {name}, which this run never had; "
+                f"{suggestion(name, sorted(known))}"
             )
 
 

@@ -21,7 +21,7 @@ from stratvector.runtime.validation_sentences import mistakes
 from stratvector.trading.benchmark import Benchmark, benchmark_document, benchmark_from
 from stratvector.trading.caveats import Caveat
 from stratvector.trading.chapters import ChapterBars
-from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.portfolio import Portfolio, Role
 
 # Whole sessions and strategies load the compiler; most processes read only the portfolio.
 if TYPE_CHECKING:
@@ -60,10 +60,10 @@ def document_of(session: "Session") -> dict[str, Any]:
 
 
 def portfolio_document(portfolio: Portfolio) -> dict[str, Any]:
-    """A portfolio as a document describes it; none wants a closing model or counts versions."""
+    """A portfolio as a document describes it; none names a removed model or counts versions."""
     document: dict[str, Any] = PORTFOLIO.dump_python(portfolio, mode="json")
     for model in document["models"]:
-        model.pop("closing")
+        model.pop("role")
     for universe in document["universes"]:
         universe.pop("version")
         universe.pop("closing")
@@ -253,8 +253,8 @@ class SessionDocument:
 def _portfolio(value: Any) -> Portfolio:
     portfolio = PORTFOLIO.validate_python(value, strict=False)
     for model in portfolio.models:
-        if model.closing:
-            raise ValueError(f"model {model.name} is closing; leave it out instead")
+        if model.role is not Role.ACTIVE:
+            raise ValueError(f"model {model.name} is {model.role}; leave it out instead")
     for universe in portfolio.universes:
         if universe.version != 1:
             raise ValueError(f"universe {universe.name} has a version; only chapters count them")

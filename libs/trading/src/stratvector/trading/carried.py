@@ -39,13 +39,15 @@ class CarriedSymbol:
     """One symbol of the book.
 
     lots : signed, held. mark : the last close, base currency per unit, 0 before the first bar.
-    cells : of the models that have anything to say about it, in the portfolio's order.
+    cells : of the models that have anything to say about it, in the portfolio's order. kept :
+    signed lots that the model `manual` wants.
     """
 
     symbol: str
     lots: int
     mark: float
     cells: tuple[CarriedCell, ...] = ()
+    kept: int = 0
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ class CarriedModel:
     its memory after that close, empty if nothing was used; what came late is not in it, and is
     computed again from the bars. weights : symbol -> its last known weight, zero ones left out,
     which its next actions are relative to.
-    universe : that it trades; empty for one that was removed and whose universe has gone.
+    universe : that it trades; empty for one that was removed and whose universe has gone, and for
+    `manual`.
     """
 
     name: str

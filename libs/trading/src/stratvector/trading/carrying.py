@@ -52,7 +52,7 @@ from stratvector.trading.lanes import (
 )
 from stratvector.trading.logged import Logged
 from stratvector.trading.orders import Cancel, Decision, ValueAtRisk
-from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.portfolio import Portfolio, Role
 from stratvector.trading.signals import Signals
 from stratvector.trading.value_at_risk import DailyMarks
 from stratvector.trading.versions import begins_anew
@@ -216,6 +216,7 @@ class Carrying:
 
 def _symbols(portfolio: Portfolio, book: Book) -> list[CarriedSymbol]:
     names, marks, lots = portfolio.model_names, book.mark.tolist(), book.lots.tolist()
+    kept = book.kept.tolist()
     cells, held = book.cells.tolist(), book.held_weight.tolist()
     # A zero without a sign says nothing; one with a sign is another number to the bit.
     said = (book.cells[:, :, MODEL_LOTS] != 0) | (book.cells[:, :, MISSING] != 0)
@@ -229,6 +230,7 @@ def _symbols(portfolio: Portfolio, book: Book) -> list[CarriedSymbol]:
                 CarriedCell(names[m], cells[s][m][MODEL_LOTS], held[s][m], cells[s][m][MISSING])
                 for m in said[s].nonzero()[0].tolist()
             ),
+            kept[s],
         )
         for s, symbol in enumerate(portfolio.symbols)
     ]
@@ -236,8 +238,8 @@ def _symbols(portfolio: Portfolio, book: Book) -> list[CarriedSymbol]:
 
 def begin_book(portfolio: Portfolio, carried: Carried, book: Book, plan: Plan) -> None:
     """Write what was carried into a flat book, and what a plan remembers of its weights: of symbols
-    that are closing nothing, so that a late signal does not want them again. Those that have gone
-    are passed over, as nothing is held of them.
+    that are closing nothing, so that a late signal does not want them again, and `manual` wants
+    none either. Those that have gone are passed over, as nothing is held of them.
     """
     symbols = {symbol: s for s, symbol in enumerate(portfolio.symbols)}
     models = {name: m for m, name in enumerate(portfolio.model_names)}
@@ -248,10 +250,12 @@ def begin_book(portfolio: Portfolio, carried: Carried, book: Book, plan: Plan) -
     for model in carried.models:
         book.model_cash[models[model.name]] = model.cash
     closing = set(portfolio.closing_symbols)
+    is_kept = any(model.role is Role.KEEPING for model in portfolio.models)
     for one in carried.symbols:
         if (s := symbols.get(one.symbol)) is None:
             continue
         book.lots[s, POSITION], book.mark[s] = one.lots, one.mark
+        book.kept[s] = one.kept if is_kept and one.symbol not in closing else 0
         for cell in one.cells:
             m = models[cell.model]
             book.cells[s, m, [MODEL_LOTS, MISSING]] = cell.lots, cell.missing

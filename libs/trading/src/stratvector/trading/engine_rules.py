@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from stratvector.trading.engine.state import ASSET, Floats, Rules
+from stratvector.trading.engine.state import ASSET, Flags, Floats, Rules
 from stratvector.trading.instruments import Instrument
-from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.portfolio import Portfolio, Role
 
 
 def rules_of(portfolio: Portfolio, restricted: frozenset[str] = frozenset()) -> Rules:
@@ -35,6 +35,8 @@ def rules_of(portfolio: Portfolio, restricted: frozenset[str] = frozenset()) -> 
         ),
         budget=np.array([m.budget_fraction for m in portfolio.models]),
         class_cap=np.array([_cap(limits.class_caps.get(name)) for name in classes]),
+        keeper=_keeper(portfolio),
+        gives=_gives(portfolio),
         position_cap=_cap(limits.position),
         symbol_cap=_cap(limits.symbol),
         asset_cap=_cap(limits.asset),
@@ -52,6 +54,21 @@ def rules_of(portfolio: Portfolio, restricted: frozenset[str] = frozenset()) -> 
         slippage=float(costs.slippage),
         volume_limit=_cap(costs.volume_limit),
     )
+
+
+def _keeper(portfolio: Portfolio) -> int:
+    """Its place among the models, -1 where there is none."""
+    roles = [model.role for model in portfolio.models]
+    return roles.index(Role.KEEPING) if Role.KEEPING in roles else -1
+
+
+def _gives(portfolio: Portfolio) -> Flags:
+    """bool[S, M]; what is closing is sold, whoever has it."""
+    gives = np.zeros((len(portfolio.symbols), len(portfolio.models)), np.bool_)
+    closing = set(portfolio.closing_symbols)
+    gives[:, [model.role is Role.GIVING for model in portfolio.models]] = True
+    gives[[symbol in closing for symbol in portfolio.symbols]] = False
+    return gives
 
 
 def grid_of(instruments: Sequence[Instrument]) -> Floats:

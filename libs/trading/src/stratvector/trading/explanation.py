@@ -16,7 +16,7 @@ from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.ledger_answers import FillRecord, OrderRecord
 from stratvector.trading.order_causes import deciding_stage, reason_of
 from stratvector.trading.orders import ApprovedOrder, SymbolDecision
-from stratvector.trading.portfolio import ModelAllocation, Portfolio
+from stratvector.trading.portfolio import MANUAL, ModelAllocation, Portfolio, Role
 from stratvector.trading.reasons import (
     OUTCOME_WORDS,
     SIGNAL_WORDS,
@@ -128,7 +128,7 @@ def explain(
         models=tuple(
             _wish(place, model, entry, decided, order)
             for place, model in enumerate(portfolio.models)
-            if model.universe == universe
+            if model.universe == universe or _keeps(place, model, entry, symbol)
         ),
         stages=tuple(_steps(decided, entry, portfolio, instrument)),
         order=None if order is None else _record(order, decided, entry, names, later),
@@ -154,6 +154,10 @@ def _outcome(
         f"{words} (the rebalance band, or the smallest order): from {held:,} to "
         f"{decided.target_lots:,} lots{worth}, at an equity of {entry.decision.equity:,.2f}"
     )
+
+
+def _keeps(place: int, model: ModelAllocation, entry: LedgerEntry, symbol: str) -> bool:
+    return model.role is Role.KEEPING and symbol in entry.models[place].positions
 
 
 def _wish(
@@ -183,8 +187,19 @@ def _wish(
         weight_reason,
         budget,
         order.parts[place] if order is not None else 0,
-        _wish_words(row, weight_reason, budget, late, sent is None),
+        _removed_words(model.role, entry.models[place].positions.get(decided.symbol, 0))
+        or _wish_words(row, weight_reason, budget, late, sent is None),
     )
+
+
+def _removed_words(role: Role, lots: int) -> str:
+    """Of a model that sends no signals any more; lots : signed, that it has after the decision."""
+    return {
+        Role.ACTIVE: "",
+        Role.CLOSING: "it was removed: what it holds is sold",
+        Role.GIVING: f"it was removed: what it holds is handed to {MANUAL}",
+        Role.KEEPING: f"it keeps what it was given, as far as the limits allow: {lots:,} lots",
+    }[role]
 
 
 def _wish_words(

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import InitVar, dataclass, field, replace
 from decimal import Decimal
+from enum import StrEnum
 from numbers import Real
 
 from stratvector.trading.instruments import Instrument
@@ -45,19 +46,31 @@ class Universe:
         return tuple(i.symbol for i in self.instruments)
 
 
+class Role(StrEnum):
+    """What a model of a portfolio does."""
+
+    ACTIVE = "active"  # it sends signals
+    CLOSING = "closing"  # it was removed: it wants nothing, and what it holds is sold
+    GIVING = "giving"  # it was removed: what it holds is handed to the one that keeps
+    KEEPING = "keeping"  # the pseudo-model `manual`: it wants the lots that it was given
+
+
+MANUAL, SELL = "manual", "sell"  # what becomes of a removed model's lots; the first is a model too
+
+
 @dataclass(frozen=True)
 class ModelAllocation:
     """A model of the portfolio: the universe that it trades and its share of equity.
 
-    closing : it was removed while the portfolio ran: it sends no signals and wants nothing, and
-    what it holds is sold. No document says so; a chapter does, see `closing`. Its universe is empty
-    once that has gone too: then it holds nothing, and has its line in the books alone.
+    role : no document names any but active ones; a chapter does, see `closing`. Its universe is
+    empty once that has gone too: then it holds nothing, and has its line in the books alone. That
+    of `manual` is empty as well: it may hold symbols of any.
     """
 
     name: str
     universe: str
     budget_fraction: float
-    closing: bool = False
+    role: Role = Role.ACTIVE
 
 
 @dataclass(frozen=True)
@@ -250,6 +263,9 @@ class Portfolio:
 
     accounts : the first is the leading one, whose lane judges which bars a close has, see `ticks`.
     run : under which it lives in the log, see `runs`.
+    on_removal : by model that was or is to be removed, what becomes of what it holds: `sell`, which
+    holds of those that are not named, or `manual`: the pseudo-model of that name keeps it. By
+    `manual` itself `sell`, where it is to keep nothing any more.
     """
 
     name: str
@@ -259,13 +275,14 @@ class Portfolio:
     limits: RiskLimits = field(default_factory=RiskLimits)
     costs: Costs = field(default_factory=Costs)
     run: str = FIRST_REPLAY
+    on_removal: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_run(self.run)
         self._place_universes()
         names = [u.name for u in self.universes]
         for model in self.models:
-            has_gone = model.closing and not model.universe
+            has_gone = model.role is not Role.ACTIVE and not model.universe
             if model.universe not in names and not has_gone:
                 raise ValueError(
                     f"model {model.name} trades universe {model.universe!r}; "
@@ -287,7 +304,19 @@ class Portfolio:
                 raise ValueError(
                     f"{what} {twice[0]!r} is configured twice in portfolio {self.name}"
                 )
+        self._check_removals()
         check_classes((i.asset_class for i in self.instruments), self.limits.class_caps)
+
+    def _check_removals(self) -> None:
+        """Nobody configures the model `manual`, and of a removed one two things may become."""
+        if any(model.name == MANUAL for model in self.active):
+            raise ValueError(
+                f"a model is named {MANUAL}, which is the one that keeps what is not any model's; "
+                "give it another name"
+            )
+        for name, fate in self.on_removal.items():
+            if fate not in (SELL, MANUAL):
+                raise ValueError(f"on_removal of {name} is {fate!r}; it must be {SELL} or {MANUAL}")
 
     def _place_universes(self) -> None:
         """Each at an account that there is, each account with a universe or more."""
@@ -355,12 +384,12 @@ class Portfolio:
 
     def signalling(self, universes: Container[str]) -> tuple[ModelAllocation, ...]:
         """The models that send signals when these universes close."""
-        return tuple(m for m in self.models if m.universe in universes and not m.closing)
+        return tuple(m for m in self.active if m.universe in universes)
 
     @property
     def active(self) -> tuple[ModelAllocation, ...]:
         """The models that send signals."""
-        return tuple(model for model in self.models if not model.closing)
+        return tuple(model for model in self.models if model.role is Role.ACTIVE)
 
     def universe(self, name: str) -> Universe:
         """A universe by name. Raises KeyError."""

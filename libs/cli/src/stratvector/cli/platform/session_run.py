@@ -45,7 +45,7 @@ from stratvector.trading.ledger import positions_of
 from stratvector.trading.ledger_answers import LedgerStatus
 from stratvector.trading.ledger_verification import Verification
 from stratvector.trading.logged import SessionLog
-from stratvector.trading.portfolio import Portfolio, Universe
+from stratvector.trading.portfolio import Portfolio, Role, Universe
 
 READY_SECONDS_MAX = 60.0
 
@@ -267,10 +267,14 @@ def _over(universes: Sequence[Universe], newest: Portfolio) -> Portfolio:
     """
     there = {universe.name for universe in universes}
     models = tuple(
-        one if one.universe in there else replace(one, universe="", closing=True)
+        one if one.universe in there else replace(one, universe="", role=_removed(one.role))
         for one in newest.models
     )
     return replace(newest, universes=tuple(universes), models=models)
+
+
+def _removed(role: Role) -> Role:
+    return Role.CLOSING if role is Role.ACTIVE else role
 
 
 def refuse_differences(log: SessionLog, status: LedgerStatus) -> None:

@@ -7,6 +7,7 @@ sum to it.
 
 from stratvector.trading.engine.allocation import apportion
 from stratvector.trading.engine.compiling import engine_jit
+from stratvector.trading.engine.keeping import hand_over, has_keeper
 from stratvector.trading.engine.limits import is_planned
 from stratvector.trading.engine.state import (
     CROSS_PART,
@@ -47,9 +48,9 @@ def cross_models(s: int, plan: Plan, models: Indices) -> None:
         buys += max(0, plan.cells[s, m, ORDER_PART])
         sells += max(0, -plan.cells[s, m, ORDER_PART])
     matched = min(buys, sells)
-    plan.fields[s, CROSSED] = matched > 0
     if matched == 0:
         return
+    plan.fields[s, CROSSED] = 1
     larger = 1 if buys >= sells else -1
     for m in range(len(models)):
         wish = plan.cells[s, m, ORDER_PART]
@@ -58,7 +59,7 @@ def cross_models(s: int, plan: Plan, models: Indices) -> None:
     for m in range(len(models)):
         wish = plan.cells[s, m, ORDER_PART]
         crossed = plan.part[m] if wish * larger > 0 else wish
-        plan.cells[s, m, CROSS_PART] = crossed
+        plan.cells[s, m, CROSS_PART] += crossed
         plan.cells[s, m, ORDER_PART] = wish - crossed
 
 
@@ -145,6 +146,8 @@ def plan_order(s: int, book: Book, rules: Rules, plan: Plan, models: Indices) ->
         keep_lots(s, NO_CHANGE if delta == 0 else BELOW_BAND, book, plan)
         return
     plan.flags[MOVED] = 1
+    if has_keeper(rules, models):
+        hand_over(s, book, rules, plan, models)
     if len(models) > 1:
         cross_models(s, plan, models)
     plan.fields[s, ORDER] = delta

@@ -1,6 +1,7 @@
 """Weights become effective exposures per model, with a memory of the last good weight."""
 
 from stratvector.trading.engine.compiling import engine_jit
+from stratvector.trading.engine.keeping import has_keeper, kept_exposure
 from stratvector.trading.engine.limits import is_planned
 from stratvector.trading.engine.state import (
     EXPOSURE,
@@ -54,6 +55,7 @@ def hold_weights(
 @engine_jit
 def net_models(
     t: int,
+    value: float,
     multipliers: Floats,
     book: Book,
     rules: Rules,
@@ -62,7 +64,7 @@ def net_models(
     models: Indices,
 ) -> None:
     """weight x budget x multiplier (float64[T, M]), clipped per model and symbol, then net over
-    the models.
+    the models and what is kept, which no position clip is for: it may be several models'.
     """
     for s in range(len(symbols)):
         if not is_planned(s, plan, symbols):
@@ -73,5 +75,7 @@ def net_models(
             wanted = min(max(wanted, -rules.position_cap), rules.position_cap)
             plan.effective[s, m] = wanted
             net += wanted
+        if has_keeper(rules, models):
+            net += kept_exposure(s, value, book, rules, models)
         plan.figures[s, EXPOSURE] = net
         plan.figures[s, SCALE] = 1.0

@@ -47,7 +47,7 @@ class Book(NamedTuple):
     mark : float64[S], last known close, 0 = none yet.
     cells : int64[S, M, 4], the models' virtual MODEL_LOTS; ORDER_PART and FILLED_PART of the
     working order; MISSING: closes since the last good weight. held_weight : float64[S, M], that
-    weight. model_cash : float64[M].
+    weight. model_cash : float64[M]. kept : int64[S], signed lots that the rules' keeper wants.
     """
 
     account: Floats
@@ -58,6 +58,7 @@ class Book(NamedTuple):
     cells: Integers
     held_weight: Floats
     model_cash: Floats
+    kept: Integers
 
 
 class Rules(NamedTuple):
@@ -66,6 +67,8 @@ class Rules(NamedTuple):
     grid : float64[S, 2], LOT_SIZE (units) and PRICE_UNITS (10^price_precision). groups : int64[S,
     4], ASSET and CLASS numbers, RESTRICTED_FLAG, ACCOUNT number. budget : float64[M]. class_cap :
     float64[C].
+    keeper : number of the model that wants lots (`Book.kept`) instead of weights, -1 = none. gives
+    : bool[S, M], whether what the model has of the symbol is handed to the keeper.
     capital_cap, minimum_order_notional : base currency. rebalance_band : part of the models'
     targets or holdings. cash_collar : how far above its mark a buy may fill, a fraction; infinity:
     at any price, and cash may go below zero.
@@ -75,6 +78,8 @@ class Rules(NamedTuple):
     groups: Integers
     budget: Floats
     class_cap: Floats
+    keeper: int
+    gives: Flags
     position_cap: float
     symbol_cap: float
     asset_cap: float
@@ -159,6 +164,7 @@ def new_book(symbols: int, models: int, cash: float, of_accounts: Floats) -> Boo
         np.zeros((symbols, models, 4), np.int64),
         np.zeros((symbols, models)),
         np.zeros(models),
+        np.zeros(symbols, np.int64),
     )
     book.latch[DAY] = -1
     for account in range(len(of_accounts)):

@@ -16,6 +16,7 @@ from stratvector.trading.engine.account import (
 )
 from stratvector.trading.engine.breakers import trip_breakers
 from stratvector.trading.engine.compiling import engine_jit
+from stratvector.trading.engine.keeping import has_keeper, keep_crossed
 from stratvector.trading.engine.limits import is_planned
 from stratvector.trading.engine.matching import match_market
 from stratvector.trading.engine.planning import plan_orders
@@ -134,6 +135,8 @@ def place(book: Book, rules: Rules, plan: Plan, symbols: Indices, models: Indice
             continue
         if len(models) > 1 and plan.fields[s, CROSSED] == 1:
             settle_cross(s, book, rules, plan, models)
+            if has_keeper(rules, models):
+                keep_crossed(s, book, rules, plan, models)
         if plan.fields[s, ORDER] != 0:
             book.lots[s, WORKING] = plan.fields[s, ORDER]
             for m in range(len(models)):

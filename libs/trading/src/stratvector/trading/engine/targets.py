@@ -13,6 +13,7 @@ from stratvector.trading.engine import limits
 from stratvector.trading.engine.allocation import whole_lots
 from stratvector.trading.engine.arithmetic import FINITE_MAX, LOTS_MAX, whole
 from stratvector.trading.engine.compiling import engine_jit
+from stratvector.trading.engine.keeping import has_keeper, kept_target
 from stratvector.trading.engine.signals import net_models
 from stratvector.trading.engine.state import (
     CANCEL,
@@ -133,7 +134,7 @@ def apply_stages(
     models: Indices,
 ) -> None:
     """The stages between weights and lots, in the order of `reasons.Stage`."""
-    net_models(t, multipliers, book, rules, plan, symbols, models)
+    net_models(t, value, multipliers, book, rules, plan, symbols, models)
     record(0, plan.stages, plan.figures, symbols)
     limits.cap_symbols(rules.symbol_cap, plan, symbols)
     record(1, plan.stages, plan.figures, symbols)
@@ -175,6 +176,8 @@ def round_target(
     total = 0.0
     for m in range(len(models)):
         total += plan.effective[s, m] * plan.figures[s, SCALE] * per_lot
+    if has_keeper(rules, models):
+        total += kept_target(s, book, rules, plan, models)
     if not abs(total) < LOTS_MAX:
         plan.fields[s, TARGET] = 0
         keep_lots(s, TOO_LARGE, book, plan)
@@ -182,20 +185,35 @@ def round_target(
     target = whole(total)
     plan.fields[s, TARGET] = target
     plan.fields[s, MOVES] = 1
-    split_target(s, target, per_lot, plan, models)
+    split_target(s, target, per_lot, book, rules, plan, models)
 
 
 @engine_jit
-def split_target(s: int, target: int, per_lot: float, plan: Plan, models: Indices) -> None:
+def note_part(m: int, wanted: float, plan: Plan) -> None:
+    """A model's part in lots, as floor and rest."""
+    floor = np.floor(wanted)
+    plan.part[m] = whole(floor)
+    plan.fraction[m] = wanted - floor
+
+
+@engine_jit
+def split_target(
+    s: int,
+    target: int,
+    per_lot: float,
+    book: Book,
+    rules: Rules,
+    plan: Plan,
+    models: Indices,
+) -> None:
     """The models' parts of a target in lots; they sum to it."""
     if len(models) == 1:
         plan.cells[s, 0, MODEL_TARGET] = target
         return
     for m in range(len(models)):
-        wanted = plan.effective[s, m] * plan.figures[s, SCALE] * per_lot
-        floor = np.floor(wanted)
-        plan.part[m] = whole(floor)
-        plan.fraction[m] = wanted - floor
+        note_part(m, plan.effective[s, m] * plan.figures[s, SCALE] * per_lot, plan)
+    if has_keeper(rules, models):
+        note_part(rules.keeper, kept_target(s, book, rules, plan, models), plan)
     whole_lots(target, plan.fraction, plan.part, models)
     for m in range(len(models)):
         plan.cells[s, m, MODEL_TARGET] = plan.part[m]

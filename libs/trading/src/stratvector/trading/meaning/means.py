@@ -2,17 +2,19 @@
 
     after an order, a symbol's exposure is within its caps, or smaller than before; so is the sum
 
-The caps are the document's (weights within budgets, symbol, asset, gross), the equity is folded
-here from fills and bars, and the reference price is the last close. Exits of any size pass: a
-position may have grown beyond its cap by itself.
+The caps are the document's (weights within budgets and what `manual` keeps, symbol, asset, gross),
+the equity is folded here from fills and bars, and the reference price is the last close. Exits of
+any size pass: a position may have grown beyond its cap by itself.
 """
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.carried import Carried
+from stratvector.trading.closing import most_kept
 from stratvector.trading.fills import FillEvent, FillKind
 from stratvector.trading.meaning.own import Own
 from stratvector.trading.orders import ApprovedOrder, Decision
@@ -36,9 +38,10 @@ class AccountMeans:
         self._marks = dict.fromkeys(self._units, 0.0)
         self._cash = float(portfolio.initial_cash)
         budgets = sum(model.budget_fraction for model in portfolio.models)
-        own = Own.of(portfolio).weight_max * budgets
+        self._own_cap = Own.of(portfolio).weight_max * budgets
         caps = (limits.symbol, limits.asset, limits.gross)
-        self._symbol_cap = min([own, *(cap for cap in caps if cap is not None)])
+        self._symbol_cap = min([math.inf, *(cap for cap in caps if cap is not None)])
+        self._kept = {} if carried is None else most_kept(portfolio, carried)
         self._gross_cap = limits.gross
         if carried is not None:
             self._cash = carried.cash
@@ -79,7 +82,7 @@ class AccountMeans:
                 f"the order of {order.lots} lots of {symbol} leaves an exposure of",
                 before.get(symbol, 0.0),
                 after[symbol],
-                self._symbol_cap * equity,
+                self._cap_of(symbol, equity),
             )
         if self._gross_cap is not None:
             # Orders that are still to reduce count as not filled: at worst a whole cap of them,
@@ -88,6 +91,10 @@ class AccountMeans:
             self._check_room(
                 "the orders leave a gross exposure of", *total, 2 * self._gross_cap * equity
             )
+
+    def _cap_of(self, symbol: str, equity: float) -> float:
+        kept = self._value(symbol, self._kept.get(symbol, 0))
+        return min(self._own_cap * equity + kept, self._symbol_cap * equity)
 
     def _check_price(self, order: ApprovedOrder) -> None:
         mark, price = self._marks[order.symbol], float(order.reference_price)

@@ -28,7 +28,7 @@ from stratvector.trading.carried import Carried
 from stratvector.trading.chapters import FIRST, Chapter, Opened
 from stratvector.trading.lanes import orders_lane
 from stratvector.trading.orders import Decision
-from stratvector.trading.portfolio import ModelAllocation, Portfolio
+from stratvector.trading.portfolio import ModelAllocation, Portfolio, Role
 from stratvector.trading.timestamps import NANOSECONDS_PER_SECOND
 
 NANOSECONDS_PER_HOUR = 3_600 * NANOSECONDS_PER_SECOND
@@ -195,7 +195,7 @@ class SessionWatch:
         """Every model that sends signals, over the symbols of its universe."""
         for model in (one for one in portfolio.models if one.universe):
             universe = portfolio.universe(model.universe)
-            if model.name not in self._watches and not model.closing:
+            if model.name not in self._watches and model.role is Role.ACTIVE:
                 self._watches[model.name] = ModelWatch(model.name, universe.symbols, self.rules)
                 self.board.add(model.name)
             if model.name in self._watches:

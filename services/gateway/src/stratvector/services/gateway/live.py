@@ -41,7 +41,7 @@ from stratvector.trading.meaning.positions import check_positions_of
 from stratvector.trading.meaning.rules import check_known
 from stratvector.trading.meaning.signals import check_signals_of
 from stratvector.trading.orders import Decision
-from stratvector.trading.portfolio import ModelAllocation, Portfolio
+from stratvector.trading.portfolio import ModelAllocation, Portfolio, Role
 from stratvector.trading.versions import begins_anew
 
 HAPPENINGS_MAX = 200
@@ -60,13 +60,13 @@ class Happening:
 
 @dataclass(frozen=True)
 class LiveState:
-    """All that a session knows from its lanes, at any moment between two batches. closing : models
+    """All that a session knows from its lanes, at any moment between two batches. others : models
     that the chapter carries and its document does not name. gone : terms of symbols that its
     portfolio has no more. begins_after : see `LiveSession`.
     """
 
     chapter: Chapter | None
-    closing: tuple[ModelAllocation, ...]
+    others: tuple[ModelAllocation, ...]
     gone: tuple[Instrument, ...]
     chapters: tuple[ChapterRow, ...]
     curve: CurveState
@@ -156,7 +156,7 @@ class LiveSession:
         """What `resume` goes on from."""
         return LiveState(
             chapter=self._chapter,
-            closing=tuple(one for one in self.portfolio.models if one.closing),
+            others=tuple(one for one in self.portfolio.models if one.role is not Role.ACTIVE),
             gone=tuple(
                 one for one in self.instruments.values() if one.symbol not in self._own.lot_sizes
             ),
@@ -183,7 +183,7 @@ class LiveSession:
         if kept.chapter is not None:
             self.instruments |= {one.symbol: one for one in kept.gone}
             named = portfolio_in(kept.chapter)
-            self._hold(kept.chapter, replace(named, models=(*named.models, *kept.closing)))
+            self._hold(kept.chapter, replace(named, models=(*named.models, *kept.others)))
         self.marks.resume(kept.marks)
         self._causes.resume(kept.causes)
         self.counts = Counter(kept.counts)

@@ -8,7 +8,7 @@ from stratvector.trading.chapters import FIRST
 from stratvector.trading.instruments import Instrument
 from stratvector.trading.lanes import chapters_lane
 from stratvector.trading.ledger import LedgerEntry
-from stratvector.trading.portfolio import ModelAllocation, Portfolio
+from stratvector.trading.portfolio import MANUAL, ModelAllocation, Portfolio, Role
 
 
 class PortfolioChapters:
@@ -48,5 +48,9 @@ class PortfolioChapters:
         if portfolio.model_names == names:
             return portfolio
         known = {model.name: model for model in portfolio.models}
-        unknown = {name: ModelAllocation(name, "", 0.0, closing=True) for name in names}
+        unknown = {name: ModelAllocation(name, "", 0.0, _role(name)) for name in names}
         return replace(portfolio, models=tuple((unknown | known)[name] for name in names))
+
+
+def _role(name: str) -> Role:
+    return Role.KEEPING if name == MANUAL else Role.CLOSING
