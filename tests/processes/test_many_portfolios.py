@@ -18,7 +18,7 @@ from stratvector.contracts.codecs.ledger_proofs import verification_of
 from stratvector.contracts.v1 import ledger_proofs_pb2, risk_service_pb2
 from stratvector.contracts.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from stratvector.contracts.v1.risk_service_pb2_grpc import RiskServiceStub
-from stratvector.trading.portfolio import ModelAllocation
+from stratvector.trading.portfolio import MANUAL, ModelAllocation
 from tests.processes.house import PATIENCE_SECONDS, SERVICES, House
 from tests.sessions.generated_sessions import DriftStrategy, Shape, generated_session
 from tests.sessions.late_flow import CountingStrategy
@@ -28,7 +28,7 @@ SHAPE = Shape(2, 2, 3, closes=60)
 FIRST = named(generated_session(3, SHAPE), "main", "replay.a")
 OTHER = named(generated_session(8, SHAPE), "other", "replay.c")
 AGAIN = named(generated_session(3, SHAPE), "main", "replay.b")
-LONG = named(generated_session(5, Shape(2, 2, 2, closes=1500)), "changing", "replay.d")
+LONG = named(generated_session(2, Shape(2, 2, 2, closes=1500)), "changing", "replay.d")
 
 
 @pytest.fixture
@@ -71,12 +71,12 @@ def test_two_portfolios_and_a_second_run_are_served_without_restart_or_reconnect
 
 def _models_are_added_removed_and_renewed_while_it_runs(house: House) -> None:
     """Lanes begin in processes that live already, and books are kept beside the others'; the model
-    that stays has another strategy from then on.
+    that stays has another strategy from then on. What the removed one holds is kept by `manual`.
     """
     removed, kept = LONG.portfolio.models
     added = ModelAllocation("added", kept.universe, 0.5)
     strategies = {kept.name: CountingStrategy(2), "added": DriftStrategy(2, 0.0)}
-    portfolio = replace(LONG.portfolio, models=(added, kept))
+    portfolio = replace(LONG.portfolio, models=(added, kept), on_removal={removed.name: MANUAL})
     house.apply(LONG)
     house.until_recording(LONG)
     house.apply(replace(LONG, portfolio=portfolio, strategies=strategies))
@@ -86,8 +86,10 @@ def _models_are_added_removed_and_renewed_while_it_runs(house: House) -> None:
     assert [model.name for model in log.chapters[0].portfolio.active] == ["added", kept.name]
     assert log.chapters[0].renewed == (kept.name,)
     models = {model.model: model for model in log.entries[-1].models}
-    assert set(models) == {"added", kept.name, removed.name}
+    assert list(models) == ["added", kept.name, removed.name, MANUAL]
     assert not models[removed.name].positions
+    crosses = [cross for entry in log.entries for cross in entry.decision.crosses]
+    assert any(len(cross.parts) == 4 and cross.parts[2] and cross.parts[3] for cross in crosses)
     assert models["added"].commission
 
 

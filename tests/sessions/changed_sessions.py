@@ -13,7 +13,7 @@ from stratvector.runtime.documents import Documents, Wish
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.ports import Ports
 from stratvector.trading.bars import FIELDS, Bars
-from stratvector.trading.portfolio import ModelAllocation
+from stratvector.trading.portfolio import MANUAL, ModelAllocation
 from stratvector.trading.session import Session
 from stratvector.trading.strategy import Strategy
 
@@ -115,6 +115,18 @@ def without_model(session: Session, name: str) -> Session:
     strategies = {one: s for one, s in session.strategies.items() if one != name}
     portfolio = replace(session.portfolio, models=models)
     return replace(session, portfolio=portfolio, strategies=strategies)
+
+
+def keeping(session: Session, name: str) -> Session:
+    """Without a model, whose lots `manual` keeps."""
+    return with_fate(without_model(session, name), name, MANUAL)
+
+
+def with_fate(session: Session, name: str, fate: str) -> Session:
+    """What becomes of what a removed model holds, or `manual`."""
+    portfolio = session.portfolio
+    fates = {**portfolio.on_removal, name: fate}
+    return replace(session, portfolio=replace(portfolio, on_removal=fates))
 
 
 def without_symbol(session: Session, symbol: str) -> Session:

@@ -2,7 +2,7 @@
 without a bus."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from stratvector.trading.bars import ClosedBars
 from stratvector.trading.carried import Carried
 from stratvector.trading.carrying import Carrying
 from stratvector.trading.chapters import Chapter, ChapterBars
+from stratvector.trading.closing import with_closing
 from stratvector.trading.executions import cancelled
 from stratvector.trading.fills import FillEvent, FillsReport
 from stratvector.trading.ledger import LedgerEntry
@@ -47,13 +48,16 @@ def play_live(
     session: Session,
     venue: type[SimulatedBroker] = SimulatedBroker,
     closes_per_chapter: int | None = None,
+    wanted: Mapping[int, Portfolio] | None = None,
 ) -> Played:
     """What risk, execution and ledger make of a session whose bars and signals are never late.
 
     closes_per_chapter : after so many closes every part is made anew of what is carried, and has
-    gone over the wire.
+    gone over the wire. wanted : after so many closes, what is wanted of the chapter that begins
+    there, in which the models that it does not name have been removed.
     """
     portfolio, schedule = session.portfolio, session.schedule
+    changed = {} if wanted is None else wanted
     account, carrying = PortfolioAccount(portfolio), Carrying(portfolio)
     broker, ledger = venue(portfolio), LedgerFold(portfolio)
     decisions, events, entries = [], list[FillEvent](), []
@@ -66,24 +70,30 @@ def play_live(
             account.settle(event)
         signals = {
             model.name: _signals(session, model, close_time)
-            for model in portfolio.models
-            if model.universe in universes
+            for model in portfolio.signalling(universes)
         }
         account.observe(close_time, bars, signals)
         decision = account.decide(close_time, Cut())
         account.place(decision)
-        _follow(carrying, session.portfolio, bars, signals, known, decision)
+        _follow(carrying, portfolio, bars, signals, known, decision)
         ended = _execute(broker, decision)
         decisions.append(decision)
         events.extend(known)
         entries.append(ledger.fold(known, bars, tuple(signals.values()), decision))
-        if closes_per_chapter and (index + 1) % closes_per_chapter == 0:
+        closes = index + 1
+        if closes in changed or (closes_per_chapter and closes % closes_per_chapter == 0):
             carried = over_the_wire(session, account.carried(carrying))
+            portfolio = with_closing(changed.get(closes, _named(portfolio)), carried)
             account, ledger = PortfolioAccount(portfolio, carried), LedgerFold(portfolio, carried)
             carrying, broker = Carrying(portfolio, carried), venue(portfolio)
             for one in carried.orders:
                 broker.accept(one.order)
     return Played(tuple(decisions), tuple(events), tuple(entries), account)
+
+
+def _named(portfolio: Portfolio) -> Portfolio:
+    """What a document says of it."""
+    return replace(portfolio, models=portfolio.active)
 
 
 def over_the_wire(session: Session, carried: Carried) -> Carried:

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from stratvector.trading.portfolio import Costs, ModelAllocation, RiskLimits
+from stratvector.trading.portfolio import MANUAL, SELL, Costs, ModelAllocation, RiskLimits
 from stratvector.trading.session import Session
 from tests.sessions.changed_sessions import (
+    keeping,
+    with_fate,
     with_model,
     with_strategy,
     with_symbol,
@@ -20,14 +22,15 @@ from tests.sessions.symbol_flow import without_any_symbol
 
 
 def changed(session: Session, number: int, random: np.random.Generator, whole: Session) -> Session:
-    """Other limits, costs, budgets, models, versions of models, symbols or universes. number : of
-    the change, for a new name. whole : has the universes that may come back.
+    """Other limits, costs, budgets, models, versions of models, symbols or universes, or another
+    fate of what removed models hold. number : of the change, for a new name. whole : has the
+    universes that may come back.
 
     Any document before may be passed over, so each must be a change of each: the first universe
     always stays, and of every other one a symbol that it had at first.
     """
     portfolio, models = session.portfolio, session.portfolio.models
-    match int(random.integers(0, 14)):
+    match int(random.integers(0, 15)):
         case 0:
             caps = np.sort(random.uniform(0.05, 1.0, 2)).round(3).tolist()
             limits = RiskLimits(symbol=caps[0], asset=caps[1], gross=2 * caps[1])
@@ -40,8 +43,8 @@ def changed(session: Session, number: int, random: np.random.Generator, whole: S
             pairs = zip(models, budgets, strict=True)
             models = tuple(replace(m, budget_fraction=b) for m, b in pairs)
             return replace(session, portfolio=replace(portfolio, models=models))
-        case 3 if len(models) > 1:
-            return without_model(session, models[int(random.integers(len(models)))].name)
+        case 3 | 14 if len(models) > 1:
+            return _without_a_model(session, random, whole)
         case 4 | 5:
             wider = portfolio.universes[int(random.integers(len(portfolio.universes)))]
             place = int(random.integers(len(wider.symbols) + 1))
@@ -63,6 +66,19 @@ def changed(session: Session, number: int, random: np.random.Generator, whole: S
             model = ModelAllocation(f"added_{number}", universe, 0.3)
             strategy = DriftStrategy(int(random.integers(1, 4)), 0.001)
             return with_model(session, model, strategy, int(random.integers(len(models) + 1)))
+
+
+def _without_a_model(session: Session, random: np.random.Generator, whole: Session) -> Session:
+    """Half of those that the run began with are kept by `manual`; one that a document added may
+    never have been there, if that was passed over. Or what `manual` keeps is sold, or no more.
+    """
+    if random.random() < 0.3:
+        return with_fate(session, MANUAL, str(random.choice([SELL, MANUAL])))
+    models = session.portfolio.models
+    name = models[int(random.integers(len(models)))].name
+    if name in whole.portfolio.model_names and random.random() < 0.5:
+        return keeping(session, name)
+    return without_model(session, name)
 
 
 def _without_a_symbol(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from stratvector.runtime.applying import apply, stop, unloadable
+from stratvector.runtime.applying import apply, closing_for, stop, unloadable
 from stratvector.runtime.chapter_changes import OtherChapter
 from stratvector.runtime.confirmations import Confirmations
 from stratvector.runtime.documents import Documents, Wish, wish_of
@@ -61,11 +61,16 @@ def storm_of_changes(
 
 
 def taken_of(flow: Flow, wishes: Sequence[Wish]) -> list[int]:
-    """The wishes that became chapters, by when they were made; one may say what an earlier one
-    said.
+    """The wishes that became chapters, by when they were made, as a whole or but for symbols that
+    are still to be sold; one may say what an earlier one said.
     """
     log, applied = log_of(flow.world.bus, flow.session), {wish.document for wish in wishes}
-    found = [one.noun.applied_at for one in log.chapters if one.noun.document in applied]
+    chapters = [logged.noun for logged in log.chapters]
+    found = [
+        one.applied_at
+        for one in chapters
+        if one.document in applied or any(closing_for(one, wish) for wish in wishes)
+    ]
     return list(dict.fromkeys(found))
 
 

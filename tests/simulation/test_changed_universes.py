@@ -8,6 +8,7 @@ from dataclasses import replace
 from stratvector.runtime.documents import wish_of
 from stratvector.trading.chapters import GoneUniverse
 from stratvector.trading.logged import LoggedChapter
+from stratvector.trading.portfolio import Role
 from stratvector.trading.session import Session
 from tests.sessions.changed_sessions import Applying, with_model, with_universe, without_universe
 from tests.sessions.generated_sessions import DriftStrategy, Shape, generated_session
@@ -94,7 +95,9 @@ def test_a_held_universe_is_sold_and_then_goes_by_itself() -> None:
         assert sold.noun.carried.held & symbols
         assert not any(those for close, those in held.items() if close >= second)
         lost = {one.name for one in session.portfolio.models if one.universe == name}
-        closing = {one.name: one.universe for one in gone.portfolio.models if one.closing}
+        closing = {
+            one.name: one.universe for one in gone.portfolio.models if one.role is Role.CLOSING
+        }
         assert closing == dict.fromkeys(lost, "")
         assert lost <= {one.model for one in flow.entries[-1].models}, "their lines stay"
 

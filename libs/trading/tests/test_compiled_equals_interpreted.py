@@ -4,6 +4,7 @@ import math
 import struct
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import numba
 import numpy as np
@@ -78,6 +79,29 @@ def test_a_generated_session_gives_the_same_bits(seed: int) -> None:
 def test_a_wild_session_gives_the_same_bits(seed: int) -> None:
     by_python = python_replay.run(python_wild.wild_session(seed))
     assert_equal_journals(replay.run(wild_session(seed)), by_python)
+
+
+def with_keeper(module: Any) -> Any:
+    """A copy of `replay` whose last model keeps what the first one buys, if there are two."""
+    real = module.rules_of
+
+    def rules(portfolio: Any) -> Any:
+        found, models = real(portfolio), len(portfolio.models)
+        if models == 1:
+            return found
+        gives = np.zeros((len(portfolio.symbols), models), np.bool_)
+        gives[:, 0] = True
+        return found._replace(keeper=models - 1, gives=gives)
+
+    return patch.object(module, "rules_of", rules)
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 10**9))
+def test_lots_that_are_kept_give_the_same_bits(seed: int) -> None:
+    with with_keeper(replay), with_keeper(python_replay):
+        by_python = python_replay.run(python_wild.wild_session(seed))
+        assert_equal_journals(replay.run(wild_session(seed)), by_python)
 
 
 @pytest.mark.parametrize("units", [1.0, 100.0, 1e6, 1e9])
