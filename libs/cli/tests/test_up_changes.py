@@ -82,6 +82,11 @@ def test_up_ends_with_a_stopped_portfolio_and_tells_of_all_its_models(place: Pla
     with running(place) as up:
         replace_a_model(place)
         up.takes_up_the_change()
+        told = place.run("portfolios", "history", up.key, *up.access).stdout.splitlines()
+        assert f"  model {REMOVED}: removed" in told
+        (line,) = [one for one in told if f"model {ADDED}: added, IndexMeanReversionModel " in one]
+        assert line.endswith("), budget 30 % of universe coins")
+        assert not any("strategies." in one for one in told)
         time.sleep(2.0)  # for some closes of the new chapter
         stopped = place.run("portfolios", "stop", up.key, *up.access)
         assert stopped.exit_code == 0, stopped.stderr
