@@ -11,7 +11,7 @@ from stratvector.runtime.archived_log import archive_chapters
 from stratvector.runtime.chapters import opened_chapters
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.ports import Ports
-from stratvector.runtime.purging import kept_chapter, purge_log
+from stratvector.runtime.purging import KEEP_CHAPTERS, kept_chapter, purge_log
 from stratvector.runtime.simulation.bus import SimulatedBus
 from stratvector.runtime.simulation.scheduler import Scheduler
 from stratvector.runtime.simulation.store import MemoryLedgerStore
@@ -41,13 +41,15 @@ def noted_commits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 class Archiving:
     """Archives each chapter that is closed and purges what is before the one that has to stay.
 
-    committed : see `noted_commits`. begins : the chapter that the log begins with after each purge.
-    seen : what the world's services had come to by then. purged : messages by lane.
+    committed : see `noted_commits`. keep : how many chapters before the newest stay. begins : the
+    chapter that the log begins with after each purge. seen : what the world's services had come to
+    by then. purged : messages by lane.
     """
 
     session: Session
     archive: Archive
     committed: list[int]
+    keep: int = KEEP_CHAPTERS
     begins: list[int] = field(default_factory=list)
     seen: list[Counter[tuple[str, str]]] = field(default_factory=list)
     purged: Counter[str] = field(default_factory=Counter)
@@ -70,7 +72,7 @@ class Archiving:
             return
         listed, _ = await archive_chapters(bus, self.archive, run, name)
         newest = max(self.committed, default=None)
-        kept = await kept_chapter(bus, run, name, newest, archived=len(listed.chapters))
+        kept = await kept_chapter(bus, run, name, newest, self.keep, len(listed.chapters))
         if kept is None:
             return
         portfolio = opened[-1].portfolio

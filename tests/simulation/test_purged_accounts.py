@@ -48,12 +48,14 @@ def committed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.fixture
-def archiving(committed: list[int], tmp_path: Path) -> Callable[[Session], Archiving]:
-    """Whoever archives and purges the next run."""
+def archiving(committed: list[int], tmp_path: Path) -> Callable[..., Archiving]:
+    """Whoever archives and purges the next run. A standby that is further behind than what stays
+    halts, so of two more stays.
+    """
 
-    def made(session: Session) -> Archiving:
+    def made(session: Session, instances: int = 1) -> Archiving:
         committed.clear()
-        return Archiving(session, archive_in(tmp_path), committed)
+        return Archiving(session, archive_in(tmp_path), committed, keep=2 * instances - 1)
 
     return made
 
@@ -117,24 +119,26 @@ def every(request: pytest.FixtureRequest, few: int, many: int) -> int:
 
 
 def test_storms_change_no_result(
-    archiving: Callable[[Session], Archiving], request: pytest.FixtureRequest
+    archiving: Callable[..., Archiving], request: pytest.FixtureRequest
 ) -> None:
     for seed in range(every(request, 2, 40)):
         session = over_accounts(generated_session(seed, SHAPE), 2, strict=seed % 2 == 1)
-        beside = archiving(session)
-        flow = trading(session, seed, Faults.stormy(), 1 + seed % 2)(beside, [])
+        instances = 1 + seed % 2
+        beside = archiving(session, instances)
+        flow = trading(session, seed, Faults.stormy(), instances)(beside, [])
         assert_goes_on(flow, beside)
         assert breaches_of(flow) == []
 
 
 def test_storms_change_nothing_while_universes_come_and_go(
-    archiving: Callable[[Session], Archiving], request: pytest.FixtureRequest
+    archiving: Callable[..., Archiving], request: pytest.FixtureRequest
 ) -> None:
     back = 0
     for seed in range(1, 1 + every(request, 2, 40)):
         session = of_changes(seed)
-        beside = archiving(session)
-        flow = changing(session, seed, Faults.stormy(), 1 + seed % 2)(beside, [])
+        instances = 1 + seed % 2
+        beside = archiving(session, instances)
+        flow = changing(session, seed, Faults.stormy(), instances)(beside, [])
         assert_goes_on(flow, beside)
         assert breaches_in_the_log(flow) == []
         there = [last_of(session) in names for names in names_in(flow)]
@@ -146,7 +150,7 @@ def test_storms_change_nothing_while_universes_come_and_go(
 def test_a_crash_after_the_purge_changes_nothing(
     service: str,
     effect: str,
-    archiving: Callable[[Session], Archiving],
+    archiving: Callable[..., Archiving],
     request: pytest.FixtureRequest,
 ) -> None:
     """The next step that a service comes to, once the log begins later; and a purge that ends half
@@ -172,7 +176,7 @@ def test_a_crash_after_the_purge_changes_nothing(
 
 
 def test_a_purge_of_what_the_second_account_needs_is_caught(
-    archiving: Callable[[Session], Archiving],
+    archiving: Callable[..., Archiving],
     monkeypatch: pytest.MonkeyPatch,
     say: Callable[[str], None],
 ) -> None:
