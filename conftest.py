@@ -17,6 +17,7 @@ FIGURE = "figure"
 SLOWEST = (
     "tests/e2e/test_console.py",
     "libs/cli/tests/test_up_processes.py",
+    "libs/cli/tests/test_up_changes.py",
     "tests/telemetry/test_flow_traces.py",
     "libs/runtime/tests/test_service_process.py",
     "tests/processes/test_each_service_alone.py",

@@ -21,12 +21,11 @@ from stratvector.runtime.ports import Ports
 from stratvector.runtime.purging import bars_places, kept_chapter, purge_log
 from stratvector.runtime.simulation.bus import SimulatedBus
 from stratvector.runtime.simulation.faults import Faults
-from stratvector.runtime.simulation.store import MemoryLedgerStore
 from stratvector.runtime.simulation.world import SimulationError
 from stratvector.trading.lanes import bars_lane
-from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.portfolio import ModelAllocation, Portfolio
 from stratvector.trading.session import Session
+from tests.sessions.archived_flow import noted_commits
 from tests.sessions.changed_sessions import Applying, with_model
 from tests.sessions.generated_sessions import DriftStrategy, Shape, generated_session
 from tests.sessions.rewritten_log import as_stored, rewritten
@@ -35,21 +34,12 @@ from tests.sessions.simulated_flow import Flow, breaches_in_the_log, breaches_of
 SEEDS = 8
 SHAPE = Shape(universes=2, symbols=2, models=2, closes=16, warmup=2)
 LOOK_SECONDS = 0.5
-REAL_WRITE = MemoryLedgerStore._write
 REAL_PLACES = purging.own_places
 
 
 @pytest.fixture
 def committed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Every close that the ledger has committed, as it is asked over gRPC in a house."""
-    closes = list[int]()
-
-    def noted(self: MemoryLedgerStore, entry: LedgerEntry) -> None:
-        REAL_WRITE(self, entry)
-        closes.append(entry.close_time)
-
-    monkeypatch.setattr(MemoryLedgerStore, "_write", noted)
-    return closes
+    return noted_commits(monkeypatch)
 
 
 def purger(portfolio: Portfolio, committed: list[int], purged: list[int]) -> ServiceFactory:

@@ -168,7 +168,9 @@ def test_a_model_may_be_added_though_it_needs_more_warm_up_than_the_run_began_wi
     changed = ("apply", "-f", CONFIG, "--run", name)
     code, said, errors = told(server, *changed, "--diff")
     assert (code, errors) == (0, "")
-    assert f"portfolio.models[{SLOW}]: absent → " in said
+    (added,) = [line for line in said.splitlines() if SLOW in line]
+    assert added.startswith(f"model {SLOW}: added, IndexMeanReversionModel 1.0.0 (")
+    assert added.endswith("), budget 20 % of universe coins")
     code, said, errors = told(server, *changed, "--wait", "0")
     assert (code, errors) == (75, "")
     assert said.endswith("wanted, but no risk service has taken it up yet. It stays wanted.\n")

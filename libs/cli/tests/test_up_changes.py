@@ -1,5 +1,5 @@
-"""A portfolio of `stratvector up` that is changed and then stopped while it runs: the command ends
-by itself, and its results tell every model that there ever was.
+"""A portfolio of `stratvector up` whose models, symbols and universes come and go while it runs, or
+which is stopped: the command ends by itself, and its results tell all that there ever was.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ COMMAND = str(Path(sys.executable).with_name("stratvector"))
 PATIENCE_SECONDS = 180.0
 CONFIG = "config/system.yaml"
 REMOVED, ADDED = "EquityTrendModel_v1", "IndexMeanReversionModel_v1"
-SETTINGS = f"""  {ADDED}:
-    universe: coins
-    asset_classes: [crypto]
-"""
+ONE_ACCOUNT = ", account: simulated, backtest_initial_nav: 50000.00}"
+TWO_ACCOUNTS = """}
+accounts:
+  broker: {initial_cash: 30000.00, universes: [stocks]}
+  exchange: {initial_cash: 20000.00, universes: [coins]}"""
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,11 @@ def test_up_ends_with_a_stopped_portfolio_and_tells_of_all_its_models(place: Pla
     with running(place) as up:
         replace_a_model(place)
         up.takes_up_the_change()
+        told = place.run("portfolios", "history", up.key, *up.access).stdout.splitlines()
+        assert f"  model {REMOVED}: removed" in told
+        (line,) = [one for one in told if f"model {ADDED}: added, IndexMeanReversionModel " in one]
+        assert line.endswith("), budget 30 % of universe coins")
+        assert not any("strategies." in one for one in told)
         time.sleep(2.0)  # for some closes of the new chapter
         stopped = place.run("portfolios", "stop", up.key, *up.access)
         assert stopped.exit_code == 0, stopped.stderr
@@ -134,6 +140,80 @@ def test_up_takes_up_a_symbol_that_is_added_and_parity_is_equal_over_it(place: P
     assert "equal: " in parity.stdout
 
 
+@pytest.mark.slow
+def test_up_sells_a_universe_that_is_removed_and_trades_the_one_that_comes(place: Place) -> None:
+    """At an account of two, whose only universe becomes another one."""
+    place.change("universes.yaml", "symbols: [AAA, BBB]", "symbols: [AAA]")
+    place.change("system.yaml", ONE_ACCOUNT, TWO_ACCOUNTS)
+    place.change("system.yaml", "2020-06-30", "2020-03-31")
+    rises_all_along("AAA", place)
+    with running(place) as up:
+        until_trading(up.access, up.key, "2020-02-05")  # when the stock is held
+        another_universe(place)
+        differs = place.run(*up.applying, "--diff")
+        assert differs.exit_code == 0, differs.stderr
+        models_and_universes = assert_told_in_words(differs.stdout)
+        held = place.run(*up.applying)
+        assert held.exit_code == 0, held.stderr
+        assert held.stdout.endswith("AAA: sold first.\n"), held.stdout
+        until_history_says("universe stocks: removed", place, up)
+        told = place.run("portfolios", "history", up.key, *up.access).stdout.splitlines()
+        *models, removed, added = models_and_universes
+        sold = "symbol AAA of universe stocks: wanted no more, sold until it is flat"
+        in_words = [line.strip() for line in told if line.startswith("  ")]
+        assert in_words == [sold, *models, added, removed]
+        up.ended()
+    results = json.loads(Path("up.json").read_text())["results"]
+    assert_one_follows_the_other(pl.read_parquet(Path(results) / "orders.parquet"))
+    parity = place.run("parity", results, "--json", "parity.json")
+    assert parity.exit_code == 0, parity.stderr
+    chapters = json.loads(Path("parity.json").read_text())["chapters"]
+    assert [one["chapter"] for one in chapters] == [1, 2, 3]
+    assert all(one["closes"] and one["equal"] and one["proven"] for one in chapters)
+
+
+def assert_told_in_words(said: str) -> list[str]:
+    """What `apply --diff` says, a line for all that belongs together."""
+    told = said.splitlines()
+    assert [told[0], *told[2:]] == [
+        f"model {REMOVED}: removed",
+        "universe stocks: removed",
+        "universe funds: added",
+    ]
+    assert told[1].startswith(f"model {ADDED}: added, IndexMeanReversionModel 1.0.0 (")
+    assert told[1].endswith("), budget 30 % of universe funds")
+    return told
+
+
+def assert_one_follows_the_other(orders: pl.DataFrame) -> None:
+    """All of the stock is sold, and the fund is bought from then on."""
+    filled = orders.sort("decided_at").filter(pl.col("filled_lots") != 0)
+    stock, fund = (filled.filter(pl.col("symbol") == symbol) for symbol in ("AAA", "BBB"))
+    assert len(fund)
+    assert stock["side"].to_list()[-1] == "sell"
+    assert sum(stock["filled_lots"].to_list()) == 0
+    assert fund["decided_at"].to_list()[0] >= stock["decided_at"].to_list()[-1]
+
+
+def rises_all_along(symbol: str, place: Place) -> None:
+    """So that a trend model holds it at any time."""
+    path = place.folder / "prices.csv"
+    prices = pl.read_csv(path)
+    rising = 10.0 * 1.005 ** pl.int_range(pl.len()).over("symbol")
+    columns = [
+        pl.when(pl.col("symbol") == symbol).then(rising).otherwise(pl.col(name)).alias(name)
+        for name in ("open", "high", "low", "close")
+    ]
+    prices.with_columns(columns).write_csv(path)
+
+
+def another_universe(place: Place) -> None:
+    """Funds take the place of stocks, and a model over them that of the stocks'."""
+    replace_a_model(place, "universe: funds", "asset_classes: [equity]")
+    place.change("universes.yaml", "  stocks:\n    symbols: [AAA]", "  funds:\n    symbols: [BBB]")
+    place.change("system.yaml", "universes: [stocks]", "universes: [funds]")
+
+
 def until_history_says(what: str, place: Place, up: Up) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while what not in (said := place.run("portfolios", "history", up.key, *up.access)).stdout:
@@ -141,7 +221,9 @@ def until_history_says(what: str, place: Place, up: Up) -> None:
         time.sleep(0.2)
 
 
-def replace_a_model(place: Place) -> None:
+def replace_a_model(
+    place: Place, universe: str = "universe: coins", classes: str = "asset_classes: [crypto]"
+) -> None:
     path = place.config / "system.yaml"
     lines = path.read_text().splitlines()
     entry = f'  - {{name: {ADDED}, version: "1.0.0", status: research, budget_fraction: 0.3}}'
@@ -150,7 +232,7 @@ def replace_a_model(place: Place) -> None:
     kept.insert(place_of_last + 1, entry)
     path.write_text("\n".join(kept) + "\n")
     models = place.config / "models.yaml"
-    models.write_text(models.read_text() + SETTINGS)
+    models.write_text(models.read_text() + f"  {ADDED}:\n    {universe}\n    {classes}\n")
 
 
 def access_of(place: Place) -> list[str]:
@@ -165,13 +247,13 @@ def access_of(place: Place) -> list[str]:
         time.sleep(0.1)
 
 
-def until_trading(access: list[str], key: str) -> None:
-    """Wait until a few closes are decided."""
+def until_trading(access: list[str], key: str, after: str = "") -> None:
+    """Wait until a close is decided, one after a time where it is told."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         listed = CliRunner().invoke(app, ["portfolios", "list", *access, "--json"])
         rows = json.loads(listed.stdout)["portfolios"] if listed.exit_code == 0 else []
-        if any(row["key"] == key and row["last_close"] for row in rows):
+        if any(row["key"] == key and (row["last_close"] or "") > after for row in rows):
             return
         assert time.monotonic() < deadline, listed.stderr
         time.sleep(0.2)

@@ -17,6 +17,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import psutil
 import pytest
 import yaml
@@ -40,6 +41,11 @@ if TYPE_CHECKING:
 NAMES = ["equity.parquet", "fills.parquet", "orders.parquet", "result.json"]
 COMMAND = str(Path(sys.executable).with_name("stratvector"))
 PATIENCE_SECONDS = 120.0
+ONE_ACCOUNT = ", account: simulated, backtest_initial_nav: 50000.00}"
+TWO_ACCOUNTS = """}
+accounts:
+  broker: {initial_cash: 10000.00, universes: [stocks]}
+  exchange: {initial_cash: 40000.00, universes: [coins]}"""
 QUICK_TAKEOVER = {f"STRATVECTOR_{service.upper()}_LEASE_SECONDS": "1" for service in SERVICES}
 
 
@@ -92,24 +98,37 @@ def state_of(told: dict[str, Any]) -> str:
 
 
 @pytest.mark.slow
-def test_a_session_survives_its_supervisor_the_bus_and_a_service(place: Place) -> None:
-    """The long form, below, interrupts the session besides, and kills every child."""
+def test_a_session_of_two_accounts_survives_its_supervisor_the_bus_and_services(
+    place: Place,
+) -> None:
+    """Each universe at an account of its own, of which one has little cash. The long form, below,
+    interrupts a session of one account besides, and kills every child.
+    """
+    place.change("system.yaml", ONE_ACCOUNT, TWO_ACCOUNTS)
+    place.change("system.yaml", "risk: {", "risk: {cash: strict, ")
     with up("--once") as (first, children):
         until_committed(place, 10)
         first.kill()
         first.wait(PATIENCE_SECONDS)
         assert psutil.wait_procs(children, timeout=PATIENCE_SECONDS)[1] == []
     with up("--once", "--session", session_folder(place)) as (second, _):
-        for number, name in enumerate(("nats-server", "services.risk")):
+        for number, name in enumerate(("nats-server", "services.risk", "services.execution")):
             until_committed(place, 40 + 40 * number)
             kill_child(second, name)
         _, said = second.communicate(timeout=PATIENCE_SECONDS)
         assert second.returncode == 0, said
-        for name in ("nats-server", "risk"):
+        for name in ("nats-server", "risk", "execution"):
             assert f"{name} was ended by SIGKILL; it starts again in" in said
     assert kept_of_the_ledger() == ["ledger.db", "ledger.db.seal"]
+    parity = place.run("parity", str(place.results()[0]))
+    assert parity.exit_code == 0, parity.stderr
+    assert "equal: " in parity.stdout
     assert place.backtest().exit_code == 0
     assert_same_bytes(place)
+    result = json.loads((place.results()[0] / "result.json").read_text())
+    assert result["rejections"]["no_cash"] > 0, "both accounts have cash for all that is wanted"
+    fills = pl.read_parquet(place.results()[0] / "fills.parquet")
+    assert {"AAA", "BBB", "CCC-USD"} == set(fills["symbol"])
 
 
 @pytest.mark.long

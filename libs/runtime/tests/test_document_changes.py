@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from stratvector.runtime.document_changes import changes, described, engine_change, lines
+from stratvector.runtime.change_words import lines
+from stratvector.runtime.document_changes import changes, described, engine_change
 from stratvector.trading.chapters import Chapter, ChapterBars
 
 
@@ -54,6 +55,27 @@ def test_an_added_symbol_is_one_line_and_its_source_repeats_nothing() -> None:
         "symbol NEW of universe coins: added",
         "sources.coins.load.first: 2 → 3",
     ]
+
+
+def test_a_model_that_comes_or_goes_is_one_line_with_its_strategy() -> None:
+    def document(**strategies: dict[str, Any]) -> dict[str, Any]:
+        models = [
+            {"name": name, "universe": "crypto", "budget_fraction": 0.07} for name in strategies
+        ]
+        told = {
+            name: {"class": f"a.b:{kind}", "version": "1.0.0", "source": "0123", "parameters": p}
+            for name, parameters in strategies.items()
+            for kind, p in [("SmaCross" if parameters else "Hold", parameters)]
+        }
+        return {"portfolio": {"models": models}, "strategies": told}
+
+    empty, both = document(), document(hold={}, trend={"fast": 10, "by": "close", "band": None})
+    assert list(lines(list(changes(empty, both)))) == [
+        "model hold: added, Hold 1.0.0, budget 7 % of universe crypto",
+        "model trend: added, SmaCross 1.0.0 (fast 10, by close, band null), "
+        "budget 7 % of universe crypto",
+    ]
+    assert list(lines(list(changes(both, document(hold={}))))) == ["model trend: removed"]
 
 
 def test_a_models_new_version_is_told_in_words() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from stratvector.contracts.codecs import decode_chapter, decode_signals, encode_signals
 from stratvector.runtime.applying import apply
+from stratvector.runtime.change_words import lines
 from stratvector.runtime.chapters import chapter_message, first_chapter
 from stratvector.runtime.documents import Documents, wish_of
 from stratvector.runtime.host import Tasks
@@ -274,20 +275,23 @@ def test_the_card_shows_ten_chapters_and_escapes_who_and_what(changed: Flow) -> 
 
 
 def test_a_model_that_comes_or_goes_is_one_line_of_the_card() -> None:
-    """Its strategy, with class, source and parameters, is the API's."""
-    model, place = '{"budget_fraction": 0.25}', "portfolio.models[trend]"
+    """As `portfolios history` tells it; its whole strategy, source included, is the API's."""
+    model, place = '{"budget_fraction": 0.25, "universe": "us"}', "portfolio.models[trend]"
+    strategy = '{"class": "a.b:New", "parameters": {"fast": 10}, "source": "", "version": "2"}'
     changes = (
         {"place": place, "before": model, "after": "absent"},
         {"place": "portfolio.models[new.one]", "before": "absent", "after": model},
         {"place": "portfolio.models[kept].budget_fraction", "before": "0.1", "after": "0.2"},
-        {"place": "strategies.trend", "before": "{}", "after": "absent"},
-        {"place": "strategies.new.one", "before": "absent", "after": "{}"},
+        {"place": "strategies.trend", "before": strategy, "after": "absent"},
+        {"place": "strategies.new.one", "before": "absent", "after": strategy},
         {"place": "strategies.kept.parameters.window", "before": "1", "after": "2"},
     )
     told = list(card._lines(changes))
     assert len(told) == 4
-    assert "removed" in told[0]
-    assert "added" in told[1]
+    assert "model trend<br><b>removed</b>" in told[0]
+    said = re.sub("<[^>]+>", "", told[1].replace("<br>", ": "))
+    assert said == "model new.one: added, New 2 (fast 10), budget 25 % of universe us"
+    assert list(lines(changes))[:2] == ["model trend: removed", said]
     assert "0.1 → 0.2" in told[2]
     assert "model kept: window" in told[3]
     assert "<b>1 → 2</b>" in told[3]

@@ -12,8 +12,8 @@ import pytest
 
 from stratvector.contracts.codecs import decode_positions
 from stratvector.contracts.codecs.typed_json import encode_typed
+from stratvector.runtime.change_words import SOLD, WANTED_AGAIN, symbol_change
 from stratvector.runtime.chapters import Standing
-from stratvector.runtime.document_changes import SOLD, WANTED_AGAIN, symbol_change
 from stratvector.runtime.documents import wish_of
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.inbox import Inbox

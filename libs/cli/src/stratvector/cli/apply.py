@@ -254,7 +254,7 @@ def _tell(console: "Console", told: dict[str, Any]) -> None:
 
 
 def _tell_diff(console: "Console", told: dict[str, Any]) -> None:
-    from stratvector.runtime.document_changes import lines
+    from stratvector.runtime.change_words import lines
 
     if told["new"]:
         key = f"{told['run']}.{told['portfolio']}"

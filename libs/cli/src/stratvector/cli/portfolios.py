@@ -242,7 +242,7 @@ def _print_document(console: "Console", document: dict[str, Any]) -> None:
 
 
 def _print_history(console: "Console", document: dict[str, Any]) -> None:
-    from stratvector.runtime.document_changes import lines
+    from stratvector.runtime.change_words import lines
 
     if not document["chapters"]:
         console.out(f"{document['key']} has not begun.", highlight=False)

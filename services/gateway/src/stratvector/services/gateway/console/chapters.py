@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from stratvector.runtime.document_changes import (
+from stratvector.runtime.change_words import (
+    model_change,
     strategy_change,
     symbol_change,
     universe_change,
@@ -16,7 +17,6 @@ from stratvector.services.gateway.words import minute
 SHOWN_MAX = 10
 CHANGES_MAX = 5  # of one chapter; the API has all
 VALUE_MAX = 60  # characters of one value
-MODEL, STRATEGY, ABSENT = "portfolio.models[", "strategies.", "absent"
 HEADS = (("Chapter", False), ("What changed", False))
 
 
@@ -68,9 +68,7 @@ def _lines(changes: Sequence[Mapping[str, str]]) -> Iterator[str]:
     """A model, a universe or a symbol that comes or goes is one line, without all that is said of
     it.
     """
-    moved = {name for change in changes if (name := _whole_model(change))}
     for change in without_repeats(changes):
-        place = change["place"]
         if (one := symbol_change(change)) is not None:
             of = f"symbol {broken(one.symbol)} in universe {broken(one.universe)}"
             yield f'<div class="change">{of}<br><b>{one.what}</b></div>'
@@ -82,20 +80,11 @@ def _lines(changes: Sequence[Mapping[str, str]]) -> Iterator[str]:
         elif (whole := universe_change(change)) is not None:
             of = f"universe {broken(whole.universe)}"
             yield f'<div class="change">{of}<br><b>{whole.what}</b></div>'
-        elif name := _whole_model(change):
-            what = "added" if change["before"] == ABSENT else "removed"
-            yield f'<div class="change">model {broken(name)}<br><b>{what}</b></div>'
-        elif not (place.startswith(STRATEGY) and place.removeprefix(STRATEGY) in moved):
+        elif (model := model_change(change, changes)) is not None:
+            of = f"model {broken(model.model)}"
+            yield f'<div class="change">{of}<br><b>{broken(model.what)}</b></div>'
+        else:
             yield _change(change)
-
-
-def _whole_model(change: Mapping[str, str]) -> str:
-    """The model that a change adds or removes, empty where it is another change."""
-    place = change["place"]
-    is_model = place.startswith(MODEL) and place.endswith("]")
-    if is_model and ABSENT in (change["before"], change["after"]):
-        return place.removeprefix(MODEL).removesuffix("]")
-    return ""
 
 
 def _change(change: Mapping[str, str]) -> str:
