@@ -78,6 +78,30 @@ def test_a_model_that_comes_or_goes_is_one_line_with_its_strategy() -> None:
     assert list(lines(list(changes(both, document(hold={}))))) == ["model trend: removed"]
 
 
+def test_what_becomes_of_lots_is_told_with_the_model() -> None:
+    def document(*models: str, **fates: str) -> dict[str, Any]:
+        return {
+            "portfolio": {"models": [{"name": one} for one in models], "on_removal": fates},
+            "strategies": {one: {} for one in models},
+        }
+
+    both, one = document("x", "y"), document("x", y="manual")
+    assert list(lines(list(changes(both, one)))) == [
+        "model y: removed, what it holds is kept by manual"
+    ]
+    said_before = document("x", "y", y="manual")
+    assert list(lines(list(changes(both, said_before)))) == [
+        "model y: once removed, what it holds is kept by manual"
+    ]
+    assert list(lines(list(changes(said_before, one)))) == ["model y: removed"]
+    sold = document("x", y="manual", manual="sell")
+    assert list(lines(list(changes(one, sold)))) == ["model manual: what it holds is sold"]
+    assert list(lines(list(changes(sold, one)))) == ["model manual: what it holds is kept"]
+    assert list(lines(list(changes(one, document("x"))))) == [
+        "model y: once removed, what it holds is sold"
+    ]
+
+
 def test_a_models_new_version_is_told_in_words() -> None:
     def document(kind: str, version: str, source: str, **parameters: object) -> dict[str, Any]:
         told = {"class": kind, "version": version, "source": source, "parameters": parameters}

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from stratvector.runtime.document_changes import ABSENT_WORD, ENGINE
+from stratvector.trading.portfolio import MANUAL, SELL
 
 SOLD = "wanted no more, sold until it is flat"
 WANTED_AGAIN = "wanted again"
 CLOSING = re.compile(r"closing\[(?P<universe>[^]]*)\]\.symbols\[(?P<symbol>.*)\]")
 UNIVERSE = re.compile(r"portfolio\.universes\[(?P<name>[^]]*)\]")
 MODEL = re.compile(r"portfolio\.models\[(?P<name>[^]]*)\]")
+FATE = re.compile(r"portfolio\.on_removal\.(?P<model>.+)")
 # What a universe that comes or goes changes besides; which closes there are follows from all.
 COUNTED = ("closes", "last_close")
 SYMBOL = re.compile(r"portfolio\.universes\[(?P<universe>[^]]*)\]\.instruments\[(?P<symbol>.*)\]")
@@ -85,8 +87,8 @@ def _whole(pattern: re.Pattern[str], change: Mapping[str, str]) -> str | None:
 
 @dataclass(frozen=True)
 class ModelChange:
-    """What becomes of a model as a whole. what : in a few words, of an added one with its strategy
-    and its budget.
+    """What becomes of a model as a whole, or of what it holds. what : in a few words, of an added
+    one with its strategy and its budget.
     """
 
     model: str
@@ -100,13 +102,28 @@ def model_change(
     stands elsewhere among those found.
     """
     if (name := _whole(MODEL, change)) is None:
-        return None
+        return _fate_change(change)
     if change["after"] == ABSENT_WORD:
-        return ModelChange(name, "removed")
+        fates = [one for one in found if one["place"] == f"portfolio.on_removal.{name}"]
+        return ModelChange(name, ", ".join(["removed", *(_fate(name, one) for one in fates)]))
     strategy = next(one["after"] for one in found if one["place"] == f"strategies.{name}")
     allocation = json.loads(change["after"])
     budget = f"{allocation['budget_fraction'] * 100:.10g} % of universe {allocation['universe']}"
     return ModelChange(name, f"added, {_strategy(json.loads(strategy))}, budget {budget}")
+
+
+def _fate_change(change: Mapping[str, str]) -> ModelChange | None:
+    """What becomes of what a model holds once it is removed, or of what `manual` keeps."""
+    if (found := FATE.fullmatch(change["place"])) is None:
+        return None
+    name = found["model"]
+    return ModelChange(name, ("" if name == MANUAL else "once removed, ") + _fate(name, change))
+
+
+def _fate(name: str, change: Mapping[str, str]) -> str:
+    if change["after"] == json.dumps(SELL) or (name != MANUAL and change["after"] == ABSENT_WORD):
+        return "what it holds is sold"
+    return f"what it holds is kept by {MANUAL}" if name != MANUAL else "what it holds is kept"
 
 
 def _strategy(told: Mapping[str, Any]) -> str:
@@ -127,7 +144,8 @@ def without_repeats(found: Sequence[Mapping[str, str]]) -> list[Mapping[str, str
     universes = [one.universe for change in found if (one := universe_change(change)) is not None]
     told = [place for name in universes for place in (f"sources.{name}", f"closing[{name}]")]
     told += COUNTED if universes else ()
-    told += [f"strategies.{name}" for change in found if (name := _whole(MODEL, change))]
+    models = [name for change in found if (name := _whole(MODEL, change))]
+    told += [f"{key}.{name}" for name in models for key in ("strategies", "portfolio.on_removal")]
     of = [(change, symbol_change(change)) for change in found if change["place"] not in told]
     moved = {one.universe for _, one in of if one and one.what in ("added", "removed")}
     gone = {(one.universe, one.symbol) for _, one in of if one and one.what == "removed"}
