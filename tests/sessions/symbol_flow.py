@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import pytest
 
 from stratvector.runtime.chapters import first_chapter
 from stratvector.runtime.documents import wish_of
@@ -11,6 +12,7 @@ from stratvector.runtime.simulation.faults import Faults
 from stratvector.trading.parity import Parity, check
 from stratvector.trading.session import Session
 from tests.sessions.changed_sessions import Applying, with_symbol, without_symbol
+from tests.sessions.crash_places import occurrences
 from tests.sessions.generated_sessions import Shape
 from tests.sessions.rewritten_log import log_of
 from tests.sessions.simulated_flow import Flow, breaches_in_the_log, run_flow
@@ -59,14 +61,16 @@ def applied(
     return flow
 
 
-def crashed(session: Session, wanted: Session, service: str, effect: str) -> Iterator[Flow]:
-    """The same with deaths before and after every effect, or every third one of many; they may make
-    the change come later, or leave it wanted, and break no invariant.
+def crashed(
+    session: Session, wanted: Session, service: str, effect: str, request: pytest.FixtureRequest
+) -> Iterator[Flow]:
+    """The same with deaths before and after an effect, see `crash_places`; they may make the change
+    come later, or leave it wanted, and break no invariant.
     """
     calm = applied(session, [wanted], 0.2, instances=2)
     met = calm.world.effects[service, effect]
     assert met
-    for occurrence in range(1, met + 1, 1 if met < 12 else 3):
+    for occurrence in occurrences(met, request):
         for when in SIDES:
             plan = CrashPlan(service, effect, occurrence, when)
             flow = applied(session, [wanted], 0.2, instances=2, plans=[plan])

@@ -18,6 +18,7 @@ from stratvector.runtime.simulation.faults import Faults
 from stratvector.trading.fills import FillKind
 from stratvector.trading.lanes import bars_lane
 from stratvector.trading.parity import check
+from tests.sessions.crash_places import occurrences
 from tests.sessions.followed_drift import assert_drift_follows
 from tests.sessions.generated_sessions import HOUR, START, generated_session
 from tests.sessions.rewritten_log import as_stored, log_of, rewritten
@@ -37,7 +38,7 @@ from tests.sessions.silent_flow import (
 from tests.sessions.simulated_flow import breaches_of
 
 STORMY = replace(Faults.stormy(), delay_seconds_max=0.05)
-SEEDS, LONG_SEEDS = 10, 1_000
+SEEDS = 10
 SIDES: tuple[When, ...] = ("before", "after")
 STEPS = [
     ("execution", "publish FILLS"),
@@ -235,14 +236,14 @@ def test_a_crash_at_every_step_around_an_absence_stays_equal(
     met, absent = calm.world.effects[service, effect], 0
     assert absences(calm)
     assert late_bars(calm)
-    every = 1 if request.config.getoption("--seeds") >= LONG_SEEDS else 3
-    for occurrence in range(1, met + 1, every):
+    places = occurrences(met, request)
+    for occurrence in places:
         for when in SIDES:
             crash = CrashPlan(service, effect, occurrence, when)
             flow = run(session, 0, SLOW, [crash], None, 2, 3)
             assert breaches(flow) == [], f"crash {when} {effect} {occurrence}"
             absent += len(absences(flow))
-    say(f"crashes of {service} at {effect}: {2 * len(range(0, met, every))}, {absent} absent")
+    say(f"crashes of {service} at {effect}: {2 * len(places)}, {absent} absent")
 
 
 def test_drift_follows_the_record(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,10 +143,10 @@ def test_symbols_are_added_again_and_again_also_before_a_close_of_the_version_be
 
 @pytest.mark.parametrize(("service", "effect"), STEPS)
 def test_a_crash_at_every_step_of_a_new_version_changes_nothing(
-    service: str, effect: str, say: Callable[[str], None]
+    service: str, effect: str, say: Callable[[str], None], request: pytest.FixtureRequest
 ) -> None:
     session = generated_session(1, replace(SHAPE, closes=16))
-    flows = crashed(session, wider(session), service, effect)
+    flows = crashed(session, wider(session), service, effect, request)
     opened = [len(flow.openings) > 0 for flow in flows]
     say(f"crashes of {service} at {effect}: {sum(opened)} of {len(opened)} took it up")
     assert any(opened)

@@ -23,12 +23,13 @@ from stratvector.trading.carried import Carried, CarriedOrder, OrderWord
 from stratvector.trading.carrying import Carrying
 from stratvector.trading.chapters import Chapter
 from stratvector.trading.lanes import chapters_lane, fills_lane
+from tests.sessions.crash_places import occurrences
 from tests.sessions.generated_sessions import Shape, generated_session
 from tests.sessions.rewritten_log import log_of, rewritten
 from tests.sessions.simulated_flow import breaches_of, run_flow
 
 SHAPE = Shape(universes=2, symbols=2, models=2, closes=10, warmup=2)
-SEEDS, LONG_SEEDS = 30, 1_000
+SEEDS = 30
 CLOSES = 3
 SIDES: tuple[When, ...] = ("before", "after")
 SLOW = Faults(delay_seconds_max=0.4)
@@ -51,19 +52,18 @@ REAL_RECOVER = AccountLane._recover
 def test_a_crash_at_every_step_of_opening_a_chapter_changes_nothing(
     service: str, effect: str, say: Callable[[str], None], request: pytest.FixtureRequest
 ) -> None:
-    """Every publish of risk, and of the others every third; all of them in `make simulation`."""
+    """Every publish of risk, and of the others a few; all of them in `make simulation`."""
     session = generated_session(1, SHAPE)
     calm = run_flow(session, 0, SLOW, instances=2, closes_per_chapter=CLOSES)
     assert [opened.number for opened in calm.openings] == [2, 3, 4, 5]
     met = calm.world.effects[service, effect]
-    is_long = request.config.getoption("--seeds") >= LONG_SEEDS
-    every = 1 if is_long or service == "risk" else 3
-    for occurrence in range(1, met + 1, every):
+    places = range(1, met + 1) if service == "risk" else occurrences(met, request)
+    for occurrence in places:
         for when in SIDES:
             plan = CrashPlan(service, effect, occurrence, when)
             flow = run_flow(session, 0, SLOW, [plan], None, 2, CLOSES)
             assert breaches_of(flow) == [], f"crash {when} {effect} {occurrence}"
-    say(f"crashes of {service} at {effect}: {2 * len(range(0, met, every))}")
+    say(f"crashes of {service} at {effect}: {2 * len(places)}")
 
 
 def test_chapters_change_no_result() -> None:

@@ -14,6 +14,7 @@ from stratvector.runtime.simulation.fate import CrashPlan, When
 from stratvector.runtime.simulation.faults import Faults
 from stratvector.trading.flow import SERVICES
 from stratvector.trading.session import Session
+from tests.sessions.crash_places import is_long
 from tests.sessions.generated_sessions import Shape, generated_session
 from tests.sessions.simulated_flow import Flow, breaches_of, run_flow
 
@@ -21,7 +22,6 @@ Point = tuple[str, str]
 # Time must pass for the lease keepers' points to be met.
 SLOW = Faults(delay_seconds_max=0.4)
 SIDES: tuple[When, ...] = ("before", "after")
-LONG_SEEDS = 1_000
 # Only an owner that finds another's claims asks the broker: the first crash makes it so.
 FIRST_CRASH = CrashPlan("execution", "broker send", 1, "after")
 RECOVERY: Point = ("execution", "broker find")
@@ -93,10 +93,9 @@ def test_a_crash_at_every_effect_keeps_the_invariants(
     points = points_of(service, identity)
     assert points
     broker = "simulated" if identity is None else identity.value
-    is_long = request.config.getoption("--seeds") >= LONG_SEEDS
     for number, point in enumerate(points):
         for side, when in enumerate(SIDES):
-            first = None if is_long else (number + side) % 3
+            first = None if is_long(request) else (number + side) % 3
             count = crash_at(point, when, identity, first)
             say(f"crash {when:6} {service:11} {point[1]:18} {broker:18} {count} times")
             assert count > 0, f"the crash {when} {point} was never met"

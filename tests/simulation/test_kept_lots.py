@@ -138,10 +138,12 @@ def test_in_storms_and_small_chapters_parity_holds(seed: int) -> None:
 
 
 @pytest.mark.parametrize(("service", "effect"), STEPS, ids=lambda part: part.replace(" ", "-"))
-def test_a_death_at_any_step_loses_no_lot(service: str, effect: str) -> None:
+def test_a_death_at_any_step_loses_no_lot(
+    service: str, effect: str, request: pytest.FixtureRequest
+) -> None:
     session = unlimited()
     name = first_of(session)
-    for flow in crashed(session, keeping(session, name), service, effect):
+    for flow in crashed(session, keeping(session, name), service, effect, request):
         last = flow.entries[-1].close_time
         if MANUAL in [one.model for one in flow.entries[-1].models]:
             assert lots_of(flow, MANUAL)[last] == given_up(flow, name)

@@ -19,6 +19,7 @@ from stratvector.trading.lanes import bars_lane
 from stratvector.trading.parity import check
 from stratvector.trading.portfolio import ModelAllocation
 from tests.sessions.changed_sessions import Applying, with_model, without_model
+from tests.sessions.crash_places import occurrences
 from tests.sessions.followed_drift import assert_drift_follows
 from tests.sessions.generated_sessions import HOUR, START, generated_session
 from tests.sessions.late_flow import (
@@ -40,7 +41,7 @@ from tests.sessions.rewritten_log import log_of
 from tests.sessions.simulated_flow import breaches_in_the_log, run_flow
 
 STORMY = replace(Faults.stormy(), delay_seconds_max=0.05)
-SEEDS, LONG_SEEDS = 12, 1_000
+SEEDS = 12
 SIDES: tuple[When, ...] = ("before", "after")
 LATE_FROM = START // HOUR + 14
 STEPS = [
@@ -205,14 +206,14 @@ def test_a_crash_at_every_step_of_a_run_with_late_signals_stays_equal(
     calm = run(session, 0, SLOW, sleeps, None, 2, 3)
     met, late = calm.world.effects[service, effect], 0
     assert late_in(calm)
-    every = 1 if request.config.getoption("--seeds") >= LONG_SEEDS else 3
-    for occurrence in range(1, met + 1, every):
+    places = occurrences(met, request)
+    for occurrence in places:
         for when in SIDES:
             crash = CrashPlan(service, effect, occurrence, when)
             flow = run(session, 0, SLOW, [*sleeps, crash], None, 2, 3)
             assert breaches(flow) == [], f"crash {when} {effect} {occurrence}"
             late += len(late_in(flow))
-    say(f"crashes of {service} at {effect}: {2 * len(range(0, met, every))}, {late} late")
+    say(f"crashes of {service} at {effect}: {2 * len(places)}, {late} late")
 
 
 def test_drift_follows_the_record(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -210,10 +210,10 @@ def test_a_new_version_that_is_late_is_computed_from_its_beginning(
 
 @pytest.mark.parametrize(("service", "effect"), STEPS)
 def test_a_crash_at_every_step_of_a_new_version_changes_nothing_else(
-    service: str, effect: str, say: Callable[[str], None]
+    service: str, effect: str, say: Callable[[str], None], request: pytest.FixtureRequest
 ) -> None:
     session = counting(generated_session(1, replace(SHAPE, closes=16)))
-    flows = crashed(session, renewed(session), service, effect)
+    flows = crashed(session, renewed(session), service, effect, request)
     opened = [len(flow.openings) > 0 for flow in flows]
     say(f"crashes of {service} at {effect}: {sum(opened)} of {len(opened)} took it up")
     assert any(opened)

@@ -28,6 +28,7 @@ from tests.sessions.archived_flow import (
     with_whole_log,
 )
 from tests.sessions.changed_sessions import Applying
+from tests.sessions.crash_places import is_long
 from tests.sessions.generated_sessions import Shape, generated_session, over_accounts
 from tests.sessions.rewritten_log import chapters_of
 from tests.sessions.simulated_flow import Flow, breaches_in_the_log, breaches_of, run_flow
@@ -38,7 +39,6 @@ from tests.simulation.test_universes_and_crashes import last_of, there_and_back
 SHAPE = Shape(universes=2, symbols=2, models=2, closes=20, warmup=2)
 SLOW = Faults(delay_seconds_max=0.2)
 CLOSES = 2
-LONG_SEEDS = 1_000
 REAL_PLACES = purging.own_places
 
 
@@ -115,7 +115,7 @@ def of_changes(seed: int) -> Session:
 
 
 def every(request: pytest.FixtureRequest, few: int, many: int) -> int:
-    return many if request.config.getoption("--seeds") >= LONG_SEEDS else few
+    return many if is_long(request) else few
 
 
 def test_storms_change_no_result(

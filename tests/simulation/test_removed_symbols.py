@@ -213,11 +213,11 @@ def test_a_symbol_is_added_when_the_held_one_has_gone() -> None:
 
 @pytest.mark.parametrize(("service", "effect"), STEPS)
 def test_a_crash_at_every_step_of_a_symbol_that_goes_changes_nothing(
-    service: str, effect: str, say: Callable[[str], None]
+    service: str, effect: str, say: Callable[[str], None], request: pytest.FixtureRequest
 ) -> None:
     session = generated_session(1, replace(SHAPE, closes=16))
     lost = lost_of(session)
-    flows = crashed(session, fewer(session), service, effect)
+    flows = crashed(session, fewer(session), service, effect, request)
     gone = [lost not in chapters_of(flow)[-1].portfolio.symbols for flow in flows]
     say(f"crashes of {service} at {effect}, a symbol goes: {sum(gone)} of {len(gone)} without it")
     assert any(gone)

@@ -12,6 +12,7 @@ from stratvector.runtime.simulation.fate import CrashPlan
 from stratvector.runtime.simulation.faults import Faults
 from stratvector.trading.session import Session
 from tests.sessions.changed_sessions import without_universe
+from tests.sessions.crash_places import occurrences
 from tests.sessions.later_readers import assert_archive_is_proven, assert_ledger_from_nothing
 from tests.sessions.silent_flow import Silence, paced
 from tests.sessions.simulated_flow import Flow, breaches_in_the_log
@@ -19,7 +20,6 @@ from tests.sessions.symbol_flow import SIDES, STEPS, applied
 from tests.simulation.test_changed_universes import SHAPE, grown, names_in, one_by_one, whole
 
 SMALL = replace(SHAPE, universes=2, closes=16)
-LONG_SEEDS = 1_000
 
 
 def last_of(session: Session) -> str:
@@ -43,9 +43,8 @@ def test_a_crash_at_every_step_changes_nothing(
     more = grown(less, name, session)
     calm = [applied(less, [more], 0.2, instances=2), applied(session, [less], 0.2, instances=2)]
     met = max(flow.world.effects[service, effect] for flow in calm)
-    every = 1 if request.config.getoption("--seeds") >= LONG_SEEDS else max(3, met // 6)
     came = went = 0
-    for occurrence in range(1, met + 1, every):
+    for occurrence in occurrences(met, request):
         for when in SIDES:
             plan = CrashPlan(service, effect, occurrence, when)
             grows = applied(less, [more], 0.2, instances=2, plans=[plan])
