@@ -13,11 +13,11 @@ from stratvector.runtime import purging
 from stratvector.runtime.chapters import Standing
 from stratvector.runtime.documents import wish_of
 from stratvector.runtime.host import Tasks
-from stratvector.runtime.ports import Ports
+from stratvector.runtime.ports import Kind, Ports
 from stratvector.runtime.simulation.fate import CrashPlan
 from stratvector.runtime.simulation.faults import Faults
 from stratvector.runtime.simulation.world import ProcessFailed
-from stratvector.trading.lanes import fills_lanes, orders_lane
+from stratvector.trading.lanes import fills_lanes, orders_lane, positions_lane
 from stratvector.trading.parity import check
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.session import Session
@@ -67,8 +67,8 @@ def assert_goes_on(flow: Flow, beside: Archiving) -> None:
     portfolio, left = flow.session.portfolio, flow.world.bus
     lanes = [orders_lane(portfolio), *fills_lanes(portfolio).values()]
     assert len(lanes) == 3
-    assert all(beside.purged[lane] for lane in lanes)
-    assert all(left._log(lane).messages[0].previous for lane in lanes)
+    assert all(bool(beside.purged[lane]) == bool(beside.begins) for lane in lanes)
+    assert not beside.begins or all(left._log(lane).messages[0].previous for lane in lanes)
     beside.archive.verify()
     parts = chapters_of(left, portfolio, beside.archive)
     assert all(check(log, flow.session).is_equal for _, log in parts)
@@ -121,19 +121,22 @@ def every(request: pytest.FixtureRequest, few: int, many: int) -> int:
 def test_storms_change_no_result(
     archiving: Callable[..., Archiving], request: pytest.FixtureRequest
 ) -> None:
-    for seed in range(every(request, 2, 40)):
+    purges, seeds = 0, every(request, 2, 40)
+    for seed in range(seeds):
         session = over_accounts(generated_session(seed, SHAPE), 2, strict=seed % 2 == 1)
         instances = 1 + seed % 2
         beside = archiving(session, instances)
         flow = trading(session, seed, Faults.stormy(), instances)(beside, [])
         assert_goes_on(flow, beside)
         assert breaches_of(flow) == []
+        purges += len(beside.begins)
+    assert purges > seeds
 
 
 def test_storms_change_nothing_while_universes_come_and_go(
     archiving: Callable[..., Archiving], request: pytest.FixtureRequest
 ) -> None:
-    back = 0
+    back = purges = 0
     for seed in range(1, 1 + every(request, 2, 40)):
         session = of_changes(seed)
         instances = 1 + seed % 2
@@ -143,7 +146,30 @@ def test_storms_change_nothing_while_universes_come_and_go(
         assert breaches_in_the_log(flow) == []
         there = [last_of(session) in names for names in names_in(flow)]
         back += there[-1] and not all(there)
+        purges += len(beside.begins)
     assert back
+    assert purges
+
+
+def test_positions_are_numbered_on_where_the_ledger_changed_hands_before_the_purge(
+    archiving: Callable[..., Archiving],
+) -> None:
+    """And the new owner had nothing to say yet when its chapter ended."""
+    seed = 22
+    session = over_accounts(generated_session(seed, SHAPE), 2)
+    beside = archiving(session)
+    flow = trading(session, seed, Faults.stormy(), 1)(beside, [])
+    lane, listed = positions_lane(session.portfolio), beside.archive.listed()
+    assert listed is not None
+    marks = {
+        one.sequence
+        for one in flow.world.bus.journal
+        if one.message.subject == lane and one.message.kind is Kind.OWNER
+    }
+    purged_up_to = {listed.chapters[number - 2].read[lane] for number in beside.begins}
+    assert marks & purged_up_to
+    assert_goes_on(flow, beside)
+    assert breaches_of(flow) == []
 
 
 @pytest.mark.parametrize(("service", "effect"), [*STEPS, ("beside", "bus purge")])
@@ -170,6 +196,7 @@ def test_a_crash_after_the_purge_changes_nothing(
             beside = archiving(session)
             flow = run(beside, [CrashPlan(service, effect, occurrence, when)])
             assert flow.world.crashes[service, effect, when] == 1
+            assert beside.begins
             assert_goes_on(flow, beside)
             found = breaches_in_the_log(flow) if is_late else breaches_of(flow)
             assert found == [], f"crash {when} {effect} {occurrence}"
@@ -185,7 +212,7 @@ def test_a_purge_of_what_the_second_account_needs_is_caught(
     def further(kept: Standing, portfolio: Portfolio) -> dict[str, int]:
         places = REAL_PLACES(kept, portfolio)
         *_, last = fills_lanes(portfolio).values()
-        return places | {last: places[last] + 3}
+        return places | {last: places[last] + 2 * CLOSES + 1}
 
     monkeypatch.setattr(purging, "own_places", further)
     session = over_accounts(generated_session(1, SHAPE), 2, strict=True)

@@ -149,11 +149,23 @@ async def purge_log(
     bus: Bus, purge: Purge, kept: Standing, portfolio: Portfolio, positions: Mapping[str, int]
 ) -> dict[str, int]:
     """Purge what is before a chapter; subject -> how many messages went. positions : the place of
-    that lane.
+    that lane, of which the newest content up to there stays.
     """
-    removed = dict[str, int]()
-    for lane, below in {**own_places(kept, portfolio), **positions}.items():
+    removed, places = dict[str, int](), own_places(kept, portfolio)
+    for lane, place in positions.items():
+        if below := await _newest_content(bus, lane, place):
+            places[lane] = below
+    for lane, below in places.items():
         removed[lane] = await purge(lane, below)
     for lane, below in (await bars_places(bus, portfolio)).items():
         removed[lane] = await purge(lane, below)
     return removed
+
+
+async def _newest_content(bus: Bus, lane: str, place: int) -> int:
+    """The newest message of content up to a place, 0 for none. The owner after next counts on from
+    it: where a new owner had nothing to say yet, its mark alone tells no number.
+    """
+    epochs = EpochFilter()
+    found = await between(bus, lane, 0, place)
+    return max((one.sequence for one in found if epochs.admits(one.message)), default=0)
