@@ -75,6 +75,7 @@ DENOMINATORS = {
     "volume_cap lot_size": "an instrument's lot size is above zero",
     "exposure_of value": "check_orders asks for value > 0 first",
     "room_of value": "check_orders asks for value > 0 first",
+    "kept_exposure value": "tested in the lines before",
     "affordable needed": "more than what is available, or returned before",
     "fit_order unit": "an ordered symbol has a mark above zero",
     "hold_symbol value": "tested in the same line",

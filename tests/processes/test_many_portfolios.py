@@ -18,7 +18,8 @@ from stratvector.contracts.codecs.ledger_proofs import verification_of
 from stratvector.contracts.v1 import ledger_proofs_pb2, risk_service_pb2
 from stratvector.contracts.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from stratvector.contracts.v1.risk_service_pb2_grpc import RiskServiceStub
-from stratvector.trading.portfolio import MANUAL, ModelAllocation
+from stratvector.trading.portfolio import ModelAllocation
+from stratvector.trading.roles import MANUAL
 from tests.processes.house import PATIENCE_SECONDS, SERVICES, House
 from tests.sessions.generated_sessions import DriftStrategy, Shape, generated_session
 from tests.sessions.late_flow import CountingStrategy

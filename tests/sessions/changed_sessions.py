@@ -13,7 +13,8 @@ from stratvector.runtime.documents import Documents, Wish
 from stratvector.runtime.host import Tasks
 from stratvector.runtime.ports import Ports
 from stratvector.trading.bars import FIELDS, Bars
-from stratvector.trading.portfolio import MANUAL, ModelAllocation
+from stratvector.trading.portfolio import ModelAllocation
+from stratvector.trading.roles import MANUAL
 from stratvector.trading.session import Session
 from stratvector.trading.strategy import Strategy
 

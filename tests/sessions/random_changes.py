@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from stratvector.trading.portfolio import MANUAL, SELL, Costs, ModelAllocation, RiskLimits
+from stratvector.trading.portfolio import Costs, ModelAllocation, RiskLimits
+from stratvector.trading.roles import MANUAL, SELL
 from stratvector.trading.session import Session
 from tests.sessions.changed_sessions import (
     keeping,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from stratvector.runtime.documents import wish_of
 from stratvector.trading.chapters import GoneUniverse
 from stratvector.trading.logged import LoggedChapter
-from stratvector.trading.portfolio import Role
+from stratvector.trading.roles import Role
 from stratvector.trading.session import Session
 from tests.sessions.changed_sessions import Applying, with_model, with_universe, without_universe
 from tests.sessions.generated_sessions import DriftStrategy, Shape, generated_session

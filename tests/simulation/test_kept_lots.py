@@ -13,7 +13,8 @@ from stratvector.runtime.simulation.faults import Faults
 from stratvector.runtime.simulation.world import SimulationError
 from stratvector.trading.carried import Carried
 from stratvector.trading.meaning import means
-from stratvector.trading.portfolio import MANUAL, SELL, ModelAllocation, RiskLimits
+from stratvector.trading.portfolio import ModelAllocation, RiskLimits
+from stratvector.trading.roles import MANUAL, SELL
 from stratvector.trading.session import Session
 from tests.sessions.changed_sessions import (
     Applying,

@@ -206,14 +206,7 @@ carried = st.builds(
     day=signed,
     next_closes=by_name(st.integers(0, 2**63 - 1)),
     symbols=several(
-        st.builds(
-            CarriedSymbol,
-            symbol=names,
-            lots=signed,
-            mark=doubles,
-            cells=several(cells, "model"),
-            kept=signed,
-        )
+        st.builds(CarriedSymbol, names, signed, doubles, several(cells, "model"), kept=signed)
     ),
     models=several(
         st.builds(

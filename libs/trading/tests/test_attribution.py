@@ -100,6 +100,15 @@ def test_models_that_want_exact_opposites_trade_nothing() -> None:
     assert outcome.journal.model_lots[-1, :, 0].tolist() == [500, -500]
 
 
+def test_opposite_targets_beyond_any_lots_are_refused_though_they_net_to_nothing() -> None:
+    """In so many lots a part is no whole number any more, and does not fit in 64 bits."""
+    weights = {"x": {"A": [1e8] * 3}, "y": {"A": [-1e8] * 3}}
+    script = Script({"A": [1.0] * 3}, weights, lot_size="0.0000000001")
+    for decision in replay.run(scripted_session(script)).decisions:
+        assert [s.outcome for s in decision.symbols] == [Outcome.TOO_LARGE]
+        assert (decision.orders, decision.crosses) == ((), ())
+
+
 def test_a_mark_half_way_between_two_prices_crosses_at_one_price_in_engine_and_ledger() -> None:
     weights = {"x": {"A": [0.5] * 2}, "y": {"A": [-0.5] * 2}}
     session = scripted_session(Script({"A": [1.015] * 2}, weights))

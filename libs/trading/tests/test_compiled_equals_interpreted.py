@@ -91,7 +91,9 @@ def with_keeper(module: Any) -> Any:
             return found
         gives = np.zeros((len(portfolio.symbols), models), np.bool_)
         gives[:, 0] = True
-        return found._replace(keeper=models - 1, gives=gives)
+        budget = found.budget.copy()
+        budget[-1] = 0.0  # it wants lots alone
+        return found._replace(keeper=models - 1, gives=gives, budget=budget)
 
     return patch.object(module, "rules_of", rules)
 

@@ -13,14 +13,8 @@ from hypothesis import strategies as st
 
 from stratvector.contracts.codecs import encode_ledger_entry
 from stratvector.trading.explanation import explain
-from stratvector.trading.portfolio import (
-    MANUAL,
-    SELL,
-    ModelAllocation,
-    Portfolio,
-    RiskLimits,
-    Role,
-)
+from stratvector.trading.portfolio import ModelAllocation, Portfolio, RiskLimits
+from stratvector.trading.roles import MANUAL, SELL, Role
 from stratvector.trading.session import Session
 from tests.sessions.cap_breaches import cap_breaches
 from tests.sessions.live_play import Played, play_live

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stratvector.runtime.document_changes import ABSENT_WORD, ENGINE
-from stratvector.trading.portfolio import MANUAL, SELL
+from stratvector.trading.roles import MANUAL, SELL
 
 SOLD = "wanted no more, sold until it is flat"
 WANTED_AGAIN = "wanted again"

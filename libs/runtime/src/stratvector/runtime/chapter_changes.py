@@ -10,7 +10,8 @@ from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.session_document import BadSession, canonical
 from stratvector.trading.chapters import FIRST, Chapter, ChapterBars, GoneUniverse
 from stratvector.trading.nearest import suggestion
-from stratvector.trading.portfolio import MANUAL, Portfolio
+from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.roles import MANUAL
 from stratvector.trading.runs import has_deadlines
 from stratvector.trading.versions import other_symbols
 

@@ -21,7 +21,8 @@ from stratvector.runtime.validation_sentences import mistakes
 from stratvector.trading.benchmark import Benchmark, benchmark_document, benchmark_from
 from stratvector.trading.caveats import Caveat
 from stratvector.trading.chapters import ChapterBars
-from stratvector.trading.portfolio import Portfolio, Role
+from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.roles import Role
 
 # Whole sessions and strategies load the compiler; most processes read only the portfolio.
 if TYPE_CHECKING:

@@ -52,7 +52,8 @@ from stratvector.trading.lanes import (
 )
 from stratvector.trading.logged import Logged
 from stratvector.trading.orders import Cancel, Decision, ValueAtRisk
-from stratvector.trading.portfolio import Portfolio, Role
+from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.roles import Role
 from stratvector.trading.signals import Signals
 from stratvector.trading.value_at_risk import DailyMarks
 from stratvector.trading.versions import begins_anew

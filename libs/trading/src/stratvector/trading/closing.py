@@ -17,8 +17,9 @@ from decimal import Decimal
 from stratvector.trading.carried import Carried, CarriedOrder
 from stratvector.trading.ledger import LedgerEntry, ModelAccount
 from stratvector.trading.orders import SymbolDecision
-from stratvector.trading.portfolio import MANUAL, SELL, ModelAllocation, Portfolio, Role
+from stratvector.trading.portfolio import ModelAllocation, Portfolio
 from stratvector.trading.reasons import WeightReason
+from stratvector.trading.roles import MANUAL, SELL, Role
 
 
 def with_closing(wanted: Portfolio, carried: Carried | None) -> Portfolio:

@@ -9,7 +9,8 @@ import numpy as np
 
 from stratvector.trading.engine.state import ASSET, Flags, Floats, Rules
 from stratvector.trading.instruments import Instrument
-from stratvector.trading.portfolio import Portfolio, Role
+from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.roles import Role
 
 
 def rules_of(portfolio: Portfolio, restricted: frozenset[str] = frozenset()) -> Rules:

@@ -16,7 +16,7 @@ from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.ledger_answers import FillRecord, OrderRecord
 from stratvector.trading.order_causes import deciding_stage, reason_of
 from stratvector.trading.orders import ApprovedOrder, SymbolDecision
-from stratvector.trading.portfolio import MANUAL, ModelAllocation, Portfolio, Role
+from stratvector.trading.portfolio import ModelAllocation, Portfolio
 from stratvector.trading.reasons import (
     OUTCOME_WORDS,
     SIGNAL_WORDS,
@@ -27,6 +27,7 @@ from stratvector.trading.reasons import (
     Stage,
     WeightReason,
 )
+from stratvector.trading.roles import MANUAL, Role
 from stratvector.trading.signals import Action, SignalRow
 
 NAN = float("nan")

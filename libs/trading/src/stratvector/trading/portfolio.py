@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import InitVar, dataclass, field, replace
 from decimal import Decimal
-from enum import StrEnum
 from numbers import Real
 
 from stratvector.trading.instruments import Instrument
 from stratvector.trading.nearest import suggestion
+from stratvector.trading.roles import MANUAL, Role, check_fates
 from stratvector.trading.runs import FIRST_REPLAY, check_run
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]+")  # part of a subject, and of a key of the key-value store
@@ -44,18 +44,6 @@ class Universe:
     def symbols(self) -> tuple[str, ...]:
         """The symbols in config order."""
         return tuple(i.symbol for i in self.instruments)
-
-
-class Role(StrEnum):
-    """What a model of a portfolio does."""
-
-    ACTIVE = "active"  # it sends signals
-    CLOSING = "closing"  # it was removed: it wants nothing, and what it holds is sold
-    GIVING = "giving"  # it was removed: what it holds is handed to the one that keeps
-    KEEPING = "keeping"  # the pseudo-model `manual`: it wants the lots that it was given
-
-
-MANUAL, SELL = "manual", "sell"  # what becomes of a removed model's lots; the first is a model too
 
 
 @dataclass(frozen=True)
@@ -314,9 +302,7 @@ class Portfolio:
                 f"a model is named {MANUAL}, which is the one that keeps what is not any model's; "
                 "give it another name"
             )
-        for name, fate in self.on_removal.items():
-            if fate not in (SELL, MANUAL):
-                raise ValueError(f"on_removal of {name} is {fate!r}; it must be {SELL} or {MANUAL}")
+        check_fates(self.on_removal)
 
     def _place_universes(self) -> None:
         """Each at an account that there is, each account with a universe or more."""

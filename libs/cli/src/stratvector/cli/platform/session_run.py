@@ -45,7 +45,8 @@ from stratvector.trading.ledger import positions_of
 from stratvector.trading.ledger_answers import LedgerStatus
 from stratvector.trading.ledger_verification import Verification
 from stratvector.trading.logged import SessionLog
-from stratvector.trading.portfolio import Portfolio, Role, Universe
+from stratvector.trading.portfolio import Portfolio, Universe
+from stratvector.trading.roles import Role
 
 READY_SECONDS_MAX = 60.0
 

@@ -67,8 +67,8 @@ class Rules(NamedTuple):
     grid : float64[S, 2], LOT_SIZE (units) and PRICE_UNITS (10^price_precision). groups : int64[S,
     4], ASSET and CLASS numbers, RESTRICTED_FLAG, ACCOUNT number. budget : float64[M]. class_cap :
     float64[C].
-    keeper : number of the model that wants lots (`Book.kept`) instead of weights, -1 = none. gives
-    : bool[S, M], whether what the model has of the symbol is handed to the keeper.
+    keeper : number of the model that wants lots (`Book.kept`) instead of weights, and whose budget
+    is 0; -1 = none. gives : bool[S, M], whether what the model has of the symbol is handed to it.
     capital_cap, minimum_order_notional : base currency. rebalance_band : part of the models'
     targets or holdings. cash_collar : how far above its mark a buy may fill, a fraction; infinity:
     at any price, and cash may go below zero.

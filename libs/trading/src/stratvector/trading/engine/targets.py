@@ -173,12 +173,16 @@ def round_target(
     per_lot = 0.0
     if value > 0.0:
         per_lot = value / (book.mark[s] * rules.grid[s, LOT_SIZE])
-    total = 0.0
+    total, size = 0.0, 0.0
     for m in range(len(models)):
-        total += plan.effective[s, m] * plan.figures[s, SCALE] * per_lot
+        wanted = plan.effective[s, m] * plan.figures[s, SCALE] * per_lot
+        total += wanted
+        size += abs(wanted)
     if has_keeper(rules, models):
-        total += kept_target(s, book, rules, plan, models)
-    if not abs(total) < LOTS_MAX:
+        kept = kept_target(s, book, rules, plan, models)
+        total += kept
+        size += abs(kept)
+    if not size < LOTS_MAX:  # of parts, as opposite ones may be large where their net is not
         plan.fields[s, TARGET] = 0
         keep_lots(s, TOO_LARGE, book, plan)
         return

@@ -28,7 +28,8 @@ from stratvector.trading.carried import Carried
 from stratvector.trading.chapters import FIRST, Chapter, Opened
 from stratvector.trading.lanes import orders_lane
 from stratvector.trading.orders import Decision
-from stratvector.trading.portfolio import ModelAllocation, Portfolio, Role
+from stratvector.trading.portfolio import ModelAllocation, Portfolio
+from stratvector.trading.roles import Role
 from stratvector.trading.timestamps import NANOSECONDS_PER_SECOND
 
 NANOSECONDS_PER_HOUR = 3_600 * NANOSECONDS_PER_SECOND

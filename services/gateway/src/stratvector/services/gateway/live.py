@@ -41,7 +41,8 @@ from stratvector.trading.meaning.positions import check_positions_of
 from stratvector.trading.meaning.rules import check_known
 from stratvector.trading.meaning.signals import check_signals_of
 from stratvector.trading.orders import Decision
-from stratvector.trading.portfolio import ModelAllocation, Portfolio, Role
+from stratvector.trading.portfolio import ModelAllocation, Portfolio
+from stratvector.trading.roles import Role
 from stratvector.trading.versions import begins_anew
 
 HAPPENINGS_MAX = 200

@@ -8,7 +8,8 @@ from stratvector.trading.chapters import FIRST
 from stratvector.trading.instruments import Instrument
 from stratvector.trading.lanes import chapters_lane
 from stratvector.trading.ledger import LedgerEntry
-from stratvector.trading.portfolio import MANUAL, ModelAllocation, Portfolio, Role
+from stratvector.trading.portfolio import ModelAllocation, Portfolio
+from stratvector.trading.roles import MANUAL, Role
 
 
 class PortfolioChapters:
