@@ -105,8 +105,12 @@ class UniverseBars:
         """Read the version with which the universe comes, or comes back, after a close (ns UTC). It
         has promised nothing; of one that came and was not used yet, what was read is read anew.
         """
-        if not self._cut(self._lives.pop()[0] if self.is_there else close_time):
+        came = self._lives[-1][0] if self.is_there else close_time
+        if not self._cut(came):
             return
+        if self.is_there:
+            # The closes since it came were closes without it.
+            self._lives[-1] = (came, close_time)
         self._lives.append((close_time, FOR_EVER))
         self._newest = None
         await self._read_version(bus, lane, universe, close_time, closes)

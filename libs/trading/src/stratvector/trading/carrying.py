@@ -110,8 +110,9 @@ class Carrying:
             weights = {s: model.weights[s] for s in universe.symbols if s in model.weights}
             memory = _Memory(model.close_time, model.state, weights)
             if begins_anew(portfolio, universe, carried):
-                # What it remembers is of other symbols: nothing to go on from, nor is it later.
-                memory.close_time, memory.state = carried.close_time, ()
+                # What it remembers is of other symbols: nothing to go on from. The bars that its
+                # universe is absent at are still to be read, chapters later too.
+                memory.close_time, memory.state = carried.bars_until(universe.name), ()
             self._models[model.name] = memory
 
     def hear(

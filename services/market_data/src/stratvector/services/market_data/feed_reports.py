@@ -1,7 +1,7 @@
 """What the feed met that its bars do not show: counted for Prometheus, and a log line for each."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from threading import Lock
 from typing import Any
 
@@ -51,7 +51,7 @@ class FeedReports:
         close_time = closed.bars.close_time
         self._count("stratvector_feed_closes", 1)
         self._count("stratvector_feed_filled_closes", int(closed.filled))
-        self.last_close = close_time
+        self.last_close = max(self.last_close, close_time)
         for symbol, why in closed.missing.items():
             self._report(
                 "stratvector_feed_missing_candles", "candle missing", symbol, close_time, why=why
@@ -99,14 +99,18 @@ class FeedReports:
 
 
 class FeedCollector(Collector):
-    """What Prometheus scrapes of the feeds of a process, and of the venues that they ask."""
+    """What Prometheus scrapes of the feeds of a process, and of the venues that they ask. feeds :
+    may grow.
+    """
 
-    def __init__(self, feeds: list[FeedReports], venues: Callable[[], list[VenueState]]) -> None:
+    def __init__(
+        self, feeds: Collection[FeedReports], venues: Callable[[], list[VenueState]]
+    ) -> None:
         self._feeds, self._venues = feeds, venues
 
     def collect(self) -> Iterator[Metric]:
         """Counts by universe and timeframe, then requests by venue."""
-        figures = [(feed.labels, feed.figures()) for feed in self._feeds]
+        figures = [(feed.labels, feed.figures()) for feed in tuple(self._feeds)]
         for name, text in COUNTERS.items():
             family = CounterMetricFamily(name, text, labels=["universe", "timeframe"])
             for labels, counts in figures:
@@ -120,7 +124,7 @@ class FeedCollector(Collector):
         family = GaugeMetricFamily(
             "stratvector_feed_last_close_seconds", text, labels=["universe", "timeframe"]
         )
-        for feed in self._feeds:
+        for feed in tuple(self._feeds):
             family.add_metric(feed.labels, feed.last_close / NANOSECONDS_PER_SECOND)
         return family
 

@@ -2,7 +2,7 @@
 them, and the connections to venues.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from prometheus_client.core import Metric
@@ -19,36 +19,42 @@ from stratvector.services.market_data.venues import FeedUnavailable, Venues, sou
 from stratvector.trading.lanes import bars_lane
 from stratvector.trading.portfolio import Universe
 
+Connections = Callable[[RunClock, int], Venues]
+
 
 class LiveFeeds:
-    """Makes feed lanes. Portfolios on one clock share the connections to venues."""
+    """Makes feed lanes. Portfolios on one clock share the connections to venues. connections :
+    makes those of a clock; its number is the seed of their jitter.
+    """
 
-    def __init__(self, ports: Ports) -> None:
-        self._ports = ports
+    def __init__(self, ports: Ports, connections: Connections = Venues) -> None:
+        self._ports, self._connections = ports, connections
         self._venues: dict[TimeMap | None, Venues] = {}
-        self._reports: list[FeedReports] = []
-        self._collector = FeedCollector(self._reports, self._states)
+        # All versions of a universe have one: they have one set of labels too.
+        self._reports: dict[tuple[str, str], FeedReports] = {}
+        self._collector = FeedCollector(self._reports.values(), self._states)
 
     def lanes(
         self,
         session: LoggedSession,
         universes: Sequence[Universe],
-        start: int,
+        starts: Mapping[str, int],
         is_read: Callable[[str], bool],
     ) -> list[Callable[[], FeedLane]]:
-        """What makes one per universe. start : the first close that is read, ns UTC; is_read : see
-        `FeedLane`. Raises OtherChapter, FeedUnavailable.
+        """What makes one per universe. starts : by its name, the first close that is read, ns UTC;
+        is_read : see `FeedLane`. Raises OtherChapter, FeedUnavailable.
         """
         sources = {universe.name: source_of(session, universe) for universe in universes}
         venues = self._venues_on(session.time_map)
         return [
-            self._maker(session, one, sources[one.name], venues, start, is_read)
+            self._maker(session, one, sources[one.name], venues, starts[one.name], is_read)
             for one in universes
         ]
 
     async def check(self, session: LoggedSession, universes: Sequence[Universe]) -> None:
         """Whether there can be lanes of these: their venues have the symbols, and another
-        portfolio's lane of the same name has no others. Raises OtherChapter, FeedUnavailable.
+        portfolio's lane of the same name has no others. Raises OtherChapter, FeedUnavailable,
+        CantSay.
         """
         venues = self._venues_on(session.time_map)
         for universe in universes:
@@ -61,8 +67,7 @@ class LiveFeeds:
                     "in the same order, or apply it as another run with another name of the "
                     "universe"
                 )
-            async with venues.feed(source_of(session, universe)):
-                pass  # connecting says what the venue does not have
+            await venues.check(source_of(session, universe))
 
     def trouble(self) -> str:
         """Which venues are waited for, and why; empty when all that are needed are connected."""
@@ -81,8 +86,8 @@ class LiveFeeds:
         start: int,
         is_read: Callable[[str], bool],
     ) -> Callable[[], FeedLane]:
-        reports = FeedReports(universe.name, universe.timeframe)
-        self._reports.append(reports)
+        labels = universe.name, universe.timeframe
+        reports = self._reports.setdefault(labels, FeedReports(*labels))
         open_feed, portfolio = partial(venues.feed, source), session.portfolio
         parts = (portfolio, universe, source, start, open_feed, reports, is_read)
         return partial(FeedLane, self._ports, *parts)
@@ -90,7 +95,7 @@ class LiveFeeds:
     def _venues_on(self, time_map: TimeMap | None) -> Venues:
         if time_map not in self._venues:
             clock = RunClock(self._ports.clock, time_map)
-            self._venues[time_map] = Venues(clock, seed=hash(self._ports.instance))
+            self._venues[time_map] = self._connections(clock, hash(self._ports.instance))
         return self._venues[time_map]
 
     def _states(self) -> list[VenueState]:

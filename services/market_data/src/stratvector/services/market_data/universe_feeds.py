@@ -59,7 +59,7 @@ class UniverseFeeds:
         session, portfolio = deployment.session, deployment.session.portfolio
         standing = await newest_chapter(self._ports.bus, portfolio.run, portfolio.name)
         newest = session if standing is None else LoggedSession(standing.chapter)
-        tasks = await self._lanes_of(newest, _beginning(standing, session))
+        tasks = await self._lanes_of(newest, standing)
         return self.watched(session, tasks)
 
     def watched(self, session: SessionParts, tasks: Tasks) -> Tasks:
@@ -70,12 +70,12 @@ class UniverseFeeds:
     async def begun(self, opened: Standing) -> Tasks:
         """The lanes that a chapter has and that are not here yet. Raises BarsUnavailable."""
         session = LoggedSession(opened.chapter)
-        return await self._lanes_of(session, _beginning(opened, session))
+        return await self._lanes_of(session, opened)
 
     async def check(self, proposed: Standing) -> None:
         """Load the bars of the versions that a proposed chapter would begin, and hold their closes
         against those before; a universe that it adds must close in it. Raises BarsUnavailable,
-        FeedUnavailable, OtherChapter.
+        FeedUnavailable, OtherChapter, CantSay.
         """
         session = LoggedSession(proposed.chapter)
         new = self._new(session)
@@ -103,8 +103,8 @@ class UniverseFeeds:
             ]
         )
 
-    async def _lanes_of(self, session: SessionParts, start: int) -> Tasks:
-        """start : the first close that a new version is read at, ns UTC."""
+    async def _lanes_of(self, session: SessionParts, standing: Standing | None) -> Tasks:
+        """standing : the chapter, None before the first one."""
         portfolio, new = session.portfolio, self._new(session)
         self._readers.read(portfolio)
         if not new:
@@ -115,7 +115,8 @@ class UniverseFeeds:
         try:
             if session.closes is None:
                 logged = cast("LoggedSession", session)
-                return _tasks(self._live_feeds().lanes(logged, new, start, self._is_read))
+                starts = {one.name: _beginning(standing, session, one.name) for one in new}
+                return _tasks(self._live_feeds().lanes(logged, new, starts, self._is_read))
             recordings = await self._recordings.of(session)
         except BaseException:
             self._forget(taken)
@@ -189,10 +190,13 @@ def _refuse_ended(universe: Universe, times: Nanoseconds, after: int) -> None:
         )
 
 
-def _beginning(standing: Standing | None, session: SessionParts) -> int:
-    """The first close that a chapter may use, ns UTC."""
+def _beginning(standing: Standing | None, session: SessionParts, universe: str) -> int:
+    """The first close of a universe that a chapter may use, ns UTC: of one that is absent, also
+    what earlier chapters went without.
+    """
     carried = None if standing is None else standing.carried
-    return session.start if carried is None else max(session.start, carried.close_time + 1)
+    used = 0 if carried is None else carried.bars_until(universe)
+    return max(session.start, used + 1)
 
 
 def _closes_at(close_time: int | None) -> str:

@@ -16,12 +16,17 @@ from stratvector.runtime.host import Tasks
 from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.process.cannot_start import CannotStart
+from stratvector.runtime.process.logs import logger
 from stratvector.runtime.session_document import BadSession
 from stratvector.trading.lanes import bars_lane
 from stratvector.trading.portfolio import Portfolio
 
 REST_SECONDS = 0.1
 LOOK_SECONDS = 0.5  # between two looks whether the portfolio has come to its end
+
+
+class CantSay(Exception):
+    """Nobody can say now whether there are the bars that a chapter names; risk asks again."""
 
 
 class LaneReaders:
@@ -44,7 +49,7 @@ class Universes(Protocol):
     """Who has the bars of a portfolio's universes."""
 
     async def check(self, proposed: Standing) -> None:
-        """Load what a chapter would need anew. Raises CannotStart, BadSession."""
+        """Load what a chapter would need anew. Raises CannotStart, BadSession, CantSay."""
 
     async def begun(self, opened: Standing) -> Tasks:
         """The lanes that a chapter has and that are not here yet."""
@@ -78,6 +83,10 @@ class UniverseWatch:
             refused = ""
         except (CannotStart, BadSession) as error:
             refused = str(error)
+        except CantSay as error:
+            # The next proposal may name bars that are there.
+            logger().warning("change not checked", portfolio=self._key, reason=str(error))
+            return
         await self._confirmations.say(proposed.id, refused)
 
     async def _take_up(self, standing: Standing) -> None:

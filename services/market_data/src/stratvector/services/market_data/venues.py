@@ -22,9 +22,12 @@ from stratvector.runtime.chapter_changes import OtherChapter
 from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.run_clock import RunClock
+from stratvector.services.market_data.universe_watch import CantSay
 from stratvector.trading.portfolio import Universe
 
 Key = tuple[str, str]
+# Less than risk waits for a word on a change.
+CHECK_SECONDS = 10.0
 
 
 class FeedUnavailable(CannotStart):
@@ -73,6 +76,18 @@ class Venues:
             if not seat.feeds and seat.venue is not None:
                 leaving, seat.venue = seat.venue, None
                 await leaving.close()
+
+    async def check(self, source: LiveSource) -> None:
+        """Whether its venue has what a source names. Raises FeedUnavailable, and CantSay where the
+        venue does not answer.
+        """
+        await Venue.load()
+        try:
+            async with asyncio.timeout(CHECK_SECONDS), self.feed(source):
+                pass  # connecting says what the venue does not have
+        except TimeoutError:
+            why = self._seat(source).state.last_error or "it does not answer"
+            raise CantSay(f"universe {source.universe}: {source.venue}: {why}") from None
 
     def _seat(self, source: LiveSource) -> _Seat:
         key = source.venue, repr(source.urls)
