@@ -193,9 +193,11 @@ def run_paper_processes(
     absent_after_deadlines: float = PATIENT_DEADLINES,
     replicas: Mapping[str, int] | None = None,
     settings: Mapping[str, str] | None = None,
+    edit: Callable[[Path], None] = lambda config: None,
 ) -> None:
     """Start exchange, bus and services at the run's UTC `origin` (ns), play, and drain. replicas :
     processes of a service, 1 where nothing is said. settings : further environment variables.
+    edit : changes what is in the configuration's folder before it is applied.
     """
     given = {"STRATVECTOR_RISK_SIGNALS_DEADLINE_SECONDS": str(signals_deadline_seconds)}
     given["STRATVECTOR_EXECUTION_ABSENT_AFTER_DEADLINES"] = str(absent_after_deadlines)
@@ -205,17 +207,24 @@ def run_paper_processes(
     try:
         with exchange() as venue:
             counts = dict.fromkeys(SERVICES, 1) | dict(replicas or {})
-            asyncio.run(_run(folder, venue, origin, rate, play, counts))
+            asyncio.run(_run(folder, venue, origin, rate, play, counts, edit))
     finally:
         os.environ.clear()
         os.environ.update(before)
 
 
 async def _run(
-    folder: Path, venue: Exchange, origin: int, rate: float, play: Play, counts: Mapping[str, int]
+    folder: Path,
+    venue: Exchange,
+    origin: int,
+    rate: float,
+    play: Play,
+    counts: Mapping[str, int],
+    edit: Callable[[Path], None],
 ) -> None:
     at = time.time_ns() // NANOSECONDS_PER_SECOND * NANOSECONDS_PER_SECOND
     config = configure(folder / "config", venue.urls(), origin, at, rate)
+    edit(config.parent)
     venue.live(origin + round((time.time_ns() - at) * rate), rate)
     wish = await paper_wish(read_configuration(config), "paper.1", None, 10.0)
     (folder / "session").mkdir()

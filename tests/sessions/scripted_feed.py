@@ -95,21 +95,23 @@ class Script:
         heard = [t for t in self.words(symbol, number) if close + nanoseconds(t.after) <= now]
         return heard[-1].price if heard else None
 
-    def page(self, symbol: str, first: int, last: int, now: int) -> Page:
-        """Candles that close in first ≤ t ≤ last (ns UTC), as the venue has them now."""
+    def page(self, symbol: str, first: int, last: int, now: int, step: int = STEP) -> Page:
+        """Candles that close in first ≤ t ≤ last (ns UTC), as the venue has them now. step : ns
+        from one to the next.
+        """
         self.asked += 1
         rows: list[Row] = []
-        for close in range(first, last + 1, STEP):
+        for close in range(first, last + 1, step):
             told = self.newest(symbol, (close - UTC_ORIGIN) // STEP, now)
             if told is not None:
-                row: Row = [(close - STEP) // 1_000_000, told, told, told, told, 1.0]
+                row: Row = [(close - step) // 1_000_000, told, told, told, told, 1.0]
                 rows += [row, row] if self.reverse else [row]
         return Page(rows[::-1] if self.reverse else rows, now)
 
 
 def price(symbol: str, number: int) -> float:
     """The punctual price of a candle."""
-    return 100.0 + number + 1_000.0 * SYMBOLS.index(symbol)
+    return 100.0 + number + 1_000.0 * (ord(symbol[0]) - ord(SYMBOLS[0]))
 
 
 class ScriptedFeed:
@@ -118,15 +120,20 @@ class ScriptedFeed:
     venue_now : the venue's own clock; it does not share the host's skew.
     """
 
-    def __init__(self, script: Script, clock: UtcClock, venue_now: Callable[[], int]) -> None:
+    def __init__(
+        self, script: Script, source: LiveSource, clock: UtcClock, venue_now: Callable[[], int]
+    ) -> None:
         self._script, self._clock, self._venue_now = script, clock, venue_now
+        self._source, self._symbols = source, source.symbols
+        self._timeframe = timeframe(source.timeframe)
+        self._step = self._timeframe.nanoseconds
         self._ready: deque[ClosedCandles] = deque()
         self._seen: Sightings
 
     def closes(self, after: int, given: Iterable[ClosedBars] = ()) -> "ScriptedFeed":
         """As `CandleFeed.closes`, asked symbol after symbol."""
-        first = (after // STEP + 1) * STEP
-        self._seen = Sightings(SYMBOLS, timeframe("1M"), first, RECHECK, 99, FeedState())
+        first = (after // self._step + 1) * self._step
+        self._seen = Sightings(self._symbols, self._timeframe, first, RECHECK, 99, FeedState())
         for bars in given:
             self._seen.recall(bars)
         return self
@@ -138,12 +145,12 @@ class ScriptedFeed:
         while not self._ready:
             close = self._seen.next_close
             await sleep_until(self._clock, close + nanoseconds(SETTLE))
-            past = (self._clock.now() - nanoseconds(DEADLINE)) // STEP * STEP
+            past = (self._clock.now() - nanoseconds(DEADLINE)) // self._step * self._step
             if filled := past >= close:
                 await self._fill(close, past)
             else:
                 await self._poll(close)
-            for each in range(close, max(close, past) + 1, STEP):
+            for each in range(close, max(close, past) + 1, self._step):
                 self._ready.append(self._given(each, filled))
         return self._ready.popleft()
 
@@ -160,7 +167,7 @@ class ScriptedFeed:
         while True:
             if not self._script.is_away(self._venue_now()):
                 self._ask(close, close)
-            there = all(self._seen.holds(symbol, close) for symbol in SYMBOLS)
+            there = all(self._seen.holds(symbol, close) for symbol in self._symbols)
             if there or self._clock.now() >= deadline:
                 return
             left = (deadline - self._clock.now()) / 1e9
@@ -168,34 +175,34 @@ class ScriptedFeed:
 
     def _ask(self, first: int, last: int) -> None:
         now = self._venue_now()
-        for symbol in SYMBOLS:
+        for symbol in self._symbols:
             start = self._seen.recheck_from(symbol, first)
-            self._seen.take(symbol, self._script.page(symbol, start, last, now), now)
+            page = self._script.page(symbol, start, last, now, self._step)
+            self._seen.take(symbol, page, now)
 
     def _given(self, close: int, filled: bool) -> ClosedCandles:
         candles = self._seen.give(close)
-        missing = {s: "it was not there" for s in SYMBOLS if candles[s] is None}
+        missing = {s: "it was not there" for s in self._symbols if candles[s] is None}
         refusals, corrections = self._seen.reports()
         late = bool(missing) and not filled
-        bars = _bars(close, candles, late)
+        bars = self._bars(close, candles, late)
         return ClosedCandles(bars, missing, filled, refusals, corrections, self._clock.now())
 
-
-def _bars(close: int, candles: Mapping[str, Candle | None], late: bool) -> ClosedBars:
-    panel = {
-        name: np.array([getattr(candles[symbol], name, np.nan) for symbol in SYMBOLS])
-        for name in FIELDS
-    }
-    return ClosedBars(
-        "coins",
-        "1M",
-        close,
-        SYMBOLS,
-        **panel,
-        late=late,
-        open_time=close - STEP,
-        next_close=close + STEP,
-    )
+    def _bars(self, close: int, candles: Mapping[str, Candle | None], late: bool) -> ClosedBars:
+        panel = {
+            name: np.array([getattr(candles[symbol], name, np.nan) for symbol in self._symbols])
+            for name in FIELDS
+        }
+        return ClosedBars(
+            self._source.universe,
+            self._timeframe.name,
+            close,
+            self._symbols,
+            **panel,
+            late=late,
+            open_time=close - self._step,
+            next_close=close + self._step,
+        )
 
 
 @dataclass
@@ -254,18 +261,22 @@ class FeedPlay:
         def tell(event: str, facts: Mapping[str, Any]) -> None:
             self.reports.append((event, facts))
 
+        source = LiveSource("coins", "script", SYMBOLS, "1M", self.warmup)
         lane = FeedLane(
             ports,
             PORTFOLIO,
             UNIVERSE,
-            LiveSource("coins", "script", SYMBOLS, "1M", self.warmup),
+            source,
             close_at(self.start),
-            partial(self._opened, RunClock(ports.clock)),
+            partial(self._opened, source, RunClock(ports.clock)),
             FeedReports("coins", "1M", tell),
             self.is_read,
         )
         return Tasks([lane.run()], [lane.lane])
 
     @asynccontextmanager
-    async def _opened(self, clock: UtcClock) -> AsyncIterator[ScriptedFeed]:
-        yield ScriptedFeed(self.script, clock, lambda: UTC_ORIGIN + round(self.world.now * 1e9))
+    async def _opened(self, source: LiveSource, clock: UtcClock) -> AsyncIterator[ScriptedFeed]:
+        def venue_now() -> int:
+            return UTC_ORIGIN + round(self.world.now * 1e9)
+
+        yield ScriptedFeed(self.script, source, clock, venue_now)
