@@ -33,6 +33,11 @@ STEPS = [
 ]
 
 
+def first_model(session: Session) -> str:
+    """Its name."""
+    return session.portfolio.models[0].name
+
+
 def traded(session: Session) -> str:
     """The universe of the first model."""
     return session.portfolio.models[0].universe

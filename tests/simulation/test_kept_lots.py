@@ -26,7 +26,7 @@ from tests.sessions.changed_sessions import (
 )
 from tests.sessions.generated_sessions import DriftStrategy, generated_session
 from tests.sessions.simulated_flow import Flow, breaches_in_the_log, run_flow
-from tests.sessions.symbol_flow import SHAPE, SLOW, applied, crashed, parity_of
+from tests.sessions.symbol_flow import SHAPE, SLOW, applied, crashed, first_model, parity_of
 
 HELD_SECONDS = 1.2  # by then every model holds something
 # Whose death meets a hand-over, and at which of its steps.
@@ -36,10 +36,6 @@ STEPS = [
     ("execution", "publish FILLS"),
     ("ledger", "store commit"),
 ]
-
-
-def first_of(session: Session) -> str:
-    return session.portfolio.models[0].name
 
 
 def unlimited(seed: int = 3) -> Session:
@@ -74,7 +70,7 @@ def given_up(flow: Flow, name: str) -> dict[str, int]:
 def test_what_a_removed_model_holds_changes_hands_and_stays() -> None:
     """With what was on order for it when it was removed."""
     session = unlimited()
-    name = first_of(session)
+    name = first_model(session)
     flow = applied(session, [keeping(session, name)], HELD_SECONDS)
     assert breaches_in_the_log(flow) == []
     assert parity_of(flow).is_equal
@@ -92,7 +88,7 @@ def test_what_a_removed_model_holds_changes_hands_and_stays() -> None:
 
 def test_it_is_sold_when_a_document_says_so() -> None:
     session = unlimited()
-    kept = keeping(session, first_of(session))
+    kept = keeping(session, first_model(session))
     flow = applied(session, [kept, with_fate(kept, MANUAL, SELL)], HELD_SECONDS)
     assert breaches_in_the_log(flow) == []
     lots = list(lots_of(flow, MANUAL).values())
@@ -102,14 +98,14 @@ def test_it_is_sold_when_a_document_says_so() -> None:
 
 def test_a_model_that_is_removed_with_nothing_said_is_sold() -> None:
     session = unlimited()
-    flow = applied(session, [without_model(session, first_of(session))], HELD_SECONDS)
+    flow = applied(session, [without_model(session, first_model(session))], HELD_SECONDS)
     assert lots_of(flow, MANUAL) == {}
-    assert list(lots_of(flow, first_of(session)).values())[-1] == {}
+    assert list(lots_of(flow, first_model(session)).values())[-1] == {}
 
 
 def test_a_symbol_that_is_removed_is_sold_whoever_keeps_it() -> None:
     session = unlimited()
-    kept = keeping(session, first_of(session))
+    kept = keeping(session, first_model(session))
     universe = session.portfolio.universe(session.portfolio.models[0].universe)
     fewer = without_symbol(kept, universe.symbols[0])
     flow = applied(session, [kept, fewer], HELD_SECONDS)
@@ -143,7 +139,7 @@ def test_a_death_at_any_step_loses_no_lot(
     service: str, effect: str, request: pytest.FixtureRequest
 ) -> None:
     session = unlimited()
-    name = first_of(session)
+    name = first_model(session)
     for flow in crashed(session, keeping(session, name), service, effect, request):
         last = flow.entries[-1].close_time
         if MANUAL in [one.model for one in flow.entries[-1].models]:
@@ -176,7 +172,7 @@ def test_a_chapter_that_forgets_what_is_kept_is_caught(
 
     monkeypatch.setattr(ChapterWriter, "propose", propose)
     session = unlimited()
-    later = [keeping(session, first_of(session))]
+    later = [keeping(session, first_model(session))]
     _caught(
         "a chapter that forgets what is kept",
         lambda: applied(session, later, HELD_SECONDS, closes_per_chapter=4),
@@ -204,7 +200,7 @@ def _caught(what: str, play: Callable[[], Flow], say: Callable[[str], None]) -> 
 
 def test_a_name_that_the_run_never_had_is_refused() -> None:
     session = unlimited()
-    name = first_of(session)
+    name = first_model(session)
     typed_wrong = with_fate(without_model(session, name), f"{name}x", MANUAL)
     applying = Applying([wish_of(typed_wrong, "ada", 1)], 0.6, [])
     flow = run_flow(session, 3, SLOW, beside=applying)

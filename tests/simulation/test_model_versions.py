@@ -30,7 +30,16 @@ from tests.sessions.late_flow import (
 )
 from tests.sessions.rewritten_log import log_of
 from tests.sessions.simulated_flow import Flow, breaches_in_the_log, run_flow
-from tests.sessions.symbol_flow import NEW, SHAPE, SLOW, applied, crashed, parity_of, traded
+from tests.sessions.symbol_flow import (
+    NEW,
+    SHAPE,
+    SLOW,
+    applied,
+    crashed,
+    first_model,
+    parity_of,
+    traded,
+)
 
 HELD_SECONDS = 1.2  # by then the model holds something
 # Whose death meets a new version, and at which of its steps.
@@ -53,17 +62,13 @@ class SecondCounting(CountingStrategy):
     version = "2.0"
 
 
-def of(session: Session) -> str:
-    return session.portfolio.models[0].name
-
-
 def counting(session: Session) -> Session:
     """Its first model counts the closes that it has seen."""
-    return with_strategy(session, of(session), CountingStrategy(2))
+    return with_strategy(session, first_model(session), CountingStrategy(2))
 
 
 def renewed(session: Session, window: int = 3) -> Session:
-    return with_strategy(session, of(session), CountingStrategy(window))
+    return with_strategy(session, first_model(session), CountingStrategy(window))
 
 
 def chapter_of(flow: Flow) -> LoggedChapter:
@@ -92,7 +97,7 @@ def counts_of(flow: Flow, name: str) -> list[tuple[int, float]]:
 @pytest.mark.parametrize("window", [2, 3, 1])
 def test_its_memory_begins_anew_and_its_lots_cash_and_weights_stay(window: int) -> None:
     session = counting(generated_session(3, SHAPE))
-    name = of(session)
+    name = first_model(session)
     later = with_strategy(session, name, SecondCounting(window))
     flow, calm = applied(session, [later], HELD_SECONDS), run_flow(session, 3, SLOW)
     assert breaches_in_the_log(flow) == []
@@ -172,7 +177,7 @@ def test_versions_follow_each_other_and_come_back_in_small_chapters(
         chapters = log_of(flow.world.bus, session).chapters
         names = [one.renewed for one in chapters if one.renewed]
         assert names, f"seed {seed}"
-        assert set(names) == {(of(session),)}
+        assert set(names) == {(first_model(session),)}
 
 
 def test_a_new_version_with_an_added_symbol_begins_over_it_at_once() -> None:
@@ -181,9 +186,9 @@ def test_a_new_version_with_an_added_symbol_begins_over_it_at_once() -> None:
     flow = applied(session, [later])
     assert breaches_in_the_log(flow) == []
     chapter = chapter_of(flow)
-    assert chapter.renewed == (of(session),)
+    assert chapter.renewed == (first_model(session),)
     assert chapter.portfolio.universe(traded(session)).version == 2
-    after = [c for t, c in counts_of(flow, of(session)) if t > flow.openings[0].close_time]
+    after = [c for t, c in counts_of(flow, first_model(session)) if t > flow.openings[0].close_time]
     assert after[:3] == [1.0, 2.0, 3.0]
 
 
@@ -200,10 +205,10 @@ def test_a_new_version_that_is_late_is_computed_from_its_beginning(
     assert breaches_in_the_log(flow) == []
     assert parity_of(flow).is_equal
     chapters = log_of(flow.world.bus, session).chapters
-    assert [one.renewed for one in chapters if one.renewed] == [(of(session),)]
+    assert [one.renewed for one in chapters if one.renewed] == [(first_model(session),)]
     (begun,) = [one.noun.carried for one in chapters if one.renewed]
     assert begun is not None
-    closes = {one.noun.carried.model(of(session)).close_time for one in chapters[1:]}  # type: ignore[union-attr]
+    closes = {one.noun.carried.model(first_model(session)).close_time for one in chapters[1:]}  # type: ignore[union-attr]
     assert closes
     assert min(closes) >= begun.close_time
 
@@ -221,7 +226,7 @@ def test_a_crash_at_every_step_of_a_new_version_changes_nothing_else(
 
 def test_a_version_that_strategy_does_not_have_is_refused_and_the_old_one_goes_on() -> None:
     session = counting(generated_session(3, SHAPE))
-    name = of(session)
+    name = first_model(session)
     for key, value, why in (
         ("class", "tests.sessions.late_flow:NoSuchStrategy", "can't be imported"),
         ("version", "99.0", "the installed version is"),
@@ -257,7 +262,7 @@ def _refused(session: Session, wish):  # type: ignore[no-untyped-def]
     chapter = chapter_of(flow)
     assert chapter.noun.document == wish_of(session, "ada", 1).document
     assert chapter.renewed == ()
-    counts = [count for _, count in counts_of(flow, of(session))]
+    counts = [count for _, count in counts_of(flow, first_model(session))]
     assert counts == [counts[0] + n for n in range(len(counts))], "its memory goes on"
     assert told[-1] is not None
     assert told[-1][0] == "strategy"
@@ -266,7 +271,7 @@ def _refused(session: Session, wish):  # type: ignore[no-untyped-def]
 
 def test_a_removed_models_name_stays_taken_whatever_its_strategy() -> None:
     session = counting(generated_session(3, SHAPE))
-    name = of(session)
+    name = first_model(session)
     wishes = [
         wish_of(without_model(session, name), "ada", 1),
         wish_of(with_strategy(session, name, DriftStrategy(1, 0.0)), "ada", 2),
