@@ -50,7 +50,7 @@ class Walls:
         config.write_text(text)
         bus.command = tuple(self.network.inside(HUB, *bus.command))
         self.network.open_window(HUB, [ports.nats])
-        self.ports[HUB] = [ports.nats, ports.monitor or 0]
+        self.ports[HUB] = [ports.nats]
         return bus
 
     def command(self, service: str, settings: Path) -> list[str]:

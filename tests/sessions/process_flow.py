@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from stratvector.cli.platform.session_run import refuse_differences
 from stratvector.cli.platform.session_watch import until_committed
 from stratvector.runtime.chapter_watch import newest_decided
 from stratvector.runtime.documents import wish_of
-from stratvector.runtime.free_ports import free_port
 from stratvector.runtime.jetstream.accounts import OPERATOR
 from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.connection import BusClient, connect
@@ -168,10 +167,6 @@ def _run_in(
     fill_store(folder / "session" / "store", session)
     counts = dict.fromkeys(SERVICES, 1) | dict(replicas or {})
     plan = plan_ports(seat_names(counts), base_port=0)
-    # Of the free ports the plan has some already.
-    others = (free_port() for _ in range(100))
-    monitor = next(port for port in others if port not in {taken for taken, _ in plan.purposes()})
-    plan = replace(plan, monitor=monitor)
     given = {f"STRATVECTOR_{s.upper()}_LEASE_SECONDS": str(LEASE_SECONDS) for s in SERVICES}
     # The strategies of test sessions stand here, and services don't look into the working folder.
     given["PYTHONPATH"] = str(Path(__file__).parents[2])

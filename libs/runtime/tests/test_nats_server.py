@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from stratvector.runtime.free_ports import free_port
@@ -20,7 +19,6 @@ from stratvector.runtime.jetstream.server import (
     ServerBinaryMissing,
     ServerFailed,
     find_binary,
-    memory_settings,
 )
 from stratvector.runtime.jetstream.server_config import ServerSettings
 
@@ -146,16 +144,6 @@ def test_without_the_binary_the_error_says_what_to_install(
         find_binary()
     (tmp_path / "nats-server").touch(mode=0o755)
     assert find_binary() == str(tmp_path / "nats-server")
-
-
-def test_a_server_has_a_budget_of_memory_unless_the_user_gives_another(
-    server: NatsServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert memory_settings({"GOMEMLIMIT": "1GiB"}) == {"GOGC": "off"}
-    monkeypatch.setenv("GOMEMLIMIT", "1GiB")
-    server.start()
-    found = psutil.Process(server.pid).environ()
-    assert (found["GOGC"], found["GOMEMLIMIT"]) == ("off", "1GiB")
 
 
 @pytest.mark.parametrize(

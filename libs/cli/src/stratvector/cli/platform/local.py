@@ -5,7 +5,6 @@ drain   services, asked in the order of the flow ─▶ nats-server ─▶ nothi
 """
 
 import asyncio
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from stratvector.cli.platform.readiness import Readiness, readiness
 from stratvector.cli.platform.settings_files import write_settings
 from stratvector.runtime.documents import Wish
 from stratvector.runtime.jetstream.accounts import USERS
-from stratvector.runtime.jetstream.server import memory_settings
 from stratvector.trading.flow import COMPANIONS
 
 # A service takes up to ten seconds to hand its lanes over; the bus then closes its files.
@@ -52,9 +50,7 @@ class Platform:
         self.ports = ports
         self.wish = wish
         self.bus = LocalBus(session_folder, ports)
-        self._nats = Child(
-            "nats-server", self.bus.command, told, memory_settings(os.environ), logs=logs
-        )
+        self._nats = Child("nats-server", self.bus.command, told, logs=logs)
         self._services = {
             name: Child(
                 name,

@@ -7,14 +7,12 @@ NatsServerError
 """
 
 import json
-import os
 import shutil
 import socket
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Mapping
 from pathlib import Path
 
 from stratvector.runtime.free_ports import is_free
@@ -24,10 +22,6 @@ BINARY = "nats-server"
 READY_SECONDS = 30.0
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.01
-# What the server holds is caches of at most 8 MiB per stream, and the ids of the last seconds; the
-# rest is garbage. Collected when this much is full and not before, it takes as much for a short
-# session as for a long one, and no more time than with Go's own rule, which doubles the caches.
-MEMORY = {"GOGC": "off", "GOMEMLIMIT": "64MiB"}
 
 
 class NatsServerError(RuntimeError):
@@ -121,7 +115,6 @@ class NatsServer:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                env=dict(os.environ) | memory_settings(os.environ),
             )
         try:
             self._wait_until_ready(name, ready_seconds, begin)
@@ -182,11 +175,6 @@ def find_binary() -> str:
     if found is None:
         raise ServerBinaryMissing
     return found
-
-
-def memory_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """Variables for a server's process; those that the user has set stay what they are."""
-    return {name: value for name, value in MEMORY.items() if name not in environment}
 
 
 def name_of_server(host: str, port: int) -> str | None:
