@@ -3,6 +3,7 @@
 .PHONY: help setup run test simulation chaos bench soak fuzz-api lint format lines proto lock coverage clean
 SHELL := /bin/bash
 BIN := .venv/bin
+CHECKED := NUMBA_BOUNDSCHECK=1 $(BIN)/python -m
 CODE := $(wildcard libs services tests benchmarks examples tools conftest.py)
 WORKERS ?= 2
 # A file stays on one worker: what it starts once serves all its tests, in their order.
@@ -20,16 +21,17 @@ run: setup  ## Trade the sample portfolio through every service (ARGS=--once exi
 
 test: setup  ## Run every test (Chromium is installed where it may be)
 	@tools/browser.sh
-	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest -n $(WORKERS) $(SHARED) libs services tests $(ARGS)
+	$(CHECKED) stratvector.trading.warm
+	$(CHECKED) pytest -n $(WORKERS) $(SHARED) libs services tests $(ARGS)
 	cargo test --workspace --locked --release --quiet
 
 simulation: setup  ## Run the long fault simulation: 1,000 seeds
-	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest tests/simulation --seeds 1000 -n $(WORKERS) $(ARGS)
+	$(CHECKED) pytest tests/simulation --seeds 1000 -n $(WORKERS) $(ARGS)
 
 chaos: setup  ## Run the long suites: each kill alone, 20 random ones, memory of 20,000 closes
-	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest tests/chaos tests/processes/test_shared_lanes.py \
+	$(CHECKED) pytest tests/chaos tests/processes/test_shared_lanes.py \
 	    tests/simulation/test_moving_lanes.py --long --kills 20 --closes 2000 $(ARGS)
-	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest libs services tests --ignore=tests/chaos --long \
+	$(CHECKED) pytest libs services tests --ignore=tests/chaos --long \
 	    -m long $(ARGS)
 
 bench: $(patsubst benchmarks/bench_%.py,bench-%,$(wildcard benchmarks/bench_*.py))  ## Run every benchmark

@@ -111,7 +111,7 @@ step montecarlo "compiling Monte Carlo for Python" install_montecarlo "${crates[
 step monte_carlo "compiling the Monte Carlo service, which takes up to three minutes" \
     build_simulator "${crates[@]}" "${simulator[@]}" proto/stratvector/contracts/v1/monte_carlo_*.proto
 if ((${#compiled[@]} > 0)); then
-    step cache "compiling the engine and the models, which takes up to two minutes" warm_cache \
+    step cache "compiling the engine and the models, which takes a minute or two" warm_cache \
         requirements.lock "${compiled[@]}"
 fi
 ((worked == 0)) || echo "setup: done in $SECONDS s"

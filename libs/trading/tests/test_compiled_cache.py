@@ -1,8 +1,11 @@
 """A cold process with a warm cache compiles nothing: numba's own cache statistics say so."""
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
 import numba
@@ -20,6 +23,24 @@ from stratvector.trading.engine.compiling import engine_jit
 @engine_jit
 def planted(x):
     return x + 1
+"""
+SLOW_WRITER = """
+import sys, time
+from numba.core import caching
+from stratvector.trading.engine.compiling import engine_jit
+
+read = caching.IndexDataCacheFile._load_index
+def read_slowly(self):
+    index = read(self)
+    time.sleep(0.3)
+    return index
+caching.IndexDataCacheFile._load_index = read_slowly
+
+sys.path.insert(0, sys.argv[1])
+import planted
+print("ready", flush=True)
+sys.stdin.read()
+print(planted.planted(eval(sys.argv[2])), sum(planted.planted.stats.cache_hits.values()))
 """
 ENTRANCES = {
     "stratvector.trading.engine.session.run_recorded",
@@ -65,3 +86,37 @@ def test_a_planted_function_that_is_not_in_the_cache_is_found(tmp_path: Path) ->
     planted.write_text(PLANTED)
     assert counted(planted)["misses"] == ["stratvector_planted.planted"]
     assert "stratvector_planted.planted" in counted(planted)["hits"]
+
+
+def at_once(folder: Path, arguments: Iterable[str]) -> dict[str, str]:
+    """What `planted` gives for each argument, and how often it was in the cache, by processes that
+    call it at the same time.
+    """
+    with ExitStack() as stack:
+        writers = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", SLOW_WRITER, folder, argument],
+                    env=os.environ | {"STRATVECTOR_CACHE": str(folder)},
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for argument in arguments
+        ]
+        for writer in writers:
+            assert writer.stdout is not None
+            assert writer.stdout.readline() == "ready\n"
+        for writer in writers:
+            assert writer.stdin is not None
+            writer.stdin.close()
+        told = [writer.stdout.read().strip() for writer in writers if writer.stdout is not None]
+    return dict(zip(arguments, told, strict=True))
+
+
+def test_processes_that_compile_at_once_lose_no_code(tmp_path: Path) -> None:
+    (tmp_path / "planted.py").write_text(PLANTED)
+    sums = {"1": "2", "1.5": "2.5", "2j": "(1+2j)"}
+    assert at_once(tmp_path, sums) == {argument: f"{total} 0" for argument, total in sums.items()}
+    assert at_once(tmp_path, sums) == {argument: f"{total} 1" for argument, total in sums.items()}

@@ -1,9 +1,12 @@
 """`python -m stratvector.trading.warm` compiles what the product calls into numba's cache.
 
 numba compiles a function once per types of its arguments. One symbol or model is a tuple to it,
-more are an array, so every driver is run once in each of the four combinations.
+more are an array, so every driver is run once in each of the four combinations. Each combination
+takes a processor about 20 s, so there are as many processes as processors.
 """
 
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -47,13 +50,23 @@ class _Steady(Strategy):
 
 
 def warm() -> None:
-    """Run backtest, live decisions, account, broker, ledger and sweep once in every shape."""
-    for symbols, models in SHAPES:
-        session = _session(symbols, models)
-        replay.run(session)
-        _trade(session)
-    decide_row(_Steady.decide, np.full((1, 1), 0.5), np.zeros(0), np.zeros(0))
+    """Compile backtest, live decisions, account, broker, ledger and sweep for every shape."""
+    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as processes:
+        parts = [processes.submit(_warm_sweep)]
+        parts += [processes.submit(_warm_shape, *shape) for shape in SHAPES]
+        for part in parts:
+            part.result()
+
+
+def _warm_shape(symbols: int, models: int) -> None:
+    session = _session(symbols, models)
+    replay.run(session)
+    _trade(session)
+
+
+def _warm_sweep() -> None:
     _sweep(_session(1, 1))
+    decide_row(_Steady.decide, np.full((1, 1), 0.5), np.zeros(0), np.zeros(0))
 
 
 def _session(symbols: int, models: int) -> Session:

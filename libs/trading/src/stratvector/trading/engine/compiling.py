@@ -2,12 +2,14 @@
 
 numba's disk cache watches a function's own file only; a change in a function that it calls would
 leave a stale cache. So the cache's folder is keyed by a hash of all engine sources, numba's
-version and whether bounds are checked.
+version and whether bounds are checked. Nor does numba lock it: of two processes that save at once,
+both may take the same number, and what is loaded later may be the other's code. Here they wait.
 
 Where numba's own switch NUMBA_DISABLE_JIT is 1, numba is not even imported: a process that calls
 little of the engine is spared its 80 MB and half a second, and gets the same bits.
 """
 
+import fcntl
 import hashlib
 import importlib.metadata
 import os
@@ -40,9 +42,21 @@ def cache_directory() -> Path:
 IS_INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT") == "1"
 if not IS_INTERPRETED:
     import numba
+    from numba.core import caching
 
     os.environ["NUMBA_CACHE_DIR"] = str(cache_directory())
     numba.config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]  # type: ignore[attr-defined]
+
+    class _OneWriter(caching.IndexDataCacheFile):
+        """A function's index and code on disk, written by one process at a time."""
+
+        def save(self, key: object, data: object) -> None:
+            """Add or replace the code of one signature."""
+            with Path(self._index_path).with_suffix(".lock").open("a") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                super().save(key, data)  # type: ignore[no-untyped-call]
+
+    caching.IndexDataCacheFile = _OneWriter  # type: ignore[misc]
 
 
 _OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy", "nogil": True}
