@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from stratvector.trading.logged import SessionLog
+from stratvector.trading.logged import LoggedClose, SessionLog
 from stratvector.trading.parity import check
 from tests.exchange.prices import NANOSECONDS_PER_SECOND
 from tests.exchange.shapes import MINUTE
@@ -20,6 +20,7 @@ ORIGIN = FOUR + 20 * MINUTE
 RATE = 20.0  # a minute takes three seconds
 DEADLINE_SECONDS = 1.0
 MODEL = "EquityTrendModel_v1"
+LATE, AFTER = 3, 3  # closes
 
 
 def late_in(log: SessionLog) -> list[int]:
@@ -27,9 +28,14 @@ def late_in(log: SessionLog) -> list[int]:
     return [c.close_time for c in log.closes if c.decision.noun.cut.is_late(MODEL)]
 
 
-async def until_late(run: PaperRun, count: int) -> None:
-    """Wait until so many closes were decided without signals."""
-    while len(late_in((await run.log())[1])) < count:
+def after_late(log: SessionLog) -> list[LoggedClose]:
+    """The closes after the newest that was decided without them."""
+    return [close for close in log.closes if close.close_time > late_in(log)[-1]]
+
+
+async def until(run: PaperRun, holds: Callable[[SessionLog], bool]) -> None:
+    """Wait until something holds of the log."""
+    while not holds((await run.log())[1]):
         await asyncio.sleep(0.5)
 
 
@@ -37,15 +43,13 @@ def test_decisions_go_on_while_strategy_is_stopped_and_use_its_signals_when_it_w
     tmp_path: Path, say: Callable[[str], None]
 ) -> None:
     async def play(run: PaperRun) -> None:
-        base = (ORIGIN // MINUTE + 1) * MINUTE
-        await run.until(base + 3 * MINUTE)
+        await run.until(ORIGIN + MINUTE)
         pid = run.platform.children["strategy"].pid
         assert pid is not None
         os.kill(pid, signal.SIGSTOP)
-        await until_late(run, 4)
+        await until(run, lambda log: len(late_in(log)) >= LATE)
         os.kill(pid, signal.SIGCONT)
-        newest = late_in((await run.log())[1])[-1]
-        await run.until(newest + 8 * MINUTE)
+        await until(run, lambda log: len(after_late(log)) >= AFTER)
         session, log = await run.log()
         late = late_in(log)
         parity = check(log, session, session.whole(log), chapter=session.chapter)
@@ -56,9 +60,7 @@ def test_decisions_go_on_while_strategy_is_stopped_and_use_its_signals_when_it_w
             "0 had multipliers",
         )
         assert any(MODEL in close.late for close in log.closes)
-        after = [close for close in log.closes if close.close_time > late[-1]]
-        assert len(after) >= 3
-        assert all(MODEL in close.signals for close in after)
+        assert all(MODEL in close.signals for close in after_late(log))
         assert_each_close_once(session, log)
         assert_no_order_without_a_bar(log)
         assert not [line for line in run.told if "strategy" in line]
