@@ -26,7 +26,7 @@ from typing import Any
 import psutil
 
 from benchmarks.figures import Figure, report
-from benchmarks.sessions import synthetic_session
+from benchmarks.sessions import synthetic_life
 from stratvector.runtime.jetstream.accounts import PROVISIONER
 from stratvector.runtime.served import PortfolioRun
 from stratvector.trading.flow import SERVICES
@@ -203,7 +203,7 @@ def main(arguments: list[str]) -> int:
     closes = told.closes
     with tempfile.TemporaryDirectory() as folder:
         life = Life(Path(folder) / "archive" if told.archive else None)
-        run_life(Path(folder), synthetic_session(closes), life.watch)
+        run_life(Path(folder), synthetic_life(closes), life.watch)
     report("soak", figures(life, closes))
     return 0
 
