@@ -207,7 +207,7 @@ def assert_answered_rightly(flow: ProcessFlow, answers: Answers) -> None:
 def test_lanes_move_and_every_question_is_answered_by_any_replica(
     tmp_path: Path, say: Callable[[str], None]
 ) -> None:
-    session = generated_session(31, Shape(universes=2, symbols=2, models=MODELS, closes=700))
+    session = generated_session(31, Shape(universes=2, symbols=2, models=MODELS, closes=600))
     flow, answers, seen = played(tmp_path, session, questions=100, ends=2)
     assert_equal_to_backtest(session, flow)
     assert_answered_rightly(flow, answers)

@@ -3,7 +3,7 @@
 import pytest
 
 LONG_SEEDS = 1_000  # as many as `make simulation` asks for
-FEW = 6
+FEW = 4
 
 
 def is_long(request: pytest.FixtureRequest) -> bool:

@@ -176,7 +176,7 @@ def test_collectors_that_are_away_or_never_answer_change_nothing(tmp_path: Path)
         assert (total["sent"], total["dropped"] > 0) == (0, True)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_owners_heir_makes_no_span_of_what_it_adopts(tmp_path: Path, say: Say) -> None:
     seen: list[tuple[str, str]] = []
 

@@ -103,7 +103,7 @@ def test_up_ends_with_a_stopped_portfolio_and_tells_of_all_its_models(place: Pla
     assert document["last_close"] < "2020-06-30"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_up_takes_up_a_symbol_that_is_added_and_parity_is_equal_over_it(place: Place) -> None:
     """What can't be added is one sentence and changes nothing."""
     place.change("universes.yaml", "symbols: [AAA, BBB]", "symbols: [AAA]")
