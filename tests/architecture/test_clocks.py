@@ -16,8 +16,10 @@ WIRINGS = [
     "services/execution/src/stratvector/services/execution/wiring.py",
     "services/market_data/src/stratvector/services/market_data/live_feeds.py",
 ]
-# Wall time that becomes no judgement: metrics, and when somebody asked for a job.
+# Wall time that becomes no judgement of trading: metrics, when somebody asked for a job, and how
+# long a login lasts.
 MEASURES = {
+    "services/gateway/src/stratvector/services/gateway/entrance.py",
     "services/execution/src/stratvector/services/execution/metrics.py",
     "services/research/src/stratvector/services/research/job_board.py",
 }

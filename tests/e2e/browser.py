@@ -61,9 +61,13 @@ def browser_path() -> str | None:
 
 @contextmanager
 def opened(
-    url: str, width: int = 1280, height: int = 900, tone: Tone = "light"
+    url: str,
+    width: int = 1280,
+    height: int = 900,
+    tone: Tone = "light",
+    until: str = "equity",
 ) -> Iterator[Opened]:
-    """A browser of its own on the console; there must be one."""
+    """A browser of its own on the console, once the element `until` is there; there must be one."""
     complaints = Complaints()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path(), args=list(ARGUMENTS))
@@ -76,7 +80,7 @@ def opened(
         )
         page.on("request", complaints.note_request)
         page.goto(url)
-        page.get_by_test_id("equity").wait_for()
+        page.get_by_test_id(until).wait_for()
         try:
             yield Opened(page, complaints)
         finally:

@@ -48,7 +48,9 @@ def invoke(*arguments: str) -> tuple[int, str, str]:
 def test_keys_and_accounts_are_made_once_and_kept(tmp_path: Path, accounts: Path) -> None:
     before = accounts.read_text()
     seeds = {path.name: path.read_bytes() for path in (tmp_path / "keys").iterdir()}
-    assert set(seeds) == {f"{user}.seed" for user in USERS}
+    assert set(seeds) == {f"{user}.seed" for user in USERS} | {"gateway.token"}
+    token = tmp_path / "keys" / "gateway.token"
+    assert (len(token.read_text().strip()), token.stat().st_mode & 0o777) == (43, 0o600)
     assert accounts.stat().st_mode & 0o777 == 0o640
     code, said, _ = invoke("--keys", "keys", "--accounts", "accounts.conf")
     assert (code, said) == (0, "accounts.conf: unchanged.\n")

@@ -13,6 +13,7 @@ import grpc
 import grpc.aio
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from stratvector.contracts.v1 import (
     drift_service_pb2,
@@ -188,6 +189,7 @@ class House:
 
 
 Ask = Callable[[House], Awaitable[None]]
+MakeApp = Callable[[GatewayContext], FastAPI]
 
 
 @pytest.fixture(scope="session")
@@ -206,8 +208,9 @@ def in_house(tmp_path: Path, recorded_flow: Flow) -> Callable[..., None]:
         probes: dict[str, str] | None = None,
         flow: Flow | None = None,
         read: Callable[[LiveSession, Flow], None] | None = None,
+        app: MakeApp = gateway_app,
     ) -> None:
-        asyncio.run(_run(ask, tmp_path, flow or recorded_flow, services, probes or {}, read))
+        asyncio.run(_run(ask, tmp_path, flow or recorded_flow, services, probes or {}, read, app))
 
     return run
 
@@ -262,6 +265,7 @@ async def _run(
     services: bool,
     probes: dict[str, str],
     read: Callable[[LiveSession, Flow], None] | None,
+    app: MakeApp,
 ) -> None:
     async with AsyncExitStack() as stack:
         risk, monte_carlo, addresses = Risk(), MonteCarlo(), dict[str, str]()
@@ -281,7 +285,7 @@ async def _run(
         begun = context.begin(flow.session.portfolio, len(flow.session.schedule))
         (read or (follow if flow.openings else fill))(begun.live, flow)
         try:
-            async with _listening(context, flow, risk, monte_carlo) as house:
+            async with _listening(context, app(context), flow, risk, monte_carlo) as house:
                 await ask(house)
         finally:
             for peer in context.peers.values():
@@ -290,10 +294,10 @@ async def _run(
 
 @asynccontextmanager
 async def _listening(
-    context: GatewayContext, flow: Flow, risk: Risk, monte_carlo: MonteCarlo
+    context: GatewayContext, app: FastAPI, flow: Flow, risk: Risk, monte_carlo: MonteCarlo
 ) -> AsyncIterator[House]:
     server = WebServer(HOST, 0)
-    running = asyncio.create_task(server.run(gateway_app(context)))
+    running = asyncio.create_task(server.run(app))
 
     async def stop() -> None:
         running.cancel()

@@ -1,6 +1,7 @@
 """The gateway as a process on a real nats-server: it reads the log, survives kills, and drains."""
 
 import asyncio
+import http.client
 import json
 import re
 import signal
@@ -8,8 +9,10 @@ import socket
 import subprocess
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +25,7 @@ from websockets.sync.client import connect as websocket
 from stratvector.runtime.free_ports import free_port
 from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.connection import connect
+from stratvector.runtime.jetstream.keys import KeyFolder
 from stratvector.runtime.jetstream.provisioner import provision
 from stratvector.runtime.jetstream.server import NatsServer
 from stratvector.runtime.jetstream.server_config import ServerSettings
@@ -29,6 +33,7 @@ from stratvector.trading.flow import FLOW
 from stratvector.trading.ledger import rounded_money
 from stratvector.trading.timestamps import utc_text
 from tests.bus.lanes import lanes
+from tests.e2e.browser import Tone, browser_path, opened
 from tests.processes.service_process import ServiceProcess
 from tests.sessions.generated_sessions import Shape, generated_session
 from tests.sessions.simulated_flow import Flow, run_flow
@@ -202,8 +207,80 @@ def test_a_gateway_on_another_address_does_not_start(stage: Stage) -> None:
     with stage.process("open", host="0.0.0.0") as process:
         assert process.ended() == 2
         assert process.err.read_text() == (
-            "gateway: host can't be '0.0.0.0': auth local needs a loopback address, such as "
-            "127.0.0.1; set host in the settings file or STRATVECTOR_GATEWAY_HOST\n"
+            "gateway: auth can't be 'local': it needs a loopback address, such as 127.0.0.1, and "
+            "host is '0.0.0.0'; `token` serves other addresses; set auth in the settings file or "
+            "STRATVECTOR_GATEWAY_AUTH\n"
+        )
+
+
+def entered(process: ServiceProcess, token: str) -> str:
+    """The cookie that /login gives for a token; empty for none."""
+    body = urllib.parse.urlencode({"token": token, "next": "/"}).encode()
+    connection = http.client.HTTPConnection("127.0.0.1", console_port(process), timeout=20)
+    with closing(connection):
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        connection.request("POST", "/login", body, kind)
+        return str(connection.getresponse().headers.get("Set-Cookie", "")).partition(";")[0]
+
+
+def test_a_gateway_on_every_address_serves_whoever_has_the_token(
+    stage: Stage, tmp_path: Path
+) -> None:
+    token = KeyFolder(tmp_path / "keys").ensure_token()
+    told = {"host": "0.0.0.0", "auth": "token", "token_file": str(token)}
+    with stage.process("entered", allowed_hosts=["desk.example.org"], **told) as process:
+        secret = token.read_text().strip()
+        bearer = {"Authorization": f"Bearer {secret}"}
+        assert refusal(process, "/api/portfolio") == 401
+        assert '"generated"' in page(process, "/api/portfolios", **bearer)
+        assert "generated" in page(process, "/api/portfolios", Host="desk.example.org", **bearer)
+        assert refusal(process, "/api/portfolios", Host="evil.example.org", **bearer) == 403
+        assert (entered(process, "wrong"), entered(process, secret)[:20]) == (
+            "",
+            "stratvector_session=",
+        )
+        console = page(process, "/", Cookie=entered(process, secret), Accept="text/html")
+        assert "/console/theme.css" in console
+        assert process.get("/readyz")[0] == 200  # a probe needs no token
+        logs = process.out.read_text() + process.err.read_text()
+        assert secret not in logs
+        assert process.stop() == 0
+
+
+@pytest.mark.skipif(browser_path() is None, reason="there is no Chromium")
+def test_a_person_logs_in_and_sees_the_console(
+    stage: Stage, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    token = KeyFolder(tmp_path / "keys").ensure_token()
+    with stage.process("shown", auth="token", token_file=str(token)) as process:
+        address = f"http://127.0.0.1:{console_port(process)}/?portfolio=generated"
+        with opened(address, until="login") as browser:
+            field = browser.page.get_by_label("Token")
+            field.fill("wrong")
+            field.press("Enter")
+            alert = browser.page.get_by_role("alert")
+            assert alert.inner_text() == "That is not this gateway's token."
+            browser.complaints.errors.clear()  # the browser tells of the status 403
+            browser.page.get_by_label("Token").fill(token.read_text().strip())
+            browser.page.get_by_role("button", name="Log in").click()
+            browser.page.get_by_test_id("equity").wait_for()
+            assert browser.page.url == address
+            assert (browser.complaints.errors, browser.complaints.foreign) == ([], [])
+        if folder := request.config.getoption("--screenshots"):
+            shapes: tuple[tuple[int, Tone], ...] = ((1400, "light"), (390, "dark"))
+            for width, tone in shapes:
+                with opened(address, width, 900, tone, until="login") as browser:
+                    browser.page.screenshot(path=folder / f"login-{width}-{tone}.png")
+        assert process.stop() == 0
+
+
+def test_a_wrong_token_file_is_one_sentence(stage: Stage, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("short")
+    with stage.process("short", auth="token", token_file=str(file)) as process:
+        assert process.ended() == 78
+        assert process.err.read_text() == (
+            f"gateway: token_file: {file} must hold one word of at least 32 ASCII characters\n"
         )
 
 

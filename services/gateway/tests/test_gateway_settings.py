@@ -32,9 +32,17 @@ def test_any_other_address_is_refused_in_one_sentence(tmp_path: Path, host: str)
     with pytest.raises(BadSettings) as refused:
         loaded(tmp_path, host=host)
     assert str(refused.value) == (
-        f"host can't be {host!r}: auth local needs a loopback address, such as 127.0.0.1; "
-        "set host in the settings file or STRATVECTOR_GATEWAY_HOST"
+        "auth can't be 'local': it needs a loopback address, such as 127.0.0.1, and host is "
+        f"{host!r}; `token` serves other addresses; "
+        "set auth in the settings file or STRATVECTOR_GATEWAY_AUTH"
     )
+
+
+def test_any_address_is_served_with_a_token_and_not_without_its_file(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, host="0.0.0.0", auth="token", token_file="secret/token")
+    assert (settings.host, settings.token_file) == ("0.0.0.0", Path("secret/token"))
+    with pytest.raises(BadSettings, match=r"^token_file can't be None: auth token needs the file"):
+        loaded(tmp_path, host="0.0.0.0", auth="token")
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "http://127.0.0.1:1", "a b:1", ":50055"])
@@ -54,5 +62,7 @@ def test_probes_come_from_the_environment_as_json(
 
 
 def test_other_ways_to_say_who_may_ask_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadSettings, match=r"^auth can't be 'none': input should be 'local'"):
+    with pytest.raises(
+        BadSettings, match=r"^auth can't be 'none': input should be 'local' or 'token'"
+    ):
         loaded(tmp_path, auth="none")

@@ -43,7 +43,10 @@ Replicas = Annotated[
     ),
 ]
 Keys = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Where the users' seeds are, or are made.")
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Where the users' seeds and the gateway's token are, or are made."
+    ),
 ]
 Accounts = Annotated[
     Path | None,
@@ -94,6 +97,7 @@ def _write_accounts(keys: Path, file: Path) -> bool:
     from stratvector.runtime.jetstream.keys import KeyFolder
 
     folder = KeyFolder(keys)
+    folder.ensure_token()
     wanted = accounts_config({user: folder.ensure(user) for user in USERS})
     if file.exists() and file.read_text(encoding="utf-8") == wanted:
         return False

@@ -1,11 +1,15 @@
-"""keys: one nkey seed per user of the bus, in files that only their owner may read."""
+"""keys: one nkey seed per user of the bus, and the token of the gateway, in files that only their
+owner may read.
+"""
 
 import os
+import secrets
 from pathlib import Path
 
 import nkeys  # type: ignore[import-untyped]
 
 SUFFIX = ".seed"
+TOKEN_FILE, TOKEN_BYTES = "gateway.token", 32
 
 
 class BadSeedFile(RuntimeError):
@@ -17,7 +21,7 @@ class BadSeedFile(RuntimeError):
 
 
 class KeyFolder:
-    """The seeds of all users; whoever runs one service gets one file of it."""
+    """The seeds of all users and the token; whoever runs one service gets one file of it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -28,12 +32,23 @@ class KeyFolder:
 
     def ensure(self, user: str) -> str:
         """The user's public key; the seed is made when there is none yet. Raises BadSeedFile."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._folder.chmod(0o700)
+        self._make()
         file = self.seed_file(user)
         if not file.exists():
             _write_new(file, nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_USER))
         return public_key(file)
+
+    def ensure_token(self) -> Path:
+        """The file with the token of a gateway under `auth: token`, made when there is none yet."""
+        self._make()
+        file = self._folder / TOKEN_FILE
+        if not file.exists():
+            _write_new(file, secrets.token_urlsafe(TOKEN_BYTES).encode())
+        return file
+
+    def _make(self) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.chmod(0o700)
 
 
 def public_key(file: Path) -> str:
@@ -64,13 +79,13 @@ def read_seed(file: Path) -> str:
     return text.decode()
 
 
-def _write_new(file: Path, seed: bytes) -> None:
-    """All or nothing: a crash never leaves half a seed under the file's name."""
+def _write_new(file: Path, secret: bytes) -> None:
+    """All or nothing: a crash never leaves half a secret under the file's name."""
     part = file.with_name(f"{file.name}.part")
     part.unlink(missing_ok=True)
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as opened:
-        opened.write(seed + b"\n")
+        opened.write(secret + b"\n")
         opened.flush()
         os.fsync(opened.fileno())
     part.rename(file)

@@ -20,7 +20,8 @@ from stratvector.services.gateway.api.documentation import Documented, serve_doc
 from stratvector.services.gateway.api.methods import HeadAsGet, answer_every_method
 from stratvector.services.gateway.api.problems import tell_problems
 from stratvector.services.gateway.context import GatewayContext
-from stratvector.services.gateway.guard import ANSWER_HEADERS, Guard
+from stratvector.services.gateway.entrance import Entrance, TokenFile
+from stratvector.services.gateway.guard import ANSWER_HEADERS, OWN, Guard, Names
 
 DESCRIPTION = """Asks the services of StratVector about portfolios.
 
@@ -36,8 +37,13 @@ PACKED_BYTES_MIN = 1_024
 PACKING_LEVEL = 5  # of 9; a page of 1,000 records costs some milliseconds
 
 
-def gateway_app(context: GatewayContext) -> FastAPI:
-    """REST, WebSocket and documentation; the console is mounted on it."""
+def gateway_app(
+    context: GatewayContext, names: Names = OWN, token: TokenFile | None = None
+) -> FastAPI:
+    """REST, WebSocket and documentation; the console is mounted on it.
+
+    token : None where this machine's user is served without one.
+    """
     app = Documented(
         title="StratVector",
         version="1",
@@ -51,7 +57,10 @@ def gateway_app(context: GatewayContext) -> FastAPI:
     # The last one added is asked first.
     app.add_middleware(GZipMiddleware, minimum_size=PACKED_BYTES_MIN, compresslevel=PACKING_LEVEL)
     app.add_middleware(HeadAsGet)
-    app.add_middleware(Guard, metrics=context.metrics)
+    if token is not None:
+        app.add_middleware(Entrance, token=token, metrics=context.metrics)
+        app.needs_token = True
+    app.add_middleware(Guard, metrics=context.metrics, names=names)
     rooms = (
         portfolios,
         portfolio,

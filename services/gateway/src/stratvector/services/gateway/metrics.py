@@ -7,13 +7,19 @@ from prometheus_client.registry import Collector
 
 
 class GatewayMetrics:
-    """Counters of requests and of open WebSockets."""
+    """Counters of requests, of logins and of open WebSockets."""
 
     def __init__(self) -> None:
         self.requests = Counter(
             "stratvector_gateway_requests",
             "The requests that were answered.",
             ["method", "route", "status"],
+            registry=None,
+        )
+        self.logins = Counter(
+            "stratvector_gateway_logins",
+            "The tokens that were shown on the login page: right or wrong.",
+            ["outcome"],
             registry=None,
         )
         self.websocket_clients = Gauge(
@@ -25,4 +31,4 @@ class GatewayMetrics:
     @property
     def collectors(self) -> Sequence[Collector]:
         """For the process's registry."""
-        return (self.requests, self.websocket_clients)
+        return (self.requests, self.logins, self.websocket_clients)

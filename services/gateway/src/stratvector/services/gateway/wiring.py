@@ -2,6 +2,8 @@
 
 import asyncio
 
+from fastapi import FastAPI
+
 from stratvector.runtime.deployment import Deployment
 from stratvector.runtime.host import Service, Tasks
 from stratvector.runtime.peer import Peer
@@ -14,7 +16,9 @@ from stratvector.services.gateway.clients.monte_carlo import MonteCarloClient
 from stratvector.services.gateway.clients.research import ResearchClient
 from stratvector.services.gateway.console.page import mount_console
 from stratvector.services.gateway.context import GatewayContext, PortfolioContext
+from stratvector.services.gateway.entrance import TokenFile
 from stratvector.services.gateway.event_bodies import health as health_event
+from stratvector.services.gateway.guard import Names
 from stratvector.services.gateway.health import ASK_SECONDS as HEALTH_SECONDS
 from stratvector.services.gateway.health import HealthWatch
 from stratvector.services.gateway.metrics import GatewayMetrics
@@ -26,8 +30,12 @@ ASKED = ("ledger", "risk", "strategy", "drift", "monte_carlo", "research")
 
 
 def serve(settings: GatewaySettings, ports: Ports) -> Service:
-    """The web server, what it shows and whom it asks. Raises PortTaken."""
+    """The web server, what it shows and whom it asks. Raises PortTaken
+    or BadTokenFile.
+    """
     context = new_context(settings)
+    token = _token(settings)
+    names = Names(settings.allowed_hosts, ("http",) if token is None else ("http", "https"))
     server = WebServer(settings.host, settings.console_port)
 
     async def begin(deployment: Deployment) -> Tasks:
@@ -38,7 +46,7 @@ def serve(settings: GatewaySettings, ports: Ports) -> Service:
 
     return Service(
         begin=begin,
-        main=[_serve(server, context), _watch_health(context)],
+        main=[_serve(server, gateway_app(context, names, token), context), _watch_health(context)],
         collectors=context.metrics.collectors,
         close=server.close,
     )
@@ -63,8 +71,13 @@ def new_context(settings: GatewaySettings) -> GatewayContext:
     )
 
 
-async def _serve(server: WebServer, context: GatewayContext) -> None:
-    app = gateway_app(context)
+def _token(settings: GatewaySettings) -> TokenFile | None:
+    if settings.auth == "local" or settings.token_file is None:
+        return None
+    return TokenFile(settings.token_file)
+
+
+async def _serve(server: WebServer, app: FastAPI, context: GatewayContext) -> None:
     pages = mount_console(app, context)
     try:
         await server.run(app)

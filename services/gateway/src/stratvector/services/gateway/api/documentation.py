@@ -27,6 +27,7 @@ PROBLEMS = {
     503: "A service is away, or failed",
     504: "A service did not answer in time",
 }
+NO_TOKEN = "The token is missing or wrong"
 NAMED = ("order", "symbol", "portfolio")  # query keys that name one thing, as paths do
 OF_PATHS = {404: "There is no such thing"}
 OF_BODIES = {
@@ -40,12 +41,18 @@ GENERATED = ("HTTPValidationError", "ValidationError")  # FastAPI's, which nobod
 
 
 class Documented(FastAPI):
-    """An application whose document names every status and what is sent with it."""
+    """An application whose document names every status and what is sent with it. needs_token :
+    whether nobody is served without one.
+    """
+
+    needs_token = False
 
     def openapi(self) -> dict[str, Any]:
         """The document, made once all routes are there."""
         if self.openapi_schema is None:
-            _declare_problems(super().openapi())
+            _declare_problems(document := super().openapi())
+            if self.needs_token:
+                _declare_token(document)
         return super().openapi()
 
 
@@ -62,6 +69,15 @@ def _declare_problems(document: dict[str, Any]) -> None:
                 for status, why in _problems(operation)
             }
             operation["responses"] = {**operation["responses"], **told}
+
+
+def _declare_token(document: dict[str, Any]) -> None:
+    document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    document["security"] = [{"token": []}]
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            operation["responses"]["401"] = {"description": NO_TOKEN, "content": content}
 
 
 def _problems(operation: dict[str, Any]) -> Iterator[tuple[int, str]]:
