@@ -54,7 +54,9 @@ def packages_of(module: str) -> set[str]:
 
 def declared(member: Path) -> tuple[str, set[str]]:
     project = tomllib.loads((member / "pyproject.toml").read_text())["project"]
-    names = {re.split(r"[\s\[<>=!~;]", need)[0] for need in project.get("dependencies", [])}
+    extras = project.get("optional-dependencies", {}).values()
+    needs = [*project.get("dependencies", []), *(need for extra in extras for need in extra)]
+    names = {re.split(r"[\s\[<>=!~;]", need)[0] for need in needs}
     return normalised(project["name"]), {normalised(name) for name in names}
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import numba
 import pytest
 
+from stratvector.trading.engine.compiling import engine_hash
+
 pytestmark = pytest.mark.skipif(
     bool(numba.config.DISABLE_JIT),  # type: ignore[attr-defined]
     reason="there is no cache where nothing is compiled",
@@ -86,6 +88,33 @@ def test_a_planted_function_that_is_not_in_the_cache_is_found(tmp_path: Path) ->
     planted.write_text(PLANTED)
     assert counted(planted)["misses"] == ["stratvector_planted.planted"]
     assert "stratvector_planted.planted" in counted(planted)["hits"]
+
+
+WITHOUT_NUMBA = """
+import importlib.metadata, os, sys
+from importlib.abc import MetaPathFinder
+
+class Absent(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("numba", "llvmlite"):
+            raise ModuleNotFoundError(f"No module named {name!r}")
+
+def version(name):
+    if name == "numba":
+        raise importlib.metadata.PackageNotFoundError(name)
+    return "0"
+
+sys.meta_path.insert(0, Absent())
+importlib.metadata.version = version
+os.environ["NUMBA_DISABLE_JIT"] = "1"
+from stratvector.trading.engine.compiling import engine_hash
+from stratvector.trading.simulated_broker import SimulatedBroker
+print(engine_hash(), "numba" in sys.modules)
+"""
+
+
+def test_a_process_without_numba_tells_the_same_engine() -> None:
+    assert python("-c", WITHOUT_NUMBA).split() == [engine_hash(), "False"]
 
 
 def at_once(folder: Path, arguments: Iterable[str]) -> dict[str, str]:

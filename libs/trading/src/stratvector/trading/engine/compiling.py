@@ -22,10 +22,20 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def engine_hash() -> str:
     """16 hex digits over every source file of this folder: snapshots and caches are keyed by it."""
-    digest = hashlib.sha256(importlib.metadata.version("numba").encode())
+    digest = hashlib.sha256(_numba_version().encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.name.encode() + source.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _numba_version() -> str:
+    """The one that is installed; where none is, the one that this package asks for."""
+    try:
+        return importlib.metadata.version("numba")
+    except importlib.metadata.PackageNotFoundError:
+        needs = importlib.metadata.requires("stratvector-trading") or []
+        (pinned,) = (need for need in needs if need.startswith("numba=="))
+        return pinned.removeprefix("numba==").partition(";")[0].strip()
 
 
 def cache_directory() -> Path:
