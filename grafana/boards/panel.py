@@ -1,0 +1,109 @@
+"""One panel: what it shows, in which unit, from which expressions, and where to read on."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from grafana_foundation_sdk.builders.dashboard import DashboardLink, ThresholdsConfig
+from grafana_foundation_sdk.builders.prometheus import Dataquery
+from grafana_foundation_sdk.models.dashboard import (
+    DashboardLinkType,
+    DataSourceRef,
+    GridPos,
+    Threshold,
+    ThresholdsMode,
+    ValueMap,
+    ValueMapping,
+    ValueMappingResult,
+)
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+from grafana.boards.links import runbook_address, traces_address
+from grafana.boards.shapes import Drawn, heat, lines
+from grafana.boards.variables import METRICS_UID
+
+OK, WARNING, CRITICAL = "green", "orange", "red"
+Step = tuple[float, str]
+
+
+@dataclass(frozen=True)
+class Query:
+    """A PromQL expression, and the legend of its series."""
+
+    expr: str
+    legend: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """steps : from each value on, its colour; `base` below the first.
+
+    names : what values are called, and their colours. page : the alert whose section of the runbook
+    belongs to it. traces_of : the service whose traces do. width : of 24 columns. height : in rows.
+    """
+
+    title: str
+    text: str
+    unit: str
+    queries: Sequence[Query]
+    page: str = ""
+    shape: Callable[[], Drawn] = lines
+    base: str = OK
+    steps: Sequence[Step] = ()
+    names: Sequence[tuple[float, str, str]] = ()
+    low: float | None = None
+    high: float | None = None
+    traces_of: str | None = None
+    width: int = 12
+    height: int = 8
+
+
+def metrics_source() -> DataSourceRef:
+    """The data source that the reader chose."""
+    return DataSourceRef(type_val="prometheus", uid=METRICS_UID)
+
+
+def draw(panel: Panel, number: int) -> Drawn:
+    """The SDK's builder of a panel. number : its id, unique within the dashboard."""
+    drawn = panel.shape()
+    drawn.id(number).title(panel.title).description(panel.text).unit(panel.unit)
+    drawn.datasource(metrics_source()).links(_links(panel)).thresholds(_thresholds(panel))
+    drawn.grid_pos(GridPos(h=panel.height, w=panel.width))
+    for place, query in enumerate(panel.queries):
+        drawn.with_target(_target(query, chr(ord("A") + place), panel.shape is heat))
+    if panel.names:
+        drawn.mappings([_mapping(panel)])
+    if panel.low is not None:
+        drawn.min(panel.low)
+    if panel.high is not None:
+        drawn.max(panel.high)
+    return drawn
+
+
+def _target(query: Query, ref_id: str, is_buckets: bool) -> Dataquery:
+    kind = PromQueryFormat.HEATMAP if is_buckets else PromQueryFormat.TIME_SERIES
+    target = Dataquery().ref_id(ref_id).expr(query.expr).legend_format(query.legend).format(kind)
+    return target.datasource(metrics_source()).range()
+
+
+def _links(panel: Panel) -> list[DashboardLink]:
+    found = [("Runbook", runbook_address(panel.page))]
+    if panel.traces_of is not None:
+        found.append((f"Traces of {panel.traces_of}", traces_address(panel.traces_of)))
+    return [
+        DashboardLink(title).type(DashboardLinkType.LINK).url(url).target_blank(True)
+        for title, url in found
+    ]
+
+
+def _thresholds(panel: Panel) -> ThresholdsConfig:
+    steps = [Threshold(value, colour) for value, colour in panel.steps]
+    config = ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE)
+    return config.steps([Threshold(None, panel.base), *steps])
+
+
+def _mapping(panel: Panel) -> ValueMapping:
+    results = {
+        f"{value:g}": ValueMappingResult(text=text, color=colour)
+        for value, text, colour in panel.names
+    }
+    return ValueMap(options=results)
