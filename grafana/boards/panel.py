@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from grafana_foundation_sdk.builders.dashboard import DashboardLink, ThresholdsConfig
 from grafana_foundation_sdk.builders.prometheus import Dataquery
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models.dashboard import DashboardLink as Link
 from grafana_foundation_sdk.models.dashboard import (
     DashboardLinkType,
     DataSourceRef,
@@ -85,7 +87,7 @@ def _target(query: Query, ref_id: str, is_buckets: bool) -> Dataquery:
     return target.datasource(metrics_source()).range()
 
 
-def _links(panel: Panel) -> list[DashboardLink]:
+def _links(panel: Panel) -> list[Builder[Link]]:
     found = [("Runbook", runbook_address(panel.page))]
     if panel.traces_of is not None:
         found.append((f"Traces of {panel.traces_of}", traces_address(panel.traces_of)))

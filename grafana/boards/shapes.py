@@ -1,5 +1,7 @@
 """How a panel can look: lines, stacked areas, one figure, bars, states over time, a heat map."""
 
+from typing import TypeAlias
+
 from grafana_foundation_sdk.builders import (
     bargauge,
     common,
@@ -23,7 +25,7 @@ from grafana_foundation_sdk.models.common import (
 )
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 
-Drawn = (
+Drawn: TypeAlias = (
     bargauge.Panel
     | heatmap.Panel
     | histogram.Panel

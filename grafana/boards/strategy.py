@@ -98,7 +98,7 @@ SIGNALS = Row(
     ),
 )
 
-POSITIONS = Row(
+HOLDINGS = Row(
     "Positions and multipliers",
     (
         Panel(
@@ -147,6 +147,6 @@ STRATEGY = Board(
     title="Strategy Monitoring",
     text="Drift scores, signals and their distribution, position sizes, multipliers.",
     choices=("portfolio", "run"),
-    rows=(DRIFTING, SIGNALS, POSITIONS),
+    rows=(DRIFTING, SIGNALS, HOLDINGS),
     since="now-2d",
 )

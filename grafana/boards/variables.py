@@ -1,6 +1,7 @@
 """The choices at the top of a dashboard, such as the service and the portfolio."""
 
 from collections.abc import Mapping
+from typing import TypeAlias
 
 from grafana_foundation_sdk.builders.dashboard import (
     ConstantVariable,
@@ -19,7 +20,7 @@ METRICS_UID = "${metrics}"
 # Each process has one of the two: Python's services the first, Monte Carlo the second.
 OURS = '__name__=~"stratvector_publish_seconds_count|stratvector_monte_carlo_paths_total"'
 
-Variable = ConstantVariable | DatasourceVariable | QueryVariable
+Variable: TypeAlias = ConstantVariable | DatasourceVariable | QueryVariable
 CHOICES: Mapping[str, tuple[str, str]] = {
     "service": ("Service", f"label_values({{{OURS}}}, job)"),
     "instance": ("Instance", f'label_values({{{OURS},job=~"$service"}}, instance)'),

@@ -1,0 +1,161 @@
+"""What the services expose, read off their own collectors: each sample's name and its labels."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
+
+from stratvector.market.live import VenueState
+from stratvector.runtime.host import AnsweredFrom
+from stratvector.runtime.process.metrics import ProcessMetrics
+from stratvector.runtime.served import PortfolioRun, Served
+from stratvector.services.drift.adapters.metrics import DriftCollector
+from stratvector.services.execution.metrics import OrderMetrics
+from stratvector.services.gateway.metrics import GatewayMetrics
+from stratvector.services.market_data.feed_reports import FeedCollector, FeedReports
+from stratvector.services.research.metrics import BoardMetrics, job_seconds
+from stratvector.services.risk.metrics import RiskCollector
+from stratvector.services.risk.portfolio_state import Decided, PortfolioState
+from stratvector.services.strategy.metrics import StrategyCollector
+from stratvector.trading.orders import Decision, ValueAtRisk
+from stratvector.trading.portfolio import RiskLimits
+from stratvector.trading.timestamps import NANOSECONDS_PER_SECOND
+from tests.sessions.scripted_sessions import one_symbol
+
+ROOT = Path(__file__).resolve().parents[2]
+CLOSE = 1_700_000_000 * NANOSECONDS_PER_SECOND
+MONTE_CARLO = ROOT / "services/monte_carlo/src/metrics.rs"
+SPANS = ROOT / "libs/runtime/src/stratvector/runtime/process/telemetry_export.py"
+PORTFOLIO = replace(
+    one_symbol([10.0] * 4, [0.5] * 4).portfolio,
+    run="paper.1",
+    limits=RiskLimits(drawdown_trigger=0.15, drawdown_halt=0.20),
+)
+MODEL = PORTFOLIO.model_names[0]
+
+
+def samples() -> list[Sample]:
+    """One scrape of every Python collector, each label value seen once."""
+    made = CollectorRegistry()
+    _process(made)
+    for collector in (
+        *_orders(),
+        *_gateway(),
+        *_research(),
+        _feeds(),
+        _risk(),
+        _drift(),
+        _signals(),
+    ):
+        made.register(collector)
+    found = [sample for family in made.collect() for sample in family.samples]
+    # Services leave these out.
+    return [sample for sample in found if not sample.name.endswith("_created")]
+
+
+def exposed() -> dict[str, set[str]]:
+    """Labels by the name of a sample; those of Monte Carlo and of the spans, which need a process,
+    are read from their declarations.
+    """
+    found: dict[str, set[str]] = {}
+    for sample in samples():
+        found.setdefault(sample.name, set()).update(sample.labels)
+    return {**found, **_of_monte_carlo(), **_of_spans()}
+
+
+def _process(registry: CollectorRegistry) -> None:
+    metrics = ProcessMetrics(registry)
+    metrics.published.labels("bars.live.1.us.1d").inc()
+    metrics.received.labels("bars.live.1.us.1d").inc()
+    lane: Any = SimpleNamespace(subject="orders.paper.1.main", epoch=1, lost=False)
+    metrics.watch(lambda: [lane])
+
+
+def _orders() -> tuple[Collector, ...]:
+    metrics = OrderMetrics("simulated")
+    metrics.acknowledged(CLOSE)
+    return metrics.collectors
+
+
+def _gateway() -> tuple[Collector, ...]:
+    metrics = GatewayMetrics()
+    metrics.requests.labels("GET", "/api/portfolio", "200").inc()
+    return tuple(metrics.collectors)
+
+
+def _research() -> tuple[Collector, ...]:
+    board: Any = SimpleNamespace(counts=lambda: {"running": 1}, followers=lambda: 1)
+    return BoardMetrics(board), job_seconds()
+
+
+def _feeds() -> Collector:
+    reports = FeedReports("us", "1d")
+    reports.last_close = CLOSE
+    return FeedCollector([reports], lambda: [VenueState("kraken", requests=1)])
+
+
+def _risk() -> Collector:
+    decision = Decision(
+        portfolio=PORTFOLIO.name,
+        close_time=CLOSE,
+        equity=0.9 * float(PORTFOLIO.initial_cash),
+        gross_exposure=0.3,
+        drawdown_factor=0.75,
+        halted=False,
+        reduce_only=False,
+        orders=(),
+        cancels=(),
+        crosses=(),
+        symbols=(),
+    )
+    figure = ValueAtRisk(CLOSE - NANOSECONDS_PER_SECOND, 1.0, 0.02, 0.03, 10_000, 7)
+    peak = float(PORTFOLIO.initial_cash)
+    state = PortfolioState(PORTFOLIO, decision, peak, {"A": 3}, {"A": 10.5}, figure, 0, "")
+    served = Served[Decided]("risk")
+    served.add(PORTFOLIO, Decided(PORTFOLIO, lambda: state, lambda: AnsweredFrom("orders", True)))
+    return RiskCollector(served)
+
+
+def _drift() -> Collector:
+    record = SimpleNamespace(model=MODEL, score=0.3)
+    board: Any = SimpleNamespace(records=lambda: [record], checks=1)
+    return DriftCollector(lambda: [(PortfolioRun.of(PORTFOLIO), board)])
+
+
+def _signals() -> Collector:
+    weights = {"A": 0.5, "B": -0.2, "C": 0.0}
+    rows = [SimpleNamespace(symbol=symbol, weight=weight) for symbol, weight in weights.items()]
+    lane: Any = SimpleNamespace(rows=rows)
+    served: Served[Any] = Served("strategy")
+    served.add(PORTFOLIO, {MODEL: lane})
+    return StrategyCollector(served)
+
+
+def _of_monte_carlo() -> dict[str, set[str]]:
+    source = MONTE_CARLO.read_text(encoding="utf-8")
+    labels = re.search(r"IntCounterVec::new\(runs, &\[\"(\w+)\"\]\)", source)
+    assert labels is not None
+    found: dict[str, set[str]] = {}
+    for name in re.findall(r'"(stratvector_monte_carlo_\w+)"', source.split("#[cfg(test)]")[0]):
+        found |= _histogram(name) if name.endswith("_seconds") else {name: set()}
+    return {**found, "stratvector_monte_carlo_runs_total": {labels[1]}}
+
+
+def _histogram(name: str) -> dict[str, set[str]]:
+    return {f"{name}_bucket": {"le"}, f"{name}_count": set(), f"{name}_sum": set()}
+
+
+def _of_spans() -> dict[str, set[str]]:
+    return dict(_declared(SPANS.read_text(encoding="utf-8")))
+
+
+def _declared(source: str) -> Iterator[tuple[str, set[str]]]:
+    declaration = r"= Counter\(\s*\"(\w+)\",\s*\"[^\"]*\",\s*\[([^\]]*)\]"
+    for name, labels in re.findall(declaration, source):
+        yield f"{name}_total", set(re.findall(r"\w+", labels))
