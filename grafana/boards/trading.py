@@ -28,7 +28,7 @@ def _events(outcomes: str, window: str) -> str:
 
 
 def _share(outcome: str, window: str) -> str:
-    """Of the orders that a broker answered or should have, those with this outcome."""
+    """Of the answers to orders, the missing ones included, those with this outcome."""
     return f"{_events(outcome, window)} / {_events('accepted|rejected|unknown', window)}"
 
 
@@ -49,7 +49,8 @@ AT_A_GLANCE = Row(
         ),
         Panel(
             title="Orders accepted",
-            text="Of the orders that were sent in the time shown, those that the broker accepted.",
+            text="Of the broker's answers in the time shown, the missing ones included, those that "
+            "accepted an order.",
             unit="percentunit",
             shape=figure,
             base=CRITICAL,
@@ -143,8 +144,8 @@ ORDERS = Row(
         ),
         Panel(
             title="Execution success",
-            text="Orders of the last hour that the broker accepted, rejected or left unknown, as "
-            "shares of the three.",
+            text="The broker's answers of the last hour: accepted, rejected, missing (unknown). "
+            "One that is missing and comes later counts in both.",
             unit="percentunit",
             low=0,
             high=1,
