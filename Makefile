@@ -1,10 +1,10 @@
 # StratVector: `make help` lists what can be done. Longer work is done by tools/*.sh.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test simulation chaos bench soak fuzz-api lint format lines proto lock coverage clean
+.PHONY: help setup run test simulation chaos bench soak fuzz-api lint format lines dashboards proto lock coverage clean
 SHELL := /bin/bash
 BIN := .venv/bin
 CHECKED := NUMBA_BOUNDSCHECK=1 $(BIN)/python -m
-CODE := $(wildcard libs services tests benchmarks examples tools conftest.py)
+CODE := $(wildcard libs services tests benchmarks examples grafana tools conftest.py)
 WORKERS ?= 2
 # A file stays on one worker: what it starts once serves all its tests, in their order.
 SHARED := --dist loadfile --no-loadscope-reorder
@@ -56,6 +56,9 @@ format: setup  ## Format Python, protos and Rust
 
 lines: setup  ## Print the lines of code of each member, tests apart
 	@$(BIN)/python tools/lines.py
+
+dashboards: setup  ## Write Grafana's dashboards, in a venv of its own (ARGS=--check)
+	@tools/grafana.sh $(ARGS)
 
 proto: setup  ## Generate the protobuf code again
 	tools/proto.sh

@@ -174,7 +174,7 @@ OUTSIDE = Row(
             unit="reqps",
             low=0,
             shape=stacked,
-            width=8,
+            width=6,
             queries=[
                 Query(
                     per_second("stratvector_gateway_requests_total", "status"),
@@ -183,11 +183,22 @@ OUTSIDE = Row(
             ],
         ),
         Panel(
+            title="Logins",
+            text="Tokens that were shown on the login page of the gateway, right or wrong.",
+            unit="cps",
+            low=0,
+            shape=stacked,
+            width=6,
+            queries=[
+                Query(per_second("stratvector_gateway_logins_total", "outcome"), "{{outcome}}")
+            ],
+        ),
+        Panel(
             title="Open WebSockets",
             text="Clients of the console that are connected to each gateway.",
             unit="none",
             low=0,
-            width=8,
+            width=6,
             queries=[Query(f"stratvector_gateway_websocket_clients{PROCESS}", "{{instance}}")],
         ),
         Panel(
@@ -195,7 +206,7 @@ OUTSIDE = Row(
             text="Backtests on disk by state, and the clients that follow one.",
             unit="none",
             low=0,
-            width=8,
+            width=6,
             queries=[
                 Query(f"sum by (state) (stratvector_research_jobs{PROCESS})", "{{state}}"),
                 Query(f"sum(stratvector_research_followers{PROCESS})", "followers"),

@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("libs", "services", "tests", "benchmarks", "examples", "tools", "proto", "config")
+ROOMS = (
+    "libs", "services", "tests", "benchmarks", "examples", "tools", "proto", "config", "grafana",
+    "deploy",
+)  # fmt: skip
 NOT_OURS = {"target", "__pycache__", "build", "dist"}
 ATTIC = {"util", "utils", "helper", "helpers", "common", "misc"}
 

@@ -86,6 +86,7 @@ def _orders() -> tuple[Collector, ...]:
 def _gateway() -> tuple[Collector, ...]:
     metrics = GatewayMetrics()
     metrics.requests.labels("GET", "/api/portfolio", "200").inc()
+    metrics.logins.labels("right").inc()
     return tuple(metrics.collectors)
 
 
