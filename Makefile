@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 CHECKED := NUMBA_BOUNDSCHECK=1 $(BIN)/python -m
-CODE := $(wildcard libs services tests benchmarks examples grafana tools conftest.py)
+CODE := $(wildcard libs services tests benchmarks examples grafana deploy tools conftest.py)
 WORKERS ?= 2
 # A file stays on one worker: what it starts once serves all its tests, in their order.
 SHARED := --dist loadfile --no-loadscope-reorder
@@ -19,8 +19,9 @@ setup:  ## Install everything into .venv and compile the engine
 run: setup  ## Trade the sample portfolio through every service (ARGS=--once exits at the end)
 	@$(BIN)/stratvector up $(ARGS)
 
-test: setup  ## Run every test (Chromium is installed where it may be)
+test: setup  ## Run every test (Chromium and Prometheus are installed where they may be)
 	@tools/browser.sh
+	@tools/prometheus.sh
 	$(CHECKED) stratvector.trading.warm
 	$(CHECKED) pytest -n $(WORKERS) $(SHARED) libs services tests $(ARGS)
 	cargo test --workspace --locked --release --quiet

@@ -1,19 +1,23 @@
 """What the services expose, read off their own collectors: each sample's name and its labels."""
 
+import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 from stratvector.market.live import VenueState
+from stratvector.runtime.free_ports import free_port
 from stratvector.runtime.host import AnsweredFrom
 from stratvector.runtime.process.metrics import ProcessMetrics
+from stratvector.runtime.process.telemetry_export import OtlpTelemetry
 from stratvector.runtime.served import PortfolioRun, Served
 from stratvector.services.drift.adapters.metrics import DriftCollector
 from stratvector.services.execution.metrics import OrderMetrics
@@ -26,12 +30,12 @@ from stratvector.services.strategy.metrics import StrategyCollector
 from stratvector.trading.orders import Decision, ValueAtRisk
 from stratvector.trading.portfolio import RiskLimits
 from stratvector.trading.timestamps import NANOSECONDS_PER_SECOND
+from tests.processes.monte_carlo_process import MonteCarloProcess
 from tests.sessions.scripted_sessions import one_symbol
 
 ROOT = Path(__file__).resolve().parents[2]
 CLOSE = 1_700_000_000 * NANOSECONDS_PER_SECOND
 MONTE_CARLO = ROOT / "services/monte_carlo/src/metrics.rs"
-SPANS = ROOT / "libs/runtime/src/stratvector/runtime/process/telemetry_export.py"
 PORTFOLIO = replace(
     one_symbol([10.0] * 4, [0.5] * 4).portfolio,
     run="paper.1",
@@ -40,41 +44,93 @@ PORTFOLIO = replace(
 MODEL = PORTFOLIO.model_names[0]
 
 
+Exposed = dict[str, set[str]]
+"""The labels of each series by its name; an instrument that has told nothing yet has none."""
+
+
 def samples() -> list[Sample]:
     """One scrape of every Python collector, each label value seen once."""
-    made = CollectorRegistry()
-    _process(made)
-    for collector in (
-        *_orders(),
-        *_gateway(),
-        *_research(),
-        _feeds(),
-        _risk(),
-        _drift(),
-        _signals(),
-    ):
-        made.register(collector)
+    made = _process().registry
+    for collectors in by_service().values():
+        for collector in collectors:
+            made.register(collector)
     found = [sample for family in made.collect() for sample in family.samples]
     # Services leave these out.
     return [sample for sample in found if not sample.name.endswith("_created")]
 
 
-def exposed() -> dict[str, set[str]]:
-    """Labels by the name of a sample; those of Monte Carlo and of the spans, which need a process,
-    are read from their declarations.
+def exposed() -> Exposed:
+    """Of all processes together; labels of Monte Carlo's counters, which have told nothing before a
+    run, are read from their declarations.
     """
-    found: dict[str, set[str]] = {}
-    for sample in samples():
-        found.setdefault(sample.name, set()).update(sample.labels)
-    return {**found, **_of_monte_carlo(), **_of_spans()}
+    return {**_labels(samples()), **_of_monte_carlo()}
 
 
-def _process(registry: CollectorRegistry) -> None:
-    metrics = ProcessMetrics(registry)
+def services() -> dict[str, Exposed]:
+    """Of each Python service, with what the runtime adds."""
+    everywhere = read(generate_latest(_process().registry).decode())
+    return {name: {**everywhere, **of(own)} for name, own in by_service().items()}
+
+
+def monte_carlo(folder: Path) -> Exposed:
+    """Of the binary, before a bus answers."""
+    bus = f"nats://127.0.0.1:{free_port()}"
+    with MonteCarloProcess(folder, "monte_carlo", nats_url=bus) as process:
+        return read(process.get("/metrics")[1])
+
+
+def read(text: str) -> Exposed:
+    """The names and labels of an exposition."""
+    families = text_string_to_metric_families(text)
+    return _labels(sample for family in families for sample in family.samples)
+
+
+def of(collectors: Iterable[Collector]) -> Exposed:
+    """What collectors expose on a registry of their own."""
+    registry = CollectorRegistry()
+    for collector in collectors:
+        registry.register(collector)
+    return read(generate_latest(registry).decode())
+
+
+def by_service() -> dict[str, tuple[Collector, ...]]:
+    """What each service tells beside the runtime, of one state each."""
+    return {
+        "market_data": (_feeds(),),
+        "strategy": (_signals(),),
+        "risk": (_risk(),),
+        "execution": _orders(),
+        "ledger": (),
+        "drift": (drift_collector(0.3),),
+        "research": _research(),
+        "gateway": _gateway(),
+    }
+
+
+def drift_collector(score: float) -> Collector:
+    """One model with a score."""
+    record = SimpleNamespace(model=MODEL, score=score)
+    board: Any = SimpleNamespace(records=lambda: [record], checks=1)
+    return DriftCollector(lambda: [(PortfolioRun.of(PORTFOLIO), board)])
+
+
+def _labels(found: Iterable[Sample]) -> Exposed:
+    told: Exposed = {}
+    for sample in found:
+        told.setdefault(sample.name, set()).update(sample.labels)
+    return told
+
+
+def _process() -> ProcessMetrics:
+    """What the runtime tells, with an owned lane and with traces on."""
+    metrics = ProcessMetrics(CollectorRegistry())
     metrics.published.labels("bars.live.1.us.1d").inc()
     metrics.received.labels("bars.live.1.us.1d").inc()
     lane: Any = SimpleNamespace(subject="orders.paper.1.main", epoch=1, lost=False)
     metrics.watch(lambda: [lane])
+    telemetry = OtlpTelemetry("risk", "risk-1", f"http://127.0.0.1:{free_port()}", metrics)
+    asyncio.run(telemetry.close(0.0))
+    return metrics
 
 
 def _orders() -> tuple[Collector, ...]:
@@ -123,12 +179,6 @@ def _risk() -> Collector:
     return RiskCollector(served)
 
 
-def _drift() -> Collector:
-    record = SimpleNamespace(model=MODEL, score=0.3)
-    board: Any = SimpleNamespace(records=lambda: [record], checks=1)
-    return DriftCollector(lambda: [(PortfolioRun.of(PORTFOLIO), board)])
-
-
 def _signals() -> Collector:
     weights = {"A": 0.5, "B": -0.2, "C": 0.0}
     rows = [SimpleNamespace(symbol=symbol, weight=weight) for symbol, weight in weights.items()]
@@ -138,25 +188,15 @@ def _signals() -> Collector:
     return StrategyCollector(served)
 
 
-def _of_monte_carlo() -> dict[str, set[str]]:
+def _of_monte_carlo() -> Exposed:
     source = MONTE_CARLO.read_text(encoding="utf-8")
     labels = re.search(r"IntCounterVec::new\(runs, &\[\"(\w+)\"\]\)", source)
     assert labels is not None
-    found: dict[str, set[str]] = {}
+    found: Exposed = {}
     for name in re.findall(r'"(stratvector_monte_carlo_\w+)"', source.split("#[cfg(test)]")[0]):
         found |= _histogram(name) if name.endswith("_seconds") else {name: set()}
     return {**found, "stratvector_monte_carlo_runs_total": {labels[1]}}
 
 
-def _histogram(name: str) -> dict[str, set[str]]:
+def _histogram(name: str) -> Exposed:
     return {f"{name}_bucket": {"le"}, f"{name}_count": set(), f"{name}_sum": set()}
-
-
-def _of_spans() -> dict[str, set[str]]:
-    return dict(_declared(SPANS.read_text(encoding="utf-8")))
-
-
-def _declared(source: str) -> Iterator[tuple[str, set[str]]]:
-    declaration = r"= Counter\(\s*\"(\w+)\",\s*\"[^\"]*\",\s*\[([^\]]*)\]"
-    for name, labels in re.findall(declaration, source):
-        yield f"{name}_total", set(re.findall(r"\w+", labels))
