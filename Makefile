@@ -5,7 +5,8 @@ SHELL := /bin/bash
 BIN := .venv/bin
 CHECKED := NUMBA_BOUNDSCHECK=1 $(BIN)/python -m
 CODE := $(wildcard libs services tests benchmarks examples grafana deploy tools conftest.py)
-WORKERS ?= 2
+# One more than the two processors of the smallest machine: tests of processes wait half of their time.
+WORKERS ?= 3
 # A file stays on one worker: what it starts once serves all its tests, in their order.
 SHARED := --dist loadfile --no-loadscope-reorder
 ARGS ?=
