@@ -28,6 +28,7 @@ PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
+<link rel="icon" href="data:,">
 <title>StratVector: log in</title>
 <style>
   body {{ margin: 0; min-height: 100vh; display: grid; place-items: center;
