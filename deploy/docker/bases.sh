@@ -1,18 +1,15 @@
 #!/usr/bin/env bash
 # Makes stand-ins for the base images where no registry is reachable, from Debian packages, under the
 # names that the Dockerfiles use; where a registry is reachable they are not needed.
-#   deploy/docker/bases.sh [python|rust …]     those that are missing, all without arguments
+#   deploy/docker/bases.sh [python …]     those that are missing, all without arguments
 # Needs root, mmdebstrap and docker. The machine's own trust store goes into them, as behind a
 # company's proxy a container knows no other way to the package registries.
 set -euo pipefail
 
 suite=bookworm
 trust=/etc/ssl/certs/ca-certificates.crt
-declare -A names=([python]=python:3.11-slim-bookworm [rust]=rust:1.90-slim-bookworm)
-declare -A packages=(
-    [python]=ca-certificates,python3,python3-venv
-    [rust]=ca-certificates,cargo-web,rustc-web,gcc,libc6-dev
-)
+declare -A names=([python]=python:3.11-slim-bookworm)
+declare -A packages=([python]=ca-certificates,python3,python3-venv)
 
 make_base() {
     local kind=$1 name=${names[$1]} folder
@@ -27,7 +24,7 @@ make_base() {
         --customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*' \
         "$suite" "$folder/base.tar"
     docker import \
-        --change "ENV SSL_CERT_FILE=$trust PIP_CERT=$trust CARGO_HTTP_CAINFO=$trust" \
+        --change "ENV SSL_CERT_FILE=$trust PIP_CERT=$trust" \
         --change 'LABEL org.stratvector.stand-in=true' \
         --change 'CMD ["/bin/bash"]' "$folder/base.tar" "$name" >/dev/null
 }
