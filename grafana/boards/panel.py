@@ -1,7 +1,9 @@
 """One panel: what it shows, in which unit, from which expressions, and where to read on."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from grafana_foundation_sdk.builders.dashboard import DashboardLink, ThresholdsConfig
 from grafana_foundation_sdk.builders.prometheus import Dataquery
@@ -19,10 +21,10 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from grafana.boards.links import runbook_address, traces_address
 from grafana.boards.shapes import Drawn, heat, lines
 from grafana.boards.variables import METRICS_UID
 
+TRACES_UID = "${traces}"
 OK, WARNING, CRITICAL = "green", "orange", "red"
 Step = tuple[float, str]
 
@@ -88,9 +90,9 @@ def _target(query: Query, ref_id: str, is_buckets: bool) -> Dataquery:
 
 
 def _links(panel: Panel) -> list[Builder[Link]]:
-    found = [("Runbook", runbook_address(panel.page))]
+    found = [("Runbook", _runbook_address(panel.page))]
     if panel.traces_of is not None:
-        found.append((f"Traces of {panel.traces_of}", traces_address(panel.traces_of)))
+        found.append((f"Traces of {panel.traces_of}", _traces_address(panel.traces_of)))
     return [
         DashboardLink(title).type(DashboardLinkType.LINK).url(url).target_blank(True)
         for title, url in found
@@ -109,3 +111,23 @@ def _mapping(panel: Panel) -> ValueMapping:
         for value, text, colour in panel.names
     }
     return ValueMap(options=results)
+
+
+def _runbook_address(alert: str) -> str:
+    """The section of an alert, whose anchor is its name in small letters; the page's beginning
+    without. The page's address is the dashboard's constant.
+    """
+    return f"${{runbook:raw}}#{alert.lower()}" if alert else "${runbook:raw}"
+
+
+def _traces_address(service: str) -> str:
+    """Explore, searching the chosen trace data source for a service in the panel's time range."""
+    source = {"type": "jaeger", "uid": TRACES_UID}
+    query = {"refId": "A", "datasource": source, "queryType": "search", "service": service}
+    pane = {
+        "datasource": TRACES_UID,
+        "queries": [query],
+        "range": {"from": "${__from}", "to": "${__to}"},
+    }
+    panes = json.dumps({"traces": pane}, separators=(",", ":"))
+    return f"/explore?schemaVersion=1&panes={quote(panes, safe='${}')}"

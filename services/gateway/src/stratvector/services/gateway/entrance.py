@@ -22,10 +22,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.process.logs import logger
 from stratvector.services.gateway.api.problems import problem
-from stratvector.services.gateway.login import LOGIN, LOGOUT, Login
+from stratvector.services.gateway.login import COOKIE, LOGIN, LOGOUT, Login
 from stratvector.services.gateway.metrics import GatewayMetrics
 
-COOKIE = "stratvector_session"
 SESSION_SECONDS = 12 * 3_600
 TOKEN_CHARACTERS_MIN = 32
 POLICY_VIOLATION = 1008
@@ -44,7 +43,7 @@ class TokenFile:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._seen: tuple[int, ...] = ()
+        self._seen: tuple[int, ...] | None = None
         self._token: bytes | None = _read(file)  # a wrong file is told at the start
 
     def current(self) -> bytes | None:
@@ -54,7 +53,7 @@ class TokenFile:
             seen: tuple[int, ...] = (found.st_mtime_ns, found.st_ino, found.st_size)
         except OSError:
             seen = ()
-        if seen != self._seen or not seen:
+        if seen != self._seen:
             self._seen = seen
             self._token = self._read_again()
         return self._token
@@ -138,12 +137,12 @@ class Entrance:
         return is_session(_cookie(headers), token, self._now())
 
     def _opened(self, told: str) -> tuple[str, int] | None:
-        """Name=value of the cookie for a right token, and how long it lasts in s."""
+        """The cookie for a right token, and how long it lasts in s."""
         token = self._token.current()
         if token is None or not hmac.compare_digest(told.strip().encode(), token):
             return None
         until = int(self._now()) + SESSION_SECONDS
-        return f"{COOKIE}={session(token, until)}", SESSION_SECONDS
+        return session(token, until), SESSION_SECONDS
 
 
 def _cookie(headers: Mapping[str, str]) -> str:

@@ -15,11 +15,12 @@ from stratvector.services.gateway.api.problems import problem
 from stratvector.services.gateway.metrics import GatewayMetrics
 
 LOGIN, LOGOUT = "/login", "/logout"
+COOKIE = "stratvector_session"
 FORM = "application/x-www-form-urlencoded"
 WRONG = "That is not this gateway's token."
 FOR_SESSIONS = "Path=/; HttpOnly; SameSite=Lax"
 
-# A right token's cookie, as name=value, and how long it lasts in s; None for a wrong one.
+# A right token's cookie and how long it lasts in s; None for a wrong one.
 Open = Callable[[str], tuple[str, int] | None]
 
 PAGE = """<!doctype html>
@@ -83,7 +84,7 @@ class Login:
             refused = f"{path} answers {allowed}, not {method}"
             return problem(path, 405, refused, {"Allow": allowed})
         if path == LOGOUT:
-            return _gone(LOGIN, "stratvector_session=", 0, request)
+            return _gone(LOGIN, "", 0, request)
         if request.headers.get("content-type", "").partition(";")[0].strip() != FORM:
             return problem(path, 415, f"the token is sent as {FORM}")
         fields = parse_qs((await request.body()).decode("utf-8", "replace"))
@@ -116,5 +117,5 @@ def _gone(where: str, cookie: str, seconds: int, request: Request) -> Response:
     """To another page, with a cookie; only over TLS where the browser came by TLS."""
     is_secure = request.headers.get("origin", request.url.scheme).startswith("https")
     secure = "; Secure" if is_secure else ""
-    told = f"{cookie}; Max-Age={seconds}; {FOR_SESSIONS}{secure}"
+    told = f"{COOKIE}={cookie}; Max-Age={seconds}; {FOR_SESSIONS}{secure}"
     return RedirectResponse(where, 303, {"Set-Cookie": told})
