@@ -1,7 +1,7 @@
 # StratVector: `make help` lists what can be done. Longer work is done by tools/*.sh.
 .DEFAULT_GOAL := help
 .PHONY: help setup run test simulation chaos images up-docker token-docker \
-    down-docker deploy-test bench soak fuzz-api lint format lines dashboards proto lock coverage clean
+    down-docker deploy-test bench soak fuzz-api lint format lines dashboards proto proto-release lock coverage clean
 SHELL := /bin/bash
 BIN := .venv/bin
 CHECKED := NUMBA_BOUNDSCHECK=1 $(BIN)/python -m
@@ -81,6 +81,9 @@ dashboards: setup  ## Write Grafana's dashboards, in a venv of its own (ARGS=--c
 
 proto: setup  ## Generate the protobuf code again
 	tools/proto.sh
+
+proto-release: setup  ## Hold later protos against these: part of a release
+	$(BIN)/buf build --exclude-source-info --output proto/released.binpb
 
 lock: setup  ## Resolve the hash-pinned locks again (ARGS=--upgrade takes the newest)
 	tools/lock.sh $(ARGS)

@@ -2,7 +2,8 @@
 # What the stages of python.Dockerfile do:
 #   tools                   the installer, from the lock
 #   wheels                  a wheel of every Python member, the generated contracts among them
-#   service NAME CPU        /opt/stratvector: the packages of one service, its settings, the compiled engine
+#   engine CPU              /engine: the compiled engine, once for all who compute
+#   service NAME            /opt/stratvector: the packages of one service, its settings, the compiled engine
 # NAME is a service, or cli: the `stratvector` command, for jobs.
 set -euo pipefail
 shopt -s nullglob
@@ -11,6 +12,7 @@ source=/source
 wheels=/wheels
 tools=/tools
 home=/opt/stratvector
+engine=/engine
 epoch=1700000000 # the time of every file
 compiling=(strategy risk research) # who compiles the engine's code; the others are interpreted
 loading=(market_data research cli)  # who reads bars, and so has the sample's too
@@ -45,8 +47,29 @@ constraints() {
     done
 }
 
+# Compiled where it will lie, from files that have the same time in every image: so it is found there.
+compile_engine() {
+    install_packages strategy
+    NUMBA_CPU_NAME=$1 NUMBA_CPU_FEATURES='' STRATVECTOR_CACHE=$engine \
+        "$home/bin/python" -m stratvector.trading.warm
+    rm -rf "$home"
+}
+
 install_service() {
-    local service=$1 cpu=$2 package=stratvector-service-${1//_/-}
+    local service=$1
+    install_packages "$service"
+    install --mode 0755 "$source"/deploy/docker/{start,healthy,prepare} "$home/bin/"
+    mkdir --parents "$home/etc" "$home/data"
+    settings "$service" >"$home/etc/service.yaml"
+    list_packages >"$home/etc/packages.json"
+    prove_it_starts "$service"
+    if is_one_of "$service" "${compiling[@]}"; then
+        cp --archive "$engine" "$home/cache"
+    fi
+}
+
+install_packages() {
+    local service=$1 package=stratvector-service-${1//_/-}
     [[ $service != cli ]] || package=stratvector-cli
     constraints >/tmp/constraints.txt
     "$tools/bin/uv" venv --quiet "$home"
@@ -60,15 +83,6 @@ install_service() {
     find "$home" -exec touch --no-dereference --date "@$epoch" {} +
     "$home/bin/python" -m compileall -q --invalidation-mode unchecked-hash \
         -x "$(not_compiled "$service")" "$home/lib"
-    install --mode 0755 "$source"/deploy/docker/{start,healthy,prepare} "$home/bin/"
-    mkdir --parents "$home/etc" "$home/data"
-    settings "$service" >"$home/etc/service.yaml"
-    list_packages >"$home/etc/packages.json"
-    prove_it_starts "$service"
-    if is_one_of "$service" "${compiling[@]}"; then
-        NUMBA_CPU_NAME=$cpu NUMBA_CPU_FEATURES='' STRATVECTOR_CACHE=$home/cache \
-            "$home/bin/python" -m stratvector.trading.warm
-    fi
 }
 
 is_one_of() {
@@ -141,7 +155,8 @@ PYTHON
 case $1 in
 tools) install_tools ;;
 wheels) build_wheels ;;
-service) install_service "$2" "$3" ;;
+engine) compile_engine "$2" ;;
+service) install_service "$2" ;;
 *)
     echo "install: there is no step $1" >&2
     exit 2

@@ -86,8 +86,8 @@ def test_it_runs_locked_and_is_healthy(service: str) -> None:
     with started(service) as name:
         until(lambda: _is_healthy(name), f"health of {service}: {docker('logs', name)}")
         assert inspected("container", name)["State"]["Running"]
-        (_, *processes) = docker("top", name, "-o", "uid").split()
-        assert set(processes) == {"10001"}
+        (_, *processes) = docker("top", name, "-o", "pid,uid").splitlines()
+        assert {line.split()[1] for line in processes} == {"10001"}
 
 
 def _is_healthy(name: str) -> bool:
