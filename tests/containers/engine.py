@@ -14,7 +14,7 @@ from stratvector.runtime.free_ports import free_ports
 ROOT = Path(__file__).resolve().parents[2]
 VERSION = "0.1.0"
 PYTHON_BASE = "python:3.11-slim-bookworm"
-PATIENCE_SECONDS = 300.0
+PATIENCE_SECONDS = 240.0
 LOOK_SECONDS = 1.0
 PORTS = ("CONSOLE_PORT", "DRIFT_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT", "GRAFANA_PORT")
 # What a pod's security context says, as the engine says it.

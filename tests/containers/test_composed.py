@@ -194,10 +194,12 @@ def test_prometheus_scrapes_every_replica_of_every_service(platform: Platform) -
 
 
 def test_an_alert_goes_all_the_way_to_the_webhook(platform: Platform) -> None:
-    """Watchdog's, which always fires; and that of a service which is stopped."""
+    """Watchdog's, which always fires; and that of a service which answers no more."""
     until(lambda: "Watchdog" in platform.composed.logs("alert-webhook"), "the heartbeat")
-    platform.composed.compose("stop", "market_data")
+    (frozen,) = platform.composed.containers("market_data")
+    docker("pause", frozen)
     until(lambda: "ServiceDown" in platform.composed.logs("alert-webhook"), "the alert")
+    docker("unpause", frozen)
 
 
 def test_nothing_went_wrong_that_nobody_was_told_of(platform: Platform) -> None:

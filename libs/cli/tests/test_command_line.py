@@ -13,6 +13,7 @@ import pytest
 import typer
 
 from stratvector.cli.failures import guarded
+from stratvector.cli.whose import user_name
 from stratvector.runtime.documents import StaleDocument
 from stratvector.trading.bad_strategy import BadSignal
 
@@ -61,6 +62,32 @@ def test_a_defect_is_one_sentence_and_a_logged_traceback(
     assert "KeyError: 'missing'; this is a defect, its traceback is in logs/errors.log" in said
     (line,) = (place.folder / "logs" / "errors.log").read_text().splitlines()
     assert "in broken" in json.loads(line)["traceback"]
+
+
+def test_a_defect_where_no_file_can_be_written_is_told_whole(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in a container, whose root is read-only."""
+    (place.folder / "logs").touch()
+
+    @guarded
+    def broken() -> None:
+        raise KeyError("missing")
+
+    with pytest.raises(typer.Exit) as ended:
+        broken()
+    assert ended.value.exit_code == 1
+    said = capsys.readouterr().err
+    assert "KeyError: 'missing'; this is a defect, its traceback is this:" in said
+    assert "in broken" in said
+
+
+def test_a_user_without_a_name_is_known_by_the_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container, whose user stands in no file."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 54_321)
+    assert user_name() == "uid 54321"
 
 
 def test_a_strategy_that_no_run_can_use_is_one_sentence(

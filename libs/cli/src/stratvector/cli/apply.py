@@ -10,7 +10,6 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
-from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +19,7 @@ from stratvector.cli.bus_access import DEFAULT_URL, Connect, SeedFile, Url, reac
 from stratvector.cli.failures import CommandFailed, guarded
 from stratvector.cli.outputs import AsJson, check_outputs, emit
 from stratvector.cli.portfolios import LOOK_SECONDS, NOT_TAKEN_UP
+from stratvector.cli.whose import user_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -104,7 +104,7 @@ def _replay(file: Path, run: str | None, start: str | None, end: str | None) -> 
     session = load(configuration, start, end)
     if run is not None:
         session = _named(session, run)
-    wish = wish_of(session, getuser(), time.time_ns())
+    wish = wish_of(session, user_name(), time.time_ns())
 
     async def make(before: "Wish | None") -> "Wish":
         if before is None or before.bars == wish.bars:

@@ -110,12 +110,15 @@ def _sentence(error: Exception, out: object) -> str:
     if isinstance(error, OSError):
         reason = (error.strerror or str(error)).lower()
         return reason if error.filename is None else f"{error.filename}: {reason}"
-    return (
-        f"{type(error).__name__}: {error}; this is a defect, its traceback is in {_log(error, out)}"
-    )
+    return f"{type(error).__name__}: {error}; this is a defect, its traceback is {_log(error, out)}"
 
 
-def _log(error: Exception, out: object) -> Path:
-    lines = traceback.format_exception(error)
+def _log(error: Exception, out: object) -> str:
+    """Where the traceback is: in a file, or here, where no file can be written."""
+    lines = "".join(traceback.format_exception(error))
     folder = logs_of(out if isinstance(out, Path) else RESULTS)
-    return append("errors", [{"command": sys.argv[1:], "traceback": "".join(lines)}], folder)
+    try:
+        file = append("errors", [{"command": sys.argv[1:], "traceback": lines}], folder)
+    except OSError:
+        return f"this:\n{lines}"
+    return f"in {file}"

@@ -10,11 +10,11 @@ import asyncio
 import json
 import time
 from dataclasses import replace
-from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stratvector.cli.failures import CommandFailed
+from stratvector.cli.whose import user_name
 
 if TYPE_CHECKING:
     from stratvector.config import Configuration
@@ -50,7 +50,7 @@ async def paper_wish(
     session = live_session_of(configuration, grids, run, clock.now())
     if before is not None:
         session = replace(session, start=before.session().start)
-    return endless_wish_of(session, getuser(), time.time_ns())
+    return endless_wish_of(session, user_name(), time.time_ns())
 
 
 def refuse_another(folder: Path, run: str, wanted: "Wish", begun: "Wish") -> None:

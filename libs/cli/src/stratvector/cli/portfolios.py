@@ -4,7 +4,6 @@ import asyncio
 import json as json_text
 import time
 from collections.abc import Awaitable, Callable
-from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +12,7 @@ import typer
 from stratvector.cli.bus_access import DEFAULT_URL, Connect, Reached, SeedFile, Url, reached
 from stratvector.cli.failures import CommandFailed, guarded
 from stratvector.cli.outputs import AsJson, Commands, check_outputs, emit
+from stratvector.cli.whose import user_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -135,7 +135,7 @@ async def _stop(at: Reached, key: str, wait_seconds: float) -> dict[str, Any]:
     from stratvector.runtime.applying import stop as stopped
 
     wanted = await _wanted(at, key)
-    wished = await stopped(at.documents, wanted, getuser(), time.time_ns())
+    wished = await stopped(at.documents, wanted, user_name(), time.time_ns())
     deadline, row = time.monotonic() + wait_seconds, await _row(at, wished)
     while row["state"] == "stopping" and time.monotonic() < deadline:
         await asyncio.sleep(LOOK_SECONDS)

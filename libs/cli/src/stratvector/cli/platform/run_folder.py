@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from getpass import getuser
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,6 +26,7 @@ from typing import Any
 from stratvector.backtest import Result, new_folder, write_result_into
 from stratvector.cli.failures import CommandFailed
 from stratvector.cli.runs import run_name
+from stratvector.cli.whose import user_name
 from stratvector.config import Configuration, provenance
 from stratvector.runtime.documents import Wish, decode_wish, encode_wish, wish_of
 from stratvector.runtime.logged_session import LoggedSession
@@ -111,7 +111,7 @@ def new_run(configuration: Configuration, session: Session, out: Path) -> RunFol
         folder.mkdir()
         text = json.dumps(facts, indent=1) + "\n"
         (folder / PROVENANCE).write_text(text, encoding="utf-8")
-        write_document(folder, wish_of(session, getuser(), time.time_ns()))
+        write_document(folder, wish_of(session, user_name(), time.time_ns()))
 
     return RunFolder(new_folder(out, run_name(session, facts), fill) / SESSION)
 
