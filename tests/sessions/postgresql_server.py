@@ -1,5 +1,6 @@
 """A real PostgreSQL server of the tests' own: a database for each test, a crash when they want."""
 
+import atexit
 import os
 import secrets
 import shutil
@@ -43,6 +44,11 @@ class PostgresqlServer:
         command = ["initdb", "--no-sync", "--auth=scram-sha-256", f"--username={USER}"]
         command += [f"--pwfile={self.password_file}", "--encoding=UTF8", "--locale=C.UTF-8"]
         self._spawn([*command, f"--pgdata={self.folder / 'data'}"]).wait(PATIENCE_SECONDS)
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it was started and not stopped since."""
+        return self._process is not None
 
     def start(self) -> None:
         """Start it, without waiting until it answers."""
@@ -105,15 +111,9 @@ class PostgresqlServer:
 
 @cache
 def postgresql() -> PostgresqlServer:
-    """The one of this process, begun when a test needs it first; `remove_postgresql` ends it."""
+    """The one of this process, begun when a test needs it first, and ended with the process."""
     server = PostgresqlServer()
+    atexit.register(server.remove)
     server.start()
     server.answer()
     return server
-
-
-def remove_postgresql() -> None:
-    """End the one of this process, where there is one."""
-    if postgresql.cache_info().currsize:
-        postgresql().remove()
-        postgresql.cache_clear()

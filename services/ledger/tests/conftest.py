@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from stratvector.services.ledger.adapters.database import LedgerDatabase
-from tests.sessions.postgresql_server import PostgresqlServer, postgresql, remove_postgresql
+from tests.sessions.postgresql_server import PostgresqlServer, postgresql
 from tests.sessions.recorded_ledger import SERVERS, new_database, new_database_on
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[PostgresqlServer]:
-    yield postgresql()
-    remove_postgresql()
+def server() -> PostgresqlServer:
+    """One for all tests of a process; who ends or restarts a server takes another."""
+    return postgresql()
 
 
 @pytest.fixture(params=SERVERS)

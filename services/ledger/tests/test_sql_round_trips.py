@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stratvector.services.ledger.adapters.database import LedgerDatabase
 from stratvector.services.ledger.adapters.schema import Key
 from stratvector.trading.fills import FillEvent, FillKind
 from stratvector.trading.ledger import LedgerEntry, ModelAccount, same_entry
@@ -23,7 +24,8 @@ from stratvector.trading.orders import (
 )
 from stratvector.trading.reasons import Outcome, SignalReason, WeightReason
 from stratvector.trading.signals import Action, SignalRow, Signals
-from tests.sessions.recorded_ledger import new_database, record, stored
+from tests.sessions.postgresql_server import postgresql
+from tests.sessions.recorded_ledger import new_database, new_database_on, record, stored
 
 MODELS = ("trend", "reversion", "carry")
 SYMBOLS = ("AAPL", "BTC-USD", "E'S;--")
@@ -156,16 +158,25 @@ def decision(draw: st.DrawFn, close_time: int) -> Decision:
 @given(entries())
 def test_any_entry_comes_back_as_it_was(given_entries: list[LedgerEntry]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        database = new_database(Path(folder))
-        record(database, given_entries, linger_seconds=0.0)
-        for one in given_entries:
-            kept = stored(database, Key.of(one), one.close_time)
-            assert kept is not None
-            assert same_entry(kept, one)
-            assert _bits(kept.decision.equity) == _bits(one.decision.equity)
-        assert database.verify().passed
-        record(database, given_entries, linger_seconds=0.0)
-        database.close()
+        comes_back(new_database(Path(folder)), given_entries)
+
+
+@settings(max_examples=12, deadline=None)
+@given(entries())
+def test_any_entry_comes_back_from_a_server(given_entries: list[LedgerEntry]) -> None:
+    comes_back(new_database_on(postgresql()), given_entries)
+
+
+def comes_back(database: LedgerDatabase, given_entries: list[LedgerEntry]) -> None:
+    record(database, given_entries, linger_seconds=0.0)
+    for one in given_entries:
+        kept = stored(database, Key.of(one), one.close_time)
+        assert kept is not None
+        assert same_entry(kept, one)
+        assert _bits(kept.decision.equity) == _bits(one.decision.equity)
+    assert database.verify().passed
+    record(database, given_entries, linger_seconds=0.0)
+    database.close()
 
 
 def _bits(value: float) -> bytes:

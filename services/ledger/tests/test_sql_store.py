@@ -1,4 +1,4 @@
-"""The store on a real file and a real server: each close once, whole, in order, and never another."""
+"""The store on real databases: each close once, whole, in order, and never another one."""
 
 import asyncio
 from dataclasses import replace
@@ -140,9 +140,7 @@ def test_who_commits_hears_why_nothing_is_written_any_more(database: LedgerDatab
         store = SqlLedgerStore(database, linger_seconds=0.0)
         writing = asyncio.create_task(store.write())
         await store.commit(ENTRIES[0])
-        with pytest.raises(
-            Unusable, match=r'(no such table: |")signal_rows'
-        ):
+        with pytest.raises(Unusable, match=r'(no such table: |")signal_rows'):
             await writing
         with pytest.raises(Unusable, match=r"no such table|does not exist"):
             await store.commit(ENTRIES[1])
@@ -171,9 +169,7 @@ def test_a_database_that_is_closed_is_one_file_and_its_seal(
     file_database: LedgerDatabase, tmp_path: Path
 ) -> None:
     record(file_database, ENTRIES)
-    assert (
-        last_close(file_database) == ENTRIES[-1].close_time
-    )  # a reader, the last one
+    assert last_close(file_database) == ENTRIES[-1].close_time  # a reader, the last one
     file_database.close()
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["ledger.db", "ledger.db.seal"]
