@@ -14,6 +14,7 @@ import yaml
 
 WATCHING = {"prometheus", "alertmanager"}
 SOURCE = Path(__file__).parents[1] / "prometheus" / "prometheus.yml"
+RECEIVER = "http://monitoring:9091/api/v1/write"
 SERVER_NAME = "SERVER_NAME"
 """Each server puts its own name here: addresses of containers are the same on all of them."""
 
@@ -22,7 +23,7 @@ def agent(whole: dict[str, Any]) -> dict[str, Any]:
     """Of a server that is watched."""
     return {
         "global": whole["global"] | {"external_labels": {"server": SERVER_NAME}},
-        "remote_write": [{"url": "http://monitoring:9091/api/v1/write"}],
+        "remote_write": [{"url": RECEIVER, "send_exemplars": True}],
         "scrape_configs": [
             one for one in whole["scrape_configs"] if one["job_name"] not in WATCHING
         ],

@@ -135,7 +135,7 @@ def _process() -> ProcessMetrics:
 
 def _orders() -> tuple[Collector, ...]:
     metrics = OrderMetrics("simulated")
-    metrics.acknowledged(CLOSE)
+    metrics.acknowledged(CLOSE, "")
     return metrics.collectors
 
 
