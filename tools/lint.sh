@@ -24,6 +24,8 @@ check "mypy" .venv/bin/mypy "$@"
 check "import rules" .venv/bin/lint-imports --no-logo
 if [[ -d proto ]]; then
     check "buf lint" .venv/bin/buf lint
+    # Services of two versions run at once while one is rolled out, and logs of years are read.
+    check "buf breaking" .venv/bin/buf breaking --against proto/released.binpb
     check "buf format" .venv/bin/buf format --diff --exit-code
 fi
 cargo_tool clippy clippy rust-web-clippy &&

@@ -17,13 +17,17 @@ RUN ./install.sh tools
 COPY . .
 RUN ./deploy/docker/install.sh wheels
 
+# The compiled engine. x86-64-v2 runs on every server of the last fifteen years; x86-64-v3 has AVX2,
+# x86-64-v4 AVX-512.
+FROM wheels AS engine
+ARG NUMBA_CPU_NAME=x86-64-v2
+RUN ./deploy/docker/install.sh engine "$NUMBA_CPU_NAME"
+
 # The service's packages. Everything has one time, in whole seconds: numba's cache asks for that of
 # its sources, and a layer does not keep what is finer.
-FROM wheels AS packages
+FROM engine AS packages
 ARG SERVICE
-# x86-64-v2 runs on every server of the last fifteen years; x86-64-v3 has AVX2, x86-64-v4 AVX-512.
-ARG NUMBA_CPU_NAME=x86-64-v2
-RUN ./deploy/docker/install.sh service "$SERVICE" "$NUMBA_CPU_NAME"
+RUN ./deploy/docker/install.sh service "$SERVICE"
 
 FROM ${PYTHON_IMAGE}
 ARG SERVICE
@@ -36,6 +40,8 @@ LABEL org.opencontainers.image.title="stratvector-${SERVICE}" \
     org.opencontainers.image.version="${VERSION}" \
     org.opencontainers.image.revision="${REVISION}"
 COPY --from=packages /opt/stratvector /opt/stratvector
+# A volume that is mounted here belongs to the user below; only who keeps something has one.
+COPY --from=packages --chown=10001:10001 /opt/stratvector/data /var/lib/stratvector
 # Nothing is written but to /tmp and to where the compiled engine is copied, a volume of each pod.
 ENV PATH=/opt/stratvector/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -30,8 +30,9 @@ def serve(settings: "LedgerSettings", ports: Ports) -> Service:
     from stratvector.services.ledger.portfolio_chapters import PortfolioChapters
     from stratvector.services.ledger.servicer import ledger_servicer
 
-    database = LedgerDatabase(settings.database())
-    database.prepare()
+    database = LedgerDatabase(settings.database(), password_file=settings.database_password_file)
+    if not database.is_on_server:
+        database.prepare()  # a server may come later: it is prepared by whoever needs it first
     spans = None if ports.spans is None else RecordSpans(ports.spans)
     recorded = RecordedCloses()
 
@@ -54,6 +55,7 @@ def serve(settings: "LedgerSettings", ports: Ports) -> Service:
         main=[store.write()],
         servicers=[ledger_servicer(database, served)],
         collectors=[recorded],
+        trouble=store.trouble,
         close=database.close,
     )
 
