@@ -66,6 +66,6 @@ if [[ -n ${VOLUME_ID:-} ]]; then
 fi
 install_docker
 systemctl daemon-reload
-systemctl enable stratvector-update.timer
-/opt/stratvector/update # a failure ends the stack's creation; a worker's is tried again by its timer
-systemctl start stratvector-update.timer
+# Before the first start, so that one which fails is tried again; they wait for each other.
+systemctl enable --now stratvector-update.timer
+/opt/stratvector/update

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import shutil
 import subprocess
 import tarfile
 import threading
@@ -186,7 +187,7 @@ def test_the_example_of_credentials_holds_none() -> None:
     assert "read -rsp" in text
 
 
-def test_prometheus_is_split_into_who_scrapes_and_who_watches(tmp_path: Path) -> None:
+def test_prometheus_is_split_into_who_scrapes_and_who_watches() -> None:
     jobs = {one["job_name"] for one in PROMETHEUS["scrape_configs"]}
     scraping, watching = agent(PROMETHEUS), monitoring(PROMETHEUS)
     scraped = {one["job_name"] for one in scraping["scrape_configs"]}
@@ -195,6 +196,17 @@ def test_prometheus_is_split_into_who_scrapes_and_who_watches(tmp_path: Path) ->
     assert watching["rule_files"] == PROMETHEUS["rule_files"]
     assert "rule_files" not in scraping
     assert scraping["global"]["external_labels"] == {"server": "SERVER_NAME"}
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="Prometheus is not installed")
+def test_prometheus_takes_both_parts(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "deploy" / "prometheus" / "rules", tmp_path / "rules")
+    for part in (agent(PROMETHEUS), monitoring(PROMETHEUS)):
+        (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(part))
+        check = ["promtool", "check", "config", str(tmp_path / "prometheus.yml")]
+        run = subprocess.run(check, capture_output=True, text=True)
+        assert run.returncode == 0, run.stdout + run.stderr
+        assert "is valid prometheus config file" in run.stdout
 
 
 def test_a_server_of_each_role_publishes_only_what_its_security_group_opens() -> None:
