@@ -1,6 +1,6 @@
 # StratVector: `make help` lists what can be done. Longer work is done by tools/*.sh.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test simulation chaos images up-docker token-docker \
+.PHONY: help setup run test heat-test simulation chaos images up-docker token-docker \
     down-docker deploy-test bench soak fuzz-api lint format lines dashboards proto proto-release lock coverage clean
 SHELL := /bin/bash
 BIN := .venv/bin
@@ -27,6 +27,10 @@ test: setup  ## Run every test (Chromium and Prometheus are installed where they
 	$(CHECKED) stratvector.trading.warm
 	$(CHECKED) pytest -n $(WORKERS) $(SHARED) libs services tests $(ARGS)
 	cargo test --workspace --locked --release --quiet
+
+heat-test: setup  ## Check the OpenStack template by Heat's own engine, in a venv of its own
+	@tools/heat.sh
+	$(BIN)/python -m pytest $(wildcard tests/deploy/test_heat_*.py) $(ARGS)
 
 simulation: setup  ## Run the long fault simulation: 1,000 seeds
 	$(CHECKED) pytest tests/simulation --seeds 1000 -n $(WORKERS) $(ARGS)

@@ -19,6 +19,15 @@ RECEIVED = _by_noun(f"stratvector_messages_received_total{PROCESS}")
 ALL_PUBLISHED = _by_noun("stratvector_messages_published_total")
 STORING = "stratvector_publish_seconds"
 LAST_CLOSE = f"max by (universe, timeframe) (stratvector_feed_last_close_seconds{PROCESS})"
+LANE_CLOSE = f"stratvector_lane_close_seconds{PROCESS}"
+# The decisions' lane names portfolio and run: orders.<mode>.<number>.<portfolio>.
+_RUN = '"run", "$1", "lane", "orders[.]([^.]+[.][^.]+)[.].+"'
+_PORTFOLIO = '"portfolio", "$1", "lane", "orders[.][^.]+[.][^.]+[.](.+)"'
+_DECIDED = 'stratvector_lane_close_seconds{lane=~"orders[.].+"}'
+LEDGER_LAG = (
+    f"max by (portfolio, run) (label_replace(label_replace({_DECIDED}, {_RUN}), {_PORTFOLIO})) "
+    "- max by (portfolio, run) (stratvector_ledger_close_seconds)"
+)
 OWNERS = f"sum by (lane) (stratvector_lane_owner{PROCESS})"
 
 HOPS = Row(
@@ -164,6 +173,23 @@ LANES = Row(
             ],
             page="LaneWithoutOwner",
             width=8,
+        ),
+        Panel(
+            title="Newest close of each lane",
+            text="Event time of the newest close that a lane's owner stored; the lane of a service "
+            "that is behind is below those that it reads.",
+            unit="dateTimeAsIso",
+            queries=[Query(f"max by (lane) ({LANE_CLOSE}) * 1000", "{{lane}}")],
+            page="ReaderStalled",
+        ),
+        Panel(
+            title="Lag of the ledger",
+            text="Event time from the newest close in the ledger's database to the newest "
+            "decision. A replay is ahead of its record at any time; what only grows is stuck.",
+            unit="s",
+            low=0,
+            queries=[Query(LEDGER_LAG, "{{portfolio}} {{run}}")],
+            page="LedgerBehind",
         ),
         Panel(
             title="Hand-overs",

@@ -31,10 +31,13 @@ Step = tuple[float, str]
 
 @dataclass(frozen=True)
 class Query:
-    """A PromQL expression, and the legend of its series."""
+    """A PromQL expression, and the legend of its series. exemplars : with points that lead to a
+    trace; the expression must name the histogram's own buckets.
+    """
 
     expr: str
     legend: str
+    exemplars: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +89,8 @@ def draw(panel: Panel, number: int) -> Drawn:
 def _target(query: Query, ref_id: str, is_buckets: bool) -> Dataquery:
     kind = PromQueryFormat.HEATMAP if is_buckets else PromQueryFormat.TIME_SERIES
     target = Dataquery().ref_id(ref_id).expr(query.expr).legend_format(query.legend).format(kind)
-    return target.datasource(metrics_source()).range()
+    target.datasource(metrics_source()).range()
+    return target.exemplar(True) if query.exemplars else target
 
 
 def _links(panel: Panel) -> list[Builder[Link]]:

@@ -98,9 +98,21 @@ LIMITS = Row(
     ),
 )
 
+LIMITS_USED = f"max by (portfolio, run, limit) (stratvector_portfolio_limit_used{PORTFOLIO})"
+
 LOSSES = Row(
     "Value at risk and concentration",
     (
+        Panel(
+            title="Limits used",
+            text="At the newest decision, what is used of each cap that the portfolio has; above 1 "
+            "the market has moved since. Caps scale orders and halt nothing.",
+            unit="percentunit",
+            low=0,
+            steps=[(1, WARNING)],
+            queries=[Query(LIMITS_USED, "{{portfolio}} {{run}} {{limit}}")],
+            width=24,
+        ),
         Panel(
             title="Value at risk as a share of equity",
             text="Monte Carlo's one-day loss at 95 %; a larger one is expected on one day in 20.",

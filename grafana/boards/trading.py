@@ -113,7 +113,7 @@ ORDERS = Row(
             low=0,
             steps=[(1, CRITICAL)],
             queries=[
-                Query(percentile(one, LATENCY, "broker"), f"{{{{broker}}}} {one} %")
+                Query(percentile(one, LATENCY, "broker"), f"{{{{broker}}}} {one} %", one == 99)
                 for one in (50, 95, 99)
             ],
             page="OrderLatencyHigh",

@@ -22,6 +22,7 @@ from stratvector.runtime.served import PortfolioRun, Served
 from stratvector.services.drift.adapters.metrics import DriftCollector
 from stratvector.services.execution.metrics import OrderMetrics
 from stratvector.services.gateway.metrics import GatewayMetrics
+from stratvector.services.ledger.metrics import RecordedCloses
 from stratvector.services.market_data.feed_reports import FeedCollector, FeedReports
 from stratvector.services.research.metrics import BoardMetrics, job_seconds
 from stratvector.services.risk.metrics import RiskCollector
@@ -39,7 +40,7 @@ MONTE_CARLO = ROOT / "services/monte_carlo/src/metrics.rs"
 PORTFOLIO = replace(
     one_symbol([10.0] * 4, [0.5] * 4).portfolio,
     run="paper.1",
-    limits=RiskLimits(drawdown_trigger=0.15, drawdown_halt=0.20),
+    limits=RiskLimits(drawdown_trigger=0.15, drawdown_halt=0.20, gross=1.2),
 )
 MODEL = PORTFOLIO.model_names[0]
 
@@ -100,7 +101,7 @@ def by_service() -> dict[str, tuple[Collector, ...]]:
         "strategy": (_signals(),),
         "risk": (_risk(),),
         "execution": _orders(),
-        "ledger": (),
+        "ledger": (_recorded(),),
         "drift": (drift_collector(0.3),),
         "research": _research(),
         "gateway": _gateway(),
@@ -126,7 +127,8 @@ def _process() -> ProcessMetrics:
     metrics = ProcessMetrics(CollectorRegistry())
     metrics.published.labels("bars.live.1.us.1d").inc()
     metrics.received.labels("bars.live.1.us.1d").inc()
-    lane: Any = SimpleNamespace(subject="orders.paper.1.main", epoch=1, lost=False)
+    lane: Any = SimpleNamespace(subject=f"orders.paper.1.{PORTFOLIO.name}", epoch=1, lost=False)
+    metrics.closes[lane.subject] = CLOSE
     metrics.watch(lambda: [lane])
     telemetry = OtlpTelemetry("risk", "risk-1", f"http://127.0.0.1:{free_port()}", metrics)
     asyncio.run(telemetry.close(0.0))
@@ -135,7 +137,7 @@ def _process() -> ProcessMetrics:
 
 def _orders() -> tuple[Collector, ...]:
     metrics = OrderMetrics("simulated")
-    metrics.acknowledged(CLOSE)
+    metrics.acknowledged(CLOSE, "")
     return metrics.collectors
 
 
@@ -155,6 +157,15 @@ def _feeds() -> Collector:
     reports = FeedReports("us", "1d")
     reports.last_close = CLOSE
     return FeedCollector([reports], lambda: [VenueState("kraken", requests=1)])
+
+
+def _recorded() -> Collector:
+    recorded = RecordedCloses()
+    entry: Any = SimpleNamespace(
+        portfolio=PORTFOLIO.name, run=PORTFOLIO.run, close_time=CLOSE - NANOSECONDS_PER_SECOND
+    )
+    recorded.written([entry])
+    return recorded
 
 
 def _risk() -> Collector:

@@ -62,7 +62,7 @@ def test_the_classic_alerts_and_a_dead_service_reach_the_receivers_of_their_seve
         with Monitoring(tmp_path, targets, quick=True) as monitoring:
 
             def fired(alert: str, severity: str, **labels: str) -> bool:
-                orders.acknowledged(time.time_ns() - LATE_NS)
+                orders.acknowledged(time.time_ns() - LATE_NS, "")
                 wanted = {"alertname": alert, "severity": severity, **labels}
                 return any(
                     one["status"] == "firing"

@@ -11,11 +11,11 @@ from functools import partial
 from itertools import cycle
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
-from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from stratvector.runtime.jetstream.wire import traceparent
@@ -61,7 +61,9 @@ def test_every_fill_has_one_trace_from_the_bars_to_the_record(tmp_path: Path, sa
     assert_equal_to_backtest(SESSION, flow)
     assert_orders_are_measured(flow, pages[0], say)
     traces = collector.traces()
-    filled = {event.known_time for event in flow.events if event.kind is FillKind.FILLED}
+    assert_latencies_name_traces(pages[0], set(traces))
+    fills = [event for event in flow.events if event.kind is FillKind.FILLED]
+    filled = {event.known_time for event in fills}
     assert filled
     for close_time in filled:
         spans = traces[trace_of(close_time)]
@@ -69,16 +71,21 @@ def test_every_fill_has_one_trace_from_the_bars_to_the_record(tmp_path: Path, sa
     assert_traces_are_whole(collector)
     assert_messages_are_spans(flow, collector)
     counts = Counter(f"{one.service}: {one.span.name}" for one in collector.spans)
-    say(f"{len(traces)} traces of {len(filled)} closes with fills; {dict(sorted(counts.items()))}")
+    say(f"{len(traces)} traces, whole for all {len(fills)} fills at {len(filled)} closes")
+    say(f"{dict(sorted(counts.items()))}")
 
 
 async def scrape(pages: list[str], run: Running) -> None:
-    """Execution's metrics once all is decided: every execution is published by then."""
+    """Execution's metrics once all is decided: every execution is published by then. Asked as
+    Prometheus asks that keeps exemplars.
+    """
     await run.reach(1.0)
     address = f"http://127.0.0.1:{run.platform.ports.seats['execution'].http}/metrics"
 
     def read() -> str:
-        with urlopen(address, timeout=10) as answer:
+        asked = Request(address, headers={"Accept": "application/openmetrics-text; version=1.0.0"})
+        with urlopen(asked, timeout=10) as answer:
+            assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
             return str(answer.read().decode())
 
     pages.append(await asyncio.to_thread(read))
@@ -99,8 +106,17 @@ def assert_orders_are_measured(flow: ProcessFlow, page: str, say: Say) -> None:
     say(f"order latency: {1e3 * mean:.2f} ms in the mean of {count:.0f} orders, traced")
 
 
+def assert_latencies_name_traces(page: str, traces: set[str]) -> None:
+    """From a bucket of the latency to the trace of an order in it."""
+    exemplars = [s.exemplar for s in samples_of(page) if s.name == "order_latency_seconds_bucket"]
+    named = {exemplar.labels["trace_id"] for exemplar in exemplars if exemplar is not None}
+    assert named
+    assert named <= traces
+
+
 def samples_of(page: str) -> list[Sample]:
-    return [s for family in text_string_to_metric_families(page) for s in family.samples]
+    read: Any = text_string_to_metric_families  # OpenMetrics, which the library does not type
+    return [s for family in read(page) for s in family.samples]
 
 
 def assert_traces_are_whole(collector: Collector) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -20,6 +21,7 @@ from stratvector.runtime.process.metrics import ProcessMetrics
 from stratvector.runtime.simulation.fate import Fate, FaultPlan, Loss
 from tests.bus.still_bus import StillBus
 
+HOUR = 3_600 * 10**9
 SUBJECT = "orders.main.paper"
 
 
@@ -94,6 +96,29 @@ def test_lanes_are_read_when_they_are_asked_for(play) -> None:  # type: ignore[n
         assert told() == (1, 1)
         await lane.hand_over()
         assert told() == (0, 1)
+
+    play(script)
+
+
+def test_an_owner_tells_of_the_newest_close_that_it_stored_and_nobody_else(
+    play: Callable[..., object],
+) -> None:
+    metrics = ProcessMetrics(CollectorRegistry())
+
+    def close() -> float | None:
+        return sample(metrics, "stratvector_lane_close_seconds", lane=SUBJECT)
+
+    async def script(ports: Ports) -> None:
+        metered = replace(ports, bus=MeteredBus(ports.bus, metrics))
+        lane = Lane(metered, SUBJECT)
+        metrics.watch(lambda: [lane])
+        await lane.acquire()
+        assert close() is None  # the claim is about no close
+        for number in (1, 2):
+            await lane.publish(f"id-{number}", b"", number * HOUR)
+            assert close() == number * 3_600.0
+        await lane.hand_over()
+        assert close() is None
 
     play(script)
 

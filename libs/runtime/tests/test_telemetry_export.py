@@ -20,6 +20,7 @@ from stratvector.runtime.jetstream.wire import traceparent
 from stratvector.runtime.ports import Message, Stored
 from stratvector.runtime.process import telemetry_export
 from stratvector.runtime.process.grpc_server import GrpcPort
+from stratvector.runtime.process.logs import name_the_trace
 from stratvector.runtime.process.metrics import ProcessMetrics
 from stratvector.runtime.process.settings import ProcessSettings
 from stratvector.runtime.process.telemetry import (
@@ -78,6 +79,7 @@ def test_without_an_endpoint_there_is_no_telemetry() -> None:
     metrics = ProcessMetrics(CollectorRegistry())
     assert start_telemetry("risk", "risk-1", ProcessSettings(), metrics) is None
     assert current_telemetry() is None
+    assert name_the_trace(None, "", {}) == {}
     assert [*client_interceptors(), *server_interceptors()] == []
     assert metrics.registry.get_sample_value("stratvector_telemetry_spans_total") is None
 
@@ -157,7 +159,11 @@ def test_an_exporter_with_a_defect_loses_its_spans_and_nothing_else() -> None:
     assert (losses.total, losses.last_words.text) == (1, "RuntimeError: planted")
 
 
+LOGGED: list[str | None] = []
+
+
 async def answer(request: bytes, context: Any) -> bytes:
+    LOGGED.append(name_the_trace(None, "", {}).get("trace_id"))
     return request
 
 
@@ -171,6 +177,7 @@ def register(server: grpc.aio.Server) -> None:
 def test_a_question_over_grpc_continues_the_trace_of_the_message_it_is_asked_for(
     collector: Collector,
 ) -> None:
+    LOGGED.clear()
     metrics = ProcessMetrics(CollectorRegistry())
     trace = traceparent(HOUR, "bars-1").split("-")[1]
 
@@ -200,6 +207,7 @@ def test_a_question_over_grpc_continues_the_trace_of_the_message_it_is_asked_for
     assert asked.trace_id == answered.trace_id == trace
     assert asked.parent == traceparent(HOUR, "bars-1").split("-")[2]
     assert answered.parent == asked.span_id
+    assert LOGGED == [trace], "what the answerer logs names its caller's trace"
     health = [one for one in collector.spans if "Health" in one.span.name]
     assert [one.span.kind for one in health] == [3]  # asked by a traced client, not told again
 

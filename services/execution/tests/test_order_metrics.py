@@ -1,8 +1,10 @@
 """What execution counts: each outcome once, and the time from approval to acknowledgement."""
 
 import time
+from typing import Any
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as open_metrics
 
 from stratvector.runtime.chapters import first_chapter
 from stratvector.runtime.deployment import Deployment
@@ -24,6 +26,7 @@ from tests.sessions.scripted_sessions import Script, scripted_session
 SESSION = scripted_session(
     Script({"A": [10.0] * 4, "B": [20.0] * 4}, {"model": {"A": [0.0] * 4}}, slow=("B",))
 )
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 A, B = order(SESSION, "A", 5, index=0), order(SESSION, "B", -3, index=0)
 
 
@@ -34,7 +37,7 @@ class Heard:
         self.acknowledgements = 0
         self.kinds: list[str] = []
 
-    def acknowledged(self, approved_at: int) -> None:
+    def acknowledged(self, approved_at: int, trace_id: str) -> None:
         self.acknowledgements += 1
 
     def published(self, events) -> None:  # type: ignore[no-untyped-def]
@@ -112,12 +115,25 @@ def test_latency_runs_from_the_time_in_the_log_and_is_left_out_when_nobody_told(
         assert value is not None
         return value
 
-    metrics.acknowledged(0)
+    metrics.acknowledged(0, TRACE)
     assert sample("count") == 0
-    metrics.acknowledged(time.time_ns() - 3_000_000_000)
+    metrics.acknowledged(time.time_ns() - 3_000_000_000, TRACE)
     assert sample("sum") >= 3.0
-    metrics.acknowledged(time.time_ns() + 3_600_000_000_000)
+    metrics.acknowledged(time.time_ns() + 3_600_000_000_000, TRACE)
     assert (sample("count"), sample("sum") < 3_600.0) == (2, True)
+
+
+def test_the_bucket_of_a_latency_names_a_trace_in_openmetrics_alone() -> None:
+    metrics = OrderMetrics("simulated")
+    registry = registry_of(metrics)
+    metrics.acknowledged(time.time_ns() - 3_000_000_000, TRACE)
+    metrics.acknowledged(time.time_ns() - 30_000_000_000, "")
+    exposed: Any = open_metrics  # which the library does not type
+    named = [line for line in exposed(registry).decode().splitlines() if TRACE in line]
+    assert len(named) == 1
+    assert named[0].startswith('order_latency_seconds_bucket{broker="simulated",le="5.0"')
+    assert f'# {{trace_id="{TRACE}"}} 3.' in named[0]
+    assert TRACE not in generate_latest(registry).decode()
 
 
 def test_every_outcome_is_there_from_the_start_and_a_claim_is_none() -> None:

@@ -124,3 +124,30 @@ def test_universes_that_are_absent_are_shown_in_runs_that_have_deadlines() -> No
     assert shown.value("stratvector_universe_absent", **labels) == 1.0
     labels["run"] = PORTFOLIO.run
     assert Shown(STATE).value("stratvector_universe_absent", **labels) is None
+
+
+def test_what_is_used_of_each_limit_that_the_portfolio_has() -> None:
+    limits = RiskLimits(gross=1.2, symbol=0.4, value_at_risk=0.04)
+    figure = ValueAtRisk(48 * HOUR_NS, 1.0, 0.02, 0.03, 10_000, 7)
+    state = replace(STATE, portfolio=replace(PORTFOLIO, limits=limits), figure=figure)
+    shown = Shown(state)
+
+    def used(limit: str) -> float | None:
+        return shown.value("stratvector_portfolio_limit_used", limit=limit)
+
+    part = 3 * LOT_SIZE * 10.5 / (INITIAL - 250.0)
+    assert used("gross") == pytest.approx(part / 1.2)
+    assert used("symbol") == pytest.approx(part / 0.4)
+    assert used("value_at_risk") == pytest.approx(0.5)
+    assert used("invested") is None  # the portfolio has no such limit
+    longs = replace(limits, invested=0.8)
+    shown.state = replace(state, portfolio=replace(PORTFOLIO, limits=longs))
+    assert used("invested") == 0.0  # all that is held is short
+    shown.state = replace(state, lots={"A": 3}, portfolio=replace(PORTFOLIO, limits=longs))
+    assert used("invested") == pytest.approx(part / 0.8)
+
+
+def test_without_equity_no_share_of_a_limit_is_told() -> None:
+    portfolio = replace(PORTFOLIO, limits=RiskLimits(gross=1.2))
+    shown = Shown(replace(STATE, portfolio=portfolio, decision=replace(DECISION, equity=0.0)))
+    assert shown.value("stratvector_portfolio_limit_used", limit="gross") is None

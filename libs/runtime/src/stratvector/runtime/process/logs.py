@@ -3,8 +3,9 @@
     {"time": "2026-01-02T03:04:05.678901Z", "level": "info", "event": "state",
      "service": "risk", "instance": …, "logger": "stratvector", …}
 
-Time is UTC. A line that is written while a message is handled carries the `trace_id` of its close;
-so does what is bound with `structlog.contextvars`.
+Time is UTC. A line that is written while a message is handled carries the `trace_id` of its close,
+one that is written while a question is answered that of the caller's trace, where traces are on; so
+does what is bound with `structlog.contextvars`.
 Libraries are heard from `warning` on, or when everything is wanted.
 """
 
@@ -21,6 +22,7 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor
 from stratvector.runtime.at_hand import AT_HAND
 from stratvector.runtime.ports import Stored
 from stratvector.runtime.process.settings import ProcessSettings
+from stratvector.runtime.process.telemetry import current_trace
 
 OURS = "stratvector"
 FIRST = ("time", "level", "event")
@@ -74,8 +76,11 @@ def configure_logs(service: str, instance: str, settings: ProcessSettings) -> No
 
 
 def name_the_trace(_: Any, __: str, event: EventDict) -> EventDict:
-    """Add the trace of the message at hand: asked only when a line is written."""
-    return trace_of(AT_HAND.get()) | dict(event)
+    """Add the trace of the message at hand, else of the span: asked only when a line is written."""
+    trace = trace_of(AT_HAND.get())
+    if not trace and (trace_id := current_trace()):
+        trace = {"trace_id": trace_id}
+    return trace | dict(event)
 
 
 def trace_of(stored: Stored | None) -> dict[str, str]:

@@ -35,6 +35,8 @@ class MeteredBus:
         finally:
             self._metrics.publish_seconds.observe(time.perf_counter() - begun_at)
         self._answered(subject)
+        if message.event_time:
+            self._metrics.closes[subject] = message.event_time
         counter = self._published.get(message.subject)
         if counter is None:
             counter = self._metrics.published.labels(message.subject)

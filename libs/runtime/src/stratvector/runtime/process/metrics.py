@@ -1,6 +1,6 @@
 """metrics: what Prometheus scrapes from a service process."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from prometheus_client import (
     CollectorRegistry,
@@ -21,12 +21,14 @@ PUBLISH_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0
 class ProcessMetrics:
     """The instruments of one process on one registry.
 
-    unstored : why, by subject, of publishes that got no answer and are tried again.
+    unstored : why, by subject, of publishes that got no answer and are tried again. closes : the
+    newest close that this process stored, by lane, ns UTC.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
         self.unstored: dict[str, str] = {}
+        self.closes: dict[str, int] = {}
         self.published = Counter(
             "stratvector_messages_published",
             "The messages stored on the bus.",
@@ -60,18 +62,18 @@ class ProcessMetrics:
         """Tell of the lanes that there are, and of what the service itself collects, at each
         scrape.
         """
-        for collector in (_LaneCollector(lanes), *collectors):
+        for collector in (_LaneCollector(lanes, self.closes), *collectors):
             self.registry.register(collector)
 
 
 class _LaneCollector(Collector):
     """Reads the lanes when asked; the lanes know nothing of it."""
 
-    def __init__(self, lanes: Callable[[], Sequence[Lane]]) -> None:
-        self._lanes = lanes
+    def __init__(self, lanes: Callable[[], Sequence[Lane]], closes: Mapping[str, int]) -> None:
+        self._lanes, self._closes = lanes, closes
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Owner and epoch of each lane."""
+        """Owner and epoch of each lane, and the newest close that its owner stored."""
         owner = GaugeMetricFamily(
             "stratvector_lane_owner",
             "Whether this process owns the lane: 1 if it does, else 0.",
@@ -82,8 +84,16 @@ class _LaneCollector(Collector):
             "The epoch of this process as owner of the lane, 0 as a standby.",
             labels=["lane"],
         )
+        close = GaugeMetricFamily(
+            "stratvector_lane_close_seconds",
+            "The newest close that this process stored in the lane it owns, seconds since 1970.",
+            labels=["lane"],
+        )
         for lane in self._lanes():
             owner.add_metric([lane.subject], float(lane.epoch > 0 and not lane.lost))
             epoch.add_metric([lane.subject], lane.epoch)
+            if lane.epoch > 0 and not lane.lost and lane.subject in self._closes:
+                close.add_metric([lane.subject], self._closes[lane.subject] / 1e9)
         yield owner
         yield epoch
+        yield close

@@ -34,6 +34,9 @@ class Telemetry(Protocol):
     def traced(self, bus: Bus) -> Bus:
         """The same bus, with a span for each message that this process stores."""
 
+    def trace_id(self) -> str:
+        """Of the span that the caller works in, 32 digits; empty outside of any."""
+
     async def close(self, seconds: float) -> None:
         """Send what is left, for at most so long; later spans are lost. Again: nothing."""
 
@@ -58,6 +61,12 @@ def start_telemetry(
 def current_telemetry() -> Telemetry | None:
     """What `start_telemetry` started in this process."""
     return _of_process[-1] if _of_process else None
+
+
+def current_trace() -> str:
+    """The trace of the span that the caller works in; empty without one, or without telemetry."""
+    telemetry = current_telemetry()
+    return "" if telemetry is None else telemetry.trace_id()
 
 
 def client_interceptors() -> list["grpc.aio.ClientInterceptor"]:

@@ -23,6 +23,7 @@ from opentelemetry.instrumentation.grpc import (
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.trace import format_trace_id, get_current_span
 from prometheus_client import Counter
 
 from stratvector.runtime.ports import Bus
@@ -201,6 +202,11 @@ class OtlpTelemetry:
     def traced(self, bus: Bus) -> Bus:
         """The same bus, with a span for each message that this process stores."""
         return TracedBus(bus, self.spans)
+
+    def trace_id(self) -> str:
+        """Of the span that the caller works in, 32 digits; empty outside of any."""
+        context = get_current_span().get_span_context()
+        return format_trace_id(context.trace_id) if context.is_valid else ""
 
     async def close(self, seconds: float) -> None:
         """Send what is left, for at most so long; later spans are lost. Again: nothing."""

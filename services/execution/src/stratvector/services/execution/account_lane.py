@@ -82,7 +82,7 @@ class AccountLane:
         meter: OrderMeter | None = None,
         absent_after_deadlines: float = ABSENT_AFTER_DEADLINES,
     ) -> None:
-        self._meter, self._approved_at = meter, 0
+        self._meter, self._approved_at, self._trace_id = meter, 0, ""
         self._ports, self._portfolio, self._start = ports, portfolio, start
         self._account = account
         self._first, self._broker = chapter, broker
@@ -113,6 +113,7 @@ class AccountLane:
                 await self._turn(received)
                 continue
             decision, self._approved_at = received.noun, received.stored.stored_at
+            self._trace_id = received.stored.message.trace_id
             self._heard(decision.close_time)
             await self._hear_others(decision.close_time)
             orders, cancels = self._ours(decision.orders), self._ours(decision.cancels)
@@ -315,7 +316,7 @@ class AccountLane:
 
     def _acknowledged(self) -> None:
         if self._meter is not None:
-            self._meter.acknowledged(self._approved_at)
+            self._meter.acknowledged(self._approved_at, self._trace_id)
 
     async def _find_out(self, order: ApprovedOrder) -> list[FillEvent]:
         """An order of an earlier owner: ask, never send.

@@ -35,12 +35,14 @@ class OrderMetrics:
         self._latency = latency.labels(broker, MARKET)
         self._outcomes = {kind: outcomes.labels(name) for kind, name in OUTCOMES.items()}
 
-    def acknowledged(self, approved_at: int) -> None:
+    def acknowledged(self, approved_at: int, trace_id: str) -> None:
         """One observation, unless nobody told when the approval was stored. The two clocks may be
-        those of two machines: a negative time counts as none.
+        those of two machines: a negative time counts as none. The decision's trace is the bucket's
+        exemplar, which only OpenMetrics shows.
         """
         if approved_at:
-            self._latency.observe(max(0, time.time_ns() - approved_at) / 1e9)
+            exemplar = {"trace_id": trace_id} if trace_id else None
+            self._latency.observe(max(0, time.time_ns() - approved_at) / 1e9, exemplar)
 
     def published(self, events: Sequence[FillEvent]) -> None:
         """One count per event; a partial fill is an event of its own."""

@@ -9,9 +9,9 @@ from stratvector.trading.fills import FillEvent
 class OrderMeter(Protocol):
     """What an account's lane tells while it works; what an earlier owner did is not told again."""
 
-    def acknowledged(self, approved_at: int) -> None:
+    def acknowledged(self, approved_at: int, trace_id: str) -> None:
         """The broker has just accepted or rejected an order of a decision that was stored at
-        `approved_at` (ns UTC, 0 = nobody told).
+        `approved_at` (ns UTC, 0 = nobody told), and whose trace that is (empty = nobody told).
         """
 
     def published(self, events: Sequence[FillEvent]) -> None:

@@ -1,6 +1,6 @@
 """The only place that constructs ledger's parts."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from stratvector.runtime.deployment import Deployment
@@ -9,6 +9,7 @@ from stratvector.runtime.ports import LedgerConflict, LedgerStore, Ports
 from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.served import Served
 from stratvector.services.ledger.record import PortfolioRecord
+from stratvector.trading.ledger import LedgerEntry
 
 if TYPE_CHECKING:
     from stratvector.services.ledger.settings import LedgerSettings
@@ -25,6 +26,7 @@ def serve(settings: "LedgerSettings", ports: Ports) -> Service:
     from stratvector.services.ledger.adapters.database import LedgerDatabase
     from stratvector.services.ledger.adapters.sql_store import SqlLedgerStore
     from stratvector.services.ledger.adapters.traced_store import RecordSpans, TracedLedgerStore
+    from stratvector.services.ledger.metrics import RecordedCloses
     from stratvector.services.ledger.portfolio_chapters import PortfolioChapters
     from stratvector.services.ledger.servicer import ledger_servicer
 
@@ -32,7 +34,14 @@ def serve(settings: "LedgerSettings", ports: Ports) -> Service:
     if not database.is_on_server:
         database.prepare()  # a server may come later: it is prepared by whoever needs it first
     spans = None if ports.spans is None else RecordSpans(ports.spans)
-    store = SqlLedgerStore(database, on_written=None if spans is None else spans.written)
+    recorded = RecordedCloses()
+
+    def written(group: Sequence[LedgerEntry]) -> None:
+        recorded.written(group)
+        if spans is not None:
+            spans.written(group)
+
+    store = SqlLedgerStore(database, on_written=written)
     told = store if spans is None else TracedLedgerStore(store, spans)
     served = Served[PortfolioChapters]("the ledger")
 
@@ -45,6 +54,7 @@ def serve(settings: "LedgerSettings", ports: Ports) -> Service:
         begin=begin,
         main=[store.write()],
         servicers=[ledger_servicer(database, served)],
+        collectors=[recorded],
         trouble=store.trouble,
         close=database.close,
     )

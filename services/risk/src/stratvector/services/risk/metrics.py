@@ -59,6 +59,7 @@ class RiskCollector(Collector):
             if family.samples:
                 yield family
         if known:
+            yield _limits_used(known)
             yield _notionals(known)
             yield _late(known)
             yield _absent(known)
@@ -89,11 +90,44 @@ def _notionals(known: list[PortfolioState]) -> GaugeMetricFamily:
     family = GaugeMetricFamily(name, text, labels=(*LABELS, "symbol"))
     for state in known:
         portfolio = state.portfolio
-        lot_sizes = {one.symbol: float(one.lot_size) for one in portfolio.instruments}
-        for symbol, lots in state.lots.items():
-            notional = lots * lot_sizes[symbol] * state.marks[symbol]
+        for symbol, notional in _notional_of(state).items():
             family.add_metric([portfolio.name, portfolio.run, symbol], notional)
     return family
+
+
+def _notional_of(state: PortfolioState) -> dict[str, float]:
+    """Signed, by symbol, in the base currency."""
+    lot_sizes = {one.symbol: float(one.lot_size) for one in state.portfolio.instruments}
+    return {
+        symbol: lots * lot_sizes[symbol] * state.marks[symbol]
+        for symbol, lots in state.lots.items()
+    }
+
+
+def _limits_used(known: list[PortfolioState]) -> GaugeMetricFamily:
+    name, text = "stratvector_portfolio_limit_used", "What is used of a limit; 1 is all of it."
+    family = GaugeMetricFamily(name, text, labels=(*LABELS, "limit"))
+    for state in known:
+        portfolio = state.portfolio
+        for limit, used in _used(state).items():
+            family.add_metric([portfolio.name, portfolio.run, limit], used)
+    return family
+
+
+def _used(state: PortfolioState) -> dict[str, float]:
+    """Fractions of equity over the caps that the portfolio has, by the caps' names."""
+    equity, limits = state.decision.equity, state.portfolio.limits
+    if not equity > 0.0:
+        return {}
+    notionals = _notional_of(state).values()
+    fractions = {
+        "gross": (sum(map(abs, notionals)) / equity, limits.gross),
+        "invested": (sum(one for one in notionals if one > 0.0) / equity, limits.invested),
+        "symbol": (max(map(abs, notionals), default=0.0) / equity, limits.symbol),
+    }
+    if state.figure is not None:
+        fractions["value_at_risk"] = (state.figure.var_95, limits.value_at_risk)
+    return {name: used / cap for name, (used, cap) in fractions.items() if cap}
 
 
 def _late(known: list[PortfolioState]) -> CounterMetricFamily:
