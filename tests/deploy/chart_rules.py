@@ -110,6 +110,10 @@ def _of_network(workload: Object, rendered: Rendered) -> Iterator[str]:
         yield "is not denied by default"
     if len(policies) < 2 and not _is_install_hook(workload):
         yield "has no policy of its own"
+    for policy in policies:
+        for rule in policy["spec"].get("ingress", ()):
+            if not rule.get("from"):  # which lets in everybody
+                yield f"is open to everybody by {policy['metadata']['name']}"
 
 
 def _is_install_hook(workload: Object) -> bool:

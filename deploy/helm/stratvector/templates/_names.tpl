@@ -73,11 +73,11 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end -}}
 {{- end -}}
 
-{{/* The files of the configuration, those of the values over those of the chart, as YAML. */}}
+{{/* The files of the configuration, those of the values over those of the chart, as JSON. */}}
 {{- define "stratvector.configFiles" -}}
 {{- $files := dict -}}
 {{- range $path, $_ := .Files.Glob "files/config/**.yaml" -}}
 {{- $_ := set $files (trimPrefix "files/config/" $path) ($.Files.Get $path) -}}
 {{- end -}}
-{{- toYaml (mergeOverwrite $files .Values.config.files) -}}
+{{- mergeOverwrite $files .Values.config.files | toJson -}}
 {{- end -}}

@@ -111,7 +111,7 @@ readinessProbe:
     name: {{ include "stratvector.fullname" . }}-config
     defaultMode: 0440
     items:
-      {{- range $path, $_ := include "stratvector.configFiles" . | fromYaml }}
+      {{- range $path, $_ := include "stratvector.configFiles" . | fromJson }}
       - {key: {{ $path | replace "/" "." | quote }}, path: {{ $path | quote }}}
       {{- end }}
 {{- end -}}
