@@ -1,6 +1,7 @@
 # StratVector: `make help` lists what can be done. Longer work is done by tools/*.sh.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test simulation chaos bench soak fuzz-api lint format lines dashboards proto lock coverage clean
+.PHONY: help setup run test simulation chaos images up-docker token-docker \
+    down-docker deploy-test bench soak fuzz-api lint format lines dashboards proto lock coverage clean
 SHELL := /bin/bash
 BIN := .venv/bin
 CHECKED := NUMBA_BOUNDSCHECK=1 $(BIN)/python -m
@@ -36,6 +37,22 @@ chaos: setup  ## Run the long suites: each kill alone, 20 random ones, memory of
 	    tests/simulation/test_moving_lanes.py --long --kills 20 --closes 2000 $(ARGS)
 	$(CHECKED) pytest libs services tests --ignore=tests/chaos --long \
 	    -m long $(ARGS)
+
+images:  ## Build every image (NUMBA_CPU_NAME=x86-64-v3 for AVX2)
+	@deploy/docker/build.sh
+
+up-docker:  ## Start the whole platform in containers: http://localhost:8000, Grafana at 3000
+	@deploy/docker/compose.sh up --detach
+	@deploy/docker/compose.sh token
+
+token-docker:  ## Print the token with which the console of the containers is entered
+	@deploy/docker/compose.sh token
+
+down-docker:  ## Stop the containers; what they recorded stays (ARGS=--volumes removes it)
+	@deploy/docker/compose.sh down $(ARGS)
+
+deploy-test: setup  ## Build the images and test them and the compose file (FORM=short: the flow alone)
+	@tools/deploy_test.sh $(or $(FORM),all) $(ARGS)
 
 bench: $(patsubst benchmarks/bench_%.py,bench-%,$(wildcard benchmarks/bench_*.py))  ## Run every benchmark
 

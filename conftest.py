@@ -57,6 +57,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=1, help="sessions with a random kill")
     parser.addoption("--screenshots", type=Path, help="folder that keeps the console's pictures")
     parser.addoption("--long", action="store_true", help="also the tests marked `long`")
+    parser.addoption(
+        "--containers", choices=("short", "all"), help="tests of these images, which are built"
+    )
     parser.addoption("--closes", type=int, default=400, help="a tenth of the memory test's session")
 
 

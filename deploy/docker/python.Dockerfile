@@ -36,6 +36,8 @@ LABEL org.opencontainers.image.title="stratvector-${SERVICE}" \
     org.opencontainers.image.version="${VERSION}" \
     org.opencontainers.image.revision="${REVISION}"
 COPY --from=packages /opt/stratvector /opt/stratvector
+# A volume that is mounted here belongs to the user below; only who keeps something has one.
+COPY --from=packages --chown=10001:10001 /opt/stratvector/data /var/lib/stratvector
 # Nothing is written but to /tmp and to where the compiled engine is copied, a volume of each pod.
 ENV PATH=/opt/stratvector/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \

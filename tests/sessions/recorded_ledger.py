@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from stratvector.services.ledger.portfolio_chapters import PortfolioChapters
 from stratvector.services.ledger.servicer import ledger_servicer
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.portfolio import Portfolio
+from tests.sessions.postgresql_server import PostgresqlServer
+
+SERVERS = ("sqlite", "postgresql")
 
 
 def new_database(folder: Path) -> LedgerDatabase:
@@ -24,6 +28,26 @@ def new_database(folder: Path) -> LedgerDatabase:
     database = LedgerDatabase(f"sqlite:///{folder / 'ledger.db'}")
     database.prepare()
     return database
+
+
+def on_server(server: PostgresqlServer, url: str = "") -> LedgerDatabase:
+    """A database on a server, without a schema. url : one that there is, instead of a new one."""
+    address = url or server.new_database()
+    return LedgerDatabase(address, password_file=server.password_file)
+
+
+@cache
+def _template(server: PostgresqlServer) -> str:
+    """The name of a database with the newest schema, which others are copied from."""
+    database = on_server(server)
+    database.prepare()
+    database.close()
+    return database.shown.rpartition("/")[2]
+
+
+def new_database_on(server: PostgresqlServer) -> LedgerDatabase:
+    """A database on a server, with the newest schema."""
+    return on_server(server, server.new_database(_template(server)))
 
 
 def record(database: LedgerDatabase, entries: Iterable[LedgerEntry], **options: Any) -> None:

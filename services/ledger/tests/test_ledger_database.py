@@ -100,7 +100,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
         ("sqlite://", "a ledger in memory is no record"),
         ("sqlite:///:memory:", "a ledger in memory is no record"),
         ("sqlite:////nowhere/at/all/ledger.db", "there is no folder /nowhere/at/all"),
-        ("oracle+nothing://host/ledger", "its driver is not installed"),
+        ("oracle+nothing://host/ledger", "it is neither SQLite nor PostgreSQL"),
         ("postgresql+asyncpg9://u:secret@host/ledger", "its driver is not installed"),
     ],
 )
@@ -114,7 +114,7 @@ def test_a_database_that_can_not_be_is_refused_in_one_sentence(url: str, said: s
 
 def test_who_reads_can_not_write(database: LedgerDatabase) -> None:
     with (
-        pytest.raises(Unusable, match="readonly"),
+        pytest.raises(Unusable, match=r"readonly|read-only transaction"),
         database.errors_told(),
         database.reader.begin() as connection,
     ):

@@ -1,4 +1,4 @@
-"""The store on a real SQLite file: each close once, whole, in order, and never another one."""
+"""The store on a real file and a real server: each close once, whole, in order, and never another."""
 
 import asyncio
 from dataclasses import replace
@@ -140,9 +140,11 @@ def test_who_commits_hears_why_nothing_is_written_any_more(database: LedgerDatab
         store = SqlLedgerStore(database, linger_seconds=0.0)
         writing = asyncio.create_task(store.write())
         await store.commit(ENTRIES[0])
-        with pytest.raises(Unusable, match="no such table: signal_rows"):
+        with pytest.raises(
+            Unusable, match=r'(no such table: |")signal_rows'
+        ):
             await writing
-        with pytest.raises(Unusable, match="no such table"):
+        with pytest.raises(Unusable, match=r"no such table|does not exist"):
             await store.commit(ENTRIES[1])
 
     asyncio.run(run())
@@ -166,11 +168,13 @@ def test_a_writer_that_is_cancelled_writes_what_was_committed(database: LedgerDa
 
 
 def test_a_database_that_is_closed_is_one_file_and_its_seal(
-    database: LedgerDatabase, tmp_path: Path
+    file_database: LedgerDatabase, tmp_path: Path
 ) -> None:
-    record(database, ENTRIES)
-    assert last_close(database) == ENTRIES[-1].close_time  # a reader, the last one that was there
-    database.close()
+    record(file_database, ENTRIES)
+    assert (
+        last_close(file_database) == ENTRIES[-1].close_time
+    )  # a reader, the last one
+    file_database.close()
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["ledger.db", "ledger.db.seal"]
 
@@ -283,18 +287,18 @@ def test_an_order_id_or_an_execution_id_comes_once_in_a_portfolio(database: Ledg
     ordering = next(entry for entry in ENTRIES if entry.decision.orders)
     later = replace(ordering, close_time=ENTRIES[-1].close_time + 1, events=(), attributed=())
     record(database, ENTRIES)
-    with pytest.raises(Unusable, match="UNIQUE constraint failed: orders"):
+    with pytest.raises(Unusable, match=r'UNIQUE constraint failed: orders|"orders_order_id"'):
         record(database, [later])
 
 
-def test_the_write_ahead_log_is_synced_at_every_commit(database: LedgerDatabase) -> None:
-    with database.writer.connect() as connection:
+def test_the_write_ahead_log_is_synced_at_every_commit(file_database: LedgerDatabase) -> None:
+    with file_database.writer.connect() as connection:
         asked = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         told = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in asked]
     assert told == ["wal", 2, 1, 10_000]
 
 
-def test_queries_keep_few_pages_of_a_long_record_in_memory(database: LedgerDatabase) -> None:
-    with database.reader.connect() as connection:
+def test_queries_keep_few_pages_of_a_long_record_in_memory(file_database: LedgerDatabase) -> None:
+    with file_database.reader.connect() as connection:
         told = connection.exec_driver_sql("PRAGMA cache_size").scalar()
     assert told == -256  # KiB

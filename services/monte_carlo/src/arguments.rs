@@ -4,7 +4,8 @@ use crate::settings::{KEYS, variable};
 use std::fmt::Write;
 use std::path::PathBuf;
 
-pub(crate) const USAGE: &str = "usage: stratvector-monte-carlo [-h] [--settings FILE]\n";
+pub(crate) const USAGE: &str =
+    "usage: stratvector-monte-carlo [-h] [--settings FILE] [--healthy]\n";
 
 const ABOUT: &str = "
 Simulates futures of a portfolio: value at risk, conditional value at risk, drawdown. Answers over
@@ -13,6 +14,7 @@ gRPC; any number of processes on one NATS server share the paths of a run.
 options:
   -h, --help       show this help message and exit
   --settings FILE  YAML file of settings
+  --healthy        ask the service that runs here for /healthz; the exit code is its answer
 
 settings, by file or by environment (which wins):
 ";
@@ -27,6 +29,8 @@ something right (the log tells the rest)
 pub(crate) enum Asked {
     /// To run, with a file of settings or without.
     Run(Option<PathBuf>),
+    /// Whether the one that runs with these settings is healthy.
+    Healthy(Option<PathBuf>),
     /// To tell how.
     Help,
     /// Nothing that can be done; a sentence.
@@ -35,11 +39,12 @@ pub(crate) enum Asked {
 
 /// Reads the arguments without the program's name.
 pub(crate) fn asked(arguments: &[String]) -> Asked {
-    let mut file = None;
+    let (mut file, mut healthy) = (None, false);
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
         match argument.as_str() {
             "-h" | "--help" => return Asked::Help,
+            "--healthy" => healthy = true,
             "--settings" => match rest.next() {
                 Some(path) => file = Some(PathBuf::from(path)),
                 None => return wrong("argument --settings: expected one argument"),
@@ -50,7 +55,11 @@ pub(crate) fn asked(arguments: &[String]) -> Asked {
             },
         }
     }
-    Asked::Run(file)
+    if healthy {
+        Asked::Healthy(file)
+    } else {
+        Asked::Run(file)
+    }
 }
 
 fn wrong(sentence: &str) -> Asked {
@@ -83,6 +92,13 @@ mod tests {
         assert_eq!(asked_by(""), Asked::Run(None));
         for line in ["--settings a.yaml", "--settings=a.yaml"] {
             assert_eq!(asked_by(line), Asked::Run(Some("a.yaml".into())));
+        }
+    }
+
+    #[test]
+    fn health_is_asked_of_the_one_with_the_same_settings() {
+        for line in ["--settings a.yaml --healthy", "--healthy --settings=a.yaml"] {
+            assert_eq!(asked_by(line), Asked::Healthy(Some("a.yaml".into())));
         }
     }
 

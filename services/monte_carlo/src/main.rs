@@ -15,6 +15,7 @@ mod life;
 mod logs;
 mod metrics;
 mod parts;
+mod probe;
 mod request;
 mod scenarios;
 mod servicer;
@@ -34,8 +35,9 @@ const SERVICE: &str = "monte_carlo";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let file = match asked(&arguments) {
-        Asked::Run(file) => file,
+    let (file, healthy) = match asked(&arguments) {
+        Asked::Run(file) => (file, false),
+        Asked::Healthy(file) => (file, true),
         Asked::Help => {
             print!("{}", arguments::help());
             return Ending::Stopped.code();
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         }
     };
     let ending = match Settings::load(file.as_deref(), std::env::vars_os()) {
+        Ok(settings) if healthy => return probe::code(&settings),
         Ok(settings) => start(&settings),
         Err(sentence) => Ending::WrongSettings(sentence),
     };

@@ -1,37 +1,66 @@
-"""migrate: bring the ledger's tables to the newest revision, as a job of a cluster does.
+"""`python -m stratvector.services.ledger.migrate`: brings the ledger's database to the schema of
+this version and ends, with the settings of the ledger: a file by `--settings`, or the environment.
 
-    python -m stratvector.services.ledger.migrate
+    --wait SECONDS   how long a server that does not answer is waited for; 60 where nothing is said
 
-The database is told as the service's is, by STRATVECTOR_LEDGER_DATABASE_URL. The service does the
-same at its start; whoever comes first does it once. Ends with 0 done, 1 a sentence.
+The ledger does the same when it starts; who wants it done before, as a Job of a cluster does, runs
+this first. Any number of them may run at once: they wait for each other. Exit codes: 0 done, 2
+wrong settings, 75 no server came, 78 a person must put something right.
 """
 
 import os
 import sys
-from contextlib import closing
+import time
+from argparse import ArgumentParser
+from pathlib import Path
 
-from stratvector.services.ledger.adapters.database import BadDatabase, LedgerDatabase
+from stratvector.runtime.process.file_modes import keep_files_private
+from stratvector.runtime.process.settings import load_settings
+from stratvector.runtime.process.settings_file import BadSettings
+from stratvector.services.ledger.adapters.database import Away, BadDatabase, LedgerDatabase
 from stratvector.services.ledger.adapters.migrating import NEWEST_REVISION
+from stratvector.services.ledger.settings import LedgerSettings
 
-VARIABLE = "STRATVECTOR_LEDGER_DATABASE_URL"
-FAILED = 1
+WRONG_SETTINGS, NOBODY_CAME, REFUSED = 2, os.EX_TEMPFAIL, os.EX_CONFIG
+AGAIN_SECONDS = 0.5
+
+
+def migrate(settings: LedgerSettings, seconds: float) -> str:
+    """Bring the database to the newest schema; its address. Raises BadDatabase, Away after some
+    seconds without a server.
+    """
+    database = LedgerDatabase(settings.database(), password_file=settings.database_password_file)
+    patience_ends_at = time.monotonic() + seconds
+    try:
+        while True:
+            try:
+                database.prepare()
+                return database.shown
+            except Away:
+                if time.monotonic() > patience_ends_at:
+                    raise
+                time.sleep(AGAIN_SECONDS)
+    finally:
+        database.dispose()
 
 
 def main() -> int:
-    """The program; its exit code."""
-    url = os.environ.get(VARIABLE, "")
-    if not url:
-        sys.stderr.write(f"migrate: {VARIABLE} is not set; it names the ledger's database\n")
-        return FAILED
+    """The exit code."""
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", type=Path)
+    parser.add_argument("--wait", type=float, default=60.0)
+    told = parser.parse_args()
+    keep_files_private()
     try:
-        with closing(LedgerDatabase(url)) as database:
-            database.prepare()
-    except BadDatabase as error:
-        sys.stderr.write(f"migrate: {error}\n")
-        return FAILED
-    sys.stdout.write(f"the ledger's tables are at revision {NEWEST_REVISION}\n")
+        shown = migrate(load_settings("ledger", LedgerSettings, told.settings), told.wait)
+    except (BadSettings, BadDatabase) as error:
+        sys.stderr.write(f"{error}\n")
+        if isinstance(error, BadSettings):
+            return WRONG_SETTINGS
+        return NOBODY_CAME if isinstance(error, Away) else REFUSED
+    sys.stdout.write(f"ledger database {shown} has schema revision {NEWEST_REVISION}\n")
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(main())

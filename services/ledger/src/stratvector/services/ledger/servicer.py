@@ -19,7 +19,7 @@ from stratvector.contracts.v1.ledger_service_pb2_grpc import (
 )
 from stratvector.runtime.host import Servicer
 from stratvector.runtime.served import Served
-from stratvector.services.ledger.adapters.database import BadDatabase, LedgerDatabase
+from stratvector.services.ledger.adapters.database import Away, BadDatabase, LedgerDatabase
 from stratvector.services.ledger.adapters.queries import Closes, Found, Ledger, Page
 from stratvector.services.ledger.adapters.reasons import NotRecorded, Reasons
 from stratvector.services.ledger.adapters.schema import Key
@@ -127,7 +127,7 @@ class LedgerAnswers(LedgerServiceServicer):
         try:
             found = await asyncio.to_thread(self._verify)
         except BadDatabase as error:
-            await _refuse(context, grpc.StatusCode.INTERNAL, error)
+            await _refuse(context, _code_of(error), error)
         return proofs.verification_message(found)
 
     def _verify(self) -> Verification:
@@ -171,7 +171,7 @@ class LedgerAnswers(LedgerServiceServicer):
         except (NotRecorded, NotDecided) as error:
             await _refuse(context, grpc.StatusCode.NOT_FOUND, error)
         except BadDatabase as error:
-            await _refuse(context, grpc.StatusCode.INTERNAL, error)
+            await _refuse(context, _code_of(error), error)
 
     def _read(self, key: Key, question: Callable[[Ledger], Answer]) -> Answer:
         # One transaction: an answer is of one state, whatever is committed meanwhile.
@@ -193,6 +193,11 @@ def _reason_of(request: pb.QueryRejectionsRequest) -> Outcome | None:
         return OUTCOME_FROM_WIRE[request.reason]
     except ValueError as error:
         raise BadRequest(str(error)) from error
+
+
+def _code_of(error: BadDatabase) -> grpc.StatusCode:
+    """A client asks again where the database is only away."""
+    return grpc.StatusCode.UNAVAILABLE if isinstance(error, Away) else grpc.StatusCode.INTERNAL
 
 
 async def _decoded(context: Context, decode: Callable[[], Answer]) -> Answer:

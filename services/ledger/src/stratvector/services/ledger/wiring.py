@@ -28,8 +28,9 @@ def serve(settings: "LedgerSettings", ports: Ports) -> Service:
     from stratvector.services.ledger.portfolio_chapters import PortfolioChapters
     from stratvector.services.ledger.servicer import ledger_servicer
 
-    database = LedgerDatabase(settings.database())
-    database.prepare()
+    database = LedgerDatabase(settings.database(), password_file=settings.database_password_file)
+    if not database.is_on_server:
+        database.prepare()  # a server may come later: it is prepared by whoever needs it first
     spans = None if ports.spans is None else RecordSpans(ports.spans)
     store = SqlLedgerStore(database, on_written=None if spans is None else spans.written)
     told = store if spans is None else TracedLedgerStore(store, spans)
@@ -44,6 +45,7 @@ def serve(settings: "LedgerSettings", ports: Ports) -> Service:
         begin=begin,
         main=[store.write()],
         servicers=[ledger_servicer(database, served)],
+        trouble=store.trouble,
         close=database.close,
     )
 

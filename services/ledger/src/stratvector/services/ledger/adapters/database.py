@@ -2,21 +2,20 @@
 
 BadDatabase(CannotStart)
 ├── Unusable          it can't be opened, or is no database of a ledger
+│   └── Away          its server does not answer now, or is busy: the same may succeed later
 ├── UnknownRevision   its schema is of a version that this one does not know
 ├── WithoutHashes     it was written before payloads were kept: nothing can be verified
 └── Damaged           it is not as the ledger recorded it
 """
 
-import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from stratvector.contracts.bad_message import BadMessage
 from stratvector.runtime.process.cannot_start import CannotStart
@@ -30,19 +29,31 @@ from stratvector.services.ledger.adapters.migrating import (
     upgrade,
 )
 from stratvector.services.ledger.adapters.payloads import BadPayload
-from stratvector.services.ledger.adapters.schema import Key
+from stratvector.services.ledger.adapters.postgresql import (
+    MIGRATION,
+    WRITING,
+    NoPassword,
+    is_server,
+    lock,
+    may_pass,
+    needs_person,
+    server_engine,
+    with_driver,
+    without_limits,
+)
+from stratvector.services.ledger.adapters.schema import UNKNOWN_RUN, Key
 from stratvector.services.ledger.adapters.seal import FileSeal
+from stratvector.services.ledger.adapters.sqlite_file import (
+    REST_SECONDS,
+    file_of,
+    log_of,
+    make_private,
+    sqlite_engine,
+)
 from stratvector.services.ledger.adapters.verification import verify, verify_later
 from stratvector.trading.ledger_verification import FILE, Finding, Verification
 
-BUSY_SECONDS = 10
 LAST_QUERY_SECONDS = 2.0  # another process that has the file open is not waited for any longer
-REST_SECONDS = 0.05
-PRIMARY_CODE = 0xFF  # of SQLite's extended result codes
-FILE_MODE = 0o640
-# A query counts rows once and leaves; a cache of its own would only make the process grow with the
-# record, on each thread that answers. The system's cache holds the file.
-READER_CACHE_KIBIBYTES = 256
 
 
 class BadDatabase(CannotStart):
@@ -55,6 +66,10 @@ class Unusable(BadDatabase):
     def __init__(self, shown: str, reason: str) -> None:
         super().__init__(f"ledger database {shown}: {reason}")
         self.shown, self.reason = shown, reason
+
+
+class Away(Unusable):
+    """The database's server can't be reached, restarts, or is too busy: it is asked again."""
 
 
 class UnknownRevision(BadDatabase):
@@ -95,24 +110,38 @@ class LedgerDatabase:
     can't write and hold nothing between them.
 
     at_rest : only to be read, see `resting`; nothing is made or changed, not even beside the file.
+    password_file : a server's password, read at each new connection. Raises Unusable.
     """
 
-    def __init__(self, url: str, at_rest: bool = False) -> None:
-        self._url = _checked(url)
+    def __init__(self, url: str, at_rest: bool = False, password_file: Path | None = None) -> None:
+        self._url, self._password_file = _checked(url), password_file
+        self.is_on_server = is_server(self._url)
         self.shown = self._url.render_as_string(hide_password=True)
-        file = _file(self._url)
+        file = file_of(self._url)
         self._seal = None if file is None else FileSeal(file)
         self._at_rest, self._wrote, self._matches_seal = at_rest, False, False
+        self._was_there = self._is_prepared = False
         self.writer = self._engine(self._url)
         self.reader = self._engine(self._url, read_only=True)
+
+    def be_ready(self) -> None:
+        """Prepare what is on a server, which may not have been there before. Raises BadDatabase."""
+        if self.is_on_server and not self._at_rest and not self._is_prepared:
+            self.prepare()
 
     def prepare(self) -> None:
         """Bring the schema to the newest revision. Raises BadDatabase.
 
         Instances that start at the same time wait for each other; so it is done once.
         """
-        _make_private(_file(self._url))
+        make_private(file_of(self._url))
+        self._prepare()
+        self._is_prepared = True
+
+    def _prepare(self) -> None:
         with self.errors_told(), self.writer.begin() as connection:
+            without_limits(connection)
+            lock(connection, MIGRATION)
             tables = set(inspect(connection).get_table_names())
             if VERSION_TABLE not in tables and tables:
                 found = ", ".join(sorted(tables)[:3])
@@ -134,7 +163,9 @@ class LedgerDatabase:
         broken = "" if self._seal is None else self._seal.broken()
         sealed = self._seal is not None and self._seal.exists()
         try:
+            self.be_ready()
             with self.errors_told(), self.snapshot() as connection:
+                without_limits(connection)
                 tables = set(inspect(connection).get_table_names())
                 if VERSION_TABLE not in tables and not sealed:
                     raise Unusable(self.shown, "it is no ledger's")
@@ -166,6 +197,7 @@ class LedgerDatabase:
                 self._refuse(self.verify())
                 self.unseal()
                 with self.writer.begin() as connection:
+                    lock(connection, WRITING, key._replace(run=UNKNOWN_RUN))
                     adopt(connection, key)
 
     @contextmanager
@@ -174,6 +206,7 @@ class LedgerDatabase:
 
         Raises BadDatabase.
         """
+        self.be_ready()
         with self.errors_told():
             with self.reader.begin() as connection:
                 behind = is_behind(connection, key)
@@ -216,29 +249,42 @@ class LedgerDatabase:
 
     @contextmanager
     def errors_told(self) -> Iterator[None]:
-        """Turn a driver's error into Unusable."""
+        """Turn a driver's error into Unusable, or Away."""
         try:
             yield
+            self._was_there = True
         except DBAPIError as error:
-            raise Unusable(self.shown, str(error.orig).splitlines()[0]) from error
+            raise self._told(error)(self.shown, str(error.orig).splitlines()[0]) from error
+        except PoolTimeout as error:
+            raise Away(self.shown, "all connections to it are busy") from error
+        except NoPassword as error:
+            raise (Away if self._was_there else Unusable)(self.shown, str(error)) from error
         except (BadPayload, BadMessage) as error:
             raise Unusable(self.shown, f"a payload can't be read: {error}") from error
         except UnicodeDecodeError as error:
             # SQLite's own message quotes what it could not read.
             raise Unusable(self.shown, "it holds text that is none") from error
 
+    def _told(self, error: DBAPIError) -> type[Unusable]:
+        """At the start a wrong password is for a person; later it may be one that changes."""
+        if not self.is_on_server or not may_pass(error):
+            return Unusable
+        return Unusable if needs_person(error) and not self._was_there else Away
+
     def close(self) -> None:
         """Nothing is asked any more: one file and its seal are left, unless another process has it
         open.
         """
-        if self._at_rest:
-            self.reader.dispose()
-            return
-        self._leave_one_file()
-        self.writer.dispose()
-        self.reader.dispose()
+        if not (self._at_rest or self.is_on_server):
+            self._leave_one_file()
+        self.dispose()
         if self._wrote and self._seal is not None:
             self._seal.apply()
+
+    def dispose(self) -> None:
+        """Give all connections back; whoever asks again gets new ones."""
+        self.writer.dispose()
+        self.reader.dispose()
 
     def _leave_one_file(self) -> None:
         """SQLite takes its log into the file when the last one that may write leaves, and queries
@@ -248,7 +294,7 @@ class LedgerDatabase:
         while True:
             with self.errors_told(), self.writer.connect():
                 pass
-            log = _log_of(self._url)
+            log = log_of(self._url)
             if log is None or not log.exists() or time.monotonic() > patience_ends_at:
                 return
             time.sleep(REST_SECONDS)
@@ -259,25 +305,21 @@ class LedgerDatabase:
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
         """One state of the database, whatever is committed meanwhile."""
-        reader = self.reader
-        if self._url.get_backend_name() != "sqlite":
-            reader = reader.execution_options(isolation_level="REPEATABLE READ")
-        with reader.begin() as connection:
+        with self.reader.begin() as connection:
             yield connection
 
     def _engine(self, url: URL, read_only: bool = False) -> Engine:
         try:
-            if url.get_backend_name() == "sqlite":
-                return _sqlite(url, read_only, self._at_rest)
-            options = {"postgresql_readonly": True} if read_only else {}
-            return create_engine(url, poolclass=NullPool, execution_options=options)
+            if not self.is_on_server:
+                return sqlite_engine(url, read_only, self._at_rest)
+            return server_engine(url, read_only, self._password_file)
         except (ModuleNotFoundError, NoSuchModuleError) as error:
             raise Unusable(self.shown, f"its driver is not installed ({error})") from error
 
 
 def _checked(url: str) -> URL:
     try:
-        parsed = make_url(url)
+        parsed = with_driver(make_url(url))
     except ArgumentError:
         raise Unusable(
             "database_url", "it is no URL such as sqlite:////var/lib/stratvector/ledger.db"
@@ -288,71 +330,10 @@ def _checked(url: str) -> URL:
         folder = Path(str(parsed.database)).absolute().parent
         if not folder.is_dir():
             raise Unusable(url, f"there is no folder {folder}")
+    elif not is_server(parsed):
+        shown = parsed.render_as_string(hide_password=True)
+        raise Unusable(shown, "it is neither SQLite nor PostgreSQL")
     return parsed
-
-
-def _file(url: URL) -> Path | None:
-    """SQLite's file."""
-    return Path(str(url.database)).absolute() if url.get_backend_name() == "sqlite" else None
-
-
-def _log_of(url: URL) -> Path | None:
-    """SQLite's write-ahead log, beside its file."""
-    file = _file(url)
-    return None if file is None else file.with_name(f"{file.name}-wal")
-
-
-def _make_private(file: Path | None) -> None:
-    """A record of somebody's money is not for everybody; SQLite's own files follow this one."""
-    if file is not None and not file.exists():
-        file.touch(FILE_MODE)
-
-
-def _sqlite(url: URL, read_only: bool, at_rest: bool) -> Engine:
-    path = Path(str(url.database)).absolute()
-    if read_only or at_rest:
-        query = {"mode": "ro", "uri": "true"}
-        if at_rest and not path.with_name(f"{path.name}-wal").exists():
-            # Nobody writes: SQLite needs no file of its own beside it, in a folder of any rights.
-            query["immutable"] = "1"
-        url = url.set(database=path.as_uri(), query=query)
-    engine = create_engine(url, poolclass=NullPool, connect_args={"check_same_thread": False})
-
-    def connected(connection: Any, record: Any) -> None:
-        # The driver's own idea of when a transaction begins leaves DDL and reads outside.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1_000}")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        if read_only:
-            cursor.execute("PRAGMA query_only=ON")
-            cursor.execute(f"PRAGMA cache_size=-{READER_CACHE_KIBIBYTES}")
-        else:
-            _into_wal_mode(cursor)
-            cursor.execute("PRAGMA synchronous=FULL")
-        cursor.close()
-
-    def began(connection: Any) -> None:
-        # A writer takes the lock at once: a read that wants to write later can't wait for it.
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
-
-    event.listen(engine, "connect", connected)
-    event.listen(engine, "begin", began)
-    return engine
-
-
-def _into_wal_mode(cursor: sqlite3.Cursor) -> None:
-    """SQLite does not wait where two change the mode of a new file at once, so this does."""
-    patience_ends_at = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError as error:
-            is_busy = error.sqlite_errorcode & PRIMARY_CODE == sqlite3.SQLITE_BUSY
-            if not is_busy or time.monotonic() > patience_ends_at:
-                raise
-            time.sleep(REST_SECONDS)
 
 
 def revision_of(connection: Connection) -> str | None:

@@ -19,6 +19,7 @@ from stratvector.services.ledger.adapters.payloads import (
     last_close,
     stored_text,
 )
+from stratvector.services.ledger.adapters.postgresql import DERIVING, lock
 from stratvector.services.ledger.adapters.schema import Key, metadata, own, payloads, watermarks
 from stratvector.services.ledger.adapters.tables import DERIVED, Close, Row, rows_of
 
@@ -43,9 +44,7 @@ def derive(connection: Connection, key: Key) -> int:
     Raises BadPayload.
     """
     with connection.begin():
-        if connection.dialect.name != "sqlite":
-            # SQLite's transaction has the lock already.
-            connection.exec_driver_sql(f"LOCK TABLE {watermarks.name} IN EXCLUSIVE MODE")
+        lock(connection, DERIVING, key)
         after = watermark(connection, key)
         waiting = _payloads_after(connection, key, after)
         if not waiting:

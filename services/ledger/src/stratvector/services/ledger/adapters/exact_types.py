@@ -12,11 +12,13 @@ from typing import Any, get_args, get_origin
 from sqlalchemy import BigInteger, Boolean, Column, LargeBinary, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-PLAIN: Mapping[Any, type[TypeEngine[Any]]] = {
-    int: BigInteger,
-    str: Text,
-    bool: Boolean,
-    bytes: LargeBinary,
+# By code point, as SQLite and Python sort, whatever language a server's database speaks.
+TEXT = Text().with_variant(Text(collation="C"), "postgresql")
+PLAIN: Mapping[Any, TypeEngine[Any]] = {
+    int: BigInteger(),
+    str: TEXT,
+    bool: Boolean(),
+    bytes: LargeBinary(),
 }
 
 
@@ -25,7 +27,7 @@ class ExactText(TypeDecorator[Any]):
     what a payload's JSON has of it, None where that is the text.
     """
 
-    impl = Text
+    impl = TEXT
     cache_ok = True
 
     def __init__(
@@ -56,7 +58,7 @@ def _column_type(hint: Any) -> TypeEngine[Any]:
     (a space between its values).
     """
     if hint in PLAIN:
-        return PLAIN[hint]()
+        return PLAIN[hint]
     if get_origin(hint) is not tuple:
         return ExactText(*_ways(hint))
     write, read, copied = _ways(get_args(hint)[0])

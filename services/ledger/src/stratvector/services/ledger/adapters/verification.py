@@ -8,6 +8,7 @@ names table, close and row; what can't be read is a finding too.
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +32,8 @@ from stratvector.contracts.codecs import decode_ledger_entry
 from stratvector.services.ledger.adapters.deriving import FIRST
 from stratvector.services.ledger.adapters.migrating import VERSION_TABLE
 from stratvector.services.ledger.adapters.payloads import BadPayload, document_of, inflated
+from stratvector.services.ledger.adapters.postgresql import NAME as POSTGRESQL
+from stratvector.services.ledger.adapters.postgresql import may_pass
 from stratvector.services.ledger.adapters.schema import (
     CLOSE,
     KEY,
@@ -124,6 +127,15 @@ class _Findings:
     rows: int = 0
     unreadable: set[str] = field(default_factory=set)
 
+    @property
+    def on_server(self) -> bool:
+        return self.connection.dialect.name == POSTGRESQL
+
+    def refuse_away(self, error: DBAPIError | UnicodeDecodeError) -> None:
+        """A server that restarts says nothing about the record. Raises the error."""
+        if self.on_server and isinstance(error, DBAPIError) and may_pass(error):
+            raise error
+
     def add(self, table: str, what: str, key: Key = OF_NONE, close: int | None = None) -> None:
         self.count += 1
         if len(self.kept) < FINDINGS_KEPT or table not in {one.table for one in self.kept}:
@@ -134,8 +146,11 @@ class _Findings:
         if table.name in self.unreadable:
             return ()
         try:
-            rows: Sequence[Row[Any]] = self.connection.execute(statement).all()
+            # A server refuses all that follows an error in a transaction, but not what is around.
+            with self.connection.begin_nested() if self.on_server else nullcontext():
+                rows: Sequence[Row[Any]] = self.connection.execute(statement).all()
         except UNREADABLE as error:
+            self.refuse_away(error)
             self.unreadable.add(table.name)
             self.add(table.name, f"it can't be read: {_reason(error)}")
             return ()
@@ -160,6 +175,7 @@ def _has_tables(connection: Connection, found: _Findings) -> bool:
         there = set(inspect(connection).get_table_names())
         revisions = connection.scalars(text(f"SELECT version_num FROM {VERSION_TABLE}")).all()
     except UNREADABLE as error:
+        found.refuse_away(error)
         found.add(FILE, f"it can't be read: {_reason(error)}")
         return False
     if len(revisions) != 1:

@@ -15,6 +15,7 @@ from stratvector.services.ledger.adapters.payloads import (
     payload_row,
     stored_text,
 )
+from stratvector.services.ledger.adapters.postgresql import WRITING, lock
 from stratvector.services.ledger.adapters.schema import Key, payloads
 from stratvector.trading.ledger import LedgerEntry, same_entry
 
@@ -27,12 +28,14 @@ class _Newest(NamedTuple):
 
 
 def write(connection: Connection, entries: Sequence[LedgerEntry]) -> None:
-    """Write closes, all or none; what is there already must be the same.
-
-    Raises LedgerConflict.
+    """Write closes, all or none; what is there already must be the same, so that a group whose
+    commit nobody answered is simply written again. Raises LedgerConflict.
     """
     with connection.begin():
-        newest = {key: _newest(connection, key) for key in {Key.of(entry) for entry in entries}}
+        newest = {}
+        for key in sorted({Key.of(entry) for entry in entries}):
+            lock(connection, WRITING, key)
+            newest[key] = _newest(connection, key)
         rows = []
         for entry in entries:
             last, chain = newest[Key.of(entry)]

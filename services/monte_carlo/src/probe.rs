@@ -1,0 +1,88 @@
+//! `--healthy`: asks the service that runs with the same settings, for an image without any other program.
+
+use crate::settings::Settings;
+use std::io::{Error, Read, Result, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::process::ExitCode;
+use std::time::Duration;
+
+const WAIT: Duration = Duration::from_secs(4);
+const ANSWER_BYTES_MAX: u64 = 64 * 1024;
+
+/// 0 for a service that says it is healthy; else 1, and why on the error output.
+pub(crate) fn code(settings: &Settings) -> ExitCode {
+    match ask(address(settings)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("monte_carlo: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Who listens on every address listens on loopback too.
+fn address(settings: &Settings) -> SocketAddr {
+    let loopback = IpAddr::from(Ipv4Addr::LOCALHOST);
+    let told = settings.host.parse().unwrap_or(loopback);
+    let host = if told.is_unspecified() {
+        loopback
+    } else {
+        told
+    };
+    SocketAddr::new(host, settings.http_port)
+}
+
+fn ask(address: SocketAddr) -> Result<()> {
+    let mut stream = TcpStream::connect_timeout(&address, WAIT)?;
+    stream.set_read_timeout(Some(WAIT))?;
+    write!(
+        stream,
+        "GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut answer = String::new();
+    stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer)?;
+    let first = answer.lines().next().unwrap_or_default();
+    if first.split(' ').nth(1) == Some("200") {
+        return Ok(());
+    }
+    Err(Error::other(format!(
+        "{address} answered {first:?} to /healthz"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    fn answered(with: &'static str) -> Result<()> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        let served = std::thread::spawn(move || -> Result<()> {
+            let (mut stream, _) = listener.accept()?;
+            let mut asked = [0; 1024];
+            let length = stream.read(&mut asked)?;
+            assert!(asked[..length].starts_with(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:"));
+            stream.write_all(with.as_bytes())
+        });
+        let found = ask(address);
+        served.join().expect("the server ended")?;
+        found
+    }
+
+    #[test]
+    fn only_an_answer_of_200_is_health() {
+        assert!(answered("HTTP/1.1 200 OK\r\n\r\n").is_ok());
+        for other in ["HTTP/1.1 503 Service Unavailable\r\n\r\n", "200\r\n", ""] {
+            assert!(answered(other).is_err(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_there_is_no_health() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("its address");
+        drop(listener);
+        assert!(ask(address).is_err());
+    }
+}

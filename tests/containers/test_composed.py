@@ -1,0 +1,207 @@
+"""docker-compose.yml: the sample session through containers, with the faults that containers have.
+
+One platform serves all of these tests, in their order.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stratvector.cli.parity import examined
+from stratvector.runtime.jetstream.bus import JetStreamBus
+from stratvector.runtime.jetstream.connection import connect
+from stratvector.runtime.logged_session import LoggedSession
+from stratvector.runtime.session_in_log import read_logged_session
+from stratvector.trading.logged import SessionLog
+from tests.containers.conftest import FURTHER, SHORT
+from tests.containers.engine import ROOT, Composed, docker, image, inspected, until
+
+STRATVECTOR = str(Path(sys.executable).with_name("stratvector"))
+WATCHING = ("prometheus", "alertmanager", "alert-webhook")
+CLOSES_PER_S_MAX = 40  # so that faults come while it runs
+CUT_SECONDS = 8.0
+SHORT_END, END = "2018-06-30", "2019-09-30"
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What runs. services : those of the house. own : a folder for files. here : what the same
+    configuration gives in a backtest on this machine.
+    """
+
+    composed: Composed
+    services: tuple[str, ...]
+    own: Path
+    here: dict[str, Any]
+
+    def access(self, user: str) -> list[str]:
+        """How a command reaches the bus as a user."""
+        return ["--nats-url", self.nats, "--seed-file", str(self.seed(user))]
+
+    @property
+    def nats(self) -> str:
+        """Where the bus is, from here."""
+        return f"nats://{self.composed.address('nats')}:4222"
+
+    def seed(self, user: str) -> Path:
+        """A user's key, taken out of the volume that holds all of them."""
+        file = self.own / f"{user}.seed"
+        mount = f"{self.composed.volume('made')}:/made:ro"
+        read = ("--user=0:0", "--entrypoint=cat", image("cli"), f"/made/keys/{user}.seed")
+        file.touch(0o600)
+        file.write_text(docker("run", "--rm", "--volume", mount, *read))
+        return file
+
+    def portfolio(self) -> dict[str, Any]:
+        """What `portfolios list` says of the only one."""
+        run = _run(STRATVECTOR, "portfolios", "list", *self.access("apply"), "--json")
+        found = json.loads(run)["portfolios"]
+        return dict(found[0]) if found else {}
+
+    def metrics(self, query: str) -> list[dict[str, Any]]:
+        """What Prometheus answers."""
+        address = f"http://127.0.0.1:{self.composed.ports['PROMETHEUS_PORT']}"
+        path = f"{address}/api/v1/query?query={urllib.request.quote(query)}"  # type: ignore[attr-defined]
+        with urllib.request.urlopen(path, timeout=10) as answer:
+            found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
+        return found
+
+
+def _run(*command: str) -> str:
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory, is_short: bool) -> Iterator[Platform]:
+    """The whole compose file but Grafana, whose image can't be had without a registry."""
+    own = tmp_path_factory.mktemp("composed")
+    config = own / "config"
+    shutil.copytree(ROOT / "config", config)
+    system = config / "system.yaml"
+    if is_short:
+        system.write_text(system.read_text().replace(f"end: {END}", f"end: {SHORT_END}"))
+    backtest = ("backtest", "run", "--config", str(system), "--out", str(own / "results"), "--json")
+    here = json.loads(_run(STRATVECTOR, *backtest))
+    services = SHORT if is_short else SHORT + FURTHER
+    settings = {"CONFIG": str(config), "CLOSES_PER_S_MAX": str(CLOSES_PER_S_MAX)}
+    name = f"stratvector-test-{os.getpid()}"
+    started = ("nats", "postgres", *services, *WATCHING, "apply")
+    with Composed(name, started, settings) as composed:
+        yield Platform(composed, services, own, here)
+    left = docker("volume", "ls", "--quiet", "--filter", f"name={name}")
+    assert left == ""
+
+
+def test_every_container_becomes_healthy(platform: Platform) -> None:
+    for service in ("nats", "postgres", *platform.services, "prometheus", "alertmanager"):
+        until(
+            lambda of=service: platform.composed.is_healthy(of),  # type: ignore[misc]
+            f"health of {service}: {platform.composed.logs(service)[-2000:]}",
+        )
+
+
+def test_no_two_services_share_a_volume_and_each_is_locked(platform: Platform) -> None:
+    owners: dict[str, str] = {}
+    for service in ("nats", "postgres", *platform.services):
+        (container,) = platform.composed.containers(service)
+        known = inspected("container", container)
+        for mount in known["Mounts"]:
+            if mount["Type"] == "volume":
+                assert owners.setdefault(mount["Name"], service) == service
+        host = known["HostConfig"]
+        assert known["Config"]["User"] == "10001:10001"
+        assert host["ReadonlyRootfs"]
+        assert host["CapDrop"] == ["ALL"]
+        assert not host["CapAdd"]
+        assert "no-new-privileges:true" in host["SecurityOpt"]
+        assert host["Memory"]
+        assert host["PidsLimit"]
+    assert len(set(owners.values())) == 2 + len(platform.services)
+
+
+def test_killed_cut_off_and_doubled_it_is_the_backtest_to_the_bit(
+    platform: Platform, say: Any
+) -> None:
+    """A container dies at once, one loses its network, a third gets a replica, while it trades."""
+    until(lambda: (platform.portfolio().get("last_close") or "") > "2017-10-20", "trading")
+    composed = platform.composed
+    (killed,) = composed.containers("execution")
+    os.kill(composed.state(killed)["Pid"], signal.SIGKILL)
+    composed.compose("up", "--detach", "--no-build", "--no-recreate", "--scale", "strategy=2",
+                     "strategy")  # fmt: skip
+    (cut,) = composed.containers("risk")
+    docker("network", "disconnect", composed.network, cut)
+    time.sleep(CUT_SECONDS)
+    docker("network", "connect", "--alias", "risk", composed.network, cut)
+    owners = until(lambda: _both_own(platform), "two replicas that own lanes")
+    here = platform.here
+    until(lambda: _recorded(platform)["closes"] == here["close_times"], "the end")
+    assert composed.state(killed)["RestartCount"] == 1
+    session, log = asyncio.run(_read(platform))
+    found = examined(platform.own, session, log)
+    assert found.passed, found.document()
+    assert (found.parity.orders, found.parity.fills) == (here["orders"], here["fills"])
+    assert float(_recorded(platform)["equity"]) == pytest.approx(here["final_equity"], abs=0.005)
+    say(f"containers: {found.parity.closes:,} closes equal, lanes of strategy by {owners}")
+
+
+def _both_own(platform: Platform) -> dict[str, int]:
+    rows = platform.metrics('count by (instance) (stratvector_lane_owner{job="strategy"} == 1)')
+    found = {row["metric"]["instance"]: int(row["value"][1]) for row in rows}
+    return found if len(found) == 2 else {}
+
+
+def _recorded(platform: Platform) -> dict[str, Any]:
+    address = f"{platform.composed.address('ledger')}:50051"
+    return dict(json.loads(_run(STRATVECTOR, "ledger", "status", "--address", address, "--json")))
+
+
+async def _read(platform: Platform) -> tuple[LoggedSession, SessionLog]:
+    client = await connect(platform.nats, platform.seed("operator"), "containers", 30.0)
+    try:
+        found = await read_logged_session(JetStreamBus(client))
+    finally:
+        await client.close()
+    assert found is not None
+    return found
+
+
+def test_prometheus_scrapes_every_replica_of_every_service(platform: Platform) -> None:
+    wanted = dict.fromkeys(platform.services, 1) | {"strategy": 2}
+    query = 'sum by (job) (up{job!="prometheus"} == 1)'
+
+    def scraped() -> bool:
+        rows = platform.metrics(query)
+        found = {row["metric"]["job"]: int(row["value"][1]) for row in rows}
+        return all(found.get(job) == count for job, count in wanted.items())
+
+    until(scraped, "scrapes of all")
+    assert platform.metrics('ALERTS{alertname="Watchdog", alertstate="firing"}')
+
+
+def test_an_alert_goes_all_the_way_to_the_webhook(platform: Platform) -> None:
+    """Watchdog's, which always fires; and that of a service which is stopped."""
+    until(lambda: "Watchdog" in platform.composed.logs("alert-webhook"), "the heartbeat")
+    platform.composed.compose("stop", "market_data")
+    until(lambda: "ServiceDown" in platform.composed.logs("alert-webhook"), "the alert")
+
+
+def test_nothing_went_wrong_that_nobody_was_told_of(platform: Platform) -> None:
+    for service in platform.services:
+        said = platform.composed.logs(service)
+        assert "Traceback" not in said, service
+        assert '"level":"critical"' not in said, service
