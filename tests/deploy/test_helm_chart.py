@@ -212,7 +212,7 @@ def test_streams_are_kept_by_at_most_three_servers(servers: int, kept: int, helm
     rendered = helm.render({"nats": {"replicas": servers}})
     (job,) = (one for one in rendered.of("Job") if "-apply-" in one["metadata"]["name"])
     (provision,) = pod_of(job)["spec"]["initContainers"]
-    assert f"--replicas={kept}" in provision["command"]
+    assert f"--replicas={kept}" in provision["args"]
     config = rendered.one("ConfigMap", "stratvector-nats")["data"]["nats.conf"]
     assert config.count("nats-route://") == (servers if servers > 1 else 0)
 
@@ -255,7 +255,8 @@ def test_every_mounted_secret_is_made_by_the_job_and_no_service_sees_another_s(
         component = workload["metadata"]["labels"]["app.kubernetes.io/component"]
         if component in ALL:
             own = component.replace("_", "-")
-            assert held <= {f"{RELEASE}-keys-{own}", f"{RELEASE}-tls-{own}"}
+            database = {f"{RELEASE}-postgresql"} if component == "ledger" else set()
+            assert held <= {f"{RELEASE}-keys-{own}", f"{RELEASE}-tls-{own}"} | database
 
 
 def apply_job(rendered: Rendered) -> str:
@@ -325,7 +326,11 @@ def test_whatever_changes_in_a_job_changes_its_name(helm: Helm) -> None:
             {"services": {"ledger": {"database": "sqlite", "replicas": 2}}},
             "services.ledger.replicas is 2; a ledger on sqlite has one",
         ),
-        ({"services": {"ledger": {"database": "external"}}}, "externalSecret.name must name"),
+        ({"services": {"ledger": {"database": "external"}}}, "external.url must name the database"),
+        (
+            {"services": {"ledger": {"external": {"url": "postgresql://me:secret@db/ledger"}}}},
+            "services/ledger/external/url",
+        ),
         (
             {"services": {"risk": {"autoscaling": {"minReplicas": 9, "maxReplicas": 3}}}},
             "minReplicas is 9; minReplicas <= maxReplicas (3) must hold",

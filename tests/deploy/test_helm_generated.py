@@ -64,7 +64,7 @@ def meant(values: Values) -> Values:
         if name == "ledger" and own.get("database") == "sqlite":
             own["replicas"] = min(own.get("replicas", 1), 1)
         if name == "ledger" and own.get("database") == "external":
-            own["externalSecret"] = {"name": "ledger-database"}
+            own["external"] = {"url": "postgresql://me@db/ledger", "passwordSecret": "database"}
     if values.get("nats", {}).get("enabled") is False:
         values["nats"]["externalUrl"] = "tls://nats.example.com:4222"
     if values.get("ingress", {}).get("enabled"):

@@ -14,7 +14,7 @@ template:
       - name: backup
         image: {{ include "stratvector.image" (dict "root" . "name" "cli") }}
         imagePullPolicy: {{ .Values.image.pullPolicy }}
-        command: [stratvector, backup, --to=/backups, --keep={{ .Values.backup.keep }}]
+        args: [backup, --to=/backups, --keep={{ .Values.backup.keep }}]
         env:
           {{- include "stratvector.commandEnvironment" (dict "root" . "seed" "provisioner") | nindent 10 }}
           {{- if ne .Values.services.ledger.database "sqlite" }}
@@ -29,6 +29,9 @@ template:
           - {name: backups, mountPath: /backups}
           - {name: keys, mountPath: /run/stratvector/keys, readOnly: true}
           - {name: config, mountPath: /etc/stratvector/config, readOnly: true}
+          {{- if ne .Values.services.ledger.database "sqlite" }}
+          {{- include "stratvector.databaseMount" . | nindent 10 }}
+          {{- end }}
           {{- if .Values.tls.enabled }}
           - {name: tls, mountPath: /run/stratvector/tls, readOnly: true}
           {{- end }}
@@ -39,6 +42,9 @@ template:
         persistentVolumeClaim:
           claimName: {{ required "backup.existingClaim must name the claim that backups go to" .Values.backup.existingClaim }}
       {{- include "stratvector.secretVolume" (dict "name" "keys" "secret" (printf "%s-keys-provisioner" $fullname)) | nindent 6 }}
+      {{- if ne .Values.services.ledger.database "sqlite" }}
+      {{- include "stratvector.databaseVolume" . | nindent 6 }}
+      {{- end }}
       {{- if .Values.tls.enabled }}
       {{- include "stratvector.secretVolume" (dict "name" "tls" "secret" (printf "%s-tls-cli" $fullname)) | nindent 6 }}
       {{- end }}

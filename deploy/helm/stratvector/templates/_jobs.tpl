@@ -67,7 +67,7 @@ template:
     restartPolicy: Never
     initContainers:
       - name: provision
-        command: [stratvector, provision, --replicas={{ include "stratvector.streamReplicas" . }}, --wait=120]
+        args: [provision, --replicas={{ include "stratvector.streamReplicas" . }}, --wait=120]
         {{- include "stratvector.commandContainer" (dict "root" . "seed" "provisioner") | nindent 8 }}
     containers:
       - name: apply
@@ -76,7 +76,7 @@ template:
         args:
           - |
             [ "$APPLIES" = true ] || exit 0
-            stratvector apply --file "/etc/stratvector/config/$FILE" ${RUN:+--run "$RUN"} --connect 60 --wait 60
+            start apply --file "/etc/stratvector/config/$FILE" ${RUN:+--run "$RUN"} --connect 60 --wait 60
             code=$?
             [ $code -eq 75 ] && exit 0
             exit $code
@@ -125,6 +125,10 @@ says so where somebody looks for it. */}}
 {{- $fullname := include "stratvector.fullname" . -}}
 {{- $part := dict "root" . "component" "migrate" -}}
 backoffLimit: 40
+podFailurePolicy:
+  rules:
+    - action: FailJob
+      onExitCodes: {containerName: migrate, operator: In, values: [2, 78]}
 template:
   metadata:
     labels:
@@ -136,7 +140,7 @@ template:
       - name: migrate
         image: {{ include "stratvector.image" (dict "root" . "name" "ledger") }}
         imagePullPolicy: {{ .Values.image.pullPolicy }}
-        command: [python, -P, -m, stratvector.services.ledger.migrate]
+        command: [python, -P, -m, stratvector.services.ledger.migrate, --wait=120]
         env:
           {{- include "stratvector.databaseEnvironment" . | nindent 10 }}
         securityContext:
@@ -145,6 +149,8 @@ template:
           {{- toYaml .Values.jobs.resources | nindent 10 }}
         volumeMounts:
           - {name: tmp, mountPath: /tmp}
+          {{- include "stratvector.databaseMount" . | nindent 10 }}
     volumes:
       {{- include "stratvector.temporaryVolume" . | nindent 6 }}
+      {{- include "stratvector.databaseVolume" . | nindent 6 }}
 {{- end -}}

@@ -87,23 +87,37 @@ monte_carlo: {bus: true, asks: []}
 {{- end }}
 {{- end -}}
 
-{{/* The ledger's database: this chart's PostgreSQL, or an URL in somebody's Secret. */}}
+{{/* The ledger's database: this chart's PostgreSQL, or somebody's. */}}
 {{- define "stratvector.databaseEnvironment" -}}
-{{- $fullname := include "stratvector.fullname" . -}}
 {{- $ledger := .Values.services.ledger -}}
+{{- $url := printf "postgresql://stratvector@%s-postgresql:5432/ledger" (include "stratvector.fullname" .) -}}
 {{- if eq $ledger.database "external" -}}
-- name: STRATVECTOR_LEDGER_DATABASE_URL
-  valueFrom:
-    secretKeyRef:
-      name: {{ required "services.ledger.externalSecret.name must name the Secret with the URL" $ledger.externalSecret.name }}
-      key: {{ $ledger.externalSecret.key }}
-{{- else -}}
-- name: DATABASE_PASSWORD
-  valueFrom:
-    secretKeyRef: {name: {{ $fullname }}-postgresql, key: password}
-- name: STRATVECTOR_LEDGER_DATABASE_URL
-  value: postgresql+psycopg://stratvector:$(DATABASE_PASSWORD)@{{ $fullname }}-postgresql:5432/ledger
+{{- $url = required "services.ledger.external.url must name the database" $ledger.external.url -}}
 {{- end -}}
+- name: STRATVECTOR_LEDGER_DATABASE_URL
+  value: {{ $url | quote }}
+- name: STRATVECTOR_LEDGER_DATABASE_PASSWORD_FILE
+  value: /run/stratvector/database/password
+{{- end -}}
+
+{{- define "stratvector.databaseMount" -}}
+- {name: database, mountPath: /run/stratvector/database, readOnly: true}
+{{- end -}}
+
+{{/* Its password, as a file. */}}
+{{- define "stratvector.databaseVolume" -}}
+{{- $ledger := .Values.services.ledger -}}
+{{- $secret := printf "%s-postgresql" (include "stratvector.fullname" .) -}}
+{{- $key := "password" -}}
+{{- if eq $ledger.database "external" -}}
+{{- $secret = required "services.ledger.external.passwordSecret must name the Secret with the password" $ledger.external.passwordSecret -}}
+{{- $key = $ledger.external.passwordKey -}}
+{{- end -}}
+- name: database
+  secret:
+    secretName: {{ $secret }}
+    defaultMode: 0440
+    items: [{key: {{ $key }}, path: password}]
 {{- end -}}
 
 {{/* The pod of a service. Takes (dict "root" $ "name" SERVICE). */}}
@@ -114,6 +128,7 @@ monte_carlo: {bus: true, asks: []}
 {{- $identity := include "stratvector.identity" .name -}}
 {{- $fullname := include "stratvector.fullname" $root -}}
 {{- $hasVolume := include "stratvector.hasVolume" . -}}
+{{- $asksDatabase := and (eq .name "ledger") (ne $own.database "sqlite") -}}
 {{- $part := dict "root" $root "component" .name -}}
 metadata:
   labels:
@@ -164,6 +179,9 @@ spec:
         {{- if $hasVolume }}
         - {name: data, mountPath: /var/lib/stratvector}
         {{- end }}
+        {{- if $asksDatabase }}
+        {{- include "stratvector.databaseMount" . | nindent 8 }}
+        {{- end }}
   volumes:
     {{- include "stratvector.temporaryVolume" . | nindent 4 }}
     {{- if $facts.bus }}
@@ -174,6 +192,9 @@ spec:
     {{- end }}
     {{- if $facts.config }}
     {{- include "stratvector.configVolume" $root | nindent 4 }}
+    {{- end }}
+    {{- if $asksDatabase }}
+    {{- include "stratvector.databaseVolume" $root | nindent 4 }}
     {{- end }}
     {{- if $hasVolume }}
     {{- with include "stratvector.dataVolume" (dict "persistence" $own.persistence) }}
