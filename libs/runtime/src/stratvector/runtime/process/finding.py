@@ -21,7 +21,7 @@ REST_SECONDS = 0.05
 REST_SECONDS_MAX = 0.5
 PAGE = 256
 NO_DOCUMENT = "no portfolio is wanted yet: apply a document"
-NO_CHAPTER = "no portfolio has begun yet"
+NO_CHAPTER = "waiting for documents"
 
 
 @dataclass(frozen=True)
