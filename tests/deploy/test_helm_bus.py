@@ -1,5 +1,6 @@
 """The chart's nats-server: its configuration with the real server, certificates and accounts."""
 
+import json
 import ssl
 import subprocess
 import time
@@ -29,7 +30,9 @@ def helm() -> Iterator[Helm]:
         yield started
 
 
-def laid_out(rendered: Rendered, folder: Path, ports: dict[int, int]) -> Path:
+def laid_out(
+    rendered: Rendered, folder: Path, ports: dict[int, int], keys: Path | None = None
+) -> Path:
     """The pod's folders below `folder`: configuration, accounts, certificate; the configuration."""
     for name in ("config", "accounts", "tls", "run", "data"):
         (folder / name).mkdir(parents=True)
@@ -45,7 +48,12 @@ def laid_out(rendered: Rendered, folder: Path, ports: dict[int, int]) -> Path:
         text = text.replace(old, new)
     file = folder / "config" / "nats.conf"
     file.write_text(text)
-    files = ["--keys", str(folder / "keys"), "--accounts", str(folder / "accounts/accounts.conf")]
+    files = [
+        "--keys",
+        str(keys or folder / "keys"),
+        "--accounts",
+        str(folder / "accounts/accounts.conf"),
+    ]
     assert CliRunner().invoke(app, ["provision", *files]).exit_code == 0
     signed_for(folder / "tls", "nats", "127.0.0.1")
     (folder / "tls" / "ca.crt").write_bytes((folder / "tls" / "tls.crt").read_bytes())
@@ -83,6 +91,47 @@ def test_the_probes_find_a_server_ready_without_a_certificate_of_their_own(
     finally:
         process.terminate()
         process.wait()
+
+
+def test_three_servers_are_one_bus_whose_streams_outlive_any_of_them(
+    helm: Helm, tmp_path: Path
+) -> None:
+    """The pods' names lead to this machine; everything else is the chart's."""
+    rendered = helm.render({"tls": {"enabled": False}, "nats": {"replicas": 3}})
+    clients, routes, monitors = free_ports(3), free_ports(3), free_ports(3)
+    keys = tmp_path / "keys"
+    running = []
+    with (tmp_path / "log").open("w") as log:
+        for number, ports in enumerate(zip(clients, routes, monitors, strict=True)):
+            own = dict(zip((4222, 6222, 8222), ports, strict=True))
+            file = laid_out(rendered, tmp_path / f"pod-{number}", own, keys)
+            text = file.read_text().replace('"pod-0"', f'"pod-{number}"')
+            for other, port in enumerate(routes):
+                pod = f"stratvector-nats-{other}.stratvector-nats-headless:{own[6222]}"
+                text = text.replace(pod, f"127.0.0.1:{port}")
+            file.write_text(text)
+            command = [find_binary(), "-c", str(file)]
+            running.append(subprocess.Popen(command, stdout=log, stderr=log))
+    try:
+        for monitor in monitors:
+            assert _answer(f"http://127.0.0.1:{monitor}/healthz?js-server-only=true") == 200
+        assert "BARS" in provisioned_by(clients[0], keys)
+        running[0].kill()
+        assert provisioned_by(clients[1], keys) == []
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
+def provisioned_by(client: int, keys: Path) -> list[str]:
+    """The streams and buckets that were missing, each then kept by three servers."""
+    server = ["--nats-url", f"nats://127.0.0.1:{client}", "--replicas", "3", "--json"]
+    seed = ["--seed-file", str(keys / "provisioner.seed")]
+    run = CliRunner().invoke(app, ["provision", *server, *seed])
+    assert run.exit_code == 0, run.output
+    made: list[str] = json.loads(run.stdout)["made"]
+    return made
 
 
 def _answer(url: str) -> int:

@@ -23,6 +23,7 @@ tls {
 cluster {
   name: {{ $object | quote }}
   listen: "0.0.0.0:6222"
+  no_advertise: true
   routes: [
     {{- range $number := until (int .Values.nats.replicas) }}
     "nats-route://{{ $object }}-{{ $number }}.{{ $object }}-headless:6222"

@@ -32,7 +32,10 @@ monte_carlo: {bus: true, asks: []}
 {{- $facts := get (include "stratvector.services" . | fromYaml) .name -}}
 {{- $own := get $root.Values.services .name -}}
 {{- $host := printf "%s-%s" $fullname (include "stratvector.identity" .name) -}}
-{{- $hosts := list $host (printf "%s.%s" $host $root.Release.Namespace) (printf "%s.%s.svc" $host $root.Release.Namespace) -}}
+{{- $hosts := list -}}
+{{- range ternary (list $host (printf "%s-console" $fullname)) (list $host) (eq .name "gateway") -}}
+{{- $hosts = concat $hosts (list . (printf "%s.%s" . $root.Release.Namespace) (printf "%s.%s.svc" . $root.Release.Namespace)) -}}
+{{- end -}}
 {{- $settings := dict "log_level" $root.Values.logLevel -}}
 {{- if $facts.bus -}}
 {{- $_ := set $settings "nats_url" (include "stratvector.natsUrl" $root) -}}
