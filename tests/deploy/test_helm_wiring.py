@@ -52,6 +52,8 @@ SETTINGS: dict[str, type[ProcessSettings]] = {
 }
 IMAGE_SETTINGS = 'host: "0.0.0.0"\ngrpc_port: 50051\nhttp_port: 9100\n'
 ADDRESS = re.compile(r"\bstratvector-([a-z-]+?)(?:\.[a-z.]+)?:(\d+)")
+OF_EVERYBODY = re.compile(r"(?<![\w:{\"])(up|process_\w+)\b(?!\{)")
+"""A series that others' processes in the cluster have as well, without a selector."""
 GRPC, HTTP, CONSOLE, ROUTES = 50051, 9100, 8000, 6222
 TLS_FILES = {"TLS_CA_FILE": "ca.crt", "TLS_CERTIFICATE_FILE": "tls.crt", "TLS_KEY_FILE": "tls.key"}
 
@@ -216,6 +218,9 @@ def test_rules_are_those_of_the_repository_with_this_cluster_s_jobs(
     (rule,) = secure.of("PrometheusRule")
     assert rule["metadata"]["labels"]["release"] == "prometheus"
     text = yaml.safe_dump({"groups": rule["spec"]["groups"]})
+    expressions = [one["expr"] for group in rule["spec"]["groups"] for one in group["rules"]]
+    assert 'up{namespace="trading"} == 0' in expressions
+    assert [one for one in expressions if OF_EVERYBODY.search(one)] == []
     assert 'job="prometheus-kube-prometheus-alertmanager"' in text
     assert 'job="alertmanager"' not in text
     own = [yaml.safe_load(path.read_text()) for path in (CHART / "files/rules").glob("*.yml")]
