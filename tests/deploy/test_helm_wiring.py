@@ -134,6 +134,16 @@ def test_the_ingress_s_host_joins_the_names_that_the_gateway_answers_to(helm: He
         assert (host in names) == (service == "gateway")
 
 
+def test_a_browser_stays_with_the_replica_that_made_its_page(helm: Helm) -> None:
+    rendered = helm.render({"ingress": {"enabled": True, "host": "trading.example.com"}})
+    console = rendered.one("Service", "stratvector-console")
+    assert console["spec"]["sessionAffinity"] == "ClientIP"
+    (ingress,) = rendered.of("Ingress")
+    nginx = ingress["metadata"]["annotations"]
+    assert nginx["nginx.ingress.kubernetes.io/affinity"] == "cookie"
+    assert nginx["nginx.ingress.kubernetes.io/backend-protocol"] == "HTTPS"
+
+
 def told_addresses(rendered: Rendered) -> Iterator[tuple[str, str, int]]:
     """Who is told whose address and port, by variables and arguments."""
     for workload in rendered.of(*WORKLOADS):
