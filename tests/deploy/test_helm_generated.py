@@ -47,8 +47,11 @@ def drawn_from(schema: Mapping[str, Any]) -> st.SearchStrategy[Any] | None:
 def _object(schema: Mapping[str, Any]) -> st.SearchStrategy[Any] | None:
     """Any of its keys, each now and then; the chart has a default for those that are left out."""
     found = {name: drawn_from(one) for name, one in schema.get("properties", {}).items()}
-    optional = {name: one for name, one in found.items() if one is not None}
-    return st.fixed_dictionaries({}, optional=optional) if optional else None
+    drawn = {name: one for name, one in found.items() if one is not None}
+    needed = {name: drawn.pop(name) for name in schema.get("required", ()) if name in drawn}
+    if len(needed) < len(schema.get("required", ())) or not (needed or drawn):
+        return None
+    return st.fixed_dictionaries(needed, optional=drawn)
 
 
 def meant(values: Values) -> Values:

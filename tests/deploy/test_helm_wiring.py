@@ -222,6 +222,16 @@ def test_every_metric_that_scales_or_may_scale_is_exposed() -> None:
     assert asked <= exposed().keys()
 
 
+def test_where_an_adapter_is_there_a_metric_of_ours_scales_too(helm: Helm) -> None:
+    metric = {"name": "stratvector_monte_carlo_run_seconds", "averageValue": "2"}
+    values = {"monte_carlo": {"autoscaling": {"enabled": True, "metric": metric}}}
+    (scaler,) = helm.render({"services": values}).of("HorizontalPodAutoscaler")
+    cpu, own = scaler["spec"]["metrics"]
+    assert cpu["resource"]["name"] == "cpu"
+    assert own["external"]["metric"]["name"] == metric["name"]
+    assert own["external"]["target"] == {"type": "AverageValue", "averageValue": "2"}
+
+
 def test_rules_are_those_of_the_repository_with_this_cluster_s_jobs(
     secure: Rendered, tmp_path: Path
 ) -> None:
