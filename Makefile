@@ -21,9 +21,10 @@ setup:  ## Install everything into .venv and compile the engine
 run: setup  ## Trade the sample portfolio through every service (ARGS=--once exits at the end)
 	@$(BIN)/stratvector up $(ARGS)
 
-test: setup  ## Run every test (Chromium and Prometheus are installed where they may be)
+test: setup  ## Run every test (Chromium, Prometheus and Helm are installed where they may be)
 	@tools/browser.sh
 	@tools/prometheus.sh
+	@tools/helm.sh
 	$(CHECKED) stratvector.trading.warm
 	$(CHECKED) pytest -n $(WORKERS) $(SHARED) libs services tests $(ARGS)
 	cargo test --workspace --locked --release --quiet

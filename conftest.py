@@ -19,6 +19,7 @@ SLOWEST = (
     "libs/cli/tests/test_up_processes.py",
     "libs/cli/tests/test_up_changes.py",
     "tests/telemetry/test_flow_traces.py",
+    "tests/deploy/test_helm_generated.py",
     "libs/runtime/tests/test_service_process.py",
     "tests/processes/test_each_service_alone.py",
     "tests/chaos/test_memory.py",

@@ -59,7 +59,7 @@ def test_a_service_without_a_portfolio_stands_by_ready_until_one_begins(
 ) -> None:
     with planted(server, tmp_path) as service:
         told = service.until_state("standby")
-        assert (told["ready"], told["idle"]) == (True, "no portfolio has begun yet")
+        assert (told["ready"], told["idle"]) == (True, "waiting for documents")
         assert service.get("/readyz")[0] == 200
         begin_at(server.url, MAIN)
         assert service.until_state("owner")["idle"] == ""

@@ -20,8 +20,8 @@ from stratvector.trading.flow import hop
 REST_SECONDS = 0.05
 REST_SECONDS_MAX = 0.5
 PAGE = 256
-NO_DOCUMENT = "no portfolio is wanted yet: apply a document"
-NO_CHAPTER = "no portfolio has begun yet"
+NO_DOCUMENT = "waiting for documents: apply one"
+NO_CHAPTER = "waiting for documents"
 
 
 @dataclass(frozen=True)
