@@ -86,7 +86,16 @@ def test_more_replicas_than_servers_are_refused_in_the_servers_words(server: Nat
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([], "name a server with --nats-url, or files with --keys and --accounts"),
+        (
+            [],
+            "name a server with --nats-url, files with --keys and --accounts, or a folder with "
+            "--certificates",
+        ),
+        (["--renew"], "--renew and --names are about certificates: name --certificates too"),
+        (
+            ["--certificates", "tls", "--names", "risk=ledger"],
+            "--names gives risk the name of another identity, ledger",
+        ),
         (["--keys", "k"], "--keys and --accounts go together: accounts name the users' keys"),
         (
             ["--nats-url", "nats://127.0.0.1:1", "--replicas", "2"],

@@ -1,0 +1,98 @@
+"""Certificates for tests: a deployment's own, a stranger's, expired ones; and who presents them."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from stratvector.cli import certificates
+from stratvector.cli.certificates import ensure_certificates
+from stratvector.runtime.certificates import Certificates, TlsFiles, identity_of
+from stratvector.runtime.process.transport import Transport
+
+LOCAL = {identity: ["localhost"] for identity in certificates.IDENTITIES}
+
+
+class Authorities:
+    """Folders of certificates, each of an authority of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        ensure_certificates(self.own, LOCAL)
+
+    @property
+    def own(self) -> Path:
+        """The deployment's."""
+        return self.folder / "own"
+
+    @property
+    def stranger(self) -> Path:
+        """With the same names, of another authority; made when it is asked for first."""
+        folder = self.folder / "stranger"
+        ensure_certificates(folder, LOCAL)
+        return folder
+
+    def renew(self) -> None:
+        """All leaves anew."""
+        ensure_certificates(self.own, LOCAL, renew=True)
+
+    def expired(self, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """The deployment's authority, with leaves that ended long ago."""
+        folder = self.folder / "expired"
+        folder.mkdir()
+        for name in ("ca.crt", "ca.key"):
+            (folder / name).write_bytes((self.own / name).read_bytes())
+        with monkeypatch.context() as patched:
+            backdated = timedelta(days=certificates.LEAF_DAYS + 30)
+            patched.setattr(certificates, "BACKDATED", backdated)
+            ensure_certificates(folder, LOCAL)
+        return folder
+
+    def transport(self, service: str, folder: Path | None = None) -> Transport:
+        """What a process of the service has."""
+        identity = identity_of(service)
+        return Transport(service, Certificates(files_of(folder or self.own, identity), identity))
+
+
+def files_of(folder: Path, identity: str) -> TlsFiles:
+    place = folder / identity
+    return TlsFiles(place / "ca.crt", place / "tls.crt", place / "tls.key")
+
+
+def tls_settings(folder: Path, identity: str) -> dict[str, Any]:
+    """As a settings file names them."""
+    files = files_of(folder, identity)
+    return {
+        "tls_ca_file": files.authorities,
+        "tls_certificate_file": files.certificate,
+        "tls_key_file": files.key,
+    }
+
+
+def health_of(
+    address: str, asked: str, trusted: Path, presented: TlsFiles | None, patience: float = 10.0
+) -> tuple[str, str]:
+    """Code and words of one health question on a new connection; ("OK", "") for an answer.
+
+    asked : the identity that the server must have. presented : None comes without a certificate.
+    """
+    own: tuple[bytes | None, bytes | None] = (None, None)
+    if presented is not None:
+        own = presented.key.read_bytes(), presented.certificate.read_bytes()
+    credentials = grpc.ssl_channel_credentials(trusted.read_bytes(), *own)
+    options = (
+        ("grpc.ssl_target_name_override", asked),
+        ("grpc.enable_http_proxy", 0),
+        ("grpc.use_local_subchannel_pool", 1),
+    )
+    with grpc.secure_channel(address, credentials, options=options) as channel:
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        try:
+            stub.Check(health_pb2.HealthCheckRequest(), timeout=patience)
+        except grpc.RpcError as error:
+            call: Any = error
+            return call.code().name, call.details()
+    return "OK", ""
