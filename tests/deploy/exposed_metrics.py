@@ -128,6 +128,8 @@ def _process() -> ProcessMetrics:
     metrics.received.labels("bars.live.1.us.1d").inc()
     lane: Any = SimpleNamespace(subject="orders.paper.1.main", epoch=1, lost=False)
     metrics.watch(lambda: [lane])
+    certificates: Any = SimpleNamespace(now=lambda: SimpleNamespace(expires_seconds=CLOSE / 1e9))
+    metrics.watch_certificate(certificates)
     telemetry = OtlpTelemetry("risk", "risk-1", f"http://127.0.0.1:{free_port()}", metrics)
     asyncio.run(telemetry.close(0.0))
     return metrics
