@@ -1,5 +1,7 @@
 """Certificates for tests: a deployment's own, a stranger's, expired ones; and who presents them."""
 
+import socket
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ class Authorities:
     """Folders of certificates, each of an authority of its own."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self._days = folder, certificates.LEAF_DAYS
         ensure_certificates(self.own, LOCAL)
 
     @property
@@ -36,8 +38,11 @@ class Authorities:
         return folder
 
     def renew(self) -> None:
-        """All leaves anew."""
-        ensure_certificates(self.own, LOCAL, renew=True)
+        """All leaves anew, each time for a day less: ends tell one from another."""
+        self._days -= 1
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(certificates, "LEAF_DAYS", self._days)
+            ensure_certificates(self.own, LOCAL, renew=True)
 
     def expired(self, monkeypatch: pytest.MonkeyPatch) -> Path:
         """The deployment's authority, with leaves that ended long ago."""
@@ -70,6 +75,15 @@ def tls_settings(folder: Path, identity: str) -> dict[str, Any]:
         "tls_certificate_file": files.certificate,
         "tls_key_file": files.key,
     }
+
+
+def plain_answer(port: int) -> bytes:
+    """What a port says to a request in plain text."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        with suppress(ConnectionError), client.makefile("rb") as said:
+            return said.read()
+    return b""
 
 
 def health_of(

@@ -16,7 +16,7 @@ from stratvector.runtime.free_ports import free_port
 from stratvector.runtime.jetstream.server import NatsServer
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from tests.processes.service_process import PATIENCE_SECONDS, ServiceProcess
-from tests.security.authorities import Authorities, files_of, health_of, tls_settings
+from tests.security.authorities import Authorities, files_of, health_of, plain_answer, tls_settings
 
 EXPIRES = "stratvector_certificate_expires_seconds "
 
@@ -84,14 +84,12 @@ def test_a_service_serves_over_tls_alone_and_takes_up_renewed_certificates(
         assert json.loads(page(f"{http}/readyz", trusted))["ready"] is True
         assert health_of(address, "risk", trusted, files_of(own, "gateway")) == ("OK", "")
         assert health_of(address, "risk", trusted, files_of(own, "drift"))[0] == "PERMISSION_DENIED"
-        with pytest.raises(OSError, match=r"closed|reset|disconnected|without response"):
-            urllib.request.urlopen(http.replace("https", "http"), timeout=10)
+        assert b"HTTP/" not in plain_answer(risk.port("http_port"))
         with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
             page(f"{http}/healthz", authorities.stranger / "ca.crt")
         before = expires()
-        time.sleep(1.1)  # certificates end at whole seconds
         authorities.renew()
-        assert expires() > before
+        assert expires() < before
         assert health_of(address, "risk", trusted, files_of(own, "gateway")) == ("OK", "")
         assert risk.stop() == 0
 
