@@ -77,6 +77,13 @@ def tls_settings(folder: Path, identity: str) -> dict[str, Any]:
     }
 
 
+def take(content: bytes, target: Path) -> None:
+    """Whole at once, as a mounted Secret changes."""
+    part = target.with_suffix(".part")
+    part.write_bytes(content)
+    part.replace(target)
+
+
 def plain_answer(port: int) -> bytes:
     """What a port says to a request in plain text."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as client:

@@ -19,7 +19,7 @@ from stratvector.runtime.jetstream.connection import (
 from stratvector.runtime.jetstream.keys import KeyFolder
 from stratvector.runtime.jetstream.server import NatsServer
 from stratvector.runtime.jetstream.server_config import ServerSettings
-from tests.security.authorities import Authorities, files_of
+from tests.security.authorities import Authorities, files_of, take
 
 PATIENCE_SECONDS = 60.0
 
@@ -217,6 +217,46 @@ def test_certificates_change_while_messages_flow_and_none_is_lost(
             fresh = of(own, identity).now()
             assert client._certificates is not None
             assert client._certificates.now().certificate == fresh.certificate
+            await client.close()
+
+    run(script())
+
+
+def test_the_authority_changes_while_messages_flow_and_none_is_lost(
+    server: NatsServer, authorities: Authorities
+) -> None:
+    """Both are trusted, then everybody presents a certificate of the new one, then it is alone; at
+    each step all connections are cut and made anew.
+    """
+    own, new = authorities.own, authorities.stranger
+    both = (own / "ca.crt").read_bytes() + (new / "ca.crt").read_bytes()
+    identities = ("risk", "strategy", "nats")
+
+    async def step(flow: Flow) -> None:
+        await asyncio.to_thread(server.kill)
+        await asyncio.to_thread(server.start)
+        await flow.until_more()
+
+    async def script() -> None:
+        clients = [
+            await connect(server.url, None, one, 10.0, certificates=of(own, one))
+            for one in ("risk", "strategy")
+        ]
+        flow = Flow(*clients)
+        flowing = asyncio.create_task(flow.run())
+        for identity in identities:
+            take(both, own / identity / "ca.crt")
+        await step(flow)
+        for identity in identities:
+            for name in ("tls.key", "tls.crt"):
+                take((new / identity / name).read_bytes(), own / identity / name)
+        await step(flow)
+        for identity in identities:
+            take((new / "ca.crt").read_bytes(), own / identity / "ca.crt")
+        await step(flow)
+        flowing.cancel()
+        assert flow.taken >= set(range(1, flow.sent))
+        for client in clients:
             await client.close()
 
     run(script())

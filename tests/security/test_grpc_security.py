@@ -16,7 +16,7 @@ from stratvector.runtime.peer import OPTIONS
 from stratvector.runtime.process.callers import callers_of
 from stratvector.runtime.process.grpc_server import GrpcPort
 from stratvector.runtime.process.transport import ServiceChannel, Transport
-from tests.security.authorities import LOCAL, Authorities, files_of, health_of
+from tests.security.authorities import LOCAL, Authorities, files_of, health_of, take
 
 HOST = "127.0.0.1"
 SECONDS = 10.0
@@ -145,10 +145,10 @@ def test_a_renewed_certificate_and_a_new_authority_are_taken_up_while_calls_go_o
             await step(address, channel)
             for identity in ("risk", "gateway"):
                 for name in ("tls.key", "tls.crt"):
-                    take(new / identity / name, own / identity / name)
+                    take((new / identity / name).read_bytes(), own / identity / name)
                 await step(address, channel)
             for identity in ("risk", "gateway"):
-                take(new / "ca.crt", own / identity / "ca.crt")
+                take((new / "ca.crt").read_bytes(), own / identity / "ca.crt")
             await step(address, channel)
             asked = address, "risk", new / "ca.crt"
             told = await asyncio.to_thread(health_of, *asked, files_of(former, "gateway"), 3.0)
@@ -156,10 +156,3 @@ def test_a_renewed_certificate_and_a_new_authority_are_taken_up_while_calls_go_o
             await channel.close()
 
     play(script)
-
-
-def take(source: Path, target: Path) -> None:
-    """Whole at once, as a mounted Secret changes."""
-    part = target.with_suffix(".part")
-    part.write_bytes(source.read_bytes())
-    part.replace(target)

@@ -136,12 +136,12 @@ def test_renewed_certificates_and_another_key_are_taken_up_without_a_new_process
         assert expires(process, trusted) < before
         assert ran(process, own)
         keys.seed_file("new").replace(seed)
+        bus.reload(accounts(new))
+        assert ran(process, own)
         # Cuts every connection; the next one is made with the new certificate.
         bus.kill()
         bus.start()
         until(lambda: is_ready(process, trusted) and is_ready(other, trusted))
-        assert ran(process, own)
-        bus.reload(accounts(new))
         assert ran(process, own)
         assert process.stop() == 0
         assert other.stop() == 0

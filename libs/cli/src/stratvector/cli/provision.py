@@ -53,6 +53,12 @@ Accounts = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Write the accounts that nats-server's configuration needs."),
 ]
+FormerKeys = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="With --keys: seeds whose users are accepted too, until these are used."
+    ),
+]
 CertificatesFolder = Annotated[
     Path | None,
     typer.Option(
@@ -80,6 +86,7 @@ def provision(
     replicas: Replicas = 1,
     keys: Keys = None,
     accounts: Accounts = None,
+    former_keys: FormerKeys = None,
     certificates: CertificatesFolder = None,
     renew: Renew = False,
     names: Names = "",
@@ -91,6 +98,8 @@ def provision(
         raise CommandFailed("--renew and --names are about certificates: name --certificates too")
     if (keys is None) != (accounts is None):
         raise CommandFailed("--keys and --accounts go together: accounts name the users' keys")
+    if former_keys is not None and keys is None:
+        raise CommandFailed("--former-keys are accepted beside --keys: name those too")
     if nats_url is None and accounts is None and certificates is None:
         raise CommandFailed(
             "name a server with --nats-url, files with --keys and --accounts, or a folder with "
@@ -100,7 +109,8 @@ def provision(
         raise CommandFailed(f"--replicas is {replicas}; a stream has 1, 3 or 5 replicas")
     document: dict[str, object] = {}
     if keys is not None and accounts is not None:
-        document |= {"accounts": str(accounts), "accounts_changed": _write_accounts(keys, accounts)}
+        changed = _write_accounts(keys, former_keys, accounts)
+        document |= {"accounts": str(accounts), "accounts_changed": changed}
     if certificates is not None:
         from stratvector.cli.certificates import ensure_certificates, parsed_names
 
@@ -120,14 +130,15 @@ def _own_seed(keys: Path) -> Path:
     return KeyFolder(keys).seed_file(PROVISIONER)
 
 
-def _write_accounts(keys: Path, file: Path) -> bool:
+def _write_accounts(keys: Path, former: Path | None, file: Path) -> bool:
     """Whether the file says something else than before."""
     from stratvector.runtime.jetstream.accounts import USERS, accounts_config
     from stratvector.runtime.jetstream.keys import KeyFolder
 
     folder = KeyFolder(keys)
     folder.ensure_token()
-    wanted = accounts_config({user: folder.ensure(user) for user in USERS})
+    accepted = {} if former is None else _public_keys(former)
+    wanted = accounts_config({user: folder.ensure(user) for user in USERS}, accepted)
     if file.exists() and file.read_text(encoding="utf-8") == wanted:
         return False
     part = file.with_name(f".{file.name}.part")
@@ -135,6 +146,14 @@ def _write_accounts(keys: Path, file: Path) -> bool:
     part.write_text(wanted, encoding="utf-8")
     part.replace(file)
     return True
+
+
+def _public_keys(keys: Path) -> dict[str, str]:
+    """Of the seeds that are in a folder. Raises BadSeedFile."""
+    from stratvector.runtime.jetstream.accounts import USERS
+    from stratvector.runtime.jetstream.keys import KeyFolder, public_key
+
+    return {user: public_key(KeyFolder(keys).seed_file(user)) for user in USERS}
 
 
 async def _provisioned(
