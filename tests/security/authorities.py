@@ -1,6 +1,7 @@
 """Certificates for tests: a deployment's own, a stranger's, expired ones; and who presents them."""
 
 import socket
+import ssl
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -82,6 +83,14 @@ def take(content: bytes, target: Path) -> None:
     part = target.with_suffix(".part")
     part.write_bytes(content)
     part.replace(target)
+
+
+def is_presented(port: int, folder: Path, identity: str) -> bool:
+    """Whether a port presents the certificate that an identity's files hold now, to a client that
+    does not say whom it looks for.
+    """
+    presented = ssl.get_server_certificate(("127.0.0.1", port), timeout=10)
+    return presented.strip() == files_of(folder, identity).certificate.read_text().strip()
 
 
 def plain_answer(port: int) -> bytes:

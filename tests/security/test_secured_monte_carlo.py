@@ -18,7 +18,14 @@ from stratvector.runtime.jetstream.server import NatsServer
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from tests.processes.monte_carlo_process import MonteCarloProcess, request, steps
 from tests.processes.service_process import PATIENCE_SECONDS
-from tests.security.authorities import Authorities, files_of, health_of, plain_answer, tls_settings
+from tests.security.authorities import (
+    Authorities,
+    files_of,
+    health_of,
+    is_presented,
+    plain_answer,
+    tls_settings,
+)
 
 IDENTITY = "monte-carlo"
 EXPIRES = "stratvector_certificate_expires_seconds"
@@ -134,6 +141,7 @@ def test_renewed_certificates_and_another_key_are_taken_up_without_a_new_process
         authorities.renew()
         bus.reload(accounts(old, new))
         assert expires(process, trusted) < before
+        assert is_presented(process.port("http_port"), own, IDENTITY)
         assert ran(process, own)
         keys.seed_file("new").replace(seed)
         bus.reload(accounts(new))

@@ -16,7 +16,14 @@ from stratvector.runtime.free_ports import free_port
 from stratvector.runtime.jetstream.server import NatsServer
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from tests.processes.service_process import PATIENCE_SECONDS, ServiceProcess
-from tests.security.authorities import Authorities, files_of, health_of, plain_answer, tls_settings
+from tests.security.authorities import (
+    Authorities,
+    files_of,
+    health_of,
+    is_presented,
+    plain_answer,
+    tls_settings,
+)
 
 EXPIRES = "stratvector_certificate_expires_seconds "
 
@@ -90,6 +97,7 @@ def test_a_service_serves_over_tls_alone_and_takes_up_renewed_certificates(
         before = expires()
         authorities.renew()
         assert expires() < before
+        assert is_presented(risk.port("http_port"), own, "risk")
         assert health_of(address, "risk", trusted, files_of(own, "gateway")) == ("OK", "")
         assert risk.stop() == 0
 
@@ -123,6 +131,10 @@ def test_the_gateway_shows_its_console_by_https_and_asks_by_tls(
                 told: dict[str, Any] = json.loads(page(f"{console}/api/monitoring", trusted))
                 return told
 
+            until(lambda: health()["ready"])
+            assert is_presented(gateway.port("console_port"), own, "gateway")
+            authorities.renew()
+            assert is_presented(gateway.port("console_port"), own, "gateway")
             until(lambda: health()["ready"])
             assert gateway.stop() == 0
         assert ledger.stop() == 0
