@@ -12,10 +12,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from stratvector.cli.certificates import ensure_certificates
 from stratvector.runtime.host import Servicer
-from stratvector.runtime.peer import OPTIONS
+from stratvector.runtime.peer import OPTIONS, Failed, Peer
 from stratvector.runtime.process.callers import callers_of
 from stratvector.runtime.process.grpc_server import GrpcPort
-from stratvector.runtime.process.transport import ServiceChannel, Transport
+from stratvector.runtime.process.transport import ServiceChannel, Transport, use_transport
 from tests.security.authorities import LOCAL, Authorities, files_of, health_of, take
 
 HOST = "127.0.0.1"
@@ -102,6 +102,20 @@ def test_a_client_refuses_a_server_of_another_authority_or_name(authorities: Aut
 def test_every_service_answers_to_its_replicas_and_the_command_line() -> None:
     assert callers_of("market_data") == {"market-data", "cli"}
     assert callers_of("monte_carlo") == {"monte-carlo", "cli", "gateway", "risk"}
+
+
+def test_a_peer_that_is_denied_says_so(authorities: Authorities) -> None:
+    async def script() -> None:
+        use_transport(authorities.transport("drift"))
+        async with served(authorities.transport("risk")) as address, Peer("risk", address) as peer:
+            stub: Any = health_pb2_grpc.HealthStub(peer.channel())
+            with pytest.raises(Failed, match=r"^risk refused the question: risk answers to cli, "):
+                await peer.ask(stub.Check, health_pb2.HealthCheckRequest())
+
+    try:
+        play(script)
+    finally:
+        use_transport(None)
 
 
 def test_a_plain_client_is_refused(authorities: Authorities) -> None:

@@ -40,15 +40,20 @@ def bus(tmp_path: Path, authorities: Authorities) -> Iterator[str]:
     settings = ServerSettings(tmp_path / "store", free_port(), tls=tls)
     server = NatsServer(settings, tmp_path, tmp_path / "nats.log")
     server.start()
-    own = files_of(authorities.own, "cli")
-    options = ("--tls-ca", own.authorities, "--tls-certificate", own.certificate)
-    asked = (*options, "--tls-key", own.key, "provision", "--nats-url", server.url)
     try:
-        done = CliRunner().invoke(app, [*map(str, asked)])
-        assert done.exit_code == 0, done.output
+        code, said = command(authorities.own, "provision", "--nats-url", server.url)
+        assert code == 0, said
         yield server.url
     finally:
         server.kill()
+
+
+def command(folder: Path, *arguments: str) -> tuple[int, str]:
+    """Exit code and words of a command that presents the certificate of `cli`."""
+    own = files_of(folder, "cli")
+    options = ("--tls-ca", own.authorities, "--tls-certificate", own.certificate)
+    done = CliRunner().invoke(app, [*map(str, (*options, "--tls-key", own.key)), *arguments])
+    return done.exit_code, done.output
 
 
 def page(address: str, trusted: Path) -> str:
@@ -137,6 +142,11 @@ def test_the_gateway_shows_its_console_by_https_and_asks_by_tls(
             assert is_presented(gateway.port("console_port"), own, "gateway")
             until(lambda: health()["ready"])
             assert gateway.stop() == 0
+        address = f"127.0.0.1:{ledger.port('grpc_port')}"
+        asked = ("ledger", "status", "--address", address)
+        assert "has no portfolio yet" in command(own, *asked)[1]
+        assert "nothing answers at" in command(authorities.stranger, *asked)[1]
+        assert "nothing answers at" in CliRunner().invoke(app, asked).output
         assert ledger.stop() == 0
 
 

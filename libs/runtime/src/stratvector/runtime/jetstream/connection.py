@@ -136,6 +136,8 @@ class BusClient(Client):
             self.options["tls"] = self._certificates.now().client
         self._take_up_seed()
         await super()._process_connect_init()
+        if self._certificates is not None:
+            _tell_stream_of_tls(self._transport)
 
     async def _process_err(self, err_msg: str) -> None:
         """Whose key the server has dropped comes back with the new one, as soon as there is one."""
@@ -208,6 +210,13 @@ class BusClient(Client):
         """Let what is under way arrive, then close."""
         self._link.closing = True
         await super().drain()
+
+
+def _tell_stream_of_tls(transport: Any) -> None:
+    """As `StreamWriter.start_tls` does, which the client does not use: else the stream warns, each
+    time the server closes, that it can't be half open.
+    """
+    transport._io_writer.transport.get_protocol()._over_ssl = True
 
 
 class _Refused(Exception):
