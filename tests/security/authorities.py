@@ -68,6 +68,13 @@ def files_of(folder: Path, identity: str) -> TlsFiles:
     return TlsFiles(place / "ca.crt", place / "tls.crt", place / "tls.key")
 
 
+def channel_credentials(own: TlsFiles) -> grpc.ChannelCredentials:
+    """Of a client that presents a certificate."""
+    return grpc.ssl_channel_credentials(
+        own.authorities.read_bytes(), own.key.read_bytes(), own.certificate.read_bytes()
+    )
+
+
 def tls_settings(folder: Path, identity: str) -> dict[str, Any]:
     """As a settings file names them."""
     files = files_of(folder, identity)

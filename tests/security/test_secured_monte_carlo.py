@@ -20,6 +20,7 @@ from tests.processes.monte_carlo_process import MonteCarloProcess, request, step
 from tests.processes.service_process import PATIENCE_SECONDS
 from tests.security.authorities import (
     Authorities,
+    channel_credentials,
     files_of,
     health_of,
     is_presented,
@@ -86,10 +87,7 @@ def expires(process: MonteCarloProcess, trusted: Path) -> float:
 
 def ran(process: MonteCarloProcess, folder: Path) -> bool:
     """Whether a run of many shards, asked for by risk, gives its result."""
-    files = files_of(folder, "risk")
-    credentials = grpc.ssl_channel_credentials(
-        files.authorities.read_bytes(), files.key.read_bytes(), files.certificate.read_bytes()
-    )
+    credentials = channel_credentials(files_of(folder, "risk"))
     options = (("grpc.ssl_target_name_override", IDENTITY), ("grpc.enable_http_proxy", 0))
     address = f"127.0.0.1:{process.port('grpc_port')}"
     with grpc.secure_channel(address, credentials, options=options) as channel:
