@@ -36,6 +36,7 @@ SLOWEST = (
     "libs/cli/tests/test_platform_start.py",
     "tests/chaos/test_walled_hosts.py",
     "libs/trading/tests/test_compiled_cache.py",
+    "tests/security/test_secured_processes.py",
     "tests/processes/test_paper_run.py",
     "tests/simulation/test_chapters.py",
 )

@@ -8,6 +8,7 @@ from grafana.boards.shapes import figure, heat, stacked, states
 UP = f"sum by (job) (up{PROCESS})"
 RESIDENT_BYTES = f"process_resident_memory_bytes{PROCESS}"
 GIGABYTE = 1e9
+DAY_SECONDS = 86_400
 
 AT_A_GLANCE = Row(
     "At a glance",
@@ -149,6 +150,20 @@ PROCESSES = Row(
                 )
             ],
             page="FileDescriptorsLow",
+        ),
+        Panel(
+            title="Certificates",
+            text="Time until the certificate of each process ends; only those with TLS have one.",
+            unit="s",
+            steps=[(2 * DAY_SECONDS, WARNING), (14 * DAY_SECONDS, OK)],
+            base=CRITICAL,
+            queries=[
+                Query(
+                    f"stratvector_certificate_expires_seconds{PROCESS} - time()",
+                    EACH_PROCESS,
+                )
+            ],
+            page="CertificateExpiring",
         ),
         Panel(
             title="Garbage collections of Python",

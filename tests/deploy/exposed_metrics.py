@@ -130,6 +130,8 @@ def _process() -> ProcessMetrics:
     lane: Any = SimpleNamespace(subject=f"orders.paper.1.{PORTFOLIO.name}", epoch=1, lost=False)
     metrics.closes[lane.subject] = CLOSE
     metrics.watch(lambda: [lane])
+    certificates: Any = SimpleNamespace(now=lambda: SimpleNamespace(expires_seconds=CLOSE / 1e9))
+    metrics.watch_certificate(certificates)
     telemetry = OtlpTelemetry("risk", "risk-1", f"http://127.0.0.1:{free_port()}", metrics)
     asyncio.run(telemetry.close(0.0))
     return metrics

@@ -18,6 +18,7 @@ from stratvector.contracts.codecs.ledger_service import status_of
 from stratvector.contracts.v1 import ledger_service_pb2
 from stratvector.contracts.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from stratvector.runtime.applying import apply
+from stratvector.runtime.certificates import Certificates, identity_of
 from stratvector.runtime.deployment import SessionParts
 from stratvector.runtime.documents import DOCUMENTS, Documents, Wish, wish_of
 from stratvector.runtime.free_ports import free_port
@@ -37,11 +38,13 @@ from stratvector.runtime.jetstream.server import NatsServer
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from stratvector.runtime.lease import holder
 from stratvector.runtime.logged_session import LoggedSession
+from stratvector.runtime.process.callers import COMMAND_LINE
 from stratvector.runtime.session_in_log import read_logged_session
 from stratvector.trading.logged import SessionLog
 from stratvector.trading.parity import check
 from stratvector.trading.session import Session
 from tests.processes.service_process import ServiceProcess
+from tests.security.authorities import channel_credentials, files_of, tls_settings
 from tests.sessions.begun import fill_store
 
 SERVICES = ("market_data", "strategy", "risk", "execution", "ledger", "drift", "gateway")
@@ -50,13 +53,18 @@ LEASE_SECONDS = 60.0
 
 
 class House:
-    """A server with accounts, and every service of the flow on it."""
+    """A server with accounts, and every service of the flow on it.
 
-    def __init__(self, folder: Path) -> None:
+    certificates : what each has of it; None leaves all plain.
+    """
+
+    def __init__(self, folder: Path, certificates: Path | None = None) -> None:
         self.folder, self._keys = folder, KeyFolder(folder / "keys")
+        self._certificates = certificates
         self._monitor = free_port()
         accounts = accounts_config({user: self._keys.ensure(user) for user in USERS})
-        settings = ServerSettings(folder / "nats", free_port(), monitor_port=self._monitor)
+        tls = None if certificates is None else files_of(certificates, "nats")
+        settings = ServerSettings(folder / "nats", free_port(), monitor_port=self._monitor, tls=tls)
         self.server = NatsServer(settings, folder, folder / "nats.log", accounts)
         self.services: dict[str, ServiceProcess] = {}
 
@@ -97,6 +105,8 @@ class House:
             "http_port": 0,
             "grpc_port": 0,
         }
+        if self._certificates is not None:
+            own |= tls_settings(self._certificates, identity_of(service))
         module = f"stratvector.services.{service}"
         return ServiceProcess(module, self.folder, name, environment, **own, **told)
 
@@ -141,7 +151,12 @@ class House:
 
     def ask(self, service: str) -> grpc.Channel:
         address = f"127.0.0.1:{self.services[service].port('grpc_port')}"
-        return grpc.insecure_channel(address, options=(("grpc.enable_http_proxy", 0),))
+        options = (("grpc.enable_http_proxy", 0),)
+        if self._certificates is None:
+            return grpc.insecure_channel(address, options=options)
+        own = files_of(self._certificates, COMMAND_LINE)
+        named = ("grpc.ssl_target_name_override", identity_of(service))
+        return grpc.secure_channel(address, channel_credentials(own), options=(*options, named))
 
     def _last_close(self, session: Session) -> int | None:
         request = ledger_service_pb2.GetStatusRequest(
@@ -165,7 +180,11 @@ class House:
         return Counter("-" if entry is None else holder(entry).instance for entry in found)
 
     async def _client(self, user: str) -> BusClient:
-        return await connect(self.server.url, self._keys.seed_file(user), user, 30.0)
+        own = None
+        if self._certificates is not None:
+            own = Certificates(files_of(self._certificates, COMMAND_LINE), COMMAND_LINE)
+        seed = self._keys.seed_file(user)
+        return await connect(self.server.url, seed, user, 30.0, certificates=own)
 
     async def _provision(self) -> None:
         client = await self._client(PROVISIONER)

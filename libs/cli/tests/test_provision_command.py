@@ -1,12 +1,15 @@
 """`stratvector provision` on a real server: made once, told, and narrow."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from stratvector.cli import certificates
+from stratvector.cli.certificates import IDENTITIES
 from stratvector.cli.main import app
 from stratvector.runtime.free_ports import free_port
 from stratvector.runtime.jetstream import provisioner
@@ -58,6 +61,55 @@ def test_keys_and_accounts_are_made_once_and_kept(tmp_path: Path, accounts: Path
     assert seeds == {path.name: path.read_bytes() for path in (tmp_path / "keys").iterdir()}
 
 
+def test_former_keys_are_accepted_until_they_are_left_out(accounts: Path) -> None:
+    before = accounts.read_text()
+    asked = ("--keys", "new", "--accounts", str(accounts))
+    assert invoke(*asked, "--former-keys", "keys")[0] == 0
+    between = accounts.read_text()
+    assert invoke(*asked)[0] == 0
+    after = accounts.read_text()
+    old, both, new = (set(re.findall(r'nkey: "(\w+)"', one)) for one in (before, between, after))
+    assert len(old) == len(new) == len(USERS)
+    assert both == old | new
+    assert not old & new
+    assert between.count("permissions:") == 2 * after.count("permissions:")
+
+
+def test_certificates_are_made_once_and_kept(tmp_path: Path) -> None:
+    asked = ("--certificates", "tls", "--names", "gateway=trading.example.org", "--json")
+    made, kept = (json.loads(invoke(*asked)[1])["certificates_made"] for _ in range(2))
+    assert made == ["ca", *IDENTITIES]
+    assert kept == []
+    files = [one for one in (tmp_path / "tls").rglob("*") if one.is_file()]
+    assert len(files) == 2 + 3 * len(IDENTITIES)
+    assert {one.stat().st_mode & 0o777 for one in files} == {0o640}
+    gateway = tmp_path / "tls" / "gateway" / "tls.crt"
+    before = gateway.read_bytes()
+    renewed = json.loads(invoke(*asked, "--renew")[1])["certificates_made"]
+    assert renewed == [*IDENTITIES]
+    assert gateway.read_bytes() != before
+    (tmp_path / "tls" / "risk" / "tls.key").unlink()
+    assert json.loads(invoke(*asked)[1])["certificates_made"] == ["risk"]
+    assert json.loads(invoke(*asked[:2], "--json")[1])["certificates_made"] == ["gateway"]
+
+
+def test_a_certificate_that_nears_its_end_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = ("--certificates", "tls", "--json")
+    with monkeypatch.context() as patched:
+        patched.setattr(certificates, "LEAF_DAYS", certificates.RENEW_DAYS - 1)
+        invoke(*asked)
+    assert json.loads(invoke(*asked)[1])["certificates_made"] == [*IDENTITIES]
+    assert json.loads(invoke(*asked)[1])["certificates_made"] == []
+
+
+def test_an_authority_without_its_key_is_told(tmp_path: Path) -> None:
+    invoke("--certificates", "tls")
+    (tmp_path / "tls" / "ca.key").write_text("nothing")
+    code, _, told = invoke("--certificates", "tls")
+    assert code == 1
+    assert "are no authority" in told
+
+
 def test_streams_and_buckets_are_made_once(server: NatsServer) -> None:
     asked = ("--nats-url", server.url, "--seed-file", "keys/provisioner.seed", "--json")
     documents = [json.loads(invoke(*asked)[1]) for _ in range(2)]
@@ -86,7 +138,16 @@ def test_more_replicas_than_servers_are_refused_in_the_servers_words(server: Nat
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([], "name a server with --nats-url, or files with --keys and --accounts"),
+        (
+            [],
+            "name a server with --nats-url, files with --keys and --accounts, or a folder with "
+            "--certificates",
+        ),
+        (["--renew"], "--renew and --names are about certificates: name --certificates too"),
+        (
+            ["--certificates", "tls", "--names", "risk=ledger"],
+            "--names gives risk the name of another identity, ledger",
+        ),
         (["--keys", "k"], "--keys and --accounts go together: accounts name the users' keys"),
         (
             ["--nats-url", "nats://127.0.0.1:1", "--replicas", "2"],

@@ -50,7 +50,7 @@ class Instance:
     def __post_init__(self) -> None:
         lane_of = lambda request: AnsweredFrom(LANE, self.current)  # noqa: E731
         servicer = Servicer("planted.Service", self._plant, lane_of)
-        owners = Owners(self.leases, lambda: self.address)
+        owners = Owners("planted", self.leases, lambda: self.address)
         self.port = GrpcPort(HOST, 0, [servicer], owners)
 
     @property

@@ -157,10 +157,11 @@ def test_each_writes_only_its_own_keys(tmp_path: Path, portfolio: Portfolio) -> 
 
 @pytest.mark.parametrize("walls", ["accounts and permissions", "accounts alone"])
 def test_only_the_provisioner_may_purge(walls: str, tmp_path: Path, portfolio: Portfolio) -> None:
-    accounts, denied = {
+    known: dict[str, tuple[Accounts, str]] = {
         "accounts and permissions": (accounts_config, "permissions violation"),
         "accounts alone": (without_permissions, "error 503 JetStream not enabled for account"),
-    }[walls]
+    }
+    accounts, denied = known[walls]
 
     async def script(bus: GuardedBus) -> None:
         before = await bus.settled()

@@ -1,6 +1,7 @@
 //! The command line: `--settings FILE`, and what `--help` tells.
 
-use crate::settings::{KEYS, variable};
+use crate::settings::variable;
+use crate::settings_keys::KEYS;
 use std::fmt::Write;
 use std::path::PathBuf;
 

@@ -1,13 +1,16 @@
 //! The NATS connection: waited for, and come back to for ever.
 
+use crate::certificates::Certificates;
 use crate::ending::Ending;
 use crate::settings::Settings;
+use crate::transport::bus_config;
 use async_nats::connection::State;
-use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event};
+use async_nats::{Auth, AuthError, Client, ConnectError, ConnectErrorKind, ConnectOptions, Event};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio_rustls::rustls::ClientConfig;
 use tracing::{info, warn};
 
 const CONNECT_SECONDS: Duration = Duration::from_secs(2);
@@ -28,17 +31,20 @@ impl Bus {
     pub(crate) async fn connect(
         settings: &Settings,
         instance: &str,
+        certificates: Option<&Arc<Certificates>>,
         tell: impl Fn(String),
     ) -> Result<Self, Ending> {
         let url = settings.nats_url.clone();
         let seed = settings.nats_seed_file.as_deref();
-        let seed = seed.map(read_seed).transpose()?;
+        seed.map(read_seed).transpose()?;
+        let tls = certificates.map(bus_config).transpose();
+        let tls = tls.map_err(|error| Ending::Refused(error.to_string()))?;
         let waiting = format!("waiting for NATS at {url}");
         tell(waiting.clone());
         let connections = Arc::new(AtomicU64::new(0));
         let mut told = String::new();
         loop {
-            match options(instance, seed.as_deref(), Arc::clone(&connections))
+            match options(instance, seed, tls.clone(), Arc::clone(&connections))
                 .connect(url.as_str())
                 .await
             {
@@ -82,8 +88,21 @@ impl Bus {
     }
 }
 
-fn options(instance: &str, seed: Option<&str>, connections: Arc<AtomicU64>) -> ConnectOptions {
-    let options = ConnectOptions::new()
+fn options(
+    instance: &str,
+    seed: Option<&Path>,
+    tls: Option<ClientConfig>,
+    connections: Arc<AtomicU64>,
+) -> ConnectOptions {
+    let options = match seed.map(Path::to_path_buf) {
+        // At each connection anew: a key that is replaced needs no new process.
+        Some(file) => ConnectOptions::with_auth_callback(move |nonce| {
+            let signed = signed(&file, &nonce);
+            async move { signed }
+        }),
+        None => ConnectOptions::new(),
+    };
+    let options = options
         .name(instance)
         .connection_timeout(CONNECT_SECONDS)
         .ping_interval(PING_SECONDS)
@@ -95,10 +114,24 @@ fn options(instance: &str, seed: Option<&str>, connections: Arc<AtomicU64>) -> C
             }
             async move { tell(&event) }
         });
-    match seed {
-        Some(seed) => options.nkey(seed.into()),
+    match tls {
+        Some(config) => options.tls_first().tls_client_config(config),
         None => options,
     }
+}
+
+/// The public key of the seed in a file, and the server's nonce signed with it.
+fn signed(file: &Path, nonce: &[u8]) -> Result<Auth, AuthError> {
+    let seed = read_seed(file).map_err(|ending| {
+        let why = ending.sentence().unwrap_or_default().to_owned();
+        warn!(reason = why, "seed_unread");
+        AuthError::new(why)
+    })?;
+    let pair = nkeys::KeyPair::from_seed(&seed).map_err(AuthError::new)?;
+    let mut auth = Auth::new();
+    auth.nkey = Some(pair.public_key());
+    auth.signature = Some(pair.sign(nonce).map_err(AuthError::new)?);
+    Ok(auth)
 }
 
 fn tell(event: &Event) {

@@ -1,15 +1,19 @@
 //! Health, reflection and the service's own questions on one port.
 
+use crate::certificates::Certificates;
 use crate::contracts::DESCRIPTORS;
 use crate::contracts::monte_carlo_service_server::{MonteCarloServiceServer, SERVICE_NAME};
 use crate::ending::Ending;
 use crate::http_port::listen;
 use crate::servicer::Servicer;
+use crate::transport::{known_caller, secured};
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tonic::service::{InterceptorLayer, Routes};
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
@@ -48,7 +52,12 @@ impl Health {
 
 impl GrpcPort {
     /// Listens and answers from now on.
-    pub(crate) async fn open(host: &str, port: u16, servicer: Servicer) -> Result<Self, Ending> {
+    pub(crate) async fn open(
+        host: &str,
+        port: u16,
+        servicer: Servicer,
+        certificates: Option<&Arc<Certificates>>,
+    ) -> Result<Self, Ending> {
         let (listener, port) = listen("grpc_port", host, port)?;
         let failed = |error: &dyn std::fmt::Display| Ending::Failed(format!("grpc_port: {error}"));
         let listener = TcpListener::from_std(listener).map_err(|error| failed(&error))?;
@@ -63,24 +72,37 @@ impl GrpcPort {
             .build_v1alpha()
             .map_err(|error| failed(&error))?;
         let (stop, stopped) = oneshot::channel();
-        let server = Server::builder()
-            .max_concurrent_streams(CALLS_OF_CONNECTION_MAX)
-            .http2_keepalive_interval(Some(KEEPALIVE))
-            .http2_keepalive_timeout(Some(KEEPALIVE))
+        let mut routes = Routes::builder();
+        routes
             .add_service(health_service)
             .add_service(newer)
-            .add_service(older)
-            .add_service(MonteCarloServiceServer::new(servicer));
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+            .add_service(older);
+        routes.add_service(MonteCarloServiceServer::new(servicer));
+        let routes = routes.routes();
+        let server = || {
+            Server::builder()
+                .max_concurrent_streams(CALLS_OF_CONNECTION_MAX)
+                .http2_keepalive_interval(Some(KEEPALIVE))
+                .http2_keepalive_timeout(Some(KEEPALIVE))
+        };
         let until_stopped = async { drop(stopped.await) };
-        let serving = server.serve_with_incoming_shutdown(incoming, until_stopped);
+        let serving = if let Some(certificates) = certificates {
+            let incoming = secured(listener, Arc::clone(certificates));
+            let callers = InterceptorLayer::new(known_caller);
+            let server = server().layer(callers).add_routes(routes);
+            tokio::spawn(server.serve_with_incoming_shutdown(incoming, until_stopped))
+        } else {
+            let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+            let server = server().add_routes(routes);
+            tokio::spawn(server.serve_with_incoming_shutdown(incoming, until_stopped))
+        };
         let health = Health(health);
         health.tell(false).await;
         Ok(Self {
             port,
             health,
             stop: Some(stop),
-            serving: tokio::spawn(serving),
+            serving,
         })
     }
 

@@ -1,6 +1,7 @@
 //! The connections of the HTTP port, each with bounds, so that no client holds a task or a socket
 //! for ever, or keeps a probe from its answer.
 
+use crate::certificates::Certificates;
 use crate::host_header::foreign_host;
 use crate::http_port::page;
 use axum::Router;
@@ -21,6 +22,8 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 
 /// The longest a connection lasts, however slowly its client asks or listens.
 const OPEN_SECONDS_MAX: Duration = Duration::from_secs(5);
@@ -34,6 +37,7 @@ pub(crate) async fn serve(
     mut listener: TcpListener,
     pages: Router,
     allowed_hosts: Arc<[String]>,
+    certificates: Option<Arc<Certificates>>,
 ) -> Infallible {
     let mut open = VecDeque::<AbortHandle>::new();
     loop {
@@ -43,25 +47,42 @@ pub(crate) async fn serve(
         if open.len() == OPEN_MAX {
             open.pop_front().inspect(AbortHandle::abort);
         }
-        let answering = tokio::spawn(answer(stream, pages.clone(), Arc::clone(&allowed_hosts)));
+        let tls = certificates
+            .as_ref()
+            .map(|one| Arc::clone(&one.now().https));
+        let answering = answer(stream, tls, pages.clone(), Arc::clone(&allowed_hosts));
+        let answering = tokio::spawn(async {
+            // A client that is slow or goes away is no defect.
+            let _ = timeout(OPEN_SECONDS_MAX, answering).await;
+        });
         open.push_back(answering.abort_handle());
     }
 }
 
 /// One question and its answer: a second one takes a connection, and a time, of its own.
-async fn answer(stream: TcpStream, pages: Router, allowed_hosts: Arc<[String]>) {
+async fn answer(
+    stream: TcpStream,
+    tls: Option<Arc<ServerConfig>>,
+    pages: Router,
+    allowed_hosts: Arc<[String]>,
+) {
     let Ok(own) = stream.local_addr() else {
         return;
     };
     let pages = pages.layer(from_fn(move |request: Request, next: Next| {
         guarded(request, next, own.ip(), Arc::clone(&allowed_hosts))
     }));
-    let connection = http1::Builder::new()
-        .keep_alive(false)
-        .max_buf_size(HEADER_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(pages));
-    // A client that is slow or goes away is no defect.
-    let _ = timeout(OPEN_SECONDS_MAX, connection).await;
+    let mut http = http1::Builder::new();
+    http.keep_alive(false).max_buf_size(HEADER_BYTES_MAX);
+    let pages = TowerToHyperService::new(pages);
+    match tls {
+        None => drop(http.serve_connection(TokioIo::new(stream), pages).await),
+        Some(config) => {
+            if let Ok(stream) = TlsAcceptor::from(config).accept(stream).await {
+                drop(http.serve_connection(TokioIo::new(stream), pages).await);
+            }
+        }
+    }
 }
 
 async fn guarded(request: Request, next: Next, own: IpAddr, allowed: Arc<[String]>) -> Response {

@@ -1,6 +1,7 @@
 //! `/metrics`, `/healthz` and `/readyz`, answered by a thread of their own: `/healthz` must tell
 //! when the event loop is stuck.
 
+use crate::certificates::Certificates;
 use crate::ending::Ending;
 use crate::http_connections::serve;
 use crate::metrics::Metrics;
@@ -30,6 +31,7 @@ impl HttpPort {
         status: Arc<Status>,
         metrics: Arc<Metrics>,
         allowed_hosts: &[String],
+        certificates: Option<Arc<Certificates>>,
     ) -> Result<Self, Ending> {
         let (listener, port) = listen("http_port", host, port)?;
         let (pages, allowed_hosts) = (pages(status, metrics), allowed_hosts.into());
@@ -39,7 +41,7 @@ impl HttpPort {
                 .build()?;
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
-                Ok(serve(listener, pages, allowed_hosts).await)
+                Ok(serve(listener, pages, allowed_hosts, certificates).await)
             })
         });
         let end = end.map_err(|error| Ending::Failed(format!("http_port: no thread: {error}")))?;

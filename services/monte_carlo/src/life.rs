@@ -7,6 +7,7 @@
 use crate::SERVICE;
 use crate::admission::Admission;
 use crate::bus::Bus;
+use crate::certificates::Certificates;
 use crate::coordinator::Coordinator;
 use crate::drain::drain;
 use crate::ending::Ending;
@@ -66,7 +67,10 @@ pub(crate) fn run(settings: &Settings, instance: &str) -> Ending {
 async fn live(settings: &Settings, instance: &str) -> Result<Ending, Ending> {
     let failed = |error: &dyn std::fmt::Display| Ending::Failed(error.to_string());
     let status = Arc::new(Status::new(settings.stall));
-    let metrics = Arc::new(Metrics::new().map_err(|error| failed(&error))?);
+    let certificates = settings.tls.as_ref().map(Certificates::open).transpose();
+    let certificates = certificates.map_err(Ending::Refused)?.map(Arc::new);
+    let metrics = Metrics::new(certificates.clone()).map_err(|error| failed(&error))?;
+    let metrics = Arc::new(metrics);
     let mut signals = Signals::new().map_err(|error| failed(&error))?;
     let (host, port) = (&settings.host, settings.http_port);
     let mut http = HttpPort::open(
@@ -75,11 +79,12 @@ async fn live(settings: &Settings, instance: &str) -> Result<Ending, Ending> {
         Arc::clone(&status),
         Arc::clone(&metrics),
         &settings.allowed_hosts,
+        certificates.clone(),
     )?;
     info!(http_port = http.port, "listening");
     let mut pulse = Pulse::new(Arc::clone(&status));
     let mut started = tokio::select! {
-        started = start(settings, instance, &status, metrics) => Some(started?),
+        started = start(settings, instance, &status, metrics, certificates) => Some(started?),
         number = signals.asked() => { asked_to_stop(number); None }
         ending = http_end(&mut http) => return Err(ending),
         never = pulse.beat(None) => match never {},
@@ -109,8 +114,13 @@ pub(crate) async fn start(
     instance: &str,
     status: &Status,
     metrics: Arc<Metrics>,
+    certificates: Option<Arc<Certificates>>,
 ) -> Result<Work, Ending> {
-    let bus = Bus::connect(settings, instance, |why| status.waits_for(why)).await?;
+    let certificates = certificates.as_ref();
+    let bus = Bus::connect(settings, instance, certificates, |why| {
+        status.waits_for(why);
+    })
+    .await?;
     let coordinator = Coordinator {
         bus: bus.clone(),
         metrics: Arc::clone(&metrics),
@@ -122,7 +132,13 @@ pub(crate) async fn start(
     let worker = Worker::new(bus.clone(), settings.workers, metrics, instance).await;
     let worker = worker.map_err(Ending::Failed)?;
     let worker = tokio::spawn(worker.work(worker_stopped));
-    let grpc = GrpcPort::open(&settings.host, settings.grpc_port, servicer.clone()).await?;
+    let grpc = GrpcPort::open(
+        &settings.host,
+        settings.grpc_port,
+        servicer.clone(),
+        certificates,
+    )
+    .await?;
     info!(grpc_port = grpc.port, "listening");
     status.started(bus.clone());
     Ok(Work {

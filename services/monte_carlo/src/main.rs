@@ -3,6 +3,7 @@
 mod admission;
 mod arguments;
 mod bus;
+mod certificates;
 mod contracts;
 mod coordinator;
 mod drain;
@@ -21,8 +22,10 @@ mod scenarios;
 mod servicer;
 mod settings;
 mod settings_file;
+mod settings_keys;
 mod settings_value;
 mod status;
+mod transport;
 mod worker;
 
 use crate::arguments::{Asked, asked};

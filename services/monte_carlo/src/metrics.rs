@@ -1,8 +1,10 @@
 //! What Prometheus scrapes.
 
+use crate::certificates::Certificates;
 use prometheus::{
-    Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry, TextEncoder,
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
+use std::sync::Arc;
 use std::time::Duration;
 
 const RUN_SECONDS: [f64; 12] = [
@@ -16,11 +18,12 @@ pub(crate) struct Metrics {
     run_seconds: Histogram,
     asked_again: IntCounter,
     paths: IntCounter,
+    expires: Option<(IntGauge, Arc<Certificates>)>,
 }
 
 impl Metrics {
     /// Instruments that stand at 0.
-    pub(crate) fn new() -> prometheus::Result<Self> {
+    pub(crate) fn new(certificates: Option<Arc<Certificates>>) -> prometheus::Result<Self> {
         let runs = Opts::new(
             "stratvector_monte_carlo_runs_total",
             "The runs that this process was asked for and that ended.",
@@ -31,6 +34,7 @@ impl Metrics {
         );
         let metrics = Self {
             registry: Registry::new(),
+            expires: certificates.map(expiring).transpose()?,
             runs: IntCounterVec::new(runs, &["outcome"])?,
             run_seconds: Histogram::with_opts(seconds.buckets(RUN_SECONDS.into()))?,
             asked_again: IntCounter::new(
@@ -50,6 +54,9 @@ impl Metrics {
         registry.register(Box::new(metrics.run_seconds.clone()))?;
         registry.register(Box::new(metrics.asked_again.clone()))?;
         registry.register(Box::new(metrics.paths.clone()))?;
+        if let Some((gauge, _)) = &metrics.expires {
+            registry.register(Box::new(gauge.clone()))?;
+        }
         Ok(metrics)
     }
 
@@ -73,11 +80,23 @@ impl Metrics {
 
     /// All of it, in Prometheus's text format.
     pub(crate) fn text(&self) -> String {
+        if let Some((gauge, certificates)) = &self.expires {
+            gauge.set(certificates.now().expires_seconds);
+        }
         // Families of the registry's own always have a text.
         TextEncoder::new()
             .encode_to_string(&self.registry.gather())
             .unwrap_or_default()
     }
+}
+
+/// Only a process with TLS has a certificate that ends.
+fn expiring(certificates: Arc<Certificates>) -> prometheus::Result<(IntGauge, Arc<Certificates>)> {
+    let gauge = IntGauge::new(
+        "stratvector_certificate_expires_seconds",
+        "The end of this process's own certificate, in seconds since 1970.",
+    )?;
+    Ok((gauge, certificates))
 }
 
 #[cfg(test)]
@@ -86,7 +105,7 @@ mod tests {
 
     #[test]
     fn every_instrument_is_told_from_the_beginning() {
-        let metrics = Metrics::new().unwrap();
+        let metrics = Metrics::new(None).unwrap();
         metrics.run_ended("result", Duration::from_millis(20));
         metrics.run_ended("cancelled", Duration::from_secs(9));
         metrics.paths_computed(4096);

@@ -62,15 +62,18 @@ mod tests {
         let environment = [(url.0.into(), url.1.into())];
         let settings = Settings::load(None, environment.into_iter()).unwrap();
         let status = Arc::new(Status::new(settings.stall));
-        let metrics = Arc::new(Metrics::new().unwrap());
+        let metrics = Arc::new(Metrics::new(None).unwrap());
         let http = HttpPort::open(
             "127.0.0.1",
             0,
             Arc::clone(&status),
             Arc::clone(&metrics),
             &[],
+            None,
         );
-        let work = start(&settings, "test", &status, metrics).await.unwrap();
+        let work = start(&settings, "test", &status, metrics, None)
+            .await
+            .unwrap();
         (status, http.unwrap(), work)
     }
 

@@ -4,6 +4,7 @@
 //! environment: a misspelt setting never silently keeps its default.
 
 use crate::settings_file;
+use crate::settings_keys::KEYS;
 use crate::settings_value::Told;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -16,92 +17,6 @@ const PREFIX: &str = "STRATVECTOR_MONTE_CARLO_";
 /// About ten minutes of two processors.
 const RUN_WORK_MAX: u64 = 20_000_000_000;
 
-/// A setting as `--help` tells it.
-pub(crate) struct Key {
-    pub(crate) name: &'static str,
-    pub(crate) default: &'static str,
-    pub(crate) about: &'static str,
-}
-
-const fn key(name: &'static str, default: &'static str, about: &'static str) -> Key {
-    Key {
-        name,
-        default,
-        about,
-    }
-}
-
-pub(crate) const KEYS: &[Key] = &[
-    key("nats_url", "nats://127.0.0.1:4222", "the NATS server"),
-    key(
-        "nats_seed_file",
-        "none",
-        "file with the service's nkey seed; none where the server has no accounts",
-    ),
-    key(
-        "workers",
-        "one per processor",
-        "threads that compute paths, 1 to 1024",
-    ),
-    key(
-        "run_work_max",
-        "20000000000",
-        "largest simulations x time_steps x assets of one run",
-    ),
-    key(
-        "work_in_flight_max",
-        "80000000000",
-        "largest sum of that over the runs under way, half of it for one client; others wait",
-    ),
-    key(
-        "run_seconds_max",
-        "600.0",
-        "longest time from the request of a run to its result",
-    ),
-    key(
-        "host",
-        "127.0.0.1",
-        "address that the service's own ports listen on",
-    ),
-    key(
-        "grpc_port",
-        "0",
-        "gRPC: health, reflection and the service's questions; 0 takes a free port and logs it",
-    ),
-    key(
-        "http_port",
-        "0",
-        "/metrics, /healthz and /readyz; 0 takes a free port and logs it",
-    ),
-    key(
-        "allowed_hosts",
-        "[]",
-        "further names in the Host header of requests to the HTTP port, such as a container's; its \
-         address and this machine's own names always pass",
-    ),
-    key("drain_seconds", "10.0", "longest time for a clean stop"),
-    key(
-        "stall_seconds",
-        "10.0",
-        "/healthz fails when the event loop did not turn for so long",
-    ),
-    key(
-        "log_level",
-        "info",
-        "least severe event that is logged: debug, info, warning or error",
-    ),
-    key(
-        "debug_mode",
-        "false",
-        "log everything, as verbose_logging does",
-    ),
-    key(
-        "verbose_logging",
-        "false",
-        "log everything, whatever log_level says",
-    ),
-];
-
 /// The least severe event that is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogLevel {
@@ -109,6 +24,14 @@ pub(crate) enum LogLevel {
     Info,
     Warning,
     Error,
+}
+
+/// The PEM files of a process whose connections are TLS.
+#[derive(Debug, Clone)]
+pub(crate) struct TlsFiles {
+    pub(crate) ca: PathBuf,
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
 }
 
 /// Every setting with its value.
@@ -124,6 +47,7 @@ pub(crate) struct Settings {
     pub(crate) grpc_port: u16,
     pub(crate) http_port: u16,
     pub(crate) allowed_hosts: Vec<String>,
+    pub(crate) tls: Option<TlsFiles>,
     pub(crate) drain: Duration,
     pub(crate) stall: Duration,
     pub(crate) log_level: LogLevel,
@@ -175,8 +99,11 @@ impl Settings {
         let in_flight = reader.read("work_in_flight_max", 4 * RUN_WORK_MAX, |told| {
             work_in_flight(told, run_work_max)
         });
+        let tls = reader.tls();
         let settings = Self {
-            nats_url: reader.read("nats_url", KEYS[0].default.into(), address),
+            nats_url: reader.read("nats_url", KEYS[0].default.into(), |told| {
+                address(told, tls.is_some())
+            }),
             nats_seed_file: reader.read("nats_seed_file", None, optional_path),
             workers: reader.read("workers", processors(), |told| told.whole(1, 1024)),
             run_work_max,
@@ -187,6 +114,7 @@ impl Settings {
             grpc_port: reader.read("grpc_port", 0, |told| told.whole(0, 65_535)),
             http_port: reader.read("http_port", 0, |told| told.whole(0, 65_535)),
             allowed_hosts: reader.read("allowed_hosts", Vec::new(), Told::names),
+            tls,
             drain: Duration::from_secs_f64(reader.read("drain_seconds", 10.0, Told::seconds)),
             stall: Duration::from_secs_f64(reader.read("stall_seconds", 10.0, Told::seconds)),
             log_level: reader.read("log_level", LogLevel::Info, level),
@@ -206,6 +134,26 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// All three files or none: a part of them would leave a port plain that somebody thinks is not.
+    fn tls(&mut self) -> Option<TlsFiles> {
+        let names = ["tls_ca_file", "tls_certificate_file", "tls_key_file"];
+        let files = names.map(|name| self.read(name, None, optional_path));
+        let told = files.iter().flatten().count();
+        if let [Some(ca), Some(certificate), Some(key)] = files {
+            return Some(TlsFiles {
+                ca,
+                certificate,
+                key,
+            });
+        }
+        if told > 0 {
+            let rule =
+                "tls_ca_file, tls_certificate_file and tls_key_file go together: all or none";
+            self.wrong.push(rule.into());
+        }
+        None
+    }
+
     fn read<T>(&mut self, name: &str, default: T, rule: impl Fn(&Told) -> Result<T, String>) -> T {
         let Some(told) = self.told.get(name) else {
             return default;
@@ -250,12 +198,21 @@ fn processors() -> usize {
 }
 
 /// The address is told in logs and on /readyz.
-fn address(told: &Told) -> Result<String, String> {
+fn address(told: &Told, has_tls: bool) -> Result<String, String> {
     let url = told.text()?;
     if url.contains('@') {
         return Err("it must hold no name and no password; nats_seed_file is the key".into());
     }
-    Ok(url)
+    match (url.starts_with("tls://"), has_tls) {
+        (false, true) => {
+            let rule = "with TLS settings it must begin with tls://, nothing goes in plain text";
+            Err(rule.into())
+        }
+        (true, false) => {
+            Err("tls:// needs tls_ca_file, tls_certificate_file and tls_key_file".into())
+        }
+        _ => Ok(url),
+    }
 }
 
 fn optional_path(told: &Told) -> Result<Option<PathBuf>, String> {
@@ -344,6 +301,24 @@ mod tests {
             "work_in_flight_max can't be '9': it must be at least run_work_max, 10; set \
              work_in_flight_max in the settings file or STRATVECTOR_MONTE_CARLO_WORK_IN_FLIGHT_MAX"
         );
+    }
+
+    #[test]
+    fn nothing_is_left_plain_that_somebody_thinks_is_not() {
+        let files = [
+            ("STRATVECTOR_MONTE_CARLO_TLS_CA_FILE", "ca.crt"),
+            ("STRATVECTOR_MONTE_CARLO_TLS_CERTIFICATE_FILE", "tls.crt"),
+            ("STRATVECTOR_MONTE_CARLO_TLS_KEY_FILE", "tls.key"),
+        ];
+        let url = |url| ("STRATVECTOR_MONTE_CARLO_NATS_URL", url);
+        let whole = load(&[files[0], files[1], files[2], url("tls://bus:4222")]).unwrap();
+        assert_eq!(whole.tls.unwrap().key, PathBuf::from("tls.key"));
+        let told = load(&[files[0], files[2]]).unwrap_err();
+        assert!(told.contains("go together: all or none"), "{told}");
+        let told = load(&[files[0], files[1], files[2], url("nats://bus:4222")]).unwrap_err();
+        assert!(told.contains("it must begin with tls://"), "{told}");
+        let told = load(&[url("tls://bus:4222")]).unwrap_err();
+        assert!(told.contains("tls:// needs tls_ca_file"), "{told}");
     }
 
     #[test]

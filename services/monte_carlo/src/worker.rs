@@ -39,6 +39,9 @@ impl Worker {
         let pool = pool_of(threads)?;
         let questions = bus.client.queue_subscribe(SUBJECT, QUEUE.into()).await;
         let questions = questions.map_err(|error| format!("{SUBJECT}: {error}"))?;
+        // Who says that it is ready has asked for its part of the work.
+        let flushed = bus.client.flush().await;
+        flushed.map_err(|error| format!("{SUBJECT}: {error}"))?;
         Ok(Self {
             bus,
             questions,

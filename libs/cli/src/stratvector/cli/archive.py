@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stratvector.cli.bus_access import DEFAULT_URL, Connect, ProvisionerSeedFile, Url
+from stratvector.cli.bus_access import (
+    DEFAULT_URL,
+    Connect,
+    ProvisionerSeedFile,
+    Url,
+    told_certificates,
+)
 from stratvector.cli.failures import CommandFailed, guarded
 from stratvector.cli.ledger import ADDRESS, Address
 from stratvector.cli.outputs import AsJson, check_outputs, emit
@@ -191,7 +197,9 @@ async def _provisioner(
     from stratvector.runtime.jetstream.connection import connect
 
     with told_to(sys.stderr, logging.ERROR):
-        client = await connect(url, seed_file, "archive", wait_seconds)
+        client = await connect(
+            url, seed_file, "archive", wait_seconds, certificates=told_certificates()
+        )
         try:
             yield client
         finally:

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stratvector.cli.failures import CommandFailed
+
 if TYPE_CHECKING:
+    from stratvector.runtime.certificates import Certificates
     from stratvector.runtime.documents import Documents
     from stratvector.runtime.ports import Bus, KeyValue
 
@@ -41,6 +44,57 @@ Connect = Annotated[
     float,
     typer.Option(metavar="S", min=0, help="How long to wait for the bus, in seconds."),
 ]
+TlsAuthorities = Annotated[
+    Path | None,
+    typer.Option(
+        "--tls-ca",
+        metavar="FILE",
+        envvar="STRATVECTOR_TLS_CA_FILE",
+        help="The authorities of a deployment with TLS.",
+    ),
+]
+TlsCertificate = Annotated[
+    Path | None,
+    typer.Option(
+        "--tls-certificate",
+        metavar="FILE",
+        envvar="STRATVECTOR_TLS_CERTIFICATE_FILE",
+        help="The certificate of the identity cli.",
+    ),
+]
+TlsKey = Annotated[
+    Path | None,
+    typer.Option("--tls-key", metavar="FILE", envvar="STRATVECTOR_TLS_KEY_FILE", help="Its key."),
+]
+
+
+_told: list[tuple[Path | None, Path | None, Path | None]] = []
+
+
+def tell_tls(authorities: Path | None, certificate: Path | None, key: Path | None) -> None:
+    """What was told before the command's name."""
+    _told[:] = [(authorities, certificate, key)]
+
+
+def told_certificates() -> "Certificates | None":
+    """What this call of the command presents to the bus and to services, from now on; None where no
+    files are named. Raises CommandFailed, BadCertificate.
+
+    Commands on a session's folder never ask: what they start is on loopback, and plain.
+    """
+    from stratvector.runtime.certificates import Certificates, TlsFiles
+    from stratvector.runtime.process.callers import COMMAND_LINE
+    from stratvector.runtime.process.transport import Transport, use_transport
+
+    authorities, certificate, key = _told[-1] if _told else (None, None, None)
+    if authorities is None and certificate is None and key is None:
+        use_transport(None)
+        return None
+    if authorities is None or certificate is None or key is None:
+        raise CommandFailed("--tls-ca, --tls-certificate and --tls-key go together")
+    certificates = Certificates(TlsFiles(authorities, certificate, key), COMMAND_LINE)
+    use_transport(Transport(COMMAND_LINE, certificates))
+    return certificates
 
 
 @dataclass(frozen=True)
@@ -62,7 +116,9 @@ async def reached(url: str, seed_file: Path | None, wait_seconds: float) -> Asyn
     from stratvector.runtime.jetstream.key_value import JetStreamKeyValue
 
     with told_to(sys.stderr, logging.ERROR):
-        client = await connect(url, seed_file, "apply", wait_seconds)
+        client = await connect(
+            url, seed_file, "apply", wait_seconds, certificates=told_certificates()
+        )
         try:
             documents = Documents(JetStreamKeyValue(client, DOCUMENTS))
             yield Reached(JetStreamBus(client), documents, JetStreamKeyValue(client))

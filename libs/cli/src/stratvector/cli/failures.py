@@ -93,6 +93,7 @@ def _exit_code(error: Exception) -> int:
 def _sentence(error: Exception, out: object) -> str:
     """out : where the command's results go, if it has any."""
     from stratvector.config.bad_config import BadConfig
+    from stratvector.runtime.certificates import BadCertificate
     from stratvector.runtime.deployment import ServiceMissing
     from stratvector.runtime.documents import StaleDocument
     from stratvector.runtime.jetstream.connection import BusConnectionError
@@ -105,7 +106,7 @@ def _sentence(error: Exception, out: object) -> str:
 
     ours = CommandFailed | BadConfig | BadSession | BadStrategy | CannotStart | ServiceMissing
     bus = NatsServerError | BusConnectionError | ProvisioningError | BadSeedFile | StaleDocument
-    if isinstance(error, ours | bus):
+    if isinstance(error, ours | bus | BadCertificate):
         return str(error)
     if isinstance(error, OSError):
         reason = (error.strerror or str(error)).lower()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from stratvector.cli.bus_access import told_certificates
 from stratvector.cli.failures import FAILED, CommandFailed, guarded
 from stratvector.cli.outputs import AsJson, Commands, emit
 
@@ -201,6 +202,7 @@ def ask(
     from stratvector.cli.finished_ledger import finished_ledger
 
     if session is None:
+        told_certificates()
         return asyncio.run(_asked(address, whose, question))
     if address != ADDRESS:
         raise CommandFailed("--session and --address exclude each other")

@@ -11,6 +11,7 @@ import typer
 
 from stratvector.cli.apply import apply
 from stratvector.cli.archive import archive_command
+from stratvector.cli.bus_access import TlsAuthorities, TlsCertificate, TlsKey, tell_tls
 from stratvector.cli.console import remark, say
 from stratvector.cli.data import data
 from stratvector.cli.explain import explain
@@ -93,8 +94,12 @@ def stratvector(
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print and exit."),
     ] = False,
+    tls_ca: TlsAuthorities = None,
+    tls_certificate: TlsCertificate = None,
+    tls_key: TlsKey = None,
 ) -> None:
     """Take a trading strategy from research to live money on one code base."""
+    tell_tls(tls_ca, tls_certificate, tls_key)
 
 
 @app.command(epilog="Example: stratvector up --once --start 2018-01-01 --json up.json")

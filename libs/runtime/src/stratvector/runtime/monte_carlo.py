@@ -9,7 +9,7 @@ import grpc.aio
 from stratvector.contracts.codecs.monte_carlo_service import scenario_request, value_at_risk_of
 from stratvector.contracts.v1.monte_carlo_service_pb2_grpc import MonteCarloServiceStub
 from stratvector.runtime.ports import NoAnswer
-from stratvector.runtime.process.telemetry import client_interceptors
+from stratvector.runtime.process.transport import ServiceChannel
 from stratvector.trading.orders import ValueAtRisk
 from stratvector.trading.value_at_risk import Question
 
@@ -47,7 +47,8 @@ class MonteCarloClient:
 @asynccontextmanager
 async def monte_carlo_client(address: str) -> AsyncIterator[MonteCarloClient]:
     """A client for the time of a block; it connects when it is asked, again and again."""
-    async with grpc.aio.insecure_channel(
-        address, options=OPTIONS, interceptors=client_interceptors()
-    ) as channel:
-        yield MonteCarloClient(address, channel)
+    channel = ServiceChannel("monte_carlo", address, OPTIONS)
+    try:
+        yield MonteCarloClient(address, channel.now())
+    finally:
+        await channel.close()

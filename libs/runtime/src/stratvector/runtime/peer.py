@@ -18,7 +18,7 @@ import grpc
 import grpc.aio
 from structlog.typing import FilteringBoundLogger
 
-from stratvector.runtime.process.telemetry import client_interceptors
+from stratvector.runtime.process.transport import ServiceChannel
 
 ANSWER_SECONDS = 3.0
 RECONNECT_MS_MAX = 500
@@ -82,7 +82,7 @@ class Peer:
     ) -> None:
         self.service, self._address = service, address
         self._answer_seconds, self._log = answer_seconds, log
-        self._channel: grpc.aio.Channel | None = None
+        self._channel: ServiceChannel | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -91,14 +91,12 @@ class Peer:
         await self.close()
 
     def channel(self) -> grpc.aio.Channel:
-        """To make a stub of. Raises Away."""
+        """To make a stub of, for one question. Raises Away."""
         if self._address is None:
             raise Away(f"{self.service} is not configured: {self.service}_grpc names no address")
         if self._channel is None:
-            self._channel = grpc.aio.insecure_channel(
-                self._address, options=OPTIONS, interceptors=client_interceptors()
-            )
-        return self._channel
+            self._channel = ServiceChannel(self.service, self._address, OPTIONS)
+        return self._channel.now()
 
     async def ask(self, method: Any, request: Any, seconds_max: float | None = None) -> Any:
         """The answer. seconds_max : for a question that takes longer than others.
@@ -149,6 +147,8 @@ class Peer:
                 return TooSlow(f"{self.service} did not answer within {seconds:g} s")
             case grpc.StatusCode.UNIMPLEMENTED:
                 return Stranger(f"what answers for {self.service} is none of this version")
+            case grpc.StatusCode.PERMISSION_DENIED | grpc.StatusCode.UNAUTHENTICATED:
+                return Failed(f"{self.service} refused the question: {details}")
             case grpc.StatusCode.INTERNAL if not INNER_WORDS.search(details):
                 return Failed(f"{self.service} failed: {details}")
         return Failed(f"{self.service} failed; its log tells why")

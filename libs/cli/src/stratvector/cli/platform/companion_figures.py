@@ -16,7 +16,7 @@ from stratvector.contracts.v1.drift_service_pb2 import ModelDrift, RunCheckReque
 from stratvector.contracts.v1.drift_service_pb2_grpc import DriftServiceStub
 from stratvector.runtime.deployment import SessionParts
 from stratvector.runtime.monte_carlo import monte_carlo_client
-from stratvector.runtime.peer import OPTIONS
+from stratvector.runtime.peer import Peer
 from stratvector.runtime.ports import NoAnswer
 from stratvector.trading.logged import SessionLog
 from stratvector.trading.orders import ValueAtRisk
@@ -121,8 +121,8 @@ async def _drift(ports: PortPlan, session: SessionParts, log: SessionLog) -> tup
     for close in log.closes:
         ends |= dict.fromkeys(close.signals, close.close_time)
     deadline = time.monotonic() + PATIENCE_SECONDS
-    async with grpc.aio.insecure_channel(address, options=OPTIONS) as channel:
-        drift = DriftServiceStub(channel)
+    async with Peer("drift", address) as peer:
+        drift = DriftServiceStub(peer.channel())
         while True:
             answer, why = await _checked(drift, session.portfolio)
             if ends.items() <= {one.model: one.close_time_ns for one in answer}.items():

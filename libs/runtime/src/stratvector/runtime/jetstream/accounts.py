@@ -57,18 +57,27 @@ def grants() -> tuple[Grant, ...]:
     return (*of_services, *_of_reader(OPERATOR), *_of_reader(APPLY), wishes)
 
 
-def accounts_config(public_keys: Mapping[str, str]) -> str:
+def accounts_config(
+    public_keys: Mapping[str, str], former_keys: Mapping[str, str] | None = None
+) -> str:
     """The part of the configuration that names accounts, users, exports and imports.
 
-    public_keys : the nkey of each of `USERS`. Raises KeyError when one is missing.
+    public_keys : the nkey of each of `USERS`. former_keys : those that are accepted beside them
+    while keys are replaced. Raises KeyError when one is missing.
     """
-    granted = grants()
-    accounts = [_flow_account(granted, public_keys[PROVISIONER])]
+    granted, former = grants(), former_keys or {}
+    keys = {user: _different(public_keys[user], former.get(user)) for user in USERS}
+    accounts = [_flow_account(granted, *keys[PROVISIONER])]
     for user in (*ON_FLOW, OPERATOR, APPLY):
         own = [one for one in granted if one.user == user]
-        accounts.append(_user_account(user, own, public_keys[user]))
-    accounts.append(_shards_account(public_keys[MONTE_CARLO]))
+        accounts.append(_user_account(user, own, *keys[user]))
+    accounts.append(_shards_account(*keys[MONTE_CARLO]))
     return _whole(accounts)
+
+
+def _different(key: str, former: str | None) -> tuple[str, ...]:
+    """The server refuses a key that is named twice."""
+    return (key,) if former in (None, key) else (key, former)
 
 
 def reading_config(provisioner_key: str, operator_key: str) -> str:
@@ -125,7 +134,7 @@ def _bucket(user: str, bucket: str, prefix: str) -> Iterator[Grant]:
     yield Grant(user, f"$JS.API.DIRECT.GET.KV_{bucket}.{keys}")
 
 
-def _flow_account(granted: tuple[Grant, ...], public_key: str) -> str:
+def _flow_account(granted: tuple[Grant, ...], *public_keys: str) -> str:
     allowed: dict[Grant, list[str]] = {}
     for one in granted:
         allowed.setdefault(replace(one, user=""), []).append(one.user)
@@ -137,12 +146,12 @@ def _flow_account(granted: tuple[Grant, ...], public_key: str) -> str:
     return _account(
         "FLOW",
         "jetstream: enabled",
-        f"users: [{{nkey: {quoted(public_key)}}}]",
+        _users(public_keys),
         _listed("exports", exports),
     )
 
 
-def _user_account(user: str, granted: Sequence[Grant], public_key: str) -> str:
+def _user_account(user: str, granted: Sequence[Grant], *public_keys: str) -> str:
     """The permissions repeat the imports: an attempt at anything else is refused and logged."""
     imports = [
         f'{{{_kind(one)}: {{account: "FLOW", subject: {quoted(one.subject)}}}}}' for one in granted
@@ -152,7 +161,7 @@ def _user_account(user: str, granted: Sequence[Grant], public_key: str) -> str:
     permissions = f"publish: {{allow: [{asked}]}}, subscribe: {{allow: [{heard}]}}"
     return _account(
         user,
-        f"users: [{{nkey: {quoted(public_key)}, permissions: {{{permissions}}}}}]",
+        _users(public_keys, permissions),
         _listed("imports", imports),
     )
 
@@ -162,13 +171,17 @@ def _kind(grant: Grant) -> str:
     return "stream" if grant.heard else "service"
 
 
-def _shards_account(public_key: str) -> str:
+def _shards_account(*public_keys: str) -> str:
     """Whoever runs a scenario asks for its shards, and all processes answer."""
     inside = f"[{quoted(SHARDS)}, {quoted(INBOXES)}]"
     permissions = f"publish: {{allow: {inside}}}, subscribe: {{allow: {inside}}}"
-    return _account(
-        MONTE_CARLO, f"users: [{{nkey: {quoted(public_key)}, permissions: {{{permissions}}}}}]"
-    )
+    return _account(MONTE_CARLO, _users(public_keys, permissions))
+
+
+def _users(public_keys: Sequence[str], permissions: str = "") -> str:
+    """Of one account; each key may do the same."""
+    allowed = f", permissions: {{{permissions}}}" if permissions else ""
+    return f"users: [{', '.join(f'{{nkey: {quoted(key)}{allowed}}}' for key in public_keys)}]"
 
 
 def _whole(accounts: list[str]) -> str:

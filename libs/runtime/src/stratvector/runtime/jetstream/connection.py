@@ -2,6 +2,7 @@
 
 BusConnectionError
 ├── AuthorizationRefused   the server does not know the key: waiting would not help
+├── UnfitScheme            the address and the TLS settings contradict each other
 └── ServerUnreachable      no server answered in the time given
 """
 
@@ -14,9 +15,11 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
+from nats.errors import StaleConnectionError
 
-from stratvector.runtime.jetstream.keys import read_seed
-from stratvector.runtime.jetstream.server_config import MAX_PAYLOAD_BYTES
+from stratvector.runtime.certificates import Certificates
+from stratvector.runtime.jetstream.keys import BadSeedFile, read_seed, unfit_scheme
+from stratvector.runtime.jetstream.server_config import BUS_IDENTITY, MAX_PAYLOAD_BYTES
 
 RETRY_SECONDS = 0.1
 CONNECT_SECONDS = 2.0
@@ -41,6 +44,14 @@ class AuthorizationRefused(BusConnectionError):
         key = "without a key" if seed_file is None else f"the key in {seed_file}"
         super().__init__(f"{url} refused {name}: it does not accept {key}")
         self.url, self.seed_file = url, seed_file
+
+
+class UnfitScheme(BusConnectionError):
+    """TLS without certificates, or certificates without TLS."""
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(f"the bus can't be {url}: {why}")
+        self.url = url
 
 
 class ServerUnreachable(BusConnectionError):
@@ -107,11 +118,43 @@ class Link:
 
 
 class BusClient(Client):
-    """A client that knows its own `close` from the server's, and leaves no task behind."""
+    """A client that knows its own `close` from the server's, and leaves no task behind.
 
-    def __init__(self, link: Link) -> None:
+    seed_file, certificates : read again at each connection, so that new ones need no new process.
+    """
+
+    def __init__(
+        self, link: Link, seed_file: Path | None, certificates: Certificates | None
+    ) -> None:
         super().__init__()
         self._link = link
+        self._seed_file, self._certificates = seed_file, certificates
+
+    async def _process_connect_init(self) -> None:
+        """The handshake of each connection, with the secrets that are in force now."""
+        if self._certificates is not None:
+            self.options["tls"] = self._certificates.now().client
+        self._take_up_seed()
+        await super()._process_connect_init()
+        if self._certificates is not None:
+            _tell_stream_of_tls(self._transport)
+
+    async def _process_err(self, err_msg: str) -> None:
+        """Whose key the server has dropped comes back with the new one, as soon as there is one."""
+        if REFUSAL in err_msg.lower() and self._seed_file is not None:
+            await self._process_op_err(StaleConnectionError())
+            return
+        await super()._process_err(err_msg)
+
+    def _take_up_seed(self) -> None:
+        if self._seed_file is None:
+            return
+        try:
+            self._nkeys_seed_str = read_seed(self._seed_file)
+        except BadSeedFile as error:
+            log.warning("seed_kept", reason=str(error))
+            return
+        self._setup_nkeys_connect()
 
     async def publish(self, *arguments: Any, **options: Any) -> None:
         """As the client does. Raises NatsError, whatever the socket says."""
@@ -169,6 +212,13 @@ class BusClient(Client):
         await super().drain()
 
 
+def _tell_stream_of_tls(transport: Any) -> None:
+    """As `StreamWriter.start_tls` does, which the client does not use: else the stream warns, each
+    time the server closes, that it can't be half open.
+    """
+    transport._io_writer.transport.get_protocol()._over_ssl = True
+
+
 class _Refused(Exception):
     """Breaks out of the client's endless attempts."""
 
@@ -180,19 +230,23 @@ async def connect(
     wait_seconds: float | None = None,
     on_waiting: Tell | None = None,
     on_closed: Tell | None = None,
+    certificates: Certificates | None = None,
 ) -> BusClient:
     """A connected client; it reconnects for ever, and buffers what is published meanwhile.
 
     seed_file : the user's nkey seed, None for a server without accounts. wait_seconds : how long to
-    wait for the first connection, None is for ever. on_waiting, on_closed : see `Link`. Raises
-    BadSeedFile or BusConnectionError.
+    wait for the first connection, None is for ever. on_waiting, on_closed : see `Link`.
+    certificates : None for a server without TLS. Raises BadSeedFile or BusConnectionError.
     """
+    if (why := unfit_scheme(url, certificates is not None)) is not None:
+        raise UnfitScheme(url, why)
     seed = None if seed_file is None else read_seed(seed_file)
     link = Link(name, url, on_waiting, on_closed)
-    client = BusClient(link)
+    client = BusClient(link, seed_file, certificates)
+    options = _options(client, link) | _tls_options(certificates)
     try:
         async with asyncio.timeout(wait_seconds):
-            await client.connect(url, name=name, nkeys_seed_str=seed, **_options(client, link))
+            await client.connect(url, name=name, nkeys_seed_str=seed, **options)
     except _Refused:
         raise AuthorizationRefused(name, url, seed_file) from None
     except TimeoutError:
@@ -203,6 +257,14 @@ async def connect(
             await client.close()
     await link.connected()
     return client
+
+
+def _tls_options(certificates: Certificates | None) -> dict[str, Any]:
+    """Not a word before the handshake, and the server is known by its name, not by its address."""
+    if certificates is None:
+        return {}
+    client = certificates.now().client
+    return {"tls": client, "tls_hostname": BUS_IDENTITY, "tls_handshake_first": True}
 
 
 def _options(client: BusClient, link: Link) -> dict[str, Any]:

@@ -51,6 +51,16 @@ class KeyFolder:
         self._folder.chmod(0o700)
 
 
+def unfit_scheme(url: str, has_tls: bool) -> str | None:
+    """Why an address of the bus and the TLS settings contradict each other; None if they agree."""
+    is_tls = url.startswith("tls://")
+    if has_tls and not is_tls:
+        return "with TLS settings it must begin with tls://, nothing goes in plain text"
+    if is_tls and not has_tls:
+        return "tls:// needs tls_ca_file, tls_certificate_file and tls_key_file"
+    return None
+
+
 def public_key(file: Path) -> str:
     """The public key of a seed file. Raises BadSeedFile."""
     pair = nkeys.from_seed(bytearray(read_seed(file).encode()))

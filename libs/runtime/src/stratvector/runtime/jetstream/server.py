@@ -8,15 +8,18 @@ NatsServerError
 
 import json
 import shutil
+import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 import uuid
 from pathlib import Path
 
+from stratvector.runtime.certificates import TlsFiles
 from stratvector.runtime.free_ports import is_free
-from stratvector.runtime.jetstream.server_config import ServerSettings, server_config
+from stratvector.runtime.jetstream.server_config import BUS_IDENTITY, ServerSettings, server_config
 
 BINARY = "nats-server"
 READY_SECONDS = 30.0
@@ -75,11 +78,13 @@ class NatsServer:
         if settings.monitor_port is not None:
             self._port_settings[settings.monitor_port] = monitor_setting
         self._process: subprocess.Popen[bytes] | None = None
+        self._name = ""
 
     @property
     def url(self) -> str:
         """Where clients connect."""
-        return f"nats://{self.settings.host}:{self.settings.port}"
+        scheme = "nats" if self.settings.tls is None else "tls"
+        return f"{scheme}://{self.settings.host}:{self.settings.port}"
 
     @property
     def pid(self) -> int | None:
@@ -104,7 +109,7 @@ class NatsServer:
         for port, setting in self._port_settings.items():
             if not is_free(port, self.settings.host):
                 raise PortTaken(self.settings.host, port, setting)
-        name = f"stratvector-{uuid.uuid4().hex[:8]}"
+        self._name = name = f"stratvector-{uuid.uuid4().hex[:8]}"
         self._write_config(name)
         with self.log.open("ab") as log:
             begin = log.tell()
@@ -121,6 +126,17 @@ class NatsServer:
         except BaseException:
             self.kill()
             raise
+
+    def reload(self, accounts: str | None = None) -> None:
+        """Have the running server read its configuration and certificates again; clients stay.
+
+        accounts : other ones than before; whose key is not among them is sent away.
+        """
+        if accounts is not None:
+            self._accounts = accounts
+            self._write_config(self._name)
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
 
     def stop(self, timeout_seconds: float = STOP_SECONDS) -> None:
         """Let it close its files and end; kill it when it takes longer."""
@@ -148,7 +164,7 @@ class NatsServer:
     def _wait_until_ready(self, name: str, ready_seconds: float, log_begin: int) -> None:
         deadline = time.monotonic() + ready_seconds
         while self.is_running:
-            if name_of_server(self.settings.host, self.settings.port) == name:
+            if name_of_server(self.settings.host, self.settings.port, self.settings.tls) == name:
                 return
             if time.monotonic() > deadline:
                 raise ServerFailed(
@@ -177,15 +193,25 @@ def find_binary() -> str:
     return found
 
 
-def name_of_server(host: str, port: int) -> str | None:
+def name_of_server(host: str, port: int, tls: TlsFiles | None = None) -> str | None:
     """How the server that listens there calls itself; None when none answers.
 
     A server listens for clients only after its streams are recovered.
     """
     try:
         with socket.create_connection((host, port), timeout=1.0) as client:
-            greeting = client.makefile("rb").readline()
+            greeting = _greeting(client, tls)
         name = json.loads(greeting.removeprefix(b"INFO "))["server_name"]
     except (OSError, ValueError, KeyError):
         return None
     return str(name)
+
+
+def _greeting(client: socket.socket, tls: TlsFiles | None) -> bytes:
+    """What a server says first. Under TLS it is asked with its own certificate."""
+    if tls is None:
+        return client.makefile("rb").readline()
+    context = ssl.create_default_context(cafile=tls.authorities)
+    context.load_cert_chain(tls.certificate, tls.key)
+    with context.wrap_socket(client, server_hostname=BUS_IDENTITY) as secured:
+        return secured.makefile("rb").readline()

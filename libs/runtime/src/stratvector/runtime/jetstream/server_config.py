@@ -4,6 +4,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from stratvector.runtime.certificates import TlsFiles
+
+BUS_IDENTITY = "nats"  # in the certificate of every server of the bus
 MAX_PAYLOAD_BYTES = 8 * 1024 * 1024
 
 
@@ -13,6 +16,7 @@ class ServerSettings:
 
     store : folder of the streams. port : where clients connect. monitor_port : plain HTTP for
     /healthz and /varz on the same host, None is none. max_payload_bytes : the largest message.
+    tls : the server's own certificate, and who signs those of its clients; None is plain text.
     """
 
     store: Path
@@ -20,6 +24,7 @@ class ServerSettings:
     host: str = "127.0.0.1"
     monitor_port: int | None = None
     max_payload_bytes: int = MAX_PAYLOAD_BYTES
+    tls: TlsFiles | None = None
 
     def __post_init__(self) -> None:
         for name, port in (("port", self.port), ("monitor_port", self.monitor_port)):
@@ -48,9 +53,26 @@ def server_config(settings: ServerSettings, name: str, accounts: str = "") -> st
         "  sync_interval: always",
         "}",
     ]
+    if settings.tls is not None:
+        lines += tls_block(settings.tls)
     if settings.monitor_port is not None:
         lines.append(f"http: {quoted(f'{settings.host}:{settings.monitor_port}')}")
     return "\n".join([*lines, accounts])
+
+
+def tls_block(files: TlsFiles) -> list[str]:
+    """Every client speaks TLS from its first byte and presents a certificate. The server reads the
+    files again when it is sent SIGHUP.
+    """
+    return [
+        "tls {",
+        f"  ca_file: {quoted(str(files.authorities))}",
+        f"  cert_file: {quoted(str(files.certificate))}",
+        f"  key_file: {quoted(str(files.key))}",
+        "  verify: true",
+        "  handshake_first: true",
+        "}",
+    ]
 
 
 def quoted(text: str) -> str:

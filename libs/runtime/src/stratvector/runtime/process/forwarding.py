@@ -20,7 +20,7 @@ from stratvector.runtime.host import AnsweredFrom, Servicer
 from stratvector.runtime.lease import NOBODY, holder
 from stratvector.runtime.peer import OPTIONS
 from stratvector.runtime.ports import KeyValue
-from stratvector.runtime.process.telemetry import client_interceptors
+from stratvector.runtime.process.transport import ServiceChannel
 
 FORWARDED = "stratvector-forwarded"
 PATIENCE_SECONDS = 2.0
@@ -45,12 +45,12 @@ def address_of(host: str, port: int) -> str:
 class Owners:
     """Who owns lanes, as their leases say, and the ways to them.
 
-    own_address : this instance's.
+    service : whose lanes they are. own_address : this instance's.
     """
 
-    def __init__(self, key_value: KeyValue, own_address: Callable[[], str]) -> None:
-        self._key_value, self._own_address = key_value, own_address
-        self._channels: dict[str, grpc.aio.Channel] = {}
+    def __init__(self, service: str, key_value: KeyValue, own_address: Callable[[], str]) -> None:
+        self._service, self._key_value, self._own_address = service, key_value, own_address
+        self._channels: dict[str, ServiceChannel] = {}
 
     async def address(self, lane: str) -> str:
         """Where the owner of a lane answers; empty where there is none, or none but this one."""
@@ -63,10 +63,8 @@ class Owners:
     async def ask(self, address: str, method: str, request: bytes, seconds: float) -> bytes:
         """The answer of the instance at an address. Raises AioRpcError."""
         if address not in self._channels:
-            self._channels[address] = grpc.aio.insecure_channel(
-                address, options=OPTIONS, interceptors=client_interceptors()
-            )
-        call: Any = self._channels[address].unary_unary(method)
+            self._channels[address] = ServiceChannel(self._service, address, OPTIONS)
+        call: Any = self._channels[address].now().unary_unary(method)
         answer = await call(request, timeout=seconds, metadata=((FORWARDED, "1"),))
         return bytes(answer)
 

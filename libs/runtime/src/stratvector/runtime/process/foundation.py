@@ -26,6 +26,7 @@ from stratvector.runtime.process.metrics import ProcessMetrics
 from stratvector.runtime.process.settings import BusSettings, ServiceSettings, Settings
 from stratvector.runtime.process.status import UNSTORED
 from stratvector.runtime.process.telemetry import current_telemetry
+from stratvector.runtime.process.transport import current_transport
 from stratvector.runtime.snapshots import SNAPSHOTS
 from stratvector.trading.ledger import LedgerEntry
 
@@ -192,6 +193,7 @@ async def connect_bus(
     on_closed: Callable[[str], None],
 ) -> BusClient:
     """The bus connection, waited for as long as it takes. Raises CannotStart for a wrong key."""
+    transport = current_transport()
     try:
         return await connect(
             settings.nats_url,
@@ -199,6 +201,7 @@ async def connect_bus(
             instance,
             on_waiting=on_waiting,
             on_closed=on_closed,
+            certificates=None if transport is None else transport.certificates,
         )
     except (BadSeedFile, BusConnectionError) as error:
         raise CannotStart(str(error)) from None

@@ -11,10 +11,12 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from stratvector.runtime.host import Servicer
+from stratvector.runtime.process.callers import KnownCallers
 from stratvector.runtime.process.forwarding import Forwarding, Owners
 from stratvector.runtime.process.http_port import PortTaken
 from stratvector.runtime.process.logs import logger
 from stratvector.runtime.process.telemetry import server_interceptors
+from stratvector.runtime.process.transport import Transport
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -27,7 +29,7 @@ class GrpcPort:
 
     port : the one that is listened on, chosen freely when asked for 0. owners : who is asked what
     this instance can't answer; None where there is nobody else. Made inside the event loop. Raises
-    PortTaken.
+    PortTaken. transport : None leaves the port plain, and lets everybody ask.
     """
 
     def __init__(
@@ -36,10 +38,13 @@ class GrpcPort:
         port: int,
         servicers: Sequence[Servicer],
         owners: Owners | None = None,
+        transport: Transport | None = None,
     ) -> None:
         _check_free(host, port)
         self._owners = owners
         interceptors = [*server_interceptors()]
+        if transport is not None:
+            interceptors.insert(0, KnownCallers(transport.service))
         if owners is not None:
             interceptors.append(Forwarding(owners, {one.name: one for one in servicers}))
         interceptors.append(PlainErrors())
@@ -52,7 +57,11 @@ class GrpcPort:
         shown = [*self._names[1:], health.SERVICE_NAME, reflection.SERVICE_NAME]
         reflection.enable_server_reflection(shown, self._server)
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        self.port = self._server.add_insecure_port(address)
+        if transport is None:
+            self.port = self._server.add_insecure_port(address)
+        else:
+            credentials = transport.server_credentials()
+            self.port = self._server.add_secure_port(address, credentials)
 
     async def start(self) -> None:
         """Answer from now on."""

@@ -6,6 +6,7 @@ bounded: its request's head and body, its time, and the number of connections.
 
 import json
 import socket
+import ssl
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
@@ -21,6 +22,7 @@ from stratvector.runtime.process.cannot_start import CannotStart
 from stratvector.runtime.process.host_header import foreign_host
 from stratvector.runtime.process.logs import logger
 from stratvector.runtime.process.status import Heartbeat, Status
+from stratvector.runtime.process.transport import Transport
 
 POLL_SECONDS = 0.25  # how soon a close is noticed; each poll takes the event loop's turn
 OPEN_SECONDS_MAX = 5.0
@@ -52,7 +54,8 @@ class HttpPort:
     """The listening port and its threads, from construction to `close`.
 
     port : the one that is listened on, chosen freely when asked for 0. pages : asked at each
-    request, so that they may come later. allowed_hosts : see `foreign_host`. Raises PortTaken.
+    request, so that they may come later. allowed_hosts : see `foreign_host`. transport : None
+    leaves the port plain. Raises PortTaken.
     """
 
     def __init__(
@@ -64,9 +67,10 @@ class HttpPort:
         heartbeat: Heartbeat,
         pages: Mapping[str, Page],
         allowed_hosts: Collection[str] = (),
+        transport: Transport | None = None,
     ) -> None:
         try:
-            self._server = _Server((host, port), allowed_hosts)
+            self._server = _Server((host, port), allowed_hosts, transport)
         except OSError as error:
             raise PortTaken("http_port", host, port, error.strerror or str(error)) from None
         self.port = int(self._server.server_address[1])
@@ -129,7 +133,13 @@ class _Server(ThreadingMixIn, WSGIServer):
 
     request_queue_size = OPEN_MAX
 
-    def __init__(self, address: tuple[str, int], allowed_hosts: Collection[str]) -> None:
+    def __init__(
+        self,
+        address: tuple[str, int],
+        allowed_hosts: Collection[str],
+        transport: Transport | None,
+    ) -> None:
+        self._transport = transport
         self.allowed_hosts = tuple(allowed_hosts)
         self.asked: set[socket.socket] = set()
         self._open: dict[socket.socket, float] = {}
@@ -143,6 +153,16 @@ class _Server(ThreadingMixIn, WSGIServer):
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
         self.setup_environ()
 
+    def get_request(self) -> tuple[Any, Any]:
+        """The next connection; a handshake waits for its own thread."""
+        connection, address = super().get_request()
+        if self._transport is None:
+            return connection, address
+        secured = self._transport.https().wrap_socket(
+            connection, server_side=True, do_handshake_on_connect=False
+        )
+        return secured, address
+
     def process_request(self, request: Any, client_address: Any) -> None:
         """Answer on a thread of its own."""
         self._open[request] = time.monotonic()
@@ -150,6 +170,11 @@ class _Server(ThreadingMixIn, WSGIServer):
 
     def shutdown_request(self, request: Any) -> None:
         """Close after the answer."""
+        if isinstance(request, ssl.SSLSocket):
+            # Say that this was all, without waiting for the client to say the same.
+            with suppress(OSError, ValueError):
+                request.settimeout(0)
+                request.unwrap()
         super().shutdown_request(request)
         self._open.pop(request, None)
         self.asked.discard(request)
@@ -292,4 +317,5 @@ class _Handler(WSGIRequestHandler):
 def _cut(connection: socket.socket) -> None:
     """Wake the thread that reads or writes it; the thread then closes it."""
     with suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)
+        # Under TLS too: its own way would take the layer from under the thread.
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)

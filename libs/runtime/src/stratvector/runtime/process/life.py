@@ -37,6 +37,7 @@ from stratvector.runtime.process.quarantine import (
 )
 from stratvector.runtime.process.settings import ProcessSettings
 from stratvector.runtime.process.status import Heartbeat, State, Status
+from stratvector.runtime.process.transport import current_transport
 from stratvector.runtime.process.work import Ended, Part, Work, cancel
 from stratvector.runtime.session_document import BadSession
 from stratvector.runtime.spread import Spread
@@ -87,6 +88,7 @@ class Life:
             self._heartbeat,
             self._pages,
             settings.allowed_hosts,
+            current_transport(),
         )
         self._log.info("listening", http_port=http.port)
         pulse = asyncio.create_task(self._pulse(), name="pulse")
@@ -133,8 +135,9 @@ class Life:
 
     def _make_grpc(self, servicers: Sequence[Servicer]) -> GrpcPort:
         settings, ports = self._settings, self._foundation.ports
-        owners = None if ports is None else Owners(ports.key_value, ports.address)
-        self._grpc = grpc = GrpcPort(settings.host, settings.grpc_port, servicers, owners)
+        owners = None if ports is None else Owners(self._service, ports.key_value, ports.address)
+        place = settings.host, settings.grpc_port
+        self._grpc = grpc = GrpcPort(*place, servicers, owners, current_transport())
         return grpc
 
     def _begin_to_spread(self, work: Work) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from prometheus_client import (
     CollectorRegistry,
     Counter,
+    Gauge,
     GCCollector,
     Histogram,
     PlatformCollector,
@@ -13,6 +14,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from stratvector.runtime.certificates import Certificates
 from stratvector.runtime.lane import Lane
 
 PUBLISH_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
@@ -64,6 +66,15 @@ class ProcessMetrics:
         """
         for collector in (_LaneCollector(lanes, self.closes), *collectors):
             self.registry.register(collector)
+
+    def watch_certificate(self, certificates: Certificates) -> None:
+        """Tell when the process's own certificate ends; a process without TLS has no such gauge."""
+        gauge = Gauge(
+            "stratvector_certificate_expires_seconds",
+            "The end of this process's own certificate, in seconds since 1970.",
+            registry=self.registry,
+        )
+        gauge.set_function(lambda: certificates.now().expires_seconds)
 
 
 class _LaneCollector(Collector):

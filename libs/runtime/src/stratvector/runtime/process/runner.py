@@ -32,6 +32,7 @@ from stratvector.runtime.process.metrics import ProcessMetrics
 from stratvector.runtime.process.settings import BusSettings, Settings, load_settings
 from stratvector.runtime.process.settings_file import BadSettings
 from stratvector.runtime.process.telemetry import start_telemetry
+from stratvector.runtime.process.transport import start_transport
 from stratvector.trading.flow import COMPUTING, produced_by
 
 WRONG_SETTINGS = 2
@@ -116,6 +117,9 @@ async def _live(
     metrics = ProcessMetrics(CollectorRegistry())
     telemetry = start_telemetry(service, instance, settings, metrics)
     try:
+        transport = start_transport(service, settings)
+        if transport is not None:
+            metrics.watch_certificate(transport.certificates)
         foundation = make_foundation(settings, instance, metrics)
         code = await Life(service, instance, settings, metrics, foundation).run()
     except CannotStart as error:

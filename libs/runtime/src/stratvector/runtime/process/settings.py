@@ -13,7 +13,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -22,6 +29,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from stratvector.runtime.jetstream.keys import unfit_scheme
 from stratvector.runtime.ports import LEASE_SECONDS
 from stratvector.runtime.process.settings_file import BadSettings, read_settings_file
 from stratvector.runtime.validation_sentences import MISSING, mistakes
@@ -73,6 +81,13 @@ class ProcessSettings(BaseSettings):
     """longest time for a clean stop"""
     stall_seconds: Seconds = 10.0
     """/healthz fails when the event loop did not turn for so long"""
+    tls_ca_file: Path | None = None
+    """PEM file of the authorities that sign this deployment's certificates; with the two below,
+    every connection is TLS; none leaves all plain, for loopback"""
+    tls_certificate_file: Path | None = None
+    """PEM file of this process's certificate, read again when it changes"""
+    tls_key_file: Path | None = Field(default=None, validate_default=True)
+    """PEM file of the certificate's key"""
     otlp_endpoint: str | None = None
     """where OpenTelemetry spans go by OTLP over gRPC, such as http://localhost:4317; none sends
     and costs nothing. OTEL_EXPORTER_OTLP_ENDPOINT is the default"""
@@ -82,6 +97,17 @@ class ProcessSettings(BaseSettings):
     """asyncio's debug mode: slow callbacks and forgotten coroutines are logged"""
     verbose_logging: bool = False
     """log everything, whatever log_level says"""
+
+    @field_validator("tls_key_file")
+    @classmethod
+    def _all_or_none(cls, key: Path | None, others: ValidationInfo) -> Path | None:
+        """A part of them would leave a port plain that somebody thinks is not."""
+        ca, certificate = (others.data.get(f"tls_{one}_file") for one in ("ca", "certificate"))
+        if len({key is None, ca is None, certificate is None}) > 1:
+            raise ValueError(
+                "tls_ca_file, tls_certificate_file and tls_key_file go together: all or none"
+            )
+        return key
 
     @field_validator("otlp_endpoint")
     @classmethod
@@ -108,18 +134,21 @@ class ServiceSettings(ProcessSettings):
     """What a service on the bus is told; which portfolio it works for, it finds there."""
 
     nats_url: str = "nats://127.0.0.1:4222"
-    """the NATS server"""
+    """the NATS server; tls:// with TLS settings"""
     nats_seed_file: Path | None = None
-    """file with the service's nkey seed; none where the server has no accounts"""
+    """file with the service's nkey seed, read again at each connection; none where the server has
+    no accounts"""
     lease_seconds: Seconds = LEASE_SECONDS
     """a lane whose owner is silent for so long is free for a standby"""
 
     @field_validator("nats_url")
     @classmethod
-    def _no_password(cls, url: str) -> str:
-        """The address is told in logs and on /readyz."""
+    def _fit_address(cls, url: str, others: ValidationInfo) -> str:
+        """The address is told in logs and on /readyz; nothing goes on in plain text."""
         if "@" in url:
             raise ValueError("it must hold no name and no password; nats_seed_file is the key")
+        if (why := unfit_scheme(url, others.data.get("tls_key_file") is not None)) is not None:
+            raise ValueError(why)
         return url
 
 

@@ -4,14 +4,19 @@ ready ─ green;  up but not ready ─ amber;  silent or halted ─ red
 """
 
 import json
+import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from stratvector.runtime.certificates import identity_of
 from stratvector.runtime.http_pages import Page, pages
+from stratvector.runtime.process.transport import current_transport
 
 ANSWER_SECONDS_MAX = 1.5
 ASK_SECONDS = 0.5
+REPLICA = re.compile(r"[-_]\d+$")
 SILENT, HALTED, UNKNOWN = "silent", "halted", "unknown"
 
 
@@ -56,7 +61,9 @@ class HealthWatch:
     async def ask(self) -> list[Health]:
         """Ask all once; those whose answer changed."""
         urls = [f"{url.rstrip('/')}/readyz" for url in self.probes.values()]
-        answers = await pages(urls, ANSWER_SECONDS_MAX)
+        answers = await pages(
+            urls, ANSWER_SECONDS_MAX, _trusted(), [*map(probed_identity, self.probes)]
+        )
         found = [_health(name, page) for name, page in zip(self.probes, answers, strict=True)]
         changed = [health for health in found if health != self.now[health.name]]
         self.now.update({health.name: health for health in found})
@@ -74,7 +81,18 @@ def _health(name: str, page: Page | None) -> Health:
         return Health(name, SILENT, False, "what answers does not say how it is")
 
 
-async def fetch(url: str, path: str) -> bytes | None:
-    """The body of a page of a process's HTTP port; None when it does not come in time."""
-    (page,) = await pages([url.rstrip("/") + path], ANSWER_SECONDS_MAX)
+def probed_identity(name: str) -> str:
+    """By which name a probed process is known under TLS: `risk-2` is a replica of risk."""
+    return identity_of(REPLICA.sub("", name))
+
+
+def _trusted() -> ssl.SSLContext | None:
+    transport = current_transport()
+    return None if transport is None else transport.certificates.now().client
+
+
+async def fetch(name: str, url: str, path: str) -> bytes | None:
+    """The body of a page of a probed process's HTTP port; None when it does not come in time."""
+    address = url.rstrip("/") + path
+    (page,) = await pages([address], ANSWER_SECONDS_MAX, _trusted(), [probed_identity(name)])
     return None if page is None else page.body

@@ -11,7 +11,7 @@ from stratvector.runtime.process.settings import Port, ServiceSettings
 Address = Annotated[
     str, StringConstraints(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$")
 ]
-Url = Annotated[str, StringConstraints(pattern=r"^http://[^/@\s]+$")]
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/@\s]+$")]
 
 
 class GatewaySettings(ServiceSettings):
@@ -38,7 +38,7 @@ class GatewaySettings(ServiceSettings):
     """research's gRPC address"""
     probes: dict[str, Url] = Field(default_factory=dict)
     """the HTTP port of each process whose readiness is shown, such as
-    {risk: "http://127.0.0.1:9103"}"""
+    {risk: "http://127.0.0.1:9103"}; one by https is known by its service's name"""
 
     @field_validator("auth")
     @classmethod

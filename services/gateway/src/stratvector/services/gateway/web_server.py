@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from stratvector.runtime.process.http_port import PortTaken
 from stratvector.runtime.process.logs import logger
+from stratvector.runtime.process.transport import Transport, current_transport
 from stratvector.services.gateway.bounded_http import BoundedHttp
 
 BACKLOG = 1_024
@@ -44,7 +45,7 @@ class WebServer:
 
     async def run(self, app: FastAPI) -> None:
         """Answer until cancelled; every connection is closed then."""
-        server = _Server(_config(app))
+        server = _Server(_config(app, current_transport()))
         serving = asyncio.create_task(server.serve(sockets=[self._socket]), name="web server")
         try:
             await asyncio.shield(serving)
@@ -58,7 +59,7 @@ class WebServer:
         self._socket.close()
 
 
-def _config(app: FastAPI) -> uvicorn.Config:
+def _config(app: FastAPI, transport: Transport | None) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=BoundedHttp,
@@ -70,6 +71,7 @@ def _config(app: FastAPI) -> uvicorn.Config:
         ws_max_size=MESSAGE_BYTES_MAX,
         ws_per_message_deflate=False,  # loopback has room, and packing would cost a core
         timeout_graceful_shutdown=FINISH_SECONDS_MAX,
+        ssl_context_factory=None if transport is None else lambda *_: transport.https(),
     )
 
 

@@ -9,6 +9,7 @@ from stratvector.runtime.host import Service, Tasks
 from stratvector.runtime.peer import Peer
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.process.logs import logger
+from stratvector.runtime.process.transport import current_transport
 from stratvector.runtime.served import Served
 from stratvector.services.gateway.app import gateway_app
 from stratvector.services.gateway.cached_answers import ASK_SECONDS as ANSWERS_SECONDS
@@ -35,7 +36,7 @@ def serve(settings: GatewaySettings, ports: Ports) -> Service:
     """
     context = new_context(settings)
     token = _token(settings)
-    names = Names(settings.allowed_hosts, ("http",) if token is None else ("http", "https"))
+    names = Names(settings.allowed_hosts, _schemes(token))
     server = WebServer(settings.host, settings.console_port)
 
     async def begin(deployment: Deployment) -> Tasks:
@@ -69,6 +70,14 @@ def new_context(settings: GatewaySettings) -> GatewayContext:
         monte_carlo=MonteCarloClient(peers["monte_carlo"]),
         research=ResearchClient(peers["research"]),
     )
+
+
+def _schemes(token: TokenFile | None) -> tuple[str, ...]:
+    """Of the console's own pages."""
+    if current_transport() is not None:
+        return ("https",)
+    # Something before it may end TLS where it serves other addresses.
+    return ("http",) if token is None else ("http", "https")
 
 
 def _token(settings: GatewaySettings) -> TokenFile | None:

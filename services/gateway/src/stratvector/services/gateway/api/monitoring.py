@@ -74,13 +74,13 @@ async def get_monitoring(context: Gateway) -> Monitoring:
 async def get_metrics(context: Gateway) -> MonitoringMetrics:
     """Key figures of each process, asked now."""
     probes = context.health.probes
-    found = await asyncio.gather(*(_metrics(url) for url in probes.values()))
+    found = await asyncio.gather(*(_metrics(name, url) for name, url in probes.items()))
     return MonitoringMetrics(services=dict(zip(probes, found, strict=True)))
 
 
-async def _metrics(url: str) -> ServiceMetrics:
+async def _metrics(name: str, url: str) -> ServiceMetrics:
     address = f"{url}/metrics"
-    page = await fetch(url, "/metrics")
+    page = await fetch(name, url, "/metrics")
     if page is None:
         return ServiceMetrics(metrics_url=address, metrics={}, trouble="it does not answer")
     try:
