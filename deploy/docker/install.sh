@@ -111,6 +111,7 @@ leave_out() {
     for element in aggrid codemirror json_editor leaflet mermaid plotly scene xterm; do
         rm -rf "${packages[0]}/nicegui/elements/$element/dist"
     done
+    rm -f "${packages[0]}"/nicegui/static/sass.*.js
     find "${packages[0]}" -name '*.pyi' -type f -delete
     # Some wheels carry the names of everything that they were linked of: 25 MB of 170. What is below
     # *.libs was patched by the wheel's maker, and does not load any more once it is stripped.

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from stratvector.runtime.process.settings import ProcessSettings
 from stratvector.trading.flow import COMPANIONS, SERVICES
 from tests.deploy.chart import ROOT, Helm, needs_helm
 from tests.deploy.local_release import LocalRelease
@@ -19,12 +18,9 @@ pytestmark = [needs_helm, pytest.mark.long]
 ALL = (*SERVICES, *COMPANIONS)
 WITHOUT_DOCUMENTS = {"research", "monte_carlo"}  # which serve whoever asks
 PATIENCE_SECONDS = 120.0
-knows_tls = pytest.mark.skipif(
-    "tls_ca_file" not in ProcessSettings.model_fields, reason="these processes know no TLS"
-)
 
 
-@pytest.mark.parametrize("tls", [pytest.param(True, marks=knows_tls), False])
+@pytest.mark.parametrize("tls", [True, False])
 def test_a_release_is_ready_before_anything_is_applied_and_trades_afterwards(
     tls: bool, tmp_path: Path
 ) -> None:

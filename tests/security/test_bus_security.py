@@ -131,11 +131,13 @@ def test_a_server_that_is_not_the_bus_is_not_talked_to(
 
     async def script() -> None:
         https = authorities.transport(identity).https()
-        listening = await asyncio.start_server(lambda _, writer: writer.close(), ssl=https, port=0)
+        listening = await asyncio.start_server(
+            lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=https
+        )
         port = listening.sockets[0].getsockname()[1]
         with pytest.raises(ServerUnreachable, match="nats"):
             await connect(
-                f"tls://localhost:{port}",
+                f"tls://127.0.0.1:{port}",
                 None,
                 "test",
                 1.5,

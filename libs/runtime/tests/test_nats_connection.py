@@ -1,6 +1,7 @@
 """Clients of a real server that is there, not yet there, gone and back, or refuses them."""
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
@@ -80,6 +81,19 @@ def test_a_wait_with_an_end_ends_in_one_sentence(server: NatsServer) -> None:
             await connect(server.url, None, "test", wait_seconds=0.3)
 
     run(script())
+
+
+def test_a_lost_cancellation_does_not_make_it_wait_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Python 3.11's wait_for swallows a deadline's that comes as an attempt fails."""
+    monkeypatch.setattr(asyncio, "timeout", lambda _: contextlib.AsyncExitStack())
+
+    async def script() -> None:
+        with pytest.raises(ServerUnreachable, match=r"within 0\.3 s"):
+            await connect(f"nats://127.0.0.1:{free_port()}", None, "test", 0.3)
+
+    asyncio.run(asyncio.wait_for(script(), 30.0))
 
 
 def test_a_wait_that_is_cancelled_leaves_nothing_behind(server: NatsServer) -> None:

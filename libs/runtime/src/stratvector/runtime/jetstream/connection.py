@@ -83,6 +83,13 @@ class Link:
         self.was_up = False
         self.closing = False
         self.why = "no answer"
+        self._first_until = float("inf")
+
+    def wait_until(self, deadline: float) -> None:
+        """When the first connection is given up, by the loop's clock. A deadline's cancellation can
+        be lost: Python 3.11's wait_for swallows one that comes as an attempt fails.
+        """
+        self._first_until = deadline
 
     async def error(self, error: Exception) -> None:
         """An attempt that failed, or a message that the server refused."""
@@ -93,6 +100,8 @@ class Link:
             return
         if REFUSAL in self.why.lower() and not self.was_up:
             raise _Refused
+        if not self.was_up and asyncio.get_running_loop().time() > self._first_until:
+            raise _TooLate
         told, self._told = self._told, True
         if not told:
             self._log.warning("waiting for the bus", reason=self.why)
@@ -223,6 +232,10 @@ class _Refused(Exception):
     """Breaks out of the client's endless attempts."""
 
 
+class _TooLate(Exception):
+    """The same, after the time that was given."""
+
+
 async def connect(
     url: str,
     seed_file: Path | None,
@@ -242,6 +255,8 @@ async def connect(
         raise UnfitScheme(url, why)
     seed = None if seed_file is None else read_seed(seed_file)
     link = Link(name, url, on_waiting, on_closed)
+    if wait_seconds is not None:
+        link.wait_until(asyncio.get_running_loop().time() + wait_seconds)
     client = BusClient(link, seed_file, certificates)
     options = _options(client, link) | _tls_options(certificates)
     try:
@@ -249,7 +264,7 @@ async def connect(
             await client.connect(url, name=name, nkeys_seed_str=seed, **options)
     except _Refused:
         raise AuthorizationRefused(name, url, seed_file) from None
-    except TimeoutError:
+    except (TimeoutError, _TooLate):
         assert wait_seconds is not None
         raise ServerUnreachable(url, wait_seconds, link.why) from None
     finally:
