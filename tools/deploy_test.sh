@@ -22,4 +22,4 @@ if ! docker image inspect python:3.11-slim-bookworm >/dev/null 2>&1 &&
     deploy/docker/bases.sh "${bases[@]}"
 fi
 deploy/docker/build.sh "${images[@]}"
-.venv/bin/python -m pytest tests/containers --containers "$form" --long "$@"
+.venv/bin/python -m pytest tests/containers --containers "$form" "$@"

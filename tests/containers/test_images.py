@@ -1,7 +1,10 @@
 """Each image: how large it is, whose it is, and that it runs as its pod will run it."""
 
+import io
 import json
 import re
+import subprocess
+import tarfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,10 +72,6 @@ def test_what_is_inside_is_listed(service: str) -> None:
 
 def _file_of(container: str, path: str) -> str:
     """A file of a container that may have neither a shell nor `cat`."""
-    import io
-    import subprocess
-    import tarfile
-
     packed = subprocess.run(["docker", "cp", f"{container}:{path}", "-"], stdout=subprocess.PIPE)
     with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
         (member,) = archive.getmembers()

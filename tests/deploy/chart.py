@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -79,6 +79,29 @@ class Helm:
         """The chart with these values over its own. Raises Refused."""
         found = self.ask("render", folder=str(CHART), values=values, release=release)
         return Rendered(tuple(found["objects"]), found["notes"])
+
+
+def bus_laid_out(rendered: Rendered, folder: Path, tls: Path, ports: Mapping[int, int]) -> Path:
+    """A pod's folders of the bus below `folder`, with its configuration, which is returned.
+
+    tls : where its certificate is, on this machine. ports : ours by the pod's.
+    """
+    for name in ("config", "accounts", "run", "data"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    text = rendered.one("ConfigMap", "stratvector-nats")["data"]["nats.conf"]
+    for old, new in {
+        "/etc/nats/tls": str(tls),
+        "/etc/nats": str(folder),
+        "/run/nats": str(folder / "run"),
+        '"/data"': f'"{folder / "data"}"',
+        "$POD_NAME": '"pod-0"',
+        "0.0.0.0": "127.0.0.1",
+        **{f":{pods}": f":{here}" for pods, here in ports.items()},
+    }.items():
+        text = text.replace(old, new)
+    file = folder / "config" / "nats.conf"
+    file.write_text(text)
+    return file
 
 
 @cache

@@ -16,7 +16,15 @@ from stratvector.cli.platform.commands import find_monte_carlo
 from stratvector.runtime.free_ports import free_ports
 from stratvector.runtime.jetstream.server import find_binary
 from stratvector.trading.flow import COMPANIONS, SERVICES
-from tests.deploy.chart import ROOT, Object, Rendered, containers_of, environment_of, pod_of
+from tests.deploy.chart import (
+    ROOT,
+    Object,
+    Rendered,
+    bus_laid_out,
+    containers_of,
+    environment_of,
+    pod_of,
+)
 
 ADDRESS = re.compile(r"\bstratvector-([a-z-]+?):(\d+)")
 PORTS = {"GRPC_PORT": 50051, "HTTP_PORT": 9100}
@@ -102,21 +110,9 @@ class LocalRelease:
 
     def _start_bus(self) -> None:
         folder = self._folder / "nats"
-        for name in ("config", "accounts", "run"):
-            (folder / name).mkdir(parents=True)
+        ports = {port: self._ports["nats", port] for port in (4222, 8222)}
+        file = bus_laid_out(self._rendered, folder, self._folder / "certificates" / "nats", ports)
         shutil.copy(self._folder / "accounts.conf", folder / "accounts")
-        text = self._rendered.one("ConfigMap", "stratvector-nats")["data"]["nats.conf"]
-        for old, new in {
-            "/etc/nats/tls": str(self._folder / "certificates" / "nats"),
-            "/run/nats": str(folder / "run"),
-            '"/data"': f'"{folder / "data"}"',
-            "$POD_NAME": '"pod-0"',
-            "0.0.0.0": "127.0.0.1",
-            **{f":{port}": f":{self._ports['nats', port]}" for port in (4222, 8222)},
-        }.items():
-            text = text.replace(old, new)
-        file = folder / "config" / "nats.conf"
-        file.write_text(text)
         self._start("nats", [find_binary(), "-c", str(file)], {})
 
     def _start_service(self, service: str) -> None:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from stratvector.cli.main import app
 from stratvector.runtime.free_ports import free_ports
 from stratvector.runtime.jetstream.server import find_binary
-from tests.deploy.chart import Helm, Rendered, containers_of, needs_helm, pod_of
+from tests.deploy.chart import Helm, Rendered, bus_laid_out, containers_of, needs_helm, pod_of
 from tests.deploy.cluster_api_server import signed_for
 
 pytestmark = needs_helm
@@ -34,20 +34,8 @@ def laid_out(
     rendered: Rendered, folder: Path, ports: dict[int, int], keys: Path | None = None
 ) -> Path:
     """The pod's folders below `folder`: configuration, accounts, certificate; the configuration."""
-    for name in ("config", "accounts", "tls", "run", "data"):
-        (folder / name).mkdir(parents=True)
-    text = rendered.one("ConfigMap", CONFIG)["data"]["nats.conf"]
-    for old, new in {
-        "/etc/nats": str(folder),
-        "/run/nats": str(folder / "run"),
-        '"/data"': f'"{folder / "data"}"',
-        "$POD_NAME": '"pod-0"',
-        "0.0.0.0": "127.0.0.1",
-        **{f":{old}": f":{new}" for old, new in ports.items()},
-    }.items():
-        text = text.replace(old, new)
-    file = folder / "config" / "nats.conf"
-    file.write_text(text)
+    file = bus_laid_out(rendered, folder, folder / "tls", ports)
+    (folder / "tls").mkdir()
     files = [
         "--keys",
         str(keys or folder / "keys"),

@@ -38,7 +38,6 @@ EVERYTHING: Values = {
     "podDisruptionBudget": {"enabled": True},
     "topologySpread": {"enabled": True},
     "ingress": {"enabled": True, "host": "trading.example.com", "className": "nginx"},
-    "backup": {"enabled": True, "existingClaim": "backups"},
     "nats": {"replicas": 3},
     "services": {one: {"autoscaling": {"enabled": True}} for one in ALL},
 }
@@ -321,7 +320,6 @@ def test_whatever_changes_in_a_job_changes_its_name(helm: Helm) -> None:
         ({"nats": {"replicas": 2}}, "nats/replicas"),
         ({"nats": {"enabled": False}}, "nats.externalUrl must name a server"),
         ({"ingress": {"enabled": True}}, "ingress.host must name the console"),
-        ({"backup": {"enabled": True}}, "backup.existingClaim must name"),
         (
             {"services": {"ledger": {"database": "sqlite", "replicas": 2}}},
             "services.ledger.replicas is 2; a ledger on sqlite has one",

@@ -18,7 +18,7 @@ from stratvector.contracts.codecs.ledger_service import status_of
 from stratvector.contracts.v1 import ledger_service_pb2
 from stratvector.contracts.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from stratvector.runtime.applying import apply
-from stratvector.runtime.certificates import Certificates, identity_of
+from stratvector.runtime.certificates import COMMAND_LINE, Certificates, identity_of
 from stratvector.runtime.deployment import SessionParts
 from stratvector.runtime.documents import DOCUMENTS, Documents, Wish, wish_of
 from stratvector.runtime.free_ports import free_port
@@ -38,7 +38,6 @@ from stratvector.runtime.jetstream.server import NatsServer
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from stratvector.runtime.lease import holder
 from stratvector.runtime.logged_session import LoggedSession
-from stratvector.runtime.process.callers import COMMAND_LINE
 from stratvector.runtime.session_in_log import read_logged_session
 from stratvector.trading.logged import SessionLog
 from stratvector.trading.parity import check

@@ -2,6 +2,8 @@
 
 import socket
 import ssl
+import urllib.error
+import urllib.request
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -13,10 +15,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from stratvector.cli import certificates
 from stratvector.cli.certificates import ensure_certificates
-from stratvector.runtime.certificates import Certificates, TlsFiles, identity_of
+from stratvector.runtime.certificates import IDENTITIES, Certificates, TlsFiles, identity_of
 from stratvector.runtime.process.transport import Transport
 
-LOCAL = {identity: ["localhost"] for identity in certificates.IDENTITIES}
+LOCAL = {identity: ["localhost"] for identity in IDENTITIES}
 
 
 class Authorities:
@@ -133,3 +135,22 @@ def health_of(
             call: Any = error
             return call.code().name, call.details()
     return "OK", ""
+
+
+def accounts_of(*keys: str) -> str:
+    """One account, whose users these public keys are, in the server's configuration."""
+    return f"accounts {{ ONE: {{ users: [{', '.join(f'{{nkey: {key}}}' for key in keys)}] }} }}"
+
+
+def page_of(address: str, trusted: Path) -> str:
+    """A page by HTTPS, whatever its code, from whoever has a certificate for localhost."""
+    context = ssl.create_default_context(cafile=trusted)
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+    )
+    try:
+        with opener.open(address, timeout=10) as answer:
+            text: str = answer.read().decode()
+    except urllib.error.HTTPError as error:
+        text = error.read().decode()
+    return text

@@ -2,14 +2,13 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stratvector.runtime.certificates import Certificates
-from stratvector.runtime.free_ports import free_port
 from stratvector.runtime.jetstream.connection import (
     BusClient,
     ServerUnreachable,
@@ -18,25 +17,15 @@ from stratvector.runtime.jetstream.connection import (
 )
 from stratvector.runtime.jetstream.keys import KeyFolder
 from stratvector.runtime.jetstream.server import NatsServer
-from stratvector.runtime.jetstream.server_config import ServerSettings
-from tests.security.authorities import Authorities, files_of, take
+from tests.security.authorities import Authorities, accounts_of, files_of, take
 
 PATIENCE_SECONDS = 60.0
 
 
 @pytest.fixture
-def authorities(tmp_path: Path) -> Authorities:
-    return Authorities(tmp_path / "tls")
-
-
-@pytest.fixture
-def server(tmp_path: Path, authorities: Authorities) -> Iterator[NatsServer]:
-    tls = files_of(authorities.own, "nats")
-    settings = ServerSettings(tmp_path / "store", free_port(), tls=tls)
-    made = NatsServer(settings, tmp_path, tmp_path / "nats.log")
-    made.start()
-    yield made
-    made.kill()
+def server(bus_server: NatsServer) -> NatsServer:
+    """The bus."""
+    return bus_server
 
 
 def run(script: Coroutine[Any, Any, None]) -> None:
@@ -264,24 +253,22 @@ def test_the_authority_changes_while_messages_flow_and_none_is_lost(
     run(script())
 
 
-ACCOUNTS = "accounts {{ ONE: {{ users: [{}] }} }}"
-
-
-def accounts(*keys: str) -> str:
-    return ACCOUNTS.format(", ".join(f"{{nkey: {key}}}" for key in keys))
+def two_keys(folder: Path) -> tuple[KeyFolder, str, str]:
+    """A user's key and the one that takes its place, with their public parts."""
+    keys = KeyFolder(folder / "keys")
+    return keys, keys.ensure("risk"), keys.ensure("new")
 
 
 def test_keys_change_while_messages_flow_and_none_is_lost(
     tmp_path: Path, server: NatsServer, authorities: Authorities
 ) -> None:
     """Both keys are accepted, the seed file is replaced, the old key is dropped."""
-    keys = KeyFolder(tmp_path / "keys")
-    old, new = keys.ensure("risk"), keys.ensure("new")
+    keys, old, new = two_keys(tmp_path)
     seed, closed = keys.seed_file("risk"), list[str]()
 
     async def script() -> None:
         certificates = of(authorities.own)
-        server.reload(accounts(old))
+        server.reload(accounts_of(old))
         clients = [
             await connect(
                 server.url, seed, name, 10.0, on_closed=closed.append, certificates=certificates
@@ -291,10 +278,10 @@ def test_keys_change_while_messages_flow_and_none_is_lost(
         flow = Flow(*clients)
         flowing = asyncio.create_task(flow.run())
         await flow.until_more()
-        server.reload(accounts(old, new))
+        server.reload(accounts_of(old, new))
         await flow.until_more()
         keys.seed_file("new").replace(seed)
-        server.reload(accounts(new))
+        server.reload(accounts_of(new))
         while any(client._public_nkey == old for client in clients):
             await asyncio.sleep(0.01)
         await flow.until_more()
@@ -311,17 +298,16 @@ def test_keys_change_while_messages_flow_and_none_is_lost(
 def test_whose_key_is_dropped_comes_back_as_soon_as_it_has_the_new_one(
     tmp_path: Path, server: NatsServer, authorities: Authorities
 ) -> None:
-    keys = KeyFolder(tmp_path / "keys")
-    old, new = keys.ensure("risk"), keys.ensure("new")
+    keys, old, new = two_keys(tmp_path)
     seed, closed = keys.seed_file("risk"), list[str]()
 
     async def script() -> None:
         own = of(authorities.own)
-        server.reload(accounts(old))
+        server.reload(accounts_of(old))
         client = await connect(
             server.url, seed, "test", 10.0, on_closed=closed.append, certificates=own
         )
-        server.reload(accounts(new))
+        server.reload(accounts_of(new))
         await until(lambda: not client.is_connected)
         keys.seed_file("new").replace(seed)
         await until(lambda: client.is_connected)

@@ -22,11 +22,6 @@ HOST = "127.0.0.1"
 SECONDS = 10.0
 
 
-@pytest.fixture
-def authorities(tmp_path: Path) -> Authorities:
-    return Authorities(tmp_path)
-
-
 @asynccontextmanager
 async def served(transport: Transport) -> AsyncIterator[str]:
     """The address of a port of the transport's service."""

@@ -1,11 +1,8 @@
 """The Monte Carlo service with TLS settings: the same rules as the Python services."""
 
 import json
-import ssl
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,32 +17,24 @@ from tests.processes.monte_carlo_process import MonteCarloProcess, request, step
 from tests.processes.service_process import PATIENCE_SECONDS
 from tests.security.authorities import (
     Authorities,
+    accounts_of,
     channel_credentials,
     files_of,
     health_of,
     is_presented,
+    page_of,
     plain_answer,
     tls_settings,
 )
 
 IDENTITY = "monte-carlo"
 EXPIRES = "stratvector_certificate_expires_seconds"
-ACCOUNTS = "accounts {{ ONE: {{ users: [{}] }} }}"
 
 
 @pytest.fixture
-def authorities(tmp_path: Path) -> Authorities:
-    return Authorities(tmp_path / "tls")
-
-
-@pytest.fixture
-def bus(tmp_path: Path, authorities: Authorities) -> Iterator[NatsServer]:
-    tls = files_of(authorities.own, "nats")
-    settings = ServerSettings(tmp_path / "store", free_port(), tls=tls)
-    server = NatsServer(settings, tmp_path, tmp_path / "nats.log")
-    server.start()
-    yield server
-    server.kill()
+def bus(bus_server: NatsServer) -> NatsServer:
+    """Of the process that is tested."""
+    return bus_server
 
 
 def started(
@@ -56,17 +45,7 @@ def started(
 
 
 def page(process: MonteCarloProcess, path: str, trusted: Path) -> str:
-    context = ssl.create_default_context(cafile=trusted)
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
-    )
-    address = f"https://localhost:{process.port('http_port')}{path}"
-    try:
-        with opener.open(address, timeout=10) as answer:
-            text: str = answer.read().decode()
-    except urllib.error.HTTPError as error:
-        text = error.read().decode()
-    return text
+    return page_of(f"https://localhost:{process.port('http_port')}{path}", trusted)
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -128,7 +107,7 @@ def test_renewed_certificates_and_another_key_are_taken_up_without_a_new_process
     keys = KeyFolder(tmp_path / "keys")
     old, new = keys.ensure("monte_carlo"), keys.ensure("new")
     seed = keys.seed_file("monte_carlo")
-    bus.reload(accounts(old))
+    bus.reload(accounts_of(old))
     with (
         started(tmp_path, authorities, bus, "one", nats_seed_file=seed) as process,
         started(tmp_path, authorities, bus, "two", nats_seed_file=seed) as other,
@@ -137,12 +116,12 @@ def test_renewed_certificates_and_another_key_are_taken_up_without_a_new_process
         before = expires(process, trusted)
         assert ran(process, own)
         authorities.renew()
-        bus.reload(accounts(old, new))
+        bus.reload(accounts_of(old, new))
         assert expires(process, trusted) < before
         assert is_presented(process.port("http_port"), own, IDENTITY)
         assert ran(process, own)
         keys.seed_file("new").replace(seed)
-        bus.reload(accounts(new))
+        bus.reload(accounts_of(new))
         assert ran(process, own)
         # Cuts every connection; the next one is made with the new certificate.
         bus.kill()
@@ -151,10 +130,6 @@ def test_renewed_certificates_and_another_key_are_taken_up_without_a_new_process
         assert ran(process, own)
         assert process.stop() == 0
         assert other.stop() == 0
-
-
-def accounts(*keys: str) -> str:
-    return ACCOUNTS.format(", ".join(f"{{nkey: {key}}}" for key in keys))
 
 
 def test_a_bus_of_another_name_or_authority_is_not_talked_to(

@@ -1,10 +1,8 @@
 """Service processes with TLS settings: what they answer to whom, and what they refuse."""
 
 import json
-import ssl
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +10,14 @@ import pytest
 from typer.testing import CliRunner
 
 from stratvector.cli.main import app
-from stratvector.runtime.free_ports import free_port
 from stratvector.runtime.jetstream.server import NatsServer
-from stratvector.runtime.jetstream.server_config import ServerSettings
 from tests.processes.service_process import PATIENCE_SECONDS, ServiceProcess
 from tests.security.authorities import (
     Authorities,
     files_of,
     health_of,
     is_presented,
+    page_of,
     plain_answer,
     tls_settings,
 )
@@ -29,23 +26,11 @@ EXPIRES = "stratvector_certificate_expires_seconds "
 
 
 @pytest.fixture
-def authorities(tmp_path: Path) -> Authorities:
-    return Authorities(tmp_path / "tls")
-
-
-@pytest.fixture
-def bus(tmp_path: Path, authorities: Authorities) -> Iterator[str]:
+def bus(bus_server: NatsServer, authorities: Authorities) -> str:
     """The address of a bus on which everything is provisioned, by the command, over TLS."""
-    tls = files_of(authorities.own, "nats")
-    settings = ServerSettings(tmp_path / "store", free_port(), tls=tls)
-    server = NatsServer(settings, tmp_path, tmp_path / "nats.log")
-    server.start()
-    try:
-        code, said = command(authorities.own, "provision", "--nats-url", server.url)
-        assert code == 0, said
-        yield server.url
-    finally:
-        server.kill()
+    code, said = command(authorities.own, "provision", "--nats-url", bus_server.url)
+    assert code == 0, said
+    return bus_server.url
 
 
 def command(folder: Path, *arguments: str) -> tuple[int, str]:
@@ -54,17 +39,6 @@ def command(folder: Path, *arguments: str) -> tuple[int, str]:
     options = ("--tls-ca", own.authorities, "--tls-certificate", own.certificate)
     done = CliRunner().invoke(app, [*map(str, (*options, "--tls-key", own.key)), *arguments])
     return done.exit_code, done.output
-
-
-def page(address: str, trusted: Path) -> str:
-    """A page by HTTPS, from whoever has a certificate for localhost."""
-    context = ssl.create_default_context(cafile=trusted)
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
-    )
-    with opener.open(address, timeout=10) as answer:
-        text: str = answer.read().decode()
-        return text
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -88,17 +62,17 @@ def test_a_service_serves_over_tls_alone_and_takes_up_renewed_certificates(
         def expires() -> float:
             (line,) = (
                 one
-                for one in page(f"{http}/metrics", trusted).splitlines()
+                for one in page_of(f"{http}/metrics", trusted).splitlines()
                 if EXPIRES in f"{one} " and not one.startswith("#")
             )
             return float(line.split(" ")[1])
 
-        assert json.loads(page(f"{http}/readyz", trusted))["ready"] is True
+        assert json.loads(page_of(f"{http}/readyz", trusted))["ready"] is True
         assert health_of(address, "risk", trusted, files_of(own, "gateway")) == ("OK", "")
         assert health_of(address, "risk", trusted, files_of(own, "drift"))[0] == "PERMISSION_DENIED"
         assert b"HTTP/" not in plain_answer(risk.port("http_port"))
         with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
-            page(f"{http}/healthz", authorities.stranger / "ca.crt")
+            page_of(f"{http}/healthz", authorities.stranger / "ca.crt")
         before = expires()
         authorities.renew()
         assert expires() < before
@@ -133,7 +107,7 @@ def test_the_gateway_shows_its_console_by_https_and_asks_by_tls(
             console = f"https://localhost:{gateway.port('console_port')}"
 
             def health() -> dict[str, Any]:
-                told: dict[str, Any] = json.loads(page(f"{console}/api/monitoring", trusted))
+                told: dict[str, Any] = json.loads(page_of(f"{console}/api/monitoring", trusted))
                 return told
 
             until(lambda: health()["ready"])

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 import typer
 
+from stratvector.cli.bus_access import user_name
 from stratvector.cli.failures import guarded
-from stratvector.cli.whose import user_name
 from stratvector.runtime.documents import StaleDocument
 from stratvector.trading.bad_strategy import BadSignal
 
@@ -48,38 +48,27 @@ def test_a_wrong_option_is_a_usage_error(place: Place) -> None:
     assert "No such option: --onec" in run.stderr
 
 
+@guarded
+def broken() -> None:
+    raise KeyError("missing")
+
+
+@pytest.mark.parametrize("is_writable", [True, False], ids=["in a folder", "in a container"])
 def test_a_defect_is_one_sentence_and_a_logged_traceback(
-    place: Place, capsys: pytest.CaptureFixture[str]
+    place: Place, capsys: pytest.CaptureFixture[str], is_writable: bool
 ) -> None:
-    @guarded
-    def broken() -> None:
-        raise KeyError("missing")
-
+    """Where no file can be written, as in a container with a read-only root, it is told whole."""
+    log = place.folder / "logs" / "errors.log"
+    if not is_writable:
+        log.parent.touch()
     with pytest.raises(typer.Exit) as ended:
         broken()
     assert ended.value.exit_code == 1
     said = capsys.readouterr().err
-    assert "KeyError: 'missing'; this is a defect, its traceback is in logs/errors.log" in said
-    (line,) = (place.folder / "logs" / "errors.log").read_text().splitlines()
-    assert "in broken" in json.loads(line)["traceback"]
-
-
-def test_a_defect_where_no_file_can_be_written_is_told_whole(
-    place: Place, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """As in a container, whose root is read-only."""
-    (place.folder / "logs").touch()
-
-    @guarded
-    def broken() -> None:
-        raise KeyError("missing")
-
-    with pytest.raises(typer.Exit) as ended:
-        broken()
-    assert ended.value.exit_code == 1
-    said = capsys.readouterr().err
-    assert "KeyError: 'missing'; this is a defect, its traceback is this:" in said
-    assert "in broken" in said
+    where = "in logs/errors.log" if is_writable else "this:"
+    assert f"KeyError: 'missing'; this is a defect, its traceback is {where}" in said
+    told = json.loads(log.read_text())["traceback"] if is_writable else said
+    assert "in broken" in told
 
 
 def test_a_user_without_a_name_is_known_by_the_number(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from stratvector.cli import certificates
-from stratvector.cli.certificates import IDENTITIES
 from stratvector.cli.main import app
+from stratvector.runtime.certificates import IDENTITIES
 from stratvector.runtime.free_ports import free_port
 from stratvector.runtime.jetstream import provisioner
 from stratvector.runtime.jetstream.accounts import USERS

@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stratvector.cli.bus_access import DEFAULT_URL, Connect, SeedFile, Url, reached
+from stratvector.cli.bus_access import DEFAULT_URL, Connect, SeedFile, Url, reached, user_name
 from stratvector.cli.failures import CommandFailed, guarded
 from stratvector.cli.outputs import AsJson, check_outputs, emit
 from stratvector.cli.portfolios import LOOK_SECONDS, NOT_TAKEN_UP
-from stratvector.cli.whose import user_name
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -1,6 +1,10 @@
-"""bus_access: the options with which a command reaches a platform's bus, and its connection."""
+"""bus_access: the options with which a command reaches a platform's bus, its connection, and who
+reaches it.
+"""
 
+import getpass
 import logging
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -82,8 +86,7 @@ def told_certificates() -> "Certificates | None":
 
     Commands on a session's folder never ask: what they start is on loopback, and plain.
     """
-    from stratvector.runtime.certificates import Certificates, TlsFiles
-    from stratvector.runtime.process.callers import COMMAND_LINE
+    from stratvector.runtime.certificates import COMMAND_LINE, Certificates, TlsFiles
     from stratvector.runtime.process.transport import Transport, use_transport
 
     authorities, certificate, key = _told[-1] if _told else (None, None, None)
@@ -95,6 +98,16 @@ def told_certificates() -> "Certificates | None":
     certificates = Certificates(TlsFiles(authorities, certificate, key), COMMAND_LINE)
     use_transport(Transport(COMMAND_LINE, certificates))
     return certificates
+
+
+def user_name() -> str:
+    """Who wishes what is wished: the user's name, or the number of one that has none, as a
+    container's often.
+    """
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # which of them depends on Python's version
+        return f"uid {os.getuid()}"
 
 
 @dataclass(frozen=True)

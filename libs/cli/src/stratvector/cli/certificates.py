@@ -22,11 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from stratvector.cli.failures import CommandFailed
+from stratvector.runtime.certificates import IDENTITIES, identity_of
 
-IDENTITIES = (
-    "market-data", "strategy", "risk", "execution", "ledger", "drift", "research", "gateway",
-    "monte-carlo", "nats", "cli", "prometheus",
-)  # fmt: skip
 AUTHORITY_DAYS, LEAF_DAYS = 3_650, 365
 RENEW_DAYS = 90  # before its end a certificate counts as old
 BACKDATED = timedelta(minutes=5)  # for machines whose clocks are behind
@@ -69,7 +66,7 @@ def parsed_names(text: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for pair in filter(None, text.split(",")):
         service, is_pair, name = pair.strip().partition("=")
-        identity = service.replace("_", "-")
+        identity = identity_of(service)
         if not is_pair or not name or identity not in IDENTITIES:
             known = ", ".join(IDENTITIES)
             raise CommandFailed(

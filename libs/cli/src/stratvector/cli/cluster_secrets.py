@@ -24,20 +24,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from stratvector.cli.cluster_api import ClusterApi, ClusterRefused
+from stratvector.runtime.certificates import IDENTITIES
 from stratvector.runtime.jetstream.accounts import USERS
 from stratvector.runtime.jetstream.keys import SUFFIX, TOKEN_FILE
-from stratvector.trading.flow import COMPANIONS, SERVICES
 
 KEYS, CERTIFICATES, PASSWORDS = "keys", "certificates", "passwords"
 ACCOUNTS_FILE = "accounts.conf"
 AUTHORITY = ("ca.crt", "ca.key")
 LEAF = ("ca.crt", "tls.crt", "tls.key")
-IDENTITIES = (
-    *(one.replace("_", "-") for one in (*SERVICES, *COMPANIONS)),
-    "nats",
-    "cli",
-    "prometheus",
-)
 PASSWORD_USERS = ("postgresql",)
 FAILED = 1
 

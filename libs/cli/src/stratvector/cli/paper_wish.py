@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stratvector.cli.bus_access import user_name
 from stratvector.cli.failures import CommandFailed
-from stratvector.cli.whose import user_name
 
 if TYPE_CHECKING:
     from stratvector.config import Configuration

@@ -9,10 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stratvector.cli.bus_access import DEFAULT_URL, Connect, Reached, SeedFile, Url, reached
+from stratvector.cli.bus_access import (
+    DEFAULT_URL,
+    Connect,
+    Reached,
+    SeedFile,
+    Url,
+    reached,
+    user_name,
+)
 from stratvector.cli.failures import CommandFailed, guarded
 from stratvector.cli.outputs import AsJson, Commands, check_outputs, emit
-from stratvector.cli.whose import user_name
 
 if TYPE_CHECKING:
     from rich.console import Console

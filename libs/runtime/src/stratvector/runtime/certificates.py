@@ -15,9 +15,13 @@ from typing import Any, TypeAlias
 
 import structlog
 
+from stratvector.trading.flow import HOUSE
+
 READ_AGAIN_MAX = 3
 TLS_MIN = ssl.TLSVersion.TLSv1_2
 Stamp: TypeAlias = tuple[tuple[int, int, int], ...]
+
+BUS_IDENTITY, COMMAND_LINE = "nats", "cli"
 
 log = structlog.get_logger("stratvector.certificates")
 
@@ -29,6 +33,10 @@ class BadCertificate(RuntimeError):
 def identity_of(service: str) -> str:
     """The DNS name that a service's certificate bears, such as `market-data` of market_data."""
     return service.replace("_", "-")
+
+
+# Of everybody who has a certificate; Prometheus' tells a scraped process who scrapes.
+IDENTITIES = (*(identity_of(one) for one in HOUSE), BUS_IDENTITY, COMMAND_LINE, "prometheus")
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from stratvector.backtest import Result, new_folder, write_result_into
+from stratvector.cli.bus_access import user_name
 from stratvector.cli.failures import CommandFailed
 from stratvector.cli.runs import run_name
-from stratvector.cli.whose import user_name
 from stratvector.config import Configuration, provenance
 from stratvector.runtime.documents import Wish, decode_wish, encode_wish, wish_of
 from stratvector.runtime.logged_session import LoggedSession

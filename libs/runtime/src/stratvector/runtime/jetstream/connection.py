@@ -17,9 +17,9 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 from nats.errors import StaleConnectionError
 
-from stratvector.runtime.certificates import Certificates
+from stratvector.runtime.certificates import BUS_IDENTITY, Certificates
 from stratvector.runtime.jetstream.keys import BadSeedFile, read_seed, unfit_scheme
-from stratvector.runtime.jetstream.server_config import BUS_IDENTITY, MAX_PAYLOAD_BYTES
+from stratvector.runtime.jetstream.server_config import MAX_PAYLOAD_BYTES
 
 RETRY_SECONDS = 0.1
 CONNECT_SECONDS = 2.0

@@ -17,9 +17,9 @@ import time
 import uuid
 from pathlib import Path
 
-from stratvector.runtime.certificates import TlsFiles
+from stratvector.runtime.certificates import BUS_IDENTITY, TlsFiles
 from stratvector.runtime.free_ports import is_free
-from stratvector.runtime.jetstream.server_config import BUS_IDENTITY, ServerSettings, server_config
+from stratvector.runtime.jetstream.server_config import ServerSettings, server_config
 
 BINARY = "nats-server"
 READY_SECONDS = 30.0

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from stratvector.runtime.certificates import TlsFiles
 
-BUS_IDENTITY = "nats"  # in the certificate of every server of the bus
 MAX_PAYLOAD_BYTES = 8 * 1024 * 1024
 
 

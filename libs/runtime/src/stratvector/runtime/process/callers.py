@@ -10,10 +10,10 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from stratvector.runtime.certificates import identity_of
+from stratvector.runtime.certificates import COMMAND_LINE, identity_of
+from stratvector.runtime.process.handlers import Behaviour, rewrapped
 from stratvector.runtime.process.logs import logger
 
-COMMAND_LINE = "cli"
 ASKED_BY = {
     "ledger": ("gateway",),
     "risk": ("gateway",),
@@ -23,7 +23,6 @@ ASKED_BY = {
     "monte_carlo": ("gateway", "risk"),
 }
 NAMES = "x509_subject_alternative_name"
-Behaviour = Callable[..., Any]
 
 
 def callers_of(service: str) -> frozenset[str]:
@@ -47,12 +46,7 @@ class KnownCallers(grpc.aio.ServerInterceptor):
     ) -> Any:
         """The handler of a call, behind the question who calls."""
         handler: Any = await continuation(handler_call_details)
-        if handler is None:
-            return handler
-        for kind in ("unary_unary", "unary_stream", "stream_unary", "stream_stream"):
-            if (behaviour := getattr(handler, kind)) is not None:
-                return handler._replace(**{kind: self._guarded(behaviour)})
-        raise TypeError(f"{handler_call_details.method} has no behaviour")
+        return None if handler is None else rewrapped(handler, self._guarded)
 
     def _guarded(self, behaviour: Behaviour) -> Behaviour:
         async def call(request: Any, context: Any) -> Any:

@@ -3,6 +3,7 @@
 import inspect
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import grpc
@@ -13,6 +14,7 @@ from grpc_reflection.v1alpha import reflection
 from stratvector.runtime.host import Servicer
 from stratvector.runtime.process.callers import KnownCallers
 from stratvector.runtime.process.forwarding import Forwarding, Owners
+from stratvector.runtime.process.handlers import Behaviour, rewrapped
 from stratvector.runtime.process.http_port import PortTaken
 from stratvector.runtime.process.logs import logger
 from stratvector.runtime.process.telemetry import server_interceptors
@@ -93,19 +95,17 @@ class PlainErrors(grpc.aio.ServerInterceptor):
     ) -> Any:
         """The handler of a call, told what to do with its failure."""
         handler: Any = await continuation(handler_call_details)
-        if handler is None:
-            return handler
         name = str(handler_call_details.method)
-        for kind in ("unary_unary", "unary_stream", "stream_unary", "stream_stream"):
-            behaviour = getattr(handler, kind)
-            if inspect.isasyncgenfunction(behaviour):
-                return handler._replace(**{kind: _plain_stream(name, behaviour)})
-            if inspect.iscoroutinefunction(behaviour):
-                return handler._replace(**{kind: _plain_call(name, behaviour)})
-        return handler
+        return None if handler is None else rewrapped(handler, partial(_plain, name))
 
 
-def _plain_call(name: str, behaviour: Callable[..., Any]) -> Callable[..., Any]:
+def _plain(name: str, behaviour: Behaviour) -> Behaviour:
+    if inspect.isasyncgenfunction(behaviour):
+        return _plain_stream(name, behaviour)
+    return _plain_call(name, behaviour) if inspect.iscoroutinefunction(behaviour) else behaviour
+
+
+def _plain_call(name: str, behaviour: Behaviour) -> Behaviour:
     async def answer(request: Any, context: Any) -> Any:
         try:
             return await behaviour(request, context)
@@ -117,7 +117,7 @@ def _plain_call(name: str, behaviour: Callable[..., Any]) -> Callable[..., Any]:
     return answer
 
 
-def _plain_stream(name: str, behaviour: Callable[..., Any]) -> Callable[..., AsyncIterator[Any]]:
+def _plain_stream(name: str, behaviour: Behaviour) -> Behaviour:
     async def answer(request: Any, context: Any) -> AsyncIterator[Any]:
         try:
             async for one in behaviour(request, context):

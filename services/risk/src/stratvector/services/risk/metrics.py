@@ -1,7 +1,7 @@
 """What Prometheus scrapes of portfolios: read off their newest decisions when it asks."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -12,6 +12,11 @@ from stratvector.trading.runs import has_deadlines
 
 NANOSECONDS_PER_SECOND = 1_000_000_000
 LABELS = ("portfolio", "run")
+LIMIT_USED = ("stratvector_portfolio_limit_used", "What is used of a limit; 1 is all of it.")
+NOTIONAL = (
+    "stratvector_position_notional_usd",
+    "The signed value of a position at its mark.",
+)
 
 
 def _gauge(name: str, text: str) -> tuple[str, str]:
@@ -59,8 +64,8 @@ class RiskCollector(Collector):
             if family.samples:
                 yield family
         if known:
-            yield _limits_used(known)
-            yield _notionals(known)
+            yield _by("limit", LIMIT_USED, known, _used)
+            yield _by("symbol", NOTIONAL, known, _notional_of)
             yield _late(known)
             yield _absent(known)
 
@@ -85,13 +90,17 @@ def _figures(state: PortfolioState) -> dict[str, float]:
     return figures
 
 
-def _notionals(known: list[PortfolioState]) -> GaugeMetricFamily:
-    name, text = "stratvector_position_notional_usd", "The signed value of a position at its mark."
-    family = GaugeMetricFamily(name, text, labels=(*LABELS, "symbol"))
+def _by(
+    label: str,
+    told: tuple[str, str],
+    known: list[PortfolioState],
+    values_of: Callable[[PortfolioState], dict[str, float]],
+) -> GaugeMetricFamily:
+    """A gauge with one label more. told : its name and its text."""
+    family = GaugeMetricFamily(*told, labels=(*LABELS, label))
     for state in known:
-        portfolio = state.portfolio
-        for symbol, notional in _notional_of(state).items():
-            family.add_metric([portfolio.name, portfolio.run, symbol], notional)
+        for value_of, value in values_of(state).items():
+            family.add_metric([state.portfolio.name, state.portfolio.run, value_of], value)
     return family
 
 
@@ -102,16 +111,6 @@ def _notional_of(state: PortfolioState) -> dict[str, float]:
         symbol: lots * lot_sizes[symbol] * state.marks[symbol]
         for symbol, lots in state.lots.items()
     }
-
-
-def _limits_used(known: list[PortfolioState]) -> GaugeMetricFamily:
-    name, text = "stratvector_portfolio_limit_used", "What is used of a limit; 1 is all of it."
-    family = GaugeMetricFamily(name, text, labels=(*LABELS, "limit"))
-    for state in known:
-        portfolio = state.portfolio
-        for limit, used in _used(state).items():
-            family.add_metric([portfolio.name, portfolio.run, limit], used)
-    return family
 
 
 def _used(state: PortfolioState) -> dict[str, float]:

@@ -1,0 +1,102 @@
+"""docker-compose.yml as it is written, without an engine; with one it is run: tests/containers."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stratvector.runtime.jetstream.accounts import USERS
+from stratvector.runtime.jetstream.server_config import ServerSettings, server_config
+from stratvector.trading.flow import HOUSE
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCKER = ROOT / "deploy" / "docker"
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+PREPARE = "prepare"
+ONCE = {PREPARE, "provision", "apply"}
+
+
+def volumes_of(service: str) -> dict[str, str]:
+    """Named volumes by where they are mounted."""
+    mounts = [one.split(":") for one in SERVICES[service].get("volumes", ())]
+    return {mount[1]: mount[0] for mount in mounts if mount[0] in COMPOSE["volumes"]}
+
+
+def test_every_service_of_the_house_is_there_and_is_scraped() -> None:
+    assert set(HOUSE) <= set(SERVICES)
+    scraped = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
+    jobs = {one["job_name"] for one in scraped["scrape_configs"]}
+    assert jobs - {"prometheus"} <= set(SERVICES)
+
+
+def test_no_two_services_share_a_volume_and_each_gets_its_own_secrets() -> None:
+    owners: dict[str, str] = {}
+    for service in set(SERVICES) - {PREPARE}:
+        for volume in volumes_of(service).values():
+            assert owners.setdefault(volume, service) == service
+    handed = {
+        place.removeprefix("/handed/"): volume
+        for place, volume in volumes_of(PREPARE).items()
+        if place.startswith("/handed/")
+    }
+    users = {"provisioner": "provision", "apply": "apply"}
+    for name, volume in handed.items():
+        assert owners[volume] == users.get(name, name)
+    # The operator's key, which a person uses, and the log's reader are in no container.
+    assert set(USERS) - set(handed) == {"operator"}
+
+
+@pytest.mark.parametrize("service", sorted(set(SERVICES) - {"jaeger"}))
+def test_it_is_locked_limited_and_only_here(service: str) -> None:
+    told = SERVICES[service]
+    assert told["read_only"]
+    assert told["cap_drop"] == ["ALL"]
+    assert told["security_opt"] == ["no-new-privileges:true"]
+    assert told["mem_limit"]
+    assert told["pids_limit"]
+    assert told["user"] == ("0:0" if service == PREPARE else "472:0" if service == "grafana" else
+                            "10001:10001")  # fmt: skip
+    assert all(port.startswith("127.0.0.1:") for port in told.get("ports", ()))
+    assert not told["image"].endswith(":latest")
+    assert re.search(r":v?\d", told["image"])
+
+
+def test_images_are_of_the_version_that_the_packages_have() -> None:
+    version = tomllib.loads((ROOT / "libs" / "cli" / "pyproject.toml").read_text())["project"]
+    own = {one["image"] for one in SERVICES.values() if one["image"].startswith("stratvector/")}
+    assert own == {f"stratvector/{name}:{version['version']}" for name in (*HOUSE, "cli")}
+
+
+def test_each_image_that_is_pulled_has_a_stand_in() -> None:
+    stand_ins = (DOCKER / "bases.sh").read_text()
+    pulled = {one["image"] for one in SERVICES.values()} - {
+        one["image"] for one in SERVICES.values() if "stratvector/" in one["image"]
+    }
+    missing = {one for one in pulled if f"]={one}\n" not in stand_ins}
+    assert {one.split(":")[0] for one in missing} == {"grafana/grafana", "jaegertracing/all-in-one"}
+    for file in ("python.Dockerfile", "rust.Dockerfile"):
+        (base,) = re.findall(r"^ARG \w+_IMAGE=(.+)$", (DOCKER / file).read_text(), re.M)
+        assert f"]={base}\n" in stand_ins
+
+
+def test_the_bus_is_configured_as_everywhere() -> None:
+    """The file of the containers and the text that the house writes for a laptop."""
+    settings = ServerSettings(Path("/data"), 4222, "0.0.0.0", 8222)
+    here = (DOCKER / "nats.conf").read_text().splitlines()
+    written = [line for line in here if not line.startswith("#")]
+    expected = server_config(settings, "stratvector", "include accounts.conf")
+    assert sorted(written) == sorted(expected.splitlines())
+    assert SERVICES["nats"]["command"] == ["--config", "/run/stratvector/nats.conf"]
+
+
+def test_a_service_starts_after_the_streams_are_there_and_whoever_ends_is_waited_for() -> None:
+    for service in HOUSE:
+        waits = SERVICES[service]["depends_on"]["provision"]
+        assert waits == {"condition": "service_completed_successfully"}
+    for service in ONCE:
+        assert SERVICES[service]["healthcheck"] == {"disable": True}
+        assert "restart" not in SERVICES[service]
