@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from stratvector.runtime.free_ports import free_port
 from stratvector.runtime.process.metrics import ProcessMetrics
 from stratvector.services.execution.metrics import OrderMetrics
-from tests.deploy.exposed_metrics import drift_collector
+from tests.deploy.exposed_metrics import MODEL, PORTFOLIO, drift_collector
 from tests.deploy.monitoring import PROMETHEUS_PARTS, Monitoring
 
 pytestmark = [
@@ -76,7 +76,8 @@ def test_the_classic_alerts_and_a_dead_service_reach_the_receivers_of_their_seve
                 monitoring.until(lambda: fired(alert, severity, **labels), f"no {alert}")
 
             until("OrderLatencyHigh", "warning", broker="simulated")
-            until("DriftHigh", "warning", portfolio="main", run="paper.1", model="trend")
+            drifted = {"portfolio": PORTFOLIO.name, "run": "paper.1", "model": MODEL}
+            until("DriftHigh", "warning", **drifted)
             until("ServiceDown", "critical", job="risk")
             until("ScrapeAbsent", "critical", job="ledger")
             until("ProcessMemoryHigh", "warning", job="execution")
