@@ -27,6 +27,7 @@ PATIENCE_SECONDS = 2.0
 REST_SECONDS = 0.05
 MARGIN_SECONDS = 0.25  # of the caller's patience, for the way back
 EVERY_ADDRESS = ("0.0.0.0", "::", "")
+ELSEWHERE = ("192.0.2.1", 9)  # of the addresses that are nobody's, RFC 5737
 AWAY = (
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.CANCELLED,
@@ -35,11 +36,37 @@ AWAY = (
 LaneOf = Callable[[Any], AnsweredFrom | None]
 
 
-def address_of(host: str, port: int) -> str:
-    """Where others reach a port of this machine; its own address where it listens on every one."""
+def address_of(host: str, port: int, before: str = "") -> str:
+    """Where others reach a port of this machine; its own address where it listens on every one.
+
+    before : what was told last, which stays while the machine is cut off; empty where nothing was.
+    """
     if host in EVERY_ADDRESS:
-        host = socket.gethostbyname(socket.gethostname())
+        host = _way_out() or ("" if before else _address_of_name())
+        if not host:
+            return before
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _way_out() -> str:
+    """The address that this machine's packets bear; empty where none would leave. Nothing is sent,
+    and no name is asked for, which would hold everything up while nobody answers.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(ELSEWHERE)
+        except OSError:
+            return ""
+        address: str = probe.getsockname()[0]
+        return address
+
+
+def _address_of_name() -> str:
+    """For a network without a way out."""
+    try:
+        return socket.gethostbyname(socket.gethostname())
+    except OSError:
+        return ""
 
 
 class Owners:

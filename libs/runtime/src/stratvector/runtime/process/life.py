@@ -69,6 +69,7 @@ class Life:
         self._heartbeat = Heartbeat(settings.stall_seconds)
         self._stop = asyncio.Event()
         self._grpc: GrpcPort | None = None
+        self._told_address = ""
         self._service_made = Service()
         self._work: Work | None = None
         self._beginnings: Beginnings | None = None
@@ -154,7 +155,10 @@ class Life:
         settings, grpc = self._settings, self._grpc
         if grpc is None:
             return ""
-        return settings.advertised_address or address_of(settings.host, grpc.port)
+        if settings.advertised_address:
+            return settings.advertised_address
+        self._told_address = address_of(settings.host, grpc.port, self._told_address)
+        return self._told_address
 
     async def _begin(self, found: Found) -> Tasks:
         """The coroutines of a portfolio. Raises BadSession, CannotStart."""
