@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -18,8 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from stratvector.cli.parity import examined
+from stratvector.runtime.certificates import COMMAND_LINE, Certificates, TlsFiles
 from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.connection import connect
 from stratvector.runtime.logged_session import LoggedSession
@@ -27,6 +30,7 @@ from stratvector.runtime.session_in_log import read_logged_session
 from stratvector.trading.logged import SessionLog
 from tests.containers.conftest import FURTHER, SHORT
 from tests.containers.engine import ROOT, Composed, docker, image, inspected, until
+from tests.e2e.browser import PATIENCE_MS, browser_path, opened
 
 STRATVECTOR = str(Path(sys.executable).with_name("stratvector"))
 WATCHING = ("prometheus", "alertmanager", "alert-webhook")
@@ -48,26 +52,39 @@ class Platform:
 
     def access(self, user: str) -> list[str]:
         """How a command reaches the bus as a user."""
-        return ["--nats-url", self.nats, "--seed-file", str(self.seed(user))]
+        return ["--nats-url", self.nats, "--seed-file", str(self.made(f"keys/{user}.seed"))]
 
     @property
     def nats(self) -> str:
         """Where the bus is, from here."""
-        return f"nats://{self.composed.address('nats')}:4222"
+        return f"tls://{self.composed.address('nats')}:4222"
 
-    def seed(self, user: str) -> Path:
-        """A user's key, taken out of the volume that holds all of them."""
-        file = self.own / f"{user}.seed"
-        mount = f"{self.composed.volume('made')}:/made:ro"
-        read = ("--user=0:0", "--entrypoint=cat", image("cli"), f"/made/keys/{user}.seed")
-        file.touch(0o600)
-        file.write_text(docker("run", "--rm", "--volume", mount, *read))
+    def tls(self) -> TlsFiles:
+        """What a command presents, and whom it trusts."""
+        names = ("ca.crt", "tls.crt", "tls.key")
+        return TlsFiles(*(self.made(f"tls/cli/{name}") for name in names))
+
+    def made(self, name: str) -> Path:
+        """A file out of the volume that holds all keys and certificates."""
+        file = self.own / "made" / name
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch(0o600)
+            mount = f"{self.composed.volume('made')}:/made:ro"
+            read = ("--user=0:0", "--entrypoint=cat", image("cli"), f"/made/{name}")
+            file.write_text(docker("run", "--rm", "--volume", mount, *read))
         return file
+
+    def asked(self, *command: str) -> dict[str, Any]:
+        """What a command says of the platform, as JSON."""
+        files = self.tls()
+        told = ("--tls-ca", files.authorities, "--tls-certificate", files.certificate)
+        access = [*map(str, told), "--tls-key", str(files.key)]
+        return dict(json.loads(_run(STRATVECTOR, *access, *command, "--json")))
 
     def portfolio(self) -> dict[str, Any]:
         """What `portfolios list` says of the only one."""
-        run = _run(STRATVECTOR, "portfolios", "list", *self.access("apply"), "--json")
-        found = json.loads(run)["portfolios"]
+        found = self.asked("portfolios", "list", *self.access("apply"))["portfolios"]
         return dict(found[0]) if found else {}
 
     def metrics(self, query: str) -> list[dict[str, Any]]:
@@ -167,11 +184,13 @@ def _both_own(platform: Platform) -> dict[str, int]:
 
 def _recorded(platform: Platform) -> dict[str, Any]:
     address = f"{platform.composed.address('ledger')}:50051"
-    return dict(json.loads(_run(STRATVECTOR, "ledger", "status", "--address", address, "--json")))
+    return platform.asked("ledger", "status", "--address", address)
 
 
 async def _read(platform: Platform) -> tuple[LoggedSession, SessionLog]:
-    client = await connect(platform.nats, platform.seed("operator"), "containers", 30.0)
+    seed = platform.made("keys/operator.seed")
+    presented = Certificates(platform.tls(), COMMAND_LINE)
+    client = await connect(platform.nats, seed, "containers", 30.0, certificates=presented)
     try:
         found = await read_logged_session(JetStreamBus(client))
     finally:
@@ -191,6 +210,26 @@ def test_prometheus_scrapes_every_replica_of_every_service(platform: Platform) -
 
     until(scraped, "scrapes of all")
     assert platform.metrics('ALERTS{alertname="Watchdog", alertstate="firing"}')
+
+
+def test_the_console_is_entered_with_the_token_over_tls(platform: Platform) -> None:
+    if "gateway" not in platform.services:
+        pytest.skip("the short form has no gateway")
+    url = f"https://127.0.0.1:{platform.composed.ports['CONSOLE_PORT']}"
+    trusting = ssl.create_default_context(cafile=platform.made("tls/ca.crt"))
+    with urllib.request.urlopen(f"{url}/login", timeout=10, context=trusting) as answer:
+        assert "Log in" in answer.read().decode()
+    if browser_path() is None:
+        pytest.skip("there is no Chromium to drive the console with; apt-get install chromium")
+    token = platform.made("keys/gateway.token").read_text().strip()
+    with opened(url, token=token) as seen:
+        equity = f"{platform.here['final_equity']:,.2f}"
+        expect(seen.page.get_by_test_id("equity")).to_contain_text(equity)
+        for service in SHORT + FURTHER:
+            line = seen.page.get_by_test_id(f"health-{service}")
+            expect(line).to_have_attribute("data-level", "green", timeout=PATIENCE_MS)
+        assert seen.complaints.errors == []
+        assert seen.complaints.foreign == []
 
 
 def test_an_alert_goes_all_the_way_to_the_webhook(platform: Platform) -> None:

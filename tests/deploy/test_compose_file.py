@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from stratvector.runtime.certificates import TlsFiles, identity_of
 from stratvector.runtime.jetstream.accounts import USERS
 from stratvector.runtime.jetstream.server_config import ServerSettings, server_config
 from stratvector.trading.flow import HOUSE
@@ -85,12 +86,35 @@ def test_each_image_that_is_pulled_has_a_stand_in() -> None:
 
 def test_the_bus_is_configured_as_everywhere() -> None:
     """The file of the containers and the text that the house writes for a laptop."""
-    settings = ServerSettings(Path("/data"), 4222, "0.0.0.0", 8222)
+    own = Path("/run/stratvector/tls")
+    tls = TlsFiles(own / "ca.crt", own / "tls.crt", own / "tls.key")
+    settings = ServerSettings(Path("/data"), 4222, "0.0.0.0", 8222, tls=tls)
     here = (DOCKER / "nats.conf").read_text().splitlines()
     written = [line for line in here if not line.startswith("#")]
     expected = server_config(settings, "stratvector", "include accounts.conf")
     assert sorted(written) == sorted(expected.splitlines())
     assert SERVICES["nats"]["command"] == ["--config", "/run/stratvector/nats.conf"]
+
+
+@pytest.mark.parametrize("service", sorted({*HOUSE, "provision", "apply"}))
+def test_whoever_speaks_to_another_does_so_by_tls(service: str) -> None:
+    told = SERVICES[service]["environment"]
+    own = f"STRATVECTOR_{service.upper()}_" if service in HOUSE else "STRATVECTOR_"
+    files = {"CA": "ca.crt", "CERTIFICATE": "tls.crt", "KEY": "tls.key"}
+    for name, file in files.items():
+        assert told[f"{own}TLS_{name}_FILE"] == f"/run/stratvector/tls/{file}"
+    assert told.get(f"{own}NATS_URL", "tls://nats:4222") == "tls://nats:4222"
+    assert "http://" not in str(told)
+
+
+def test_prometheus_knows_each_service_by_the_name_in_its_certificate() -> None:
+    scraped = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
+    jobs = {one["job_name"]: one for one in scraped["scrape_configs"]}
+    trusted = "/run/stratvector/tls/ca.crt"
+    for service in HOUSE:
+        wanted = {"ca_file": trusted, "server_name": identity_of(service)}
+        assert (jobs[service]["scheme"], jobs[service]["tls_config"]) == ("https", wanted)
+    assert volumes_of("prometheus")["/run/stratvector"] == "prometheus-secrets"
 
 
 def test_a_service_starts_after_the_streams_are_there_and_whoever_ends_is_waited_for() -> None:

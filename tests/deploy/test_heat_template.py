@@ -245,11 +245,11 @@ def test_alarms_grow_and_shrink_the_group_of_workers(answer: dict[str, Any]) -> 
 
 def test_outputs_are_addresses_to_open(answer: dict[str, Any]) -> None:
     outputs = answer["outputs"]
-    assert outputs["console_url"] == "http://198.51.100.5:8000"
+    assert outputs["console_url"] == "https://198.51.100.5:8000"
     assert outputs["grafana_url"] == "http://198.51.100.6:3000"
     assert outputs["prometheus_url"] == "http://198.51.100.6:9091"
     assert outputs["alertmanager_url"] == "http://198.51.100.6:9093"
-    assert outputs["drift_url"] == "http://198.51.100.5:8080/report.json"
+    assert outputs["drift_url"] == "https://198.51.100.5:8080/report.json"
 
 
 def test_the_parameters_file_names_only_declared_parameters_and_all_that_have_no_default() -> None:

@@ -66,12 +66,21 @@ def opened(
     height: int = 900,
     tone: Tone = "light",
     until: str = "equity",
+    token: str | None = None,
 ) -> Iterator[Opened]:
-    """A browser of its own on the console, once the element `until` is there; there must be one."""
+    """A browser of its own on the console, once the element `until` is there; there must be one.
+
+    token : what the console asks for, whose certificate then is of an authority that no browser
+    knows. None where nothing is asked.
+    """
     complaints = Complaints()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path(), args=list(ARGUMENTS))
-        page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=tone)
+        page = browser.new_page(
+            viewport={"width": width, "height": height},
+            color_scheme=tone,
+            ignore_https_errors=token is not None,
+        )
         page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: complaints.errors.append(str(error)))
         page.on(
@@ -80,6 +89,9 @@ def opened(
         )
         page.on("request", complaints.note_request)
         page.goto(url)
+        if token is not None:
+            page.get_by_label("Token").fill(token)
+            page.get_by_role("button").click()
         page.get_by_test_id(until).wait_for()
         try:
             yield Opened(page, complaints)

@@ -1,6 +1,7 @@
 """The Monte Carlo service with TLS settings: the same rules as the Python services."""
 
 import json
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -72,6 +73,30 @@ def ran(process: MonteCarloProcess, folder: Path) -> bool:
     with grpc.secure_channel(address, credentials, options=options) as channel:
         *_, last = steps(channel, request(20_000, 5))
     return last.HasField("result")
+
+
+def test_it_asks_itself_for_its_health_over_tls(
+    tmp_path: Path, authorities: Authorities, bus: NatsServer
+) -> None:
+    """`--healthy`, by which an image without any other program is probed."""
+    port = free_port()
+
+    def told(process: MonteCarloProcess) -> tuple[int, str]:
+        run = subprocess.run([*process.command, "--healthy"], capture_output=True, text=True)
+        return run.returncode, run.stderr
+
+    with started(tmp_path, authorities, bus, http_port=port) as process:
+        assert process.port("http_port") == port
+        assert told(process) == (0, "")
+        stranger = tls_settings(authorities.stranger, IDENTITY)
+        other = MonteCarloProcess(tmp_path, "other", nats_url=bus.url, http_port=port, **stranger)
+        code, words = told(other)
+        assert code == 1
+        assert "invalid peer certificate" in words
+        assert process.stop() == 0
+        code, words = told(process)
+        assert code == 1
+        assert "refused" in words
 
 
 def test_it_answers_to_its_callers_alone(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from typer.testing import CliRunner
 
 from stratvector.cli import certificates
@@ -91,6 +92,19 @@ def test_certificates_are_made_once_and_kept(tmp_path: Path) -> None:
     (tmp_path / "tls" / "risk" / "tls.key").unlink()
     assert json.loads(invoke(*asked)[1])["certificates_made"] == ["risk"]
     assert json.loads(invoke(*asked[:2], "--json")[1])["certificates_made"] == ["gateway"]
+
+
+def test_an_address_is_in_a_certificate_as_an_address(tmp_path: Path) -> None:
+    names = "gateway=trading.example.org,gateway=198.51.100.5,gateway=::1"
+    asked = ("--certificates", "tls", "--names", names, "--json")
+    assert invoke(*asked)[0] == 0
+    assert json.loads(invoke(*asked)[1])["certificates_made"] == []
+    text = (tmp_path / "tls" / "gateway" / "tls.crt").read_bytes()
+    found = x509.load_pem_x509_certificate(text).extensions
+    has = found.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert has.get_values_for_type(x509.DNSName) == ["gateway", "trading.example.org"]
+    addresses = [str(one) for one in has.get_values_for_type(x509.IPAddress)]
+    assert addresses == ["198.51.100.5", "::1"]
 
 
 def test_a_certificate_that_nears_its_end_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,15 @@ pub(crate) fn bus_config(certificates: &Arc<Certificates>) -> Result<ClientConfi
     Ok(config)
 }
 
+/// For this program when it asks the service whose files it has: it presents nothing, as every probe.
+pub(crate) fn self_config(certificates: &Certificates) -> Result<ClientConfig, Error> {
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
+        .with_webpki_verifier(Arc::clone(&certificates.now().verifier))
+        .with_no_client_auth();
+    Ok(config)
+}
+
 /// Connections with a certificate of the deployment, as they come.
 pub(crate) fn secured(
     listener: TcpListener,

@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -45,8 +46,8 @@ def ensure_certificates(
 ) -> list[str]:
     """Make what is absent or old; the identities whose files were written, `ca` among them.
 
-    names : further DNS names by identity. renew : make all leaves anew. Raises CommandFailed,
-    OSError.
+    names : further DNS names and IP addresses by identity. renew : make all leaves anew. Raises
+    CommandFailed, OSError.
     """
     folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     made = list[str]()
@@ -106,7 +107,7 @@ def _is_good(folder: Path, names: Iterable[str], authority: Authority) -> bool:
         return False
     return (
         key.public_key() == certificate.public_key()
-        and list(names) == has.get_values_for_type(x509.DNSName)
+        and list(has) == _names(names)
         and certificate.not_valid_after_utc > datetime.now(UTC) + timedelta(days=RENEW_DAYS)
     )
 
@@ -148,7 +149,7 @@ def _leaf(
     """A process asks and is asked, so a certificate is of a client and of a server."""
     issuer, purposes = authority.certificate, ExtendedKeyUsageOID
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
-    alternative = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+    alternative = x509.SubjectAlternativeName(_names(names))
     extended = x509.ExtendedKeyUsage([purposes.SERVER_AUTH, purposes.CLIENT_AUTH])
     issued_by = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
     return (
@@ -161,6 +162,18 @@ def _leaf(
         .add_extension(issued_by, critical=False)
         .sign(authority.key, hashes.SHA256())
     )
+
+
+def _names(names: Iterable[str]) -> list[x509.GeneralName]:
+    """As a certificate has them: a browser that is sent to an address looks for an address."""
+    return [_name(one) for one in names]
+
+
+def _name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def _dated(

@@ -71,7 +71,8 @@ Renew = Annotated[bool, typer.Option("--renew", help="Make all certificates but 
 Names = Annotated[
     str,
     typer.Option(
-        metavar="SERVICE=NAME,…", help="Further DNS names of certificates, such as a cluster's."
+        metavar="SERVICE=NAME,…",
+        help="Further DNS names, or IP addresses, of certificates, such as a cluster's.",
     ),
 ]
 Wait = Annotated[
