@@ -13,6 +13,10 @@ if ! docker version >/dev/null 2>&1; then
     echo "deploy-test: no Docker engine answers here, so containers are not tested"
     exit 0
 fi
+if ! docker compose version >/dev/null 2>&1 && ! command -v docker-compose >/dev/null; then
+    echo "deploy-test: there is no Docker Compose here, so containers are not tested"
+    exit 0
+fi
 # Where the real bases can be pulled they are; else stand-ins are made of Debian packages.
 if ! docker image inspect python:3.11-slim-bookworm >/dev/null 2>&1 &&
     ! docker pull --quiet python:3.11-slim-bookworm >/dev/null 2>&1; then

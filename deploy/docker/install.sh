@@ -81,7 +81,7 @@ install_packages() {
     fi
     leave_out "$service"
     find "$home" -exec touch --no-dereference --date "@$epoch" {} +
-    "$home/bin/python" -m compileall -q --invalidation-mode unchecked-hash \
+    "$home/bin/python" -m compileall -q -j 0 --invalidation-mode unchecked-hash \
         -x "$(not_compiled "$service")" "$home/lib"
 }
 
@@ -115,7 +115,8 @@ leave_out() {
     find "${packages[0]}" -name '*.pyi' -type f -delete
     # Some wheels carry the names of everything that they were linked of: 25 MB of 170. What is below
     # *.libs was patched by the wheel's maker, and does not load any more once it is stripped.
-    find "$home" -name '*.so' -type f -not -path '*.libs/*' -exec strip --strip-unneeded {} +
+    find "$home" -name '*.so' -type f -not -path '*.libs/*' -print0 |
+        xargs --null --max-procs "$(nproc)" --max-args 8 strip --strip-unneeded
 }
 
 prove_it_starts() {
@@ -138,15 +139,18 @@ settings() {
     fi
 }
 
-# What is inside, as CycloneDX 1.5.
+# What is inside, as CycloneDX 1.5: Python packages, and the Debian packages of the base image.
 list_packages() {
     "$home/bin/python" - <<'PYTHON'
 import json
 from importlib.metadata import distributions
+from pathlib import Path
 
-found = sorted((one.metadata["Name"].lower(), one.version) for one in distributions())
+python = sorted((one.metadata["Name"].lower(), one.version) for one in distributions())
+debian = [line.split() for line in Path("/base-packages.txt").read_text().splitlines()]
 components = [
-    {"type": "library", "name": name, "version": version, "purl": f"pkg:pypi/{name}@{version}"}
+    {"type": "library", "name": name, "version": version, "purl": f"pkg:{kind}/{name}@{version}"}
+    for kind, found in (("pypi", python), ("deb/debian", debian))
     for name, version in found
 ]
 print(json.dumps({"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "components": components}))

@@ -7,10 +7,12 @@ ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 FROM ${PYTHON_IMAGE} AS wheels
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 WORKDIR /source
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 UV_NO_CACHE=1 UV_LINK_MODE=copy
+# What one service has loaded from the index, the next ones find in the cache.
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 UV_CACHE_DIR=/cache UV_LINK_MODE=copy
 # Debian keeps one version of a package; that of the base image decides which.
 # hadolint ignore=DL3008
-RUN apt-get update --quiet=2 && apt-get install --quiet=2 --yes --no-install-recommends binutils \
+RUN dpkg-query --show --showformat '${Package} ${Version}\n' >/base-packages.txt \
+    && apt-get update --quiet=2 && apt-get install --quiet=2 --yes --no-install-recommends binutils \
     && rm -rf /var/lib/apt/lists/*
 COPY requirements.lock deploy/docker/install.sh ./
 RUN ./install.sh tools
@@ -29,29 +31,28 @@ FROM engine AS packages
 ARG SERVICE
 RUN ./deploy/docker/install.sh service "$SERVICE"
 
+# What all services' images have in common comes first, so it is made once; what is large comes last.
 FROM ${PYTHON_IMAGE}
-ARG SERVICE
 ARG NUMBA_CPU_NAME=x86-64-v2
-ARG VERSION=0.1.0
-ARG REVISION=unknown
-LABEL org.opencontainers.image.title="stratvector-${SERVICE}" \
-    org.opencontainers.image.description="The service ${SERVICE} of StratVector" \
-    org.opencontainers.image.licenses="MIT" \
-    org.opencontainers.image.version="${VERSION}" \
-    org.opencontainers.image.revision="${REVISION}"
-COPY --from=packages /opt/stratvector /opt/stratvector
-# A volume that is mounted here belongs to the user below; only who keeps something has one.
-COPY --from=packages --chown=10001:10001 /opt/stratvector/data /var/lib/stratvector
 # Nothing is written but to /tmp and to where the compiled engine is copied, a volume of each pod.
 ENV PATH=/opt/stratvector/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     NUMBA_CPU_NAME=${NUMBA_CPU_NAME} \
     NUMBA_CPU_FEATURES= \
-    STRATVECTOR_CACHE=/tmp/stratvector \
-    SERVICE=${SERVICE}
+    STRATVECTOR_CACHE=/tmp/stratvector
 USER 10001:10001
 EXPOSE 9100 50051
 HEALTHCHECK --interval=15s --timeout=5s --start-period=300s --retries=3 \
     CMD ["/opt/stratvector/bin/healthy"]
 ENTRYPOINT ["/opt/stratvector/bin/start"]
+ARG SERVICE VERSION=0.1.0 REVISION=unknown
+ENV SERVICE=${SERVICE}
+LABEL org.opencontainers.image.title="stratvector-${SERVICE}" \
+    org.opencontainers.image.description="The service ${SERVICE} of StratVector" \
+    org.opencontainers.image.licenses="MIT" \
+    org.opencontainers.image.version="${VERSION}" \
+    org.opencontainers.image.revision="${REVISION}"
+# A volume that is mounted here belongs to the user; only who keeps something has one.
+COPY --from=packages --chown=10001:10001 /opt/stratvector/data /var/lib/stratvector
+COPY --from=packages /opt/stratvector /opt/stratvector

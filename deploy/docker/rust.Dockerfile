@@ -16,8 +16,8 @@ RUN install -D --strip target/release/stratvector-monte-carlo /image/usr/bin/str
     && install -D --mode 0644 /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ca-certificates.crt \
     && echo 'hosts: files dns' >/image/etc/nsswitch.conf \
     && echo 'stratvector:x:10001:10001::/:/bin/false' >/image/etc/passwd \
-    && cargo tree --quiet --locked --package stratvector-monte-carlo --edges normal --prefix none \
-    | deploy/docker/crates.sh >/image/etc/packages.json
+    && ldd target/release/stratvector-monte-carlo | grep --only-matching '/[^ ]*' \
+    | xargs deploy/docker/contents.sh /usr/sbin/update-ca-certificates >/image/etc/packages.json
 
 FROM scratch
 ARG VERSION=0.1.0

@@ -29,7 +29,11 @@ def refusal() -> str:
     if shutil.which("docker") is None:
         return "there is no docker command"
     found = subprocess.run(["docker", "version"], capture_output=True, text=True)
-    return "" if found.returncode == 0 else f"no engine answers: {found.stderr.strip()[:200]}"
+    if found.returncode != 0:
+        return f"no engine answers: {found.stderr.strip()[:200]}"
+    if not _has_plugin() and shutil.which("docker-compose") is None:
+        return "there is neither 'docker compose' nor 'docker-compose'"
+    return ""
 
 
 def docker(*arguments: str) -> str:
@@ -132,9 +136,13 @@ class Composed:
         return bool(found) and all(one["Health"]["Status"] == "healthy" for one in found)
 
 
+def _has_plugin() -> bool:
+    return subprocess.run(["docker", "compose", "version"], capture_output=True).returncode == 0
+
+
 def _compose() -> list[str]:
     """Compose, as a part of docker or as a program of its own."""
-    if subprocess.run(["docker", "compose", "version"], capture_output=True).returncode == 0:
+    if _has_plugin():
         return ["docker", "compose", "--file", str(ROOT / "docker-compose.yml")]
     return ["docker-compose", "--file", str(ROOT / "docker-compose.yml")]
 

@@ -64,6 +64,9 @@ def test_what_is_inside_is_listed(service: str) -> None:
         docker("rm", name)
     assert listed["bomFormat"] == "CycloneDX"
     names = {one["name"] for one in listed["components"]}
+    kinds = {one["purl"].partition("/")[0] for one in listed["components"]}
+    assert kinds == {"pkg:cargo" if service == "monte_carlo" else "pkg:pypi", "pkg:deb"}
+    assert "libc6" in names
     own = "stratvector-" + ("monte-carlo" if service == "monte_carlo" else "runtime")
     assert own in names
     if service in ("market_data", "execution", "ledger", "drift", "gateway"):
