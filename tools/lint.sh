@@ -28,6 +28,7 @@ if [[ -d proto ]]; then
     check "buf breaking" .venv/bin/buf breaking --against proto/released.binpb
     check "buf format" .venv/bin/buf format --diff --exit-code
 fi
+check "hadolint" .venv/bin/hadolint deploy/docker/*.Dockerfile deploy/docker/stand-ins/*.Dockerfile
 cargo_tool clippy clippy rust-web-clippy &&
     check "clippy" cargo clippy --release --workspace --all-targets --locked --quiet -- -D warnings
 cargo_tool fmt rustfmt rustfmt-web && check "rustfmt" cargo fmt --all --check
