@@ -86,6 +86,11 @@ class Composed:
     def __exit__(self, *_: object) -> None:
         self.remove()
 
+    def change(self, service: str, **settings: str) -> None:
+        """Start a service anew with other variables of the compose file; nothing else."""
+        self._environment |= settings
+        self.compose("up", "--detach", "--no-build", "--no-deps", service)
+
     def compose(self, *arguments: str) -> str:
         """What `docker compose` says."""
         return _said([*_compose(), "--project-name", self._project, *arguments], self._environment)
