@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-all=(cli market_data strategy risk execution ledger drift research gateway monte_carlo)
+all=(cli monte_carlo market_data strategy risk execution ledger drift research gateway)
 version=${VERSION:-0.1.0}
 revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
 
@@ -28,6 +28,10 @@ for name in "${names[@]}"; do
         exit 2
     fi
 done
-for name in "${names[@]}"; do
-    build "$name"
-done
+# The first makes the stages that all share. Then two at a time: half of its time each waits for the
+# disk and the package index.
+build "${names[0]}"
+export -f build
+export version revision
+printf '%s\n' "${names[@]:1}" |
+    xargs --no-run-if-empty --max-procs 2 --max-args 1 bash -euo pipefail -c 'build "$1"' build
