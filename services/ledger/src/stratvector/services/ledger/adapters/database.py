@@ -267,9 +267,11 @@ class LedgerDatabase:
 
     def _told(self, error: DBAPIError) -> type[Unusable]:
         """At the start a wrong password is for a person; later it may be one that changes."""
-        if not self.is_on_server or not may_pass(error):
+        if not self.is_on_server:
             return Unusable
-        return Unusable if needs_person(error) and not self._was_there else Away
+        if needs_person(error):
+            return Away if self._was_there else Unusable
+        return Away if may_pass(error) else Unusable
 
     def close(self) -> None:
         """Nothing is asked any more: one file and its seal are left, unless another process has it
