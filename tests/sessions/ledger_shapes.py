@@ -5,7 +5,7 @@ each revision from the first that may be rolled back to is kept beside the ledge
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +21,23 @@ Shape = Mapping[str, Mapping[str, Any]]
 FILLED = frozenset(table.name for table in (*DERIVED, watermarks))
 
 
-def shape_of(connection: Connection, tables: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Of some tables of a server's database, as far as they are there."""
+def shape_of(
+    connection: Connection, used: Mapping[str, Collection[str]]
+) -> dict[str, dict[str, Any]]:
+    """Of some columns of some tables of a server's database, as far as they are there."""
     there, shape = inspect(connection), {}
-    for table in sorted(set(tables) & set(there.get_table_names())):
+    for table in sorted(used.keys() & set(there.get_table_names())):
         unique = [there.get_pk_constraint(table)["constrained_columns"]]
         unique += [
             [str(name) for name in one["column_names"]]
             for one in there.get_indexes(table)
             if one["unique"]
         ]
-        columns = {one["name"]: str(one["type"]) for one in there.get_columns(table)}
+        columns = {
+            one["name"]: str(one["type"])
+            for one in there.get_columns(table)
+            if one["name"] in used[table]
+        }
         shape[table] = {"columns": columns, "unique": sorted(map(sorted, unique))}
     return shape
 
@@ -52,7 +58,8 @@ def broken_by(connection: Connection, shape: Shape) -> Iterator[str]:
     """What keeps code that uses a shape from working on a database, or its work from being whole
     for the code that comes after it.
     """
-    there, found = inspect(connection), shape_of(connection, shape)
+    there = inspect(connection)
+    found = shape_of(connection, {table: used["columns"] for table, used in shape.items()})
     for table, used in shape.items():
         if table not in found:
             yield f"{table} is gone"

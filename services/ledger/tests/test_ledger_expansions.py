@@ -84,7 +84,8 @@ def broken_by_changes(database: LedgerDatabase, *changes: Change) -> set[str]:
 
 def test_what_this_version_uses_is_kept_for_those_that_come(served: LedgerDatabase) -> None:
     with served.writer.connect() as connection:
-        told = text_of(shape_of(connection, metadata.tables))
+        used = {name: table.columns.keys() for name, table in metadata.tables.items()}
+        told = text_of(shape_of(connection, used))
     assert broken_by_changes(served) == set()
     file = FOLDER / f"{NEWEST}.json"
     assert file.read_text() == told, f"this belongs into {file.name}:\n{told}"
