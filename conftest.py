@@ -22,6 +22,7 @@ SLOWEST = (
     "tests/deploy/test_helm_generated.py",
     "libs/runtime/tests/test_service_process.py",
     "tests/processes/test_each_service_alone.py",
+    "tests/processes/test_session_on_postgresql.py",
     "tests/chaos/test_memory.py",
     "tests/processes/test_paper_restart.py",
     "libs/cli/tests/test_up_ended_early.py",

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import grpc
@@ -14,6 +15,7 @@ from stratvector.services.ledger.adapters.database import LedgerDatabase
 from stratvector.services.ledger.adapters.payloads import stored_entry
 from stratvector.services.ledger.adapters.schema import Key
 from stratvector.services.ledger.adapters.sql_store import SqlLedgerStore
+from stratvector.services.ledger.adapters.sqlite_file import make_private
 from stratvector.services.ledger.portfolio_chapters import PortfolioChapters
 from stratvector.services.ledger.servicer import ledger_servicer
 from stratvector.trading.ledger import LedgerEntry
@@ -24,10 +26,27 @@ SERVERS = ("sqlite", "postgresql")
 
 
 def new_database(folder: Path) -> LedgerDatabase:
-    """A database in a file, with the newest schema."""
-    database = LedgerDatabase(f"sqlite:///{folder / 'ledger.db'}")
+    """A database in a file, with the newest schema: a copy, as every migration takes its time."""
+    file = folder / "ledger.db"
+    is_new = not file.exists()
+    if is_new:
+        make_private(file)
+        file.write_bytes(_prepared_file())
+    database = LedgerDatabase(f"sqlite:///{file}")
     database.prepare()
+    if is_new:
+        database.unseal()  # as whoever makes the tables does
     return database
+
+
+@cache
+def _prepared_file() -> bytes:
+    """A file that holds the newest schema."""
+    with TemporaryDirectory() as folder:
+        database = LedgerDatabase(f"sqlite:///{Path(folder) / 'ledger.db'}")
+        database.prepare()
+        database.close()
+        return (Path(folder) / "ledger.db").read_bytes()
 
 
 def on_server(server: PostgresqlServer, url: str = "") -> LedgerDatabase:

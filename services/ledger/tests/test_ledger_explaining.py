@@ -193,11 +193,16 @@ def test_a_time_before_the_first_close_has_no_decision(filled: LedgerDatabase) -
     assert "nothing was decided about" in asked(filled, ask)
 
 
-def test_an_order_is_found_by_the_beginning_of_its_id(filled: LedgerDatabase) -> None:
-    order = next(order for entry in ENTRIES for order in entry.decision.orders)
-    (one,) = explained(filled, pb.ExplainRequest(order_id=order.order_id[:13]))
-    assert one.order is not None
-    assert one.order.order_id == order.order_id
+def test_an_order_is_found_by_its_id_or_its_beginning_in_letters_of_either_case(
+    database: LedgerDatabase,
+) -> None:
+    record(database, ENTRIES)
+    ids = [order.order_id for entry in ENTRIES for order in entry.decision.orders]
+    sought = next(one for one in ids if one[:13].upper() != one[:13])
+    asked_as = [sought, sought.upper(), sought[:13], sought[:13].upper(), sought[:13].title()]
+    for one in explained(database, *[pb.ExplainRequest(order_id=name) for name in asked_as]):
+        assert one.order is not None
+        assert one.order.order_id == sought
 
 
 def test_the_running_ledger_verifies_itself(filled: LedgerDatabase) -> None:

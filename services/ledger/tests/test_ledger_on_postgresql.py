@@ -22,6 +22,7 @@ from stratvector.services.ledger.adapters.postgresql import LIMITS_MS
 from stratvector.services.ledger.adapters.schema import Key
 from stratvector.services.ledger.adapters.tables import DERIVED
 from tests.sessions.generated_sessions import Shape, generated_session
+from tests.sessions.german_server import in_german
 from tests.sessions.postgresql_server import PASSWORD, PostgresqlServer
 from tests.sessions.recorded_ledger import new_database, new_database_on, on_server, record
 from tests.sessions.simulated_flow import run_flow
@@ -171,6 +172,26 @@ def test_a_wrong_password_user_or_database_is_for_a_person(
         assert "guessed" not in str(refusal.value)
         assert "\n" not in str(refusal.value)
         database.close()
+
+
+def test_it_is_known_in_any_language_who_must_act(server: PostgresqlServer, tmp_path: Path) -> None:
+    """By the SQLSTATE, as nobody knows the words: a person, or only time."""
+    server.sql("CREATE ROLE crowded LOGIN PASSWORD 'word' CONNECTION LIMIT 0")
+    wrong, right = tmp_path / "wrong", tmp_path / "right"
+    wrong.write_text("guessed")
+    right.write_text("word")
+    with in_german(server.port) as port:
+        url = f"postgresql://ledger@127.0.0.1:{port}/postgres?sslmode=disable"
+        for address, file, said, kind in (
+            (url, wrong, "Passwort-Authentifizierung für Benutzer »ledger«", Unusable),
+            (url.replace("/postgres?", "/nowhere?"), server.password_file, "existiert", Unusable),
+            (url.replace("ledger@", "crowded@"), right, "zu viele Verbindungen", Away),
+        ):
+            database = LedgerDatabase(address, password_file=file)
+            with pytest.raises(Unusable, match=said) as refusal:
+                database.prepare()
+            assert type(refusal.value) is kind
+            database.close()
 
 
 def test_a_password_that_changes_is_taken_at_the_next_connection(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -34,7 +34,7 @@ from stratvector.trading.ledger_answers import (
 from stratvector.trading.order_causes import deciding_stage, reason_of
 from stratvector.trading.reasons import Stage
 from tests.sessions.generated_sessions import Shape, generated_session
-from tests.sessions.recorded_ledger import answering, record
+from tests.sessions.recorded_ledger import SERVERS, answering, new_database, new_database_on, record
 from tests.sessions.simulated_flow import run_flow
 
 if TYPE_CHECKING:
@@ -50,6 +50,20 @@ SIZES = [1, 7, PAGE_SIZE_MAX]
 MIDDLE = slice(len(ENTRIES) // 4, len(ENTRIES) // 2)
 RANGES = [slice(0, len(ENTRIES)), MIDDLE, slice(3, 4)]
 Answer = TypeVar("Answer")
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def filled(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LedgerDatabase]:
+    """Every close, on each kind of database; nobody adds one."""
+    if request.param == "sqlite":
+        database = new_database(tmp_path_factory.mktemp("ledger"))
+    else:
+        database = new_database_on(request.getfixturevalue("server"))
+    record(database, ENTRIES)
+    yield database
+    database.close()
 
 
 def asked(
@@ -163,21 +177,17 @@ def expected_equity(entries: list[LedgerEntry]) -> list[EquityRecord]:
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("part", RANGES)
 def test_orders_come_with_what_became_of_them(
-    database: LedgerDatabase, part: slice, size: int
+    filled: LedgerDatabase, part: slice, size: int
 ) -> None:
-    record(database, ENTRIES)
-    found = asked(database, lambda stub: pages(stub.QueryOrders, pb.QueryOrdersRequest, part, size))
+    found = asked(filled, lambda stub: pages(stub.QueryOrders, pb.QueryOrdersRequest, part, size))
     orders = [codec.order_of(order) for page in found for order in page.orders]
     assert orders == expected_orders(ENTRIES[part])
     assert all(len(page.orders) <= size for page in found)
 
 
-def test_an_order_says_how_it_ended(database: LedgerDatabase) -> None:
-    record(database, ENTRIES)
+def test_an_order_says_how_it_ended(filled: LedgerDatabase) -> None:
     whole = slice(0, len(ENTRIES))
-    found = asked(
-        database, lambda stub: pages(stub.QueryOrders, pb.QueryOrdersRequest, whole, 1_000)
-    )
+    found = asked(filled, lambda stub: pages(stub.QueryOrders, pb.QueryOrdersRequest, whole, 1_000))
     ends = {
         event.order_id: event.kind
         for entry in ENTRIES
@@ -198,10 +208,9 @@ def test_an_order_says_how_it_ended(database: LedgerDatabase) -> None:
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("part", RANGES)
 def test_fills_come_in_their_order_with_each_models_part(
-    database: LedgerDatabase, part: slice, size: int
+    filled: LedgerDatabase, part: slice, size: int
 ) -> None:
-    record(database, ENTRIES)
-    found = asked(database, lambda stub: pages(stub.QueryFills, pb.QueryFillsRequest, part, size))
+    found = asked(filled, lambda stub: pages(stub.QueryFills, pb.QueryFillsRequest, part, size))
     fills = [codec.fill_of(fill) for page in found for fill in page.fills]
     assert fills == expected_fills(ENTRIES[part])
     for fill in fills:
@@ -211,10 +220,9 @@ def test_fills_come_in_their_order_with_each_models_part(
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("part", RANGES)
 def test_equity_comes_close_by_close_with_each_models_share(
-    database: LedgerDatabase, part: slice, size: int
+    filled: LedgerDatabase, part: slice, size: int
 ) -> None:
-    record(database, ENTRIES)
-    found = asked(database, lambda stub: pages(stub.QueryEquity, pb.QueryEquityRequest, part, size))
+    found = asked(filled, lambda stub: pages(stub.QueryEquity, pb.QueryEquityRequest, part, size))
     records = [codec.equity_of(one) for page in found for one in page.closes]
     assert records == expected_equity(ENTRIES[part])
 
@@ -222,12 +230,11 @@ def test_equity_comes_close_by_close_with_each_models_share(
 @pytest.mark.parametrize("place", [0, 9, len(ENTRIES) - 1])
 @pytest.mark.parametrize("later", [0, 1])
 def test_positions_are_those_after_the_newest_close_at_or_before(
-    database: LedgerDatabase, place: int, later: int
+    filled: LedgerDatabase, place: int, later: int
 ) -> None:
-    record(database, ENTRIES)
     entry = ENTRIES[place]
     request = pb.QueryPositionsRequest(at_ns=entry.close_time + later)
-    held = codec.positions_of(asked(database, lambda stub: stub.QueryPositions(request)))
+    held = codec.positions_of(asked(filled, lambda stub: stub.QueryPositions(request)))
     assert held == HeldPositions(
         entry.close_time,
         tuple(
@@ -241,20 +248,18 @@ def test_positions_are_those_after_the_newest_close_at_or_before(
     )
 
 
-def test_there_are_no_positions_before_the_first_close(database: LedgerDatabase) -> None:
-    record(database, ENTRIES)
+def test_there_are_no_positions_before_the_first_close(filled: LedgerDatabase) -> None:
     request = pb.QueryPositionsRequest(at_ns=ENTRIES[0].close_time - 1)
-    answer = asked(database, lambda stub: stub.QueryPositions(request))
+    answer = asked(filled, lambda stub: stub.QueryPositions(request))
     assert codec.positions_of(answer) == HeldPositions(None, ())
 
 
 @pytest.mark.parametrize("part", RANGES)
 def test_attribution_is_what_the_models_earned_within_the_range(
-    database: LedgerDatabase, part: slice
+    filled: LedgerDatabase, part: slice
 ) -> None:
-    record(database, ENTRIES)
     request = pb.GetAttributionRequest(range=closes(part))
-    answer = asked(database, lambda stub: stub.GetAttribution(request))
+    answer = asked(filled, lambda stub: stub.GetAttribution(request))
     fills = Counter(m for fill in expected_fills(ENTRIES[part]) for m in fill.parts)
     before, after = ENTRIES[part.start - 1].models, ENTRIES[part.stop - 1].models
     nothing = Decimal(0)

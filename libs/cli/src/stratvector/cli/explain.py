@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from stratvector.trading.reasons import Outcome
 
 # Ids of orders are UUIDs; their first eight digits are enough.
-ORDER = re.compile(r"[0-9a-f]{8}(-[0-9a-f-]*)?")
+ORDER = re.compile(r"[0-9a-f]{8}(-[0-9a-f-]*)?", re.IGNORECASE)
 
 
 @guarded

@@ -18,24 +18,22 @@ from stratvector.runtime.process.file_modes import keep_files_private
 from stratvector.runtime.process.settings import load_settings
 from stratvector.runtime.process.settings_file import BadSettings
 from stratvector.services.ledger.adapters.database import Away, BadDatabase, LedgerDatabase
-from stratvector.services.ledger.adapters.migrating import NEWEST_REVISION
 from stratvector.services.ledger.settings import LedgerSettings
 
 WRONG_SETTINGS, NOBODY_CAME, REFUSED = 2, os.EX_TEMPFAIL, os.EX_CONFIG
 AGAIN_SECONDS = 0.5
 
 
-def migrate(settings: LedgerSettings, seconds: float) -> str:
-    """Bring the database to the newest schema; its address. Raises BadDatabase, Away after some
-    seconds without a server.
+def migrate(settings: LedgerSettings, seconds: float) -> tuple[str, str]:
+    """Bring the database to the newest schema; its address, and the revision that it has then.
+    Raises BadDatabase, Away after some seconds without a server.
     """
     database = LedgerDatabase(settings.database(), password_file=settings.database_password_file)
     patience_ends_at = time.monotonic() + seconds
     try:
         while True:
             try:
-                database.prepare()
-                return database.shown
+                return database.shown, database.prepare()
             except Away:
                 if time.monotonic() > patience_ends_at:
                     raise
@@ -52,13 +50,13 @@ def main() -> int:
     told = parser.parse_args()
     keep_files_private()
     try:
-        shown = migrate(load_settings("ledger", LedgerSettings, told.settings), told.wait)
+        shown, revision = migrate(load_settings("ledger", LedgerSettings, told.settings), told.wait)
     except (BadSettings, BadDatabase) as error:
         sys.stderr.write(f"{error}\n")
         if isinstance(error, BadSettings):
             return WRONG_SETTINGS
         return NOBODY_CAME if isinstance(error, Away) else REFUSED
-    sys.stdout.write(f"ledger database {shown} has schema revision {NEWEST_REVISION}\n")
+    sys.stdout.write(f"ledger database {shown} has schema revision {revision}\n")
     return 0
 
 

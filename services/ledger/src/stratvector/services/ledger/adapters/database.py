@@ -27,6 +27,7 @@ from stratvector.services.ledger.adapters.migrating import (
     VERSION_TABLE,
     known_revisions,
     upgrade,
+    works_on,
 )
 from stratvector.services.ledger.adapters.payloads import BadPayload
 from stratvector.services.ledger.adapters.postgresql import (
@@ -129,16 +130,18 @@ class LedgerDatabase:
         if self.is_on_server and not self._at_rest and not self._is_prepared:
             self.prepare()
 
-    def prepare(self) -> None:
-        """Bring the schema to the newest revision. Raises BadDatabase.
+    def prepare(self) -> str:
+        """Bring the schema to the newest revision, unless it is of a later one that kept what this
+        version uses; the revision that it has then. Raises BadDatabase.
 
         Instances that start at the same time wait for each other; so it is done once.
         """
         make_private(file_of(self._url))
-        self._prepare()
+        revision = self._prepare()
         self._is_prepared = True
+        return revision
 
-    def _prepare(self) -> None:
+    def _prepare(self) -> str:
         with self.errors_told(), self.writer.begin() as connection:
             without_limits(connection)
             lock(connection, MIGRATION)
@@ -147,16 +150,24 @@ class LedgerDatabase:
                 found = ", ".join(sorted(tables)[:3])
                 raise Unusable(self.shown, f"it is no ledger's, it holds tables {found}")
             revision = revision_of(connection) if tables else None
-            if revision == NEWEST_REVISION:
-                return
-            if revision is not None and revision not in known_revisions():
-                raise UnknownRevision(self.shown, revision)
+            if revision is not None:
+                self.refuse_unknown(revision)
+                if works_on(revision):
+                    return revision
             if revision in BEFORE_PAYLOADS and _has_closes(connection):
                 raise WithoutHashes(self.shown)
             if self._seal is not None and (broken := self._seal.broken()):
                 raise Unusable(self.shown, broken)
             self.unseal()
             upgrade(connection)
+            return NEWEST_REVISION
+
+    def refuse_unknown(self, revision: str) -> None:
+        """A schema that this version neither works on nor can bring there. Raises
+        UnknownRevision.
+        """
+        if not works_on(revision) and revision not in known_revisions():
+            raise UnknownRevision(self.shown, revision)
 
     def verify(self) -> Verification:
         """Whether everything is as it was recorded. Raises BadDatabase."""
@@ -169,7 +180,10 @@ class LedgerDatabase:
                 tables = set(inspect(connection).get_table_names())
                 if VERSION_TABLE not in tables and not sealed:
                     raise Unusable(self.shown, "it is no ledger's")
-                if VERSION_TABLE in tables and revision_of(connection) in BEFORE_PAYLOADS:
+                revision = revision_of(connection) if VERSION_TABLE in tables else None
+                if revision is not None and not broken:
+                    self.refuse_unknown(revision)
+                if revision in BEFORE_PAYLOADS:
                     raise WithoutHashes(self.shown)
                 return self._verified(connection, broken, sealed and not broken)
         except Unusable as error:
@@ -267,9 +281,11 @@ class LedgerDatabase:
 
     def _told(self, error: DBAPIError) -> type[Unusable]:
         """At the start a wrong password is for a person; later it may be one that changes."""
-        if not self.is_on_server or not may_pass(error):
+        if not self.is_on_server:
             return Unusable
-        return Unusable if needs_person(error) and not self._was_there else Away
+        if needs_person(error):
+            return Away if self._was_there else Unusable
+        return Away if may_pass(error) else Unusable
 
     def close(self) -> None:
         """Nothing is asked any more: one file and its seal are left, unless another process has it

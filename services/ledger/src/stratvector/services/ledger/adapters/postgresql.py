@@ -41,8 +41,10 @@ LIMITS_MS = {
 # standby that is to become the primary.
 PASSING_CLASSES = ("08", "53", "57", "58")
 PASSING_CODES = frozenset({"25006", "25P03", "40001", "40P01", "55P03"})
-# A refused connection has no SQLSTATE for its client, only the server's words.
-FOR_A_PERSON = (
+# SQLSTATE classes of a refused connection for a person: who may connect, and whether it is there.
+CLASSES_FOR_A_PERSON = ("28", "3D")
+# The words of libpq for the same, or of a server whose SQLSTATE can't be had.
+WORDS_FOR_A_PERSON = (
     "authentication failed",
     "no password supplied",
     "does not exist",
@@ -87,8 +89,7 @@ def server_engine(url: URL, read_only: bool, password_file: Path | None) -> Engi
         execution_options={"isolation_level": isolation, "postgresql_readonly": read_only},
     )
     event.listen(engine, "connect", _limited)
-    if password_file is not None:
-        event.listen(engine, "do_connect", _with_password(password_file))
+    event.listen(engine, "do_connect", _connecting(password_file))
     return engine
 
 
@@ -121,7 +122,10 @@ def may_pass(error: DBAPIError) -> bool:
 
 def needs_person(error: DBAPIError) -> bool:
     """Whether a connection was refused for a wrong password, name or certificate."""
-    return any(words in str(error.orig) for words in FOR_A_PERSON)
+    code = getattr(error.orig, "sqlstate", None)
+    if code is not None:
+        return str(code)[:2] in CLASSES_FOR_A_PERSON
+    return any(words in str(error.orig) for words in WORDS_FOR_A_PERSON)
 
 
 def _limited(connection: Any, record: Any) -> None:
@@ -132,9 +136,18 @@ def _limited(connection: Any, record: Any) -> None:
     connection.autocommit = False
 
 
-def _with_password(file: Path) -> Callable[[Any, Any, Any, dict[str, Any]], None]:
-    def do_connect(dialect: Any, record: Any, arguments: Any, options: dict[str, Any]) -> None:
-        options["password"] = _password(file)
+def _connecting(password_file: Path | None) -> Callable[[Any, Any, Any, dict[str, Any]], Any]:
+    def do_connect(dialect: Any, record: Any, arguments: Any, options: dict[str, Any]) -> Any:
+        if password_file is not None:
+            options["password"] = _password(password_file)
+        try:
+            return dialect.connect(*arguments, **options)
+        except dialect.loaded_dbapi.OperationalError as error:
+            # With SQLite nobody loads the driver of a server.
+            from stratvector.services.ledger.adapters.refused_connection import tell_code
+
+            tell_code(error, options)
+            raise
 
     return do_connect
 

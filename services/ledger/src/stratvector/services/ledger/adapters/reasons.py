@@ -33,11 +33,15 @@ class Reasons:
         self._key = Key.of_portfolio(chapters.first)
 
     def of_order(self, order_id: str) -> Explanation:
-        """Why an order was sent. order_id : whole, or its beginning. Raises NotRecorded."""
+        """Why an order was sent. order_id : whole, or its beginning, in letters of either case.
+        Raises NotRecorded.
+        """
         table = tables.orders
-        whole = table.c.order_id == order_id
+        # An id is a UUID, recorded in lower case; SQLite's LIKE ignores case, PostgreSQL's doesn't.
+        known_as = order_id.lower()
+        whole = table.c.order_id == known_as
         if len(order_id) >= ORDER_PREFIX_MIN:
-            whole = whole | table.c.order_id.startswith(order_id, autoescape=True)
+            whole = whole | table.c.order_id.startswith(known_as, autoescape=True)
         found = self._connection.execute(
             select(table).where(own(table, self._key), whole).limit(2)
         ).all()

@@ -44,6 +44,8 @@ class RestingDatabase(LedgerDatabase):
         """One state that tells every close. Raises BadDatabase."""
         with self.errors_told(), self.snapshot() as connection:
             revision = revision_of(connection)
+            if revision is not None:
+                self.refuse_unknown(revision)
             if revision in BEFORE_PAYLOADS:
                 raise WithoutHashes(self.shown)
             is_there = revision not in EARLIER and not may_adopt(connection, key)
