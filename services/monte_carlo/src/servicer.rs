@@ -95,8 +95,8 @@ impl Servicer {
         } else {
             info!(paths, seconds, outcome, "run");
         }
-        self.coordinator.metrics.run_ended(outcome, begun.elapsed());
         drop(turn);
+        self.coordinator.metrics.run_ended(outcome, begun.elapsed());
         if let Some(ended) = ended {
             let _ = steps
                 .send(ended.map(|result| step(Step::Result(result))))
