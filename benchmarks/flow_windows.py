@@ -6,6 +6,7 @@ What a service did is what its own lanes say, in closes: one that is behind is n
 decisions that others made meanwhile. A window begins when every lane has its owner again.
 """
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,8 @@ from tests.processes.service_process import ServiceProcess
 NATS = "nats-server"
 LEASE_SECONDS = 2.0
 PATIENCE_SECONDS = 120.0
+# Whoever gave a lane away begins as its standby, with the newest chapter: no part of what follows.
+SETTLING_SECONDS, SETTLED, SETTLING_LOOKS_MAX = 4.0, 0.9, 12
 LOOK_SECONDS = 0.2
 HOUR_SECONDS = HOUR_NS / 1e9
 MEBIBYTE = 1024 * 1024
@@ -125,6 +128,7 @@ class FlowWindows:
         half, rest = divmod(len(self._sessions), 2)
         self._until_owned(service, [half, half + rest])
         self._until_flowing()
+        self._until_settled(service)
         window = self.window(seconds)
         self._processes[service].remove(second)
         second.stop()
@@ -188,6 +192,15 @@ class FlowWindows:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"lanes of {sorted(waiting)} do not go on")
             time.sleep(LOOK_SECONDS)
+
+    def _until_settled(self, service: str) -> None:
+        """Wait until its CPU per close does not fall any more, which takes a minute at most."""
+        before = math.inf
+        for _ in range(SETTLING_LOOKS_MAX):
+            now = self.window(SETTLING_SECONDS).cpu_per_1000(service)
+            if now > SETTLED * before:
+                return
+            before = now
 
     def _look(self) -> _Look:
         pids = {name: [one.pid for one in found] for name, found in self._processes.items()}

@@ -31,13 +31,12 @@ COMPUTED = "stratvector_monte_carlo_paths_total"
 @dataclass(frozen=True)
 class Drain:
     """What became of a queue. seconds : from the first request to the last result. longest : most
-    open runs at once. cpu_seconds : of the replicas. paths : that each replica computed. memory :
-    MiB of the largest one.
+    open runs at once. cpu_seconds, paths : of each replica. memory : MiB of the largest one.
     """
 
     seconds: float
     longest: float
-    cpu_seconds: float
+    cpu_seconds: tuple[float, ...]
     paths: tuple[float, ...]
     memory: float
 
@@ -93,11 +92,11 @@ def _drained(replicas: Sequence[MonteCarloProcess], runs: int) -> Drain:
     return Drain(
         seconds,
         max(seen, default=0.0),
-        _cpu_seconds(replicas) - cpu,
+        tuple(now - then for now, then in zip(_cpu_seconds(replicas), cpu, strict=True)),
         tuple(one.metric(COMPUTED) for one in replicas),
         max(psutil.Process(one.pid).memory_info().rss for one in replicas) / (1024 * 1024),
     )
 
 
-def _cpu_seconds(replicas: Sequence[MonteCarloProcess]) -> float:
-    return sum(sum(psutil.Process(one.pid).cpu_times()[:2]) for one in replicas)
+def _cpu_seconds(replicas: Sequence[MonteCarloProcess]) -> list[float]:
+    return [sum(psutil.Process(one.pid).cpu_times()[:2]) for one in replicas]

@@ -1,5 +1,5 @@
-"""What scales in a cluster, asked of a real Prometheus: each query gives one figure, that rises while
-messages or runs wait, rests with them, and knows neither a short rush nor another release.
+"""What scales in a cluster, asked of a real Prometheus: each query gives one figure, that rises
+while messages or runs wait, rests with them, and knows neither a short rush nor another release.
 """
 
 import json
