@@ -22,7 +22,7 @@ from stratvector.runtime.jetstream.server import NatsServer
 from stratvector.runtime.jetstream.server_config import ServerSettings
 from tests.processes.monte_carlo_process import MonteCarloProcess, request
 
-RUNS, PATHS, TIME_STEPS = 16, 100_000, 63
+RUNS, PATHS, TIME_STEPS = 32, 100_000, 63
 LOOK_SECONDS = 0.1
 OPEN = 'stratvector_monte_carlo_open_runs{state="%s"}'
 COMPUTED = "stratvector_monte_carlo_paths_total"
