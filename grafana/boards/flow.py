@@ -18,6 +18,7 @@ RECEIVED = _by_noun(f"stratvector_messages_received_total{PROCESS}")
 # A ratio needs the publishers even where only the readers were chosen.
 ALL_PUBLISHED = _by_noun("stratvector_messages_published_total")
 STORING = "stratvector_publish_seconds"
+WAITED = "stratvector_message_wait_seconds"
 LAST_CLOSE = f"max by (universe, timeframe) (stratvector_feed_last_close_seconds{PROCESS})"
 LANE_CLOSE = f"stratvector_lane_close_seconds{PROCESS}"
 # The decisions' lane names portfolio and run: orders.<mode>.<number>.<portfolio>.
@@ -107,6 +108,24 @@ BUS = Row(
                 )
             ],
             page="PublishSlow",
+        ),
+        Panel(
+            title="Messages that wait",
+            text="Messages that were stored and that a service has not taken yet, on average. "
+            "Where it also waits for others, such as risk for fills, those wait too that came "
+            "before; a replay keeps up to 64 bars of each portfolio ahead.",
+            unit="none",
+            low=0,
+            queries=[Query(per_second(f"{WAITED}_sum", "job, noun"), "{{job}} {{noun}}")],
+            page="ReaderStalled",
+        ),
+        Panel(
+            title="Time that a message waits",
+            text="From its storage until the reader takes it, 95th percentile, by noun.",
+            unit="s",
+            low=0,
+            queries=[Query(percentile(95, WAITED, "job, noun"), "{{job}} {{noun}}")],
+            page="ReaderStalled",
         ),
         Panel(
             title="Spans",

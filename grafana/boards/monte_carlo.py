@@ -7,6 +7,7 @@ from grafana.boards.shapes import figure, heat, stacked
 
 RUNS = "stratvector_monte_carlo_runs_total"
 PATHS = f"stratvector_monte_carlo_paths_total{PROCESS}"
+OPEN = f"stratvector_monte_carlo_open_runs{PROCESS}"
 SECONDS = "stratvector_monte_carlo_run_seconds"
 SHARDS = f"stratvector_monte_carlo_shards_asked_again_total{PROCESS}"
 # Who cancels a run does not want its result.
@@ -94,6 +95,16 @@ WORK = Row(
             shape=stacked,
             queries=[Query(f"rate({PATHS}[$__rate_interval])", "{{instance}}")],
             page="MonteCarloShardsLost",
+        ),
+        Panel(
+            title="Open runs",
+            text="Runs that wait for their turn and runs that are under way. KEDA scales by their "
+            "sum.",
+            unit="none",
+            low=0,
+            shape=stacked,
+            queries=[Query(f"sum by (state) ({OPEN})", "{{state}}")],
+            page="MonteCarloQueueLong",
         ),
         Panel(
             title="Time of a run",

@@ -6,7 +6,13 @@ from stratvector.runtime.ports import Arrivals, Message, Published, Stored
 
 
 class StillBus:
-    """Speaks `ports.Bus` and keeps nothing; its arrivals are one message for ever."""
+    """Speaks `ports.Bus` and keeps nothing; its arrivals are one message for ever.
+
+    brings : that message, where it matters which.
+    """
+
+    def __init__(self, brings: Stored | None = None) -> None:
+        self._brings = brings
 
     async def publish(self, message: Message, expected_sequence: int) -> Published:
         """As if it had been stored."""
@@ -22,7 +28,7 @@ class StillBus:
 
     async def arrivals(self, subject: str) -> Arrivals:
         """The same message again and again."""
-        return StillArrivals(Stored(Message(subject, "id", b"", 1), 1, 0))
+        return StillArrivals(self._brings or Stored(Message(subject, "id", b"", 1), 1, 0))
 
 
 class StillArrivals:

@@ -127,6 +127,8 @@ def _process() -> ProcessMetrics:
     metrics = ProcessMetrics(CollectorRegistry())
     metrics.published.labels("bars.live.1.us.1d").inc()
     metrics.received.labels("bars.live.1.us.1d").inc()
+    for noun in ("bars", "orders", "fills"):
+        metrics.waited.labels(noun).observe(0.002)
     lane: Any = SimpleNamespace(subject=f"orders.paper.1.{PORTFOLIO.name}", epoch=1, lost=False)
     metrics.closes[lane.subject] = CLOSE
     metrics.watch(lambda: [lane])
@@ -203,12 +205,17 @@ def _signals() -> Collector:
 
 def _of_monte_carlo() -> Exposed:
     source = MONTE_CARLO.read_text(encoding="utf-8")
-    labels = re.search(r"IntCounterVec::new\(runs, &\[\"(\w+)\"\]\)", source)
-    assert labels is not None
+    labels = re.findall(r"Int(?:Counter|Gauge)Vec::new\((\w+), &\[\"(\w+)\"\]\)", source)
+    assert [name for name, _ in labels] == ["runs", "open"]
     found: Exposed = {}
     for name in re.findall(r'"(stratvector_monte_carlo_\w+)"', source.split("#[cfg(test)]")[0]):
         found |= _histogram(name) if name.endswith("_seconds") else {name: set()}
-    return {**found, "stratvector_monte_carlo_runs_total": {labels[1]}}
+    of = dict(labels)
+    return {
+        **found,
+        "stratvector_monte_carlo_runs_total": {of["runs"]},
+        "stratvector_monte_carlo_open_runs": {of["open"]},
+    }
 
 
 def _histogram(name: str) -> Exposed:

@@ -20,7 +20,11 @@ from tests.deploy.promql import without_windows
 JSON = Path(__file__).resolve().parents[2] / "grafana" / "json"
 HOURS, STEP_SECONDS, STARTS_WITHIN_SECONDS = 2, 60, 30
 SCRAPED = {"job": "service", "instance": "127.0.0.1:9101"}
-OF_THE_DECLARED = {"outcome": ("result", "unavailable", "sent", "dropped"), "le": ("1", "+Inf")}
+OF_THE_DECLARED = {
+    "outcome": ("result", "unavailable", "sent", "dropped"),
+    "state": ("waiting", "under_way"),
+    "le": ("1", "+Inf"),
+}
 GROWING = ("_total", "_bucket", "_count", "_sum", "_epoch")
 HOST = "127.0.0.1"
 

@@ -223,7 +223,7 @@ def test_every_metric_that_scales_or_may_scale_is_exposed() -> None:
 
 
 def test_where_an_adapter_is_there_a_metric_of_ours_scales_too(helm: Helm) -> None:
-    metric = {"name": "stratvector_monte_carlo_run_seconds", "averageValue": "2"}
+    metric = {"name": "stratvector_monte_carlo_open_runs", "averageValue": "2"}
     values = {"monte_carlo": {"autoscaling": {"enabled": True, "metric": metric}}}
     (scaler,) = helm.render({"services": values}).of("HorizontalPodAutoscaler")
     cpu, own = scaler["spec"]["metrics"]

@@ -73,23 +73,30 @@ class House:
         lease_seconds: float = LEASE_SECONDS,
         closes_per_s_max: float | None = None,
         signals_deadline_seconds: float | None = None,
+        services: Sequence[str] = SERVICES,
     ) -> None:
         """The default lease is longer than any compilation, as nobody restarts a process here."""
         self._lease_seconds = lease_seconds
         self.server.start()
         stack.callback(self.server.kill)
         asyncio.run(self._provision())
-        for service in SERVICES:
-            told = dict[str, Any]()
+        for service in services:
+            told = self.own_of(service)
             if service == "market_data":
-                told |= {"store": self.folder / "store", "closes_per_s_max": closes_per_s_max}
+                told["closes_per_s_max"] = closes_per_s_max
             if service == "risk" and signals_deadline_seconds is not None:
                 told["signals_deadline_seconds"] = signals_deadline_seconds
-            if service == "ledger":
-                told["database_url"] = f"sqlite:///{self.folder / 'ledger.db'}"
             if service == "gateway":
                 told["console_port"] = self.console_port = free_port()
             self.services[service] = stack.enter_context(self.process(service, service, **told))
+
+    def own_of(self, service: str) -> dict[str, Any]:
+        """The settings that each replica of a service has in common."""
+        if service == "market_data":
+            return {"store": self.folder / "store"}
+        if service == "ledger":
+            return {"database_url": f"sqlite:///{self.folder / 'ledger.db'}"}
+        return {}
 
     def process(
         self, service: str, name: str, environment: Mapping[str, str] | None = None, **told: Any

@@ -14,6 +14,7 @@ from stratvector.runtime.ports import (
     Message,
     Ports,
     PublishUnknown,
+    Stored,
     WrongSequence,
 )
 from stratvector.runtime.process.metered_bus import MeteredBus
@@ -46,6 +47,28 @@ def test_messages_are_counted_by_subject(play) -> None:  # type: ignore[no-untyp
     assert sample(metrics, "stratvector_messages_published_total", subject=SUBJECT) == 3
     assert sample(metrics, "stratvector_messages_received_total", subject=SUBJECT) == 2 + 1 + 1
     assert sample(metrics, "stratvector_publish_seconds_count") == 3
+
+
+@pytest.mark.parametrize(("age_seconds", "counted"), [(3.0, 1), (-3.0, 1), (None, 0)])
+def test_how_long_a_message_waited_is_told_by_noun_where_the_bus_tells_when_it_came(
+    age_seconds: float | None, counted: int
+) -> None:
+    metrics = ProcessMetrics(CollectorRegistry())
+    stored_at = 0 if age_seconds is None else time.time_ns() - int(age_seconds * 1e9)
+    stored = Stored(Message(SUBJECT, "id", b"", 1), 1, 0, stored_at)
+
+    async def take() -> None:
+        arrivals = await MeteredBus(StillBus(stored), metrics).arrivals(SUBJECT)
+        assert await arrivals.next(1.0) is stored
+
+    asyncio.run(take())
+    assert sample(metrics, "stratvector_message_wait_seconds_count", noun="orders") == counted
+    waited = sample(metrics, "stratvector_message_wait_seconds_sum", noun="orders")
+    assert waited is not None
+    if age_seconds == 3.0:
+        assert waited >= 3.0
+    else:  # a server whose clock is ahead makes no wait of less than nothing
+        assert waited == 0.0
 
 
 @pytest.mark.parametrize("loss", ["request", "answer"])

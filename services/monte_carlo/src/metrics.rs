@@ -2,7 +2,8 @@
 
 use crate::certificates::Certificates;
 use prometheus::{
-    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +12,15 @@ const RUN_SECONDS: [f64; 12] = [
     0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0,
 ];
 
+/// A run of this process that has not ended: it waits for its turn, or is under way.
+const WAITING: &str = "waiting";
+const UNDER_WAY: &str = "under_way";
+
 /// The instruments of one process.
 pub(crate) struct Metrics {
     registry: Registry,
     runs: IntCounterVec,
+    open: IntGaugeVec,
     run_seconds: Histogram,
     asked_again: IntCounter,
     paths: IntCounter,
@@ -28,6 +34,10 @@ impl Metrics {
             "stratvector_monte_carlo_runs_total",
             "The runs that this process was asked for and that ended.",
         );
+        let open = Opts::new(
+            "stratvector_monte_carlo_open_runs",
+            "The runs that this process was asked for and that have not ended.",
+        );
         let seconds = HistogramOpts::new(
             "stratvector_monte_carlo_run_seconds",
             "The time from the request of a run to its result.",
@@ -36,6 +46,7 @@ impl Metrics {
             registry: Registry::new(),
             expires: certificates.map(expiring).transpose()?,
             runs: IntCounterVec::new(runs, &["outcome"])?,
+            open: IntGaugeVec::new(open, &["state"])?,
             run_seconds: Histogram::with_opts(seconds.buckets(RUN_SECONDS.into()))?,
             asked_again: IntCounter::new(
                 "stratvector_monte_carlo_shards_asked_again_total",
@@ -49,8 +60,12 @@ impl Metrics {
         for outcome in ["result", "refused", "late", "unavailable", "cancelled"] {
             metrics.runs.with_label_values(&[outcome]);
         }
+        for state in [WAITING, UNDER_WAY] {
+            metrics.open.with_label_values(&[state]);
+        }
         let registry = &metrics.registry;
         registry.register(Box::new(metrics.runs.clone()))?;
+        registry.register(Box::new(metrics.open.clone()))?;
         registry.register(Box::new(metrics.run_seconds.clone()))?;
         registry.register(Box::new(metrics.asked_again.clone()))?;
         registry.register(Box::new(metrics.paths.clone()))?;
@@ -58,6 +73,11 @@ impl Metrics {
             registry.register(Box::new(gauge.clone()))?;
         }
         Ok(metrics)
+    }
+
+    /// A run that waits for its turn, counted as open until this is dropped.
+    pub(crate) fn open_run(&self) -> OpenRun {
+        OpenRun::counted(self.open.with_label_values(&[WAITING]))
     }
 
     /// A run that gave its result.
@@ -90,6 +110,29 @@ impl Metrics {
     }
 }
 
+/// One of the runs that are open, wherever it ends.
+pub(crate) struct OpenRun {
+    counted: IntGauge,
+}
+
+impl OpenRun {
+    fn counted(gauge: IntGauge) -> Self {
+        gauge.inc();
+        Self { counted: gauge }
+    }
+
+    /// Its turn has come.
+    pub(crate) fn begins(&mut self, metrics: &Metrics) {
+        *self = Self::counted(metrics.open.with_label_values(&[UNDER_WAY]));
+    }
+}
+
+impl Drop for OpenRun {
+    fn drop(&mut self) {
+        self.counted.dec();
+    }
+}
+
 /// Only a process with TLS has a certificate that ends.
 fn expiring(certificates: Arc<Certificates>) -> prometheus::Result<(IntGauge, Arc<Certificates>)> {
     let gauge = IntGauge::new(
@@ -119,5 +162,19 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }
+    }
+
+    #[test]
+    fn an_open_run_waits_then_is_under_way_and_is_gone_however_it_ends() {
+        let metrics = Metrics::new(None).unwrap();
+        let open = |state: &str| metrics.open.with_label_values(&[state]).get();
+        let (mut first, second) = (metrics.open_run(), metrics.open_run());
+        assert_eq!((open(WAITING), open(UNDER_WAY)), (2, 0));
+        first.begins(&metrics);
+        assert_eq!((open(WAITING), open(UNDER_WAY)), (1, 1));
+        drop(second);
+        assert_eq!((open(WAITING), open(UNDER_WAY)), (0, 1));
+        drop(first);
+        assert_eq!((open(WAITING), open(UNDER_WAY)), (0, 0));
     }
 }

@@ -8,6 +8,7 @@ use crate::contracts::{
     RunScenarioResponse, ScenarioProgress, ScenarioResult, TailRisk,
 };
 use crate::coordinator::Coordinator;
+use crate::metrics::OpenRun;
 use crate::request::{invalid, simulation_of};
 use crate::scenarios::scenarios;
 use std::sync::Arc;
@@ -35,8 +36,14 @@ pub(crate) struct Servicer {
 struct Run {
     request: RunScenarioRequest,
     simulation: Simulation,
-    permit: oneshot::Receiver<Permit>,
+    turn: Turn,
     done: AtomicU64,
+}
+
+/// What a run waits on, and its place among the open ones.
+struct Turn {
+    permit: oneshot::Receiver<Permit>,
+    open: OpenRun,
 }
 
 type Steps = Sender<Result<RunScenarioResponse, Status>>;
@@ -66,8 +73,8 @@ impl Servicer {
     async fn run(self, run: Run, steps: Steps) {
         let begun = Instant::now();
         let (paths, done) = (run.simulation.simulations(), &run.done);
-        let mut permit = run.permit;
-        let work = self.result(&run.request, &run.simulation, &mut permit, done, &steps);
+        let mut turn = run.turn;
+        let work = self.result(&run.request, &run.simulation, &mut turn, done, &steps);
         let ended = tokio::select! {
             ended = work => Some(ended),
             () = steps.closed() => None,
@@ -88,6 +95,7 @@ impl Servicer {
         } else {
             info!(paths, seconds, outcome, "run");
         }
+        drop(turn);
         self.coordinator.metrics.run_ended(outcome, begun.elapsed());
         if let Some(ended) = ended {
             let _ = steps
@@ -101,7 +109,7 @@ impl Servicer {
         &self,
         request: &RunScenarioRequest,
         simulation: &Simulation,
-        permit: &mut oneshot::Receiver<Permit>,
+        turn: &mut Turn,
         done: &AtomicU64,
         steps: &Steps,
     ) -> Result<ScenarioResult, Status> {
@@ -113,7 +121,8 @@ impl Servicer {
             let _ = steps.try_send(Ok(step(Step::Progress(progress))));
         };
         tell(0);
-        let permit = permit.await.map_err(defect)?;
+        let permit = (&mut turn.permit).await.map_err(defect)?;
+        turn.open.begins(&self.coordinator.metrics);
         let cut = self.cut.clone();
         let gathering = self
             .coordinator
@@ -167,7 +176,10 @@ impl MonteCarloService for Servicer {
         let run = Run {
             request,
             simulation,
-            permit,
+            turn: Turn {
+                permit,
+                open: self.coordinator.metrics.open_run(),
+            },
             done: AtomicU64::new(0),
         };
         let (steps, stream) = mpsc::channel(4);

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 
 import structlog
-from prometheus_client import Counter
+from prometheus_client import Counter, Histogram
 
 from stratvector.runtime.ports import Arrivals, Bus, Message, Published, PublishUnknown, Stored
 from stratvector.runtime.process.metrics import ProcessMetrics
@@ -60,7 +60,8 @@ class MeteredBus:
     async def arrivals(self, subject: str) -> Arrivals:
         """The bus's arrivals, counted."""
         counter = self._metrics.received.labels(subject)
-        return _MeteredArrivals(await self._bus.arrivals(subject), counter)
+        waited = self._metrics.waited.labels(subject.partition(".")[0])
+        return _MeteredArrivals(await self._bus.arrivals(subject), counter, waited)
 
     def _answered(self, subject: str) -> None:
         if self._unanswered.pop(subject, None) is not None:
@@ -68,16 +69,18 @@ class MeteredBus:
 
 
 class _MeteredArrivals:
-    """Other arrivals, counted."""
+    """Other arrivals, counted and timed by the wall clock, as the server's time is."""
 
-    def __init__(self, arrivals: Arrivals, received: Counter) -> None:
-        self._arrivals, self._received = arrivals, received
+    def __init__(self, arrivals: Arrivals, received: Counter, waited: Histogram) -> None:
+        self._arrivals, self._received, self._waited = arrivals, received, waited
 
     async def next(self, timeout_seconds: float) -> Stored | None:
         """The arrivals' next."""
         stored = await self._arrivals.next(timeout_seconds)
         if stored is not None:
             self._received.inc()
+            if stored.stored_at:
+                self._waited.observe(max(0.0, (time.time_ns() - stored.stored_at) / 1e9))
         return stored
 
     async def close(self) -> None:

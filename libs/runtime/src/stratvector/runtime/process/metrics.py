@@ -18,6 +18,7 @@ from stratvector.runtime.certificates import Certificates
 from stratvector.runtime.lane import Lane
 
 PUBLISH_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+WAIT_SECONDS = (0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60)
 
 
 class ProcessMetrics:
@@ -41,6 +42,13 @@ class ProcessMetrics:
             "stratvector_messages_received",
             "The messages taken from the bus.",
             ["subject"],
+            registry=registry,
+        )
+        self.waited = Histogram(
+            "stratvector_message_wait_seconds",
+            "The time that a message which was heard waited to be taken, since the bus stored it.",
+            ["noun"],
+            buckets=WAIT_SECONDS,
             registry=registry,
         )
         self.publish_seconds = Histogram(
