@@ -85,8 +85,7 @@ def test_a_service_reads_the_streams_that_it_produces_or_consumes(service: str) 
     wanted = {"KV_documents"} if service == "risk" else set()
     members = {"KV_members"} if produced_by(service) else set()
     streams = {one.stream for one in (*produced_by(service), *read_by(service))}
-    held = {"KV_holds"} if service == "execution" else set()
-    assert read == streams | wanted | members | held
+    assert read == streams | wanted | members
 
 
 @pytest.mark.parametrize("service", ON_FLOW)

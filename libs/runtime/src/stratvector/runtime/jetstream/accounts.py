@@ -112,6 +112,11 @@ def _of_service(service: str) -> Iterator[Grant]:
         # It says of itself what it likes, and sees who else is there.
         yield from _bucket(service, MEMBERS, service)
         yield Grant(service, f"$JS.API.DIRECT.GET.KV_{MEMBERS}", streamed=True)
+    yield from _of_judge(service)
+
+
+def _of_judge(service: str) -> Iterator[Grant]:
+    """What is wanted, what is said of it, and what is held."""
     if service == SENDS_ORDERS:
         yield Grant(service, f"$JS.API.DIRECT.GET.KV_{HOLDS}.$KV.{HOLDS}.>")
     if service == READS_DOCUMENTS:

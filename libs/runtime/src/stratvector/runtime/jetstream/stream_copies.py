@@ -10,7 +10,6 @@ the request, not of the copy (*measured*, 2.15.1), so that a stream can be put b
 removal of its end, and then be closed as it would have been made.
 """
 
-import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -82,7 +81,7 @@ async def copy_stream(client: Client, stream: str, take: Callable[[bytes], objec
                 await client.publish(piece.reply)
         _refuse_end(stream, piece)
     except NatsError as error:
-        raise CopyFailed(f"stream {stream} was not copied: {error or 'no answer'}") from error
+        raise CopyFailed(f"stream {stream} was not copied: {str(error) or 'no answer'}") from error
     finally:
         await pieces.unsubscribe()
 
@@ -120,7 +119,7 @@ async def put_back(
 async def _sent(client: Client, stream: Stream, place: str, piece: bytes, seconds: float) -> Msg:
     try:
         return await client.request(place, piece, seconds)
-    except (NatsError, asyncio.TimeoutError) as error:
+    except (TimeoutError, NatsError) as error:
         why = str(error) or "no answer"
         raise CopyFailed(f"stream {stream.name} was not put back: {why}") from error
 
