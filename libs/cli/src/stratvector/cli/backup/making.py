@@ -67,7 +67,7 @@ async def make_backup(wanted: Wanted, connected: Connected) -> dict[str, Any]:
         draft.mkdir(mode=0o750)
         try:
             manifest = await _copied(wanted, connected, draft, begun_at, watch)
-            _finish(draft, manifest)
+            manifest = _finish(draft, manifest)
         except BaseException:
             shutil.rmtree(draft)
             raise
@@ -176,7 +176,7 @@ async def _refuse_purged(bus: "Bus", manifest: Manifest) -> None:
             )
 
 
-def _finish(draft: Path, manifest: Manifest) -> None:
+def _finish(draft: Path, manifest: Manifest) -> Manifest:
     """The list last, and all of it on the disk."""
     whole = replace(manifest, files=facts_of(draft))
     for name in whole.files:
@@ -185,6 +185,7 @@ def _finish(draft: Path, manifest: Manifest) -> None:
     _sync(draft / LIST)
     for folder in (*(one for one in draft.rglob("*") if one.is_dir()), draft):
         _sync(folder)
+    return whole
 
 
 def _sync(path: Path) -> None:
