@@ -76,9 +76,8 @@ def assert_restored_flow(
         claimed = {one.order_id for one in before if one.kind is FillKind.SENDING}
         say(f"held: {len(claimed)} orders claimed, {len(set(sent_before) - claimed)} sent since")
         assert set(sent_before) > claimed, "the old platform sent nothing after the backup"
-        listed = await ran_meanwhile(
-            command(running.platform.bus, "portfolios", "list", user=APPLY)
-        )
+        at = running.platform.bus
+        listed = await ran_meanwhile(command(at, "portfolios", "list", user=APPLY))
         assert "held" in listed.stdout, listed
         words = ("portfolios", "release", KEY)
         released = await ran_meanwhile(command(at, *words, user=APPLY))

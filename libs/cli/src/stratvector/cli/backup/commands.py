@@ -90,7 +90,7 @@ def backup_command(
     keys: Keys = None,
     json: AsJson = None,
 ) -> None:
-    """Copy a platform into a folder while it trades: its log, the ledger, and folders that you name.
+    """Copy a platform into a folder while it trades: its log, the ledger, folders that you name.
 
     The seed is the provisioner's. A backup gets its name when it is whole.
     """
