@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # docker compose with this project's file, whichever form of Compose there is; and
-#   deploy/docker/compose.sh token      prints the token of the console
+#   deploy/docker/compose.sh token           prints the token of the console
+#   deploy/docker/compose.sh backup FOLDER   backs the platform up, while it trades, into FOLDER/stratvector-TIME
+#   deploy/docker/compose.sh restore FOLDER  makes an empty platform what one such folder holds
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -12,9 +14,37 @@ else
     echo "compose: there is neither 'docker compose' nor 'docker-compose'; docs.docker.com/compose/install" >&2
     exit 1
 fi
-if [[ ${1:-} != token ]]; then
-    exec "${compose[@]}" "$@"
-fi
-printf 'console: http://localhost:%s, token ' "${CONSOLE_PORT:-8000}"
-"${compose[@]}" exec -T gateway cat /run/stratvector/keys/gateway.token
-echo
+
+# The containers' user gets the folder: what is in a backup is for nobody else on this machine.
+hand_over() {
+    "${compose[@]}" run --rm --no-deps --volume "$1:/owned/backups" prepare
+}
+
+case ${1:-} in
+token)
+    printf 'console: http://localhost:%s, token ' "${CONSOLE_PORT:-8000}"
+    "${compose[@]}" exec -T gateway cat /run/stratvector/keys/gateway.token
+    echo
+    ;;
+backup)
+    mkdir -p "${2:?name the folder of the backups}"
+    BACKUP_FOLDER=$(realpath "$2")
+    export BACKUP_FOLDER
+    hand_over "$BACKUP_FOLDER"
+    exec "${compose[@]}" run --rm backup
+    ;;
+restore)
+    folder=$(realpath "${2:?name the folder of one backup}")
+    if [[ ! -e $folder/backup.json ]]; then
+        echo "compose: $folder is no whole backup: there is no backup.json in it" >&2
+        exit 1
+    fi
+    BACKUP_FOLDER=$(dirname "$folder") BACKUP=$(basename "$folder")
+    export BACKUP_FOLDER BACKUP
+    hand_over "$folder"
+    "${compose[@]}" run --rm restore
+    echo "Now start the services (make up-docker), look, and release each portfolio:"
+    echo "  deploy/docker/compose.sh run --rm apply portfolios release RUN.PORTFOLIO"
+    ;;
+*) exec "${compose[@]}" "$@" ;;
+esac

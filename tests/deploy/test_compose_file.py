@@ -18,6 +18,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 PREPARE = "prepare"
 ONCE = {PREPARE, "provision", "apply"}
+BACKUPS = {"backup", "restore"}  # they copy what is one service's own, when a person asks
 
 
 def volumes_of(service: str) -> dict[str, str]:
@@ -35,7 +36,7 @@ def test_every_service_of_the_house_is_there_and_is_scraped() -> None:
 
 def test_no_two_services_share_a_volume_and_each_gets_its_own_secrets() -> None:
     owners: dict[str, str] = {}
-    for service in set(SERVICES) - {PREPARE}:
+    for service in set(SERVICES) - {PREPARE, *BACKUPS}:
         for volume in volumes_of(service).values():
             assert owners.setdefault(volume, service) == service
     handed = {
@@ -43,6 +44,7 @@ def test_no_two_services_share_a_volume_and_each_gets_its_own_secrets() -> None:
         for place, volume in volumes_of(PREPARE).items()
         if place.startswith("/handed/")
     }
+    owners["backup-secrets"] = "backup"
     users = {"provisioner": "provision", "apply": "apply"}
     for name, volume in handed.items():
         assert owners[volume] == users.get(name, name)
@@ -100,3 +102,35 @@ def test_a_service_starts_after_the_streams_are_there_and_whoever_ends_is_waited
     for service in ONCE:
         assert SERVICES[service]["healthcheck"] == {"disable": True}
         assert "restart" not in SERVICES[service]
+
+
+@pytest.mark.parametrize("service", sorted(BACKUPS))
+def test_a_backup_is_a_job_of_its_own_that_reaches_the_bus_and_the_database(service: str) -> None:
+    told = SERVICES[service]
+    assert told["profiles"] == ["backup"]
+    assert told["healthcheck"] == {"disable": True}
+    assert "restart" not in told
+    assert told["networks"] == SERVICES["ledger"]["networks"]
+    ledger = SERVICES["ledger"]["environment"]
+    for name in ("DATABASE_URL", "DATABASE_PASSWORD_FILE"):
+        key = f"STRATVECTOR_LEDGER_{name}"
+        assert told["environment"][key] == ledger[key]
+    assert volumes_of(service)["/run/stratvector"] == "backup-secrets"
+
+
+def test_a_backup_changes_nothing_and_a_restore_reads_its_backup_alone() -> None:
+    mounts = {s: [one.rsplit(":", 1) for one in SERVICES[s]["volumes"]] for s in BACKUPS}
+    written = {s: {m[0] for m in of if m[1] != "ro"} for s, of in mounts.items()}
+    assert written["backup"] == {"${BACKUP_FOLDER:-./backups}"}
+    assert written["restore"] == {"market-data-store", "research-results"}
+
+
+def test_whoever_is_no_service_has_its_volumes_made_for_the_containers_user() -> None:
+    owned = {v for place, v in volumes_of(PREPARE).items() if place.startswith("/owned/")}
+    for service in BACKUPS:
+        assert set(volumes_of(service).values()) - {"backup-secrets"} <= owned
+
+
+def test_a_backup_gets_two_secrets_and_no_service_key() -> None:
+    given = re.findall(r"^give backup (\S+)", (DOCKER / "prepare").read_text(), re.M)
+    assert sorted(given) == ["/made/keys/provisioner.seed", "/made/password"]
