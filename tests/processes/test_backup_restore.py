@@ -32,6 +32,7 @@ from tests.sessions.backed_up import (
 from tests.sessions.backed_up import finished as finished_on
 from tests.sessions.backtest_equality import assert_equal_to_backtest
 from tests.sessions.generated_sessions import Shape, generated_session
+from tests.sessions.postgresql_server import postgresql
 from tests.sessions.process_flow import Running
 
 SESSION = generated_session(5, Shape(2, 2, 3, closes=400))
@@ -166,3 +167,19 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("made")
     backup, _ = backed_up(begin(place / "old", SESSION), place / "backups", print)
     return backup
+
+
+@pytest.mark.long
+def test_the_same_with_the_ledger_on_a_server(tmp_path: Path, say: Callable[[str], None]) -> None:
+    server = postgresql()
+    old = begin(tmp_path / "old", SESSION, server.new_database(), server.password_file)
+    backup, sent = backed_up(old, tmp_path / "backups", say)
+    new = Machine(tmp_path / "new", SESSION, server.new_database(), server.password_file)
+    with new.bus_alone() as bus:
+        restored = ran(restoring(new, bus, backup))
+        assert restored.returncode == 0, restored.stderr
+        say(restored.stdout.splitlines()[0].partition(": ")[2])
+    database = LedgerDatabase(new.ledger, password_file=server.password_file)
+    assert database.verify().passed
+    database.dispose()
+    assert_restored_flow(new, sent, say)

@@ -199,9 +199,11 @@ async def finished(machine: Machine, script: Callable[[Running], Awaitable[None]
     return ProcessFlow(machine.session, log, machine.told)
 
 
-def begin(folder: Path, session: Session) -> Machine:
-    """A machine with the bars of its session."""
-    machine = Machine(folder, session)
+def begin(
+    folder: Path, session: Session, ledger: str = "", password_file: Path | None = None
+) -> Machine:
+    """A machine with the bars of its session. ledger, password_file : see `Machine`."""
+    machine = Machine(folder, session, ledger, password_file)
     fill_store(machine.place / "store", session)
     return machine
 
