@@ -25,8 +25,9 @@ from stratvector.runtime.simulation.faults import Faults
 from stratvector.runtime.simulation.world import SimulationError, World
 from stratvector.trading.fills import FillEvent, FillKind
 from stratvector.trading.flow import stream_of
-from stratvector.trading.orders import ABSENT, LATE
+from stratvector.trading.orders import LATE
 from stratvector.trading.session import Session
+from stratvector.trading.used_bars import ABSENT
 from tests.sessions.generated_sessions import Shape, generated_session
 from tests.sessions.simulated_flow import Flow, breaches_of, run_flow
 
@@ -57,7 +58,8 @@ class CopiedLog:
         raise AssertionError("nothing arrives in a copy")
 
     async def last(self, subject: str) -> Stored | None:
-        return (self._of(subject) or [None])[-1]
+        found = self._of(subject)
+        return found[-1] if found else None
 
     async def read(self, subject: str, after: int, limit: int = 256) -> Sequence[Stored]:
         return [one for one in self._of(subject) if one.sequence > after][:limit]

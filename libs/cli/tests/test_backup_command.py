@@ -1,136 +1,36 @@
-"""stratvector backup and restore: what is in a backup, what a restore refuses, and a log that was
-purged.
-"""
+"""stratvector backup and restore: all is as it was, and a purged log keeps its gaps."""
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import json
-import shutil
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-import pytest
-from typer.testing import Result
-
-from libs.cli.tests.test_archive_command import House, archived, flow, house, lanes_of
+from libs.cli.tests.backed_up_house import (
+    KEY,
+    Empty,
+    backed_up,
+    backup,
+    empty,
+    made,
+    run_command,
+    standing,
+)
+from libs.cli.tests.test_archive_command import archived, flow, house, lanes_of
 from stratvector.cli.backup.manifest import LIST, digest_of
-from stratvector.runtime.free_ports import free_port
-from stratvector.runtime.holds import EVERYTHING, HOLDS, Hold, Holds
-from stratvector.runtime.jetstream.bus import JetStreamBus
-from stratvector.runtime.jetstream.connection import connect
+from stratvector.runtime.holds import HOLDS, Holds
 from stratvector.runtime.jetstream.key_value import JetStreamKeyValue
 from stratvector.runtime.jetstream.provisioner import provision, stream_settings
-from stratvector.runtime.jetstream.server import NatsServer
-from stratvector.runtime.jetstream.server_config import ServerSettings
 from stratvector.runtime.jetstream.topology import buckets, streams
-from stratvector.runtime.ports import Stored
 from stratvector.services.ledger.adapters.database import LedgerDatabase
 from tests.sessions.simulated_flow import Flow
 
 if TYPE_CHECKING:
     from libs.cli.tests.conftest import Place
 
-__all__ = ["flow"]  # the fixture
-KEY = "replay.1.generated"
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, flow: Flow) -> Path:
-    """A backup of a finished flow, of which each test takes a copy."""
-    folder = tmp_path_factory.mktemp("made")
-    (folder / "config").mkdir()
-    (folder / "config" / "system.yaml").write_text("portfolio: main\n")
-    with house(folder, flow) as there:
-        run = backed_up(there, folder, "--config", str(folder / "config"))
-        assert run.exit_code == 0, run.output
-    (backup,) = (folder / "backups").glob("stratvector-*")
-    return backup
-
-
-@pytest.fixture
-def backup(made: Path, place: Place) -> Path:
-    return Path(shutil.copytree(made, place.folder / "saved"))
-
-
-def run_command(*words: str) -> Result:
-    from typer.testing import CliRunner
-
-    from stratvector.cli.main import app
-
-    return CliRunner().invoke(app, list(words))
-
-
-def backed_up(there: House, folder: Path, *more: str, ledger: bool = True) -> Result:
-    seed = there.session / "keys" / "provisioner.seed"
-    where = ["--nats-url", there.server.url, "--seed-file", str(seed)]
-    database = ["--database", f"sqlite:///{folder / 'ledger.db'}"] if ledger else []
-    return run_command("backup", "--to", str(folder / "backups"), *where, *database, *more)
-
-
-class Empty:
-    """A nats-server with an empty store, and no accounts."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        settings = ServerSettings(folder / "store", free_port())
-        self.server = NatsServer(settings, folder, folder / "log")
-        self.database = folder / "restored.db"
-
-    def restore(self, backup: Path, *more: str) -> Result:
-        words = ["--nats-url", self.server.url]
-        if "--database" not in more:
-            words += ["--database", f"sqlite:///{self.database}"]
-        return run_command("restore", str(backup), *words, *more)
-
-    def asked(self, script: Any) -> Any:
-        async def ask() -> Any:
-            client = await connect(self.server.url, None, "test", 30.0)
-            try:
-                return await script(client)
-            finally:
-                await client.close()
-
-        return asyncio.run(ask())
-
-    def lane(self, subject: str) -> list[Stored]:
-        async def read(client: Any) -> list[Stored]:
-            return list(await JetStreamBus(client).read(subject, 0, 4_096))
-
-        found: list[Stored] = self.asked(read)
-        return found
-
-    def names(self) -> list[str]:
-        async def read(client: Any) -> list[str]:
-            told = json.loads((await client.request("$JS.API.STREAM.NAMES", b"")).data)
-            return told["streams"] or []
-
-        found: list[str] = self.asked(read)
-        return sorted(found)
-
-
-@pytest.fixture
-def empty(tmp_path: Path) -> Iterator[Empty]:
-    folder = tmp_path / "empty"
-    folder.mkdir()
-    made = Empty(folder)
-    made.server.start()
-    yield made
-    made.server.kill()
-
-
-@contextmanager
-def changed(backup: Path) -> Iterator[dict[str, Any]]:
-    """The list of a backup, to be edited."""
-    values = json.loads((backup / LIST).read_text())
-    yield values
-    (backup / LIST).write_text(json.dumps(values))
+__all__ = ["backup", "empty", "flow", "made"]  # fixtures
 
 
 def test_a_restored_platform_is_as_it_would_be_provisioned_and_nothing_is_lost(
@@ -164,80 +64,6 @@ def test_a_restored_platform_is_as_it_would_be_provisioned_and_nothing_is_lost(
     assert empty.database.stat().st_mode & 0o777 == 0o640
 
 
-def test_a_file_that_is_missing_edited_or_added_is_named_and_nothing_is_touched(
-    backup: Path, empty: Empty
-) -> None:
-    file = backup / "streams" / "ORDERS.tar.s2"
-    whole = file.read_bytes()
-    file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    run = empty.restore(backup)
-    assert run.exit_code == 1
-    assert "is not as it was written: streams/ORDERS.tar.s2 is another file" in run.output
-    file.unlink()
-    assert "streams/ORDERS.tar.s2 is missing" in empty.restore(backup).output
-    file.write_bytes(whole)
-    (backup / "streams" / "more").touch()
-    assert "streams/more was added" in empty.restore(backup).output
-    assert empty.names() == []
-    assert not empty.database.exists()
-
-
-def test_a_copy_that_the_server_finds_damaged_is_refused_in_a_sentence(
-    backup: Path, empty: Empty
-) -> None:
-    """Whoever edits the list too meets the server's own checksums."""
-    import hashlib
-
-    file = backup / "streams" / "FILLS.tar.s2"
-    whole = bytearray(file.read_bytes())
-    whole[len(whole) // 2] ^= 0xFF
-    file.write_bytes(whole)
-    with changed(backup) as values:
-        digest = hashlib.sha256(whole).hexdigest()
-        values["files"]["streams/FILLS.tar.s2"]["sha256"] = digest
-    run = empty.restore(backup)
-    assert run.exit_code == 1
-    assert "stream FILLS was not put back: restore failed: s2: corrupt input" in run.output
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "sentence"),
-    [
-        ("format", 2, "has format 2, which this version does not know (its newest is 1)"),
-        ("at", "yesterday", "is no list of a backup: at:"),
-        ("decisions", {KEY: 1}, "the ledger's record of replay.1.generated is at"),
-        ("decisions", {KEY: None}, "but in the log nothing is decided"),
-    ],
-)
-def test_a_backup_that_is_newer_or_of_two_platforms_is_refused(
-    key: str, value: object, sentence: str, backup: Path, empty: Empty
-) -> None:
-    with changed(backup) as values:
-        values[key] = value
-    run = empty.restore(backup)
-    assert run.exit_code == 1
-    assert sentence in run.output
-    assert empty.names() == []
-
-
-def test_a_folder_without_its_list_is_no_backup(backup: Path, empty: Empty) -> None:
-    (backup / LIST).unlink()
-    assert "is no whole backup: there is no backup.json in it" in empty.restore(backup).output
-
-
-def test_a_platform_that_is_not_empty_is_refused(backup: Path, empty: Empty, flow: Flow) -> None:
-    async def publish(client: Any) -> None:
-        await provision(client)
-        await client.request("bars.replay.1.other.1D", b"x")
-
-    empty.asked(publish)
-    run = empty.restore(backup)
-    assert run.exit_code == 1
-    assert "the bus is not empty: stream BARS holds 1 messages" in run.output
-    assert not empty.database.exists()
-    assert "KV_holds" in empty.names()
-
-
 def test_a_platform_that_is_provisioned_and_empty_is_taken(backup: Path, empty: Empty) -> None:
     async def make(client: Any) -> None:
         await provision(client)
@@ -246,116 +72,11 @@ def test_a_platform_that_is_provisioned_and_empty_is_taken(backup: Path, empty: 
     assert empty.restore(backup).exit_code == 0
 
 
-def test_services_that_run_are_found(backup: Path, empty: Empty) -> None:
-    over = Event()
-
-    async def beat() -> None:
-        client = await connect(empty.server.url, None, "member", 30.0)
-        while not over.is_set():
-            await client.request("$KV.members.risk.risk-1", b"{}")
-            await asyncio.sleep(0.1)
-        await client.close()
-
-    async def make(client: Any) -> None:
-        await provision(client)
-        await client.request("$KV.members.risk.risk-1", b"{}")
-
-    empty.asked(make)
-    thread = Thread(target=lambda: asyncio.run(beat()))
-    thread.start()
-    try:
-        run = empty.restore(backup)
-    finally:
-        over.set()
-        thread.join()
-    assert run.exit_code == 1
-    assert "services run on that bus: stop all of them" in run.output
-
-
-def test_a_database_with_rows_is_refused_and_so_are_folders_with_other_files(
-    backup: Path, empty: Empty
-) -> None:
-    database = LedgerDatabase(f"sqlite:///{empty.database}")
-    database.prepare()
-    database.close()
-    with sqlite3.connect(empty.database) as rows:
-        rows.execute("INSERT INTO watermarks VALUES ('main', 'replay.1', 1)")
-    rows.close()
-    run = empty.restore(backup)
-    assert run.exit_code == 1
-    assert f"the ledger's file {empty.database} holds rows" in run.output
-    assert empty.names() == []
-    (empty.folder / "config").mkdir()
-    (empty.folder / "config" / "system.yaml").write_text("portfolio: other\n")
-    run = empty.restore(backup, "--config", str(empty.folder / "config"))
-    assert "system.yaml is there and is not the backup's" in run.output
-
-
 def test_a_ledger_that_is_there_without_rows_is_taken(backup: Path, empty: Empty) -> None:
     database = LedgerDatabase(f"sqlite:///{empty.database}")
     database.prepare()
     database.close()
     assert empty.restore(backup).exit_code == 0
-
-
-@pytest.mark.parametrize(
-    ("more", "sentence"),
-    [
-        (["--database", "postgresql://x@127.0.0.1:1/l"], "a ledger's database of sqlite"),
-        (["--database", "mysql://x"], "it is neither sqlite:////path/ledger.db nor"),
-        (["--database", "postgresql://x:secret@h/l"], "--database must hold no password"),
-        (["--store", "bars"], "the backup holds no store: leave --store out"),
-        (["--replicas", "2"], "--replicas is 2; a stream has 1, 3 or 5 replicas"),
-    ],
-)
-def test_what_the_backup_and_the_options_contradict_is_a_sentence(
-    more: list[str], sentence: str, backup: Path, empty: Empty
-) -> None:
-    run = empty.restore(backup, *more)
-    assert run.exit_code == 1
-    assert sentence in run.output
-    assert "secret" not in run.output
-    assert empty.names() == []
-
-
-def test_another_backup_does_not_take_the_place_of_one_whose_restore_was_interrupted(
-    backup: Path, empty: Empty
-) -> None:
-    async def interrupt(client: Any) -> None:
-        await provision(client)
-        hold = Hold(EVERYTHING, "another", 1, 2)
-        await Holds(JetStreamKeyValue(client, HOLDS)).put(hold)
-
-    empty.asked(interrupt)
-    run = empty.restore(backup)
-    assert run.exit_code == 1
-    assert "a restore of another backup was interrupted on that bus" in run.output
-
-
-def test_a_ledger_with_an_edited_payload_is_not_taken_for_a_proven_one(
-    backup: Path, empty: Empty
-) -> None:
-    from stratvector.cli.backup.manifest import file_facts
-
-    file = backup / "ledger" / "ledger.db"
-    with sqlite3.connect(file) as rows:
-        rows.execute("UPDATE payloads SET chain_hash = 'x' WHERE rowid = 7")
-    rows.close()
-    with changed(backup) as values:
-        values["files"]["ledger/ledger.db"] = vars(file_facts(file))
-    run = empty.restore(backup)
-    assert run.exit_code == 1
-    assert "the chain of hashes is broken there" in run.output
-    assert "everything" in _standing(empty)
-
-
-def _standing(empty: Empty) -> list[str]:
-    async def read(client: Any) -> list[str]:
-        holds = await Holds(JetStreamKeyValue(client, HOLDS)).all()
-        return [key for key, one in holds.items() if one.stands]
-
-    found: list[str] = empty.asked(read)
-    return found
 
 
 def test_older_backups_go_when_the_new_one_is_whole_and_one_is_written_at_a_time(
@@ -423,7 +144,7 @@ def test_what_is_not_held_is_not_released(place: Place, backup: Path, empty: Emp
     wrong = run_command("portfolios", "release", "replay.1.genrated", *where)
     assert "'replay.1.genrated' is not held; did you mean replay.1.generated?" in wrong.output
     assert run_command("portfolios", "release", KEY, *where).exit_code == 0
-    assert _standing(empty) == []
+    assert standing(empty) == []
     again = run_command("portfolios", "release", KEY, *where)
     assert again.exit_code == 1
     assert "is not held; nothing is" in again.output
