@@ -10,6 +10,7 @@ the request, not of the copy (*measured*, 2.15.1), so that a stream can be put b
 removal of its end, and then be closed as it would have been made.
 """
 
+import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -33,6 +34,7 @@ RECOVER_SECONDS = 1_800.0  # the server reads every message once before it says 
 # Ids of what is removed from a copy must not be taken for those of what is published again.
 DUPLICATES_FORGOTTEN_NS = SECOND_NS // 10
 DONE = (None, "204")
+LOOK_SECONDS = 0.1
 
 
 class CopyFailed(ProvisioningError):
@@ -113,7 +115,23 @@ async def put_back(
     made = json.loads(end.data)
     _refuse(f"stream {stream.name} was not put back", made)
     state: dict[str, Any] = made["state"]
+    if replicas > 1:
+        await _until_replicated(client, stream.name)
     return state
+
+
+async def _until_replicated(client: Client, stream: str) -> None:
+    """Every server of a cluster has it, as any of them answers readers. Raises CopyFailed."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + RECOVER_SECONDS
+    while True:
+        told = await api_answer(client, f"STREAM.INFO.{stream}", b"")
+        replicas = told.get("cluster", {}).get("replicas", ())
+        if replicas and all(one.get("current") and not one.get("lag") for one in replicas):
+            return
+        if loop.time() > deadline:
+            raise CopyFailed(f"stream {stream} was put back on one server, and others lag behind")
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _sent(client: Client, stream: Stream, place: str, piece: bytes, seconds: float) -> Msg:
