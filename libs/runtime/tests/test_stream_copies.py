@@ -14,6 +14,7 @@ import pytest
 from nats.aio.client import Client
 
 from stratvector.runtime.free_ports import free_port, free_ports
+from stratvector.runtime.jetstream import stream_copies
 from stratvector.runtime.jetstream.connection import connect
 from stratvector.runtime.jetstream.provisioner import provision, purge, stream_settings
 from stratvector.runtime.jetstream.server import NatsServer, find_binary
@@ -33,6 +34,7 @@ from stratvector.runtime.jetstream.topology import streams
 ORDERS = next(one for one in streams() if one.name == "ORDERS")
 LANES = ["orders.replay.1.main", "orders.replay.1.other"]
 PAYLOAD_BYTES = 3_000
+CLUSTER_SECONDS = 90.0
 
 
 @pytest.fixture
@@ -169,6 +171,34 @@ def test_a_damaged_copy_and_a_stream_that_is_there_are_refused_and_nothing_is_le
     with_clients(servers, script)
 
 
+def test_a_server_that_dies_while_it_stores_a_copy_is_told_and_the_same_can_be_done_again(
+    servers: tuple[NatsServer, NatsServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_copies, "CHUNK_SECONDS", 0.5)
+
+    async def script(old: Client, new: Client) -> None:
+        for number in range(1_000):
+            await publish(old, number)
+        pieces = list[bytes]()
+        await copy_stream(old, "ORDERS", pieces.append)
+
+        async def kill() -> None:
+            while b"Starting restore" not in servers[1].log.read_bytes():
+                await asyncio.sleep(0.001)
+            servers[1].kill()
+            servers[1].start()
+
+        killing = asyncio.create_task(kill())
+        with pytest.raises(CopyFailed, match="stream ORDERS was not put back"):
+            await put_back(new, ORDERS, pieces)
+        await killing
+        while await stream_state(new, "ORDERS") is not None:
+            await remove_stream(new, "ORDERS")
+        assert (await put_back(new, ORDERS, pieces))["messages"] == 1_000
+
+    with_clients(servers, script)
+
+
 @dataclass(frozen=True)
 class Cluster:
     """Three servers; what keeps a stream on all of them survives one."""
@@ -220,7 +250,11 @@ def test_a_stream_is_put_back_on_three_servers_and_survives_the_loss_of_its_lead
         await copy_stream(old, "ORDERS", pieces.append)
         here = await contents(old, 300)
         with cluster(tmp_path) as three:
-            async with client_of(three.urls[0]) as first, client_of(three.urls[1]) as second:
+            async with (
+                asyncio.timeout(CLUSTER_SECONDS),
+                client_of(three.urls[0]) as first,
+                client_of(three.urls[1]) as second,
+            ):
                 await _until_made(first)
                 await put_back(first, ORDERS, pieces, 3)
                 await remove_message(first, "ORDERS", 300)
@@ -237,14 +271,16 @@ def test_a_stream_is_put_back_on_three_servers_and_survives_the_loss_of_its_lead
 
 
 async def _until_made(client: Client) -> None:
-    """The cluster has a leader once it makes streams; this one of another name."""
+    """The cluster is whole once it has a stream, of another name, on all three."""
     request = json.dumps({"name": "ready", "subjects": ["ready"], "num_replicas": 3}).encode()
     while True:
         try:
-            told = json.loads((await client.request("$JS.API.STREAM.CREATE.ready", request)).data)
+            await client.request("$JS.API.STREAM.CREATE.ready", request)
+            told = json.loads((await client.request("$JS.API.STREAM.INFO.ready")).data)
         except Exception:  # noqa: BLE001  nobody answers yet
-            told = {"error": "nobody"}
-        if "error" not in told:
+            told = {}
+        others = told.get("cluster", {}).get("replicas", ())
+        if len(others) == 2 and all(one["current"] for one in others):
             return
         await asyncio.sleep(0.2)
 
