@@ -78,6 +78,11 @@ class Holds:
                 return hold
         return None
 
+    async def restored_at(self, key: str) -> int:
+        """When a portfolio was restored, ns UTC; 0 if it never was. Raises UnreadableHold."""
+        entry = await self._key_value.get(key)
+        return 0 if entry is None else _decoded(key, entry.value).at
+
     async def all(self) -> Mapping[str, Hold]:
         """Every hold there has been, by key. Raises UnreadableHold."""
         entries = await self._key_value.all()
@@ -114,13 +119,16 @@ def _decoded(key: str, value: bytes) -> Hold:
 
 
 class HeldLane:
-    """A lane that nobody takes while its portfolio is held. may_take : asked when it is not."""
+    """A lane that nobody takes while its portfolio is held. may_take : asked when it is not.
+
+    restored_at : see `Holds`, known once the lane may be taken.
+    """
 
     def __init__(self, ports: Ports, portfolio: Portfolio, lane: Lane, may_take: MayTake) -> None:
         self._holds = None if ports.holds is None else Holds(ports.holds)
         self._key, self._lane = PortfolioRun.of(portfolio).key, lane
         self._clock, self._else_may_take = ports.clock, may_take
-        self._look_at = 0.0
+        self._look_at, self.restored_at = 0.0, 0
         self._log = structlog.get_logger("stratvector.holds")
 
     async def may_take(self) -> bool:
@@ -137,6 +145,7 @@ class HeldLane:
     async def _why(self, holds: Holds) -> str:
         try:
             hold = await holds.of(self._key)
+            self.restored_at = await holds.restored_at(self._key)
         except UnreadableHold as error:
             return f"held: {error}"
         return "" if hold is None else hold.sentence()
