@@ -39,8 +39,7 @@ restore)
         echo "compose: $folder is no whole backup: there is no backup.json in it" >&2
         exit 1
     fi
-    BACKUP_FOLDER=$(dirname "$folder") BACKUP=$(basename "$folder")
-    export BACKUP_FOLDER BACKUP
+    export BACKUP_FOLDER=$folder
     hand_over "$folder"
     "${compose[@]}" run --rm restore
     echo "Now start the services (make up-docker), look, and release each portfolio:"

@@ -1,6 +1,7 @@
 """docker-compose.yml as it is written, without an engine; with one it is run: tests/containers."""
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,56 @@ def test_whoever_is_no_service_has_its_volumes_made_for_the_containers_user() ->
     owned = {v for place, v in volumes_of(PREPARE).items() if place.startswith("/owned/")}
     for service in BACKUPS:
         assert set(volumes_of(service).values()) - {"backup-secrets"} <= owned
+
+
+@pytest.fixture
+def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A `docker` that writes down what it was told; the file."""
+    told = tmp_path / "told"
+    program = tmp_path / "bin" / "docker"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\necho "$BACKUP_FOLDER| $*" >>{told}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    return told
+
+
+def compose(*words: str) -> "subprocess.CompletedProcess[str]":
+    command = ["bash", str(DOCKER / "compose.sh"), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_folder_is_handed_over_before_it_is_written_to(docker: Path, tmp_path: Path) -> None:
+    to = tmp_path / "new" / "backups"
+    assert compose("backup", str(to)).returncode == 0
+    assert to.is_dir()
+    _, *told = docker.read_text().splitlines()
+    run = f"{to}| compose run --rm"
+    assert told == [f"{run} --no-deps --volume {to}:/owned/backups prepare", f"{run} backup"]
+
+
+def test_only_a_whole_backup_is_restored_and_the_next_steps_are_told(
+    docker: Path, tmp_path: Path
+) -> None:
+    refused = compose("restore", str(tmp_path))
+    assert refused.returncode == 1
+    assert "is no whole backup: there is no backup.json in it" in refused.stderr
+    (tmp_path / "backup.json").touch()
+    docker.unlink()
+    restored = compose("restore", str(tmp_path))
+    assert restored.returncode == 0, restored.stderr
+    assert docker.read_text().splitlines()[-1] == f"{tmp_path}| compose run --rm restore"
+    assert "apply portfolios release RUN.PORTFOLIO" in restored.stdout
+
+
+@pytest.mark.parametrize(("target", "variable"), [("backup", "TO"), ("restore", "FROM")])
+def test_make_says_which_folder_it_wants(target: str, variable: str) -> None:
+    def make(*words: str) -> "subprocess.CompletedProcess[str]":
+        command = ["make", "--dry-run", "--directory", str(ROOT), target, *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert f"make {target} {variable}=folder" in make().stderr
+    assert f'deploy/docker/compose.sh {target} "/srv/x"' in make(f"{variable}=/srv/x").stdout
 
 
 def test_a_backup_gets_two_secrets_and_no_service_key() -> None:
