@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from stratvector.contracts.codecs import decode_decision, decode_fills_report, decode_opened
 from stratvector.runtime.consistent_cut import (
+    LaneCut,
+    chapter_of_signals,
     copying_order,
     cut_orders,
     cut_signals,
-    portfolio_of_signals,
 )
 from stratvector.runtime.host import ServiceFactory
 from stratvector.runtime.ports import Arrivals, Kind, Message, Published, Stored
@@ -29,6 +30,7 @@ from stratvector.trading.orders import LATE
 from stratvector.trading.session import Session
 from stratvector.trading.used_bars import ABSENT
 from tests.sessions.generated_sessions import Shape, generated_session
+from tests.sessions.late_flow import paper_session
 from tests.sessions.simulated_flow import Flow, breaches_of, run_flow
 
 SHAPE = Shape(universes=2, symbols=2, models=3, closes=14, warmup=2)
@@ -38,10 +40,11 @@ FLOWS: dict[int, Flow] = {}
 
 
 def flow_of(seed: int) -> Flow:
-    """A finished run of several chapters."""
+    """A finished run of several chapters. seed : below 0 of a run with deadlines."""
     if seed not in FLOWS:
-        session = generated_session(seed, SHAPE)
-        FLOWS[seed] = run_flow(session, seed, SLOW, closes_per_chapter=CHAPTER_CLOSES)
+        make = generated_session if seed > 0 else paper_session
+        session = make(abs(seed), SHAPE)
+        FLOWS[seed] = run_flow(session, abs(seed), SLOW, closes_per_chapter=CHAPTER_CLOSES)
     return FLOWS[seed]
 
 
@@ -87,14 +90,14 @@ def cut(log: CopiedLog) -> Counter[str]:
     fills = [one.sequence for one in log.messages if stream_of(one.message.subject) == "FILLS"]
 
     async def drop() -> None:
-        chapters = dict[str, int]()
+        cuts = dict[str, LaneCut]()
         for lane in log.lanes("ORDERS"):
             found = await cut_orders(log, lane, max(fills, default=0))
-            chapters[found.key] = found.chapter
+            cuts[found.key] = found
             _remove(log, lane, found.dropped, dropped)
         for lane in log.lanes("SIGNALS"):
-            if (chapter := chapters.get(portfolio_of_signals(lane))) is not None:
-                _remove(log, lane, await cut_signals(log, lane, chapter), dropped)
+            gone = await cut_signals(log, lane, chapter_of_signals(lane, cuts))
+            _remove(log, lane, gone, dropped)
 
     asyncio.run(drop())
     return dropped
@@ -145,7 +148,9 @@ def gone_on_from(log: CopiedLog, ends: dict[str, int], session: Session, seed: i
                 world.bus._times[one] = 0
         return False
 
-    return run_flow(session, seed + 1, SLOW, closes_per_chapter=CHAPTER_CLOSES, arrange=arrange)
+    return run_flow(
+        session, abs(seed) + 1, SLOW, closes_per_chapter=CHAPTER_CLOSES, arrange=arrange
+    )
 
 
 def restored(seed: int, ends: Sequence[int], order: Sequence[str], cuts: bool = True) -> list[str]:
@@ -165,7 +170,7 @@ def restored(seed: int, ends: Sequence[int], order: Sequence[str], cuts: bool = 
     return [*breaches_of(gone_on), *twice]
 
 
-@given(data=st.data(), seed=st.sampled_from([3, 8]))
+@given(data=st.data(), seed=st.sampled_from([3, 8, -3, -8]))
 @settings(max_examples=60, deadline=None)
 def test_a_log_that_was_copied_in_order_and_cut_goes_on_to_the_same_end(
     data: st.DataObject, seed: int
@@ -174,6 +179,14 @@ def test_a_log_that_was_copied_in_order_and_cut_goes_on_to_the_same_end(
     places = st.lists(st.integers(0, length), min_size=len(order), max_size=len(order))
     ends = sorted(data.draw(places, label="ends"))
     assert restored(seed, ends, order) == []
+
+
+def test_signals_of_a_chapter_go_where_nothing_is_decided_yet() -> None:
+    """Orders are copied before there are any, signals when a later chapter has opened."""
+    length = len(flow_of(-3).world.bus.journal)
+    ends = [2, 3, 3, length, length, length]
+    assert cut(copied(flow_of(-3).world.bus.journal, ends, copying_order()))["SIGNALS"] > 0
+    assert restored(-3, ends, copying_order()) == []
 
 
 def busy_ends(seed: int, share: float) -> list[int]:

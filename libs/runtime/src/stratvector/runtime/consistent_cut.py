@@ -17,7 +17,7 @@ else is there beyond the newest decision, signals and bars that are ahead of it,
 that never opened, stays: it is what any owner may find who takes over.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from stratvector.contracts.codecs import decode_decision, decode_signals
@@ -97,10 +97,13 @@ async def cut_signals(bus: Bus, lane: str, chapter: int) -> tuple[int, ...]:
     return dropped
 
 
-def portfolio_of_signals(lane: str) -> str:
-    """Whose the signals are, `<run>.<portfolio>`."""
+def chapter_of_signals(lane: str, cuts: Mapping[str, LaneCut]) -> int:
+    """The newest chapter that has opened for whom a signals lane is, by what stays of the orders
+    lanes, by `<run>.<portfolio>`; the first one where none is there yet.
+    """
     mode, number, portfolio, _ = lane.partition(".")[2].split(".", 3)
-    return PortfolioRun(f"{mode}.{number}", portfolio).key
+    its = cuts.get(PortfolioRun(f"{mode}.{number}", portfolio).key)
+    return FIRST if its is None else its.chapter
 
 
 async def _end(

@@ -176,9 +176,9 @@ class _Restore:
         portfolio that is decided in what does.
         """
         from stratvector.runtime.consistent_cut import (
+            chapter_of_signals,
             cut_orders,
             cut_signals,
-            portfolio_of_signals,
         )
         from stratvector.runtime.jetstream.stream_copies import lanes_in, stream_state
 
@@ -192,9 +192,8 @@ class _Restore:
             cuts[cut.key] = cut
             await self._drop(orders.name, lane, cut.dropped)
         for lane in await lanes_in(self._client, signals):
-            if (its := cuts.get(portfolio_of_signals(lane))) is not None:
-                dropped = await cut_signals(self._bus, lane, its.chapter)
-                await self._drop(signals.name, lane, dropped)
+            dropped = await cut_signals(self._bus, lane, chapter_of_signals(lane, cuts))
+            await self._drop(signals.name, lane, dropped)
         await self._close(CUT)
         found = {key: cut.close_time for key, cut in cuts.items()}
         return dict.fromkeys(self._manifest.decisions) | found
