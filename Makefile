@@ -1,7 +1,7 @@
 # StratVector: `make help` lists what can be done. Longer work is done by tools/*.sh.
 .DEFAULT_GOAL := help
 .PHONY: help setup run test heat-test simulation chaos images up-docker token-docker \
-    down-docker deploy-test bench soak fuzz-api lint format lines dashboards proto proto-release lock coverage clean
+    down-docker backup restore deploy-test bench soak fuzz-api lint format lines dashboards proto proto-release lock coverage clean
 SHELL := /bin/bash
 BIN := .venv/bin
 CHECKED := NUMBA_BOUNDSCHECK=1 $(BIN)/python -m
@@ -54,6 +54,12 @@ token-docker:  ## Print the token with which the console of the containers is en
 
 down-docker:  ## Stop the containers; what they recorded stays (ARGS=--volumes removes it)
 	@deploy/docker/compose.sh down $(ARGS)
+
+backup:  ## Back the containers' platform up while it trades: make backup TO=folder
+	@deploy/docker/compose.sh backup "$(or $(TO),$(error name the folder of the backups: make backup TO=folder))"
+
+restore:  ## Restore an empty platform of containers, held: make restore FROM=folder/stratvector-TIME
+	@deploy/docker/compose.sh restore "$(or $(FROM),$(error name one backup: make restore FROM=folder/stratvector-TIME))"
 
 deploy-test: setup  ## Build the images and test them and the compose file (FORM=short: the flow alone)
 	@tools/deploy_test.sh $(or $(FORM),all) $(ARGS)

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # docker compose with this project's file, whichever form of Compose there is; and
-#   deploy/docker/compose.sh token        prints the token of the console
-#   deploy/docker/compose.sh authority    prints the certificate that signs the others: who trusts it
-#                                         trusts https://localhost:8000
+#   deploy/docker/compose.sh token           prints the token of the console
+#   deploy/docker/compose.sh authority       prints the certificate that signs the others: who trusts it
+#                                            trusts https://localhost:8000
+#   deploy/docker/compose.sh backup FOLDER   backs the platform up, while it trades, into FOLDER/stratvector-TIME
+#   deploy/docker/compose.sh restore FOLDER  makes an empty platform what one such folder holds
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -14,7 +16,13 @@ else
     echo "compose: there is neither 'docker compose' nor 'docker-compose'; docs.docker.com/compose/install" >&2
     exit 1
 fi
+
 secret() { "${compose[@]}" exec -T gateway cat "/run/stratvector/$1"; }
+
+# The containers' user gets the folder: what is in a backup is for nobody else on this machine.
+hand_over() {
+    "${compose[@]}" run --rm --no-deps --volume "$1:/owned/backups" prepare
+}
 
 case ${1:-} in
 token)
@@ -23,5 +31,24 @@ token)
     echo
     ;;
 authority) secret tls/ca.crt ;;
+backup)
+    mkdir -p "${2:?name the folder of the backups}"
+    BACKUP_FOLDER=$(realpath "$2")
+    export BACKUP_FOLDER
+    hand_over "$BACKUP_FOLDER"
+    exec "${compose[@]}" run --rm backup
+    ;;
+restore)
+    folder=$(realpath "${2:?name the folder of one backup}")
+    if [[ ! -e $folder/backup.json ]]; then
+        echo "compose: $folder is no whole backup: there is no backup.json in it" >&2
+        exit 1
+    fi
+    export BACKUP_FOLDER=$folder
+    hand_over "$folder"
+    "${compose[@]}" run --rm restore
+    echo "Now start the services (make up-docker), look, and release each portfolio:"
+    echo "  deploy/docker/compose.sh run --rm apply portfolios release RUN.PORTFOLIO"
+    ;;
 *) exec "${compose[@]}" "$@" ;;
 esac

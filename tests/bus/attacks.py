@@ -64,7 +64,7 @@ def owner_of(subject: str) -> str | None:
         return None
     if subject.startswith(("$KV.quarantine.", "$KV.snapshots.", "$KV.members.")):
         return tokens[2]
-    if subject.startswith("$KV.documents."):
+    if subject.startswith(("$KV.documents.", "$KV.holds.")):
         return "apply"
     if subject.startswith("$KV.owners.confirmed."):
         return tokens[3]
@@ -106,7 +106,8 @@ def foreign(user: str, portfolio: Portfolio) -> tuple[list[str], list[str], list
     marks = [f"$KV.quarantine.{service}.BARS.7" for service in ON_FLOW]
     key = f"{portfolio.run}.{portfolio.name}"
     marks += [f"$KV.owners.confirmed.{one}.{key}" for one in CONFIRMING]
-    wishes = [f"$KV.documents.{key}", *(f"$KV.snapshots.{one}.{key}" for one in WATCHERS)]
+    wishes = [f"$KV.documents.{key}", f"$KV.holds.{key}", "$KV.holds.everything"]
+    wishes += [f"$KV.snapshots.{one}.{key}" for one in WATCHERS]
     members = [f"$KV.members.{service}.{service}-host-7-0a" for service in SERVICES]
     others = ["bars.new.1D", "$KV.owners.owner", "$KV.owners.new", "$KV.quarantine.new.BARS.1"]
     said = [stored_subject(lane) for lane in kept]
@@ -168,7 +169,7 @@ def concrete(pattern: str, portfolio: Portfolio) -> str:
     if "$KV.members" in stem:
         service = "risk." if stem.endswith("members") else ""
         return f"{stem}.{service}risk-host-7-0a"
-    if stem.endswith("$KV.documents") or "$KV.owners.confirmed" in stem:
+    if stem.endswith(("$KV.documents", "$KV.holds")) or "$KV.owners.confirmed" in stem:
         return f"{stem}.{portfolio.run}.{portfolio.name}"
     if stem.endswith("$KV.owners"):
         return f"{stem}.owner.{lanes(FLOW[0], portfolio)[0]}"

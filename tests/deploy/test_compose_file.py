@@ -1,6 +1,7 @@
 """docker-compose.yml as it is written, without an engine; with one it is run: tests/containers."""
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 PREPARE = "prepare"
 ONCE = {PREPARE, "provision", "apply"}
+BACKUPS = {"backup", "restore"}  # they copy what is one service's own, when a person asks
 
 
 def volumes_of(service: str) -> dict[str, str]:
@@ -36,7 +38,7 @@ def test_every_service_of_the_house_is_there_and_is_scraped() -> None:
 
 def test_no_two_services_share_a_volume_and_each_gets_its_own_secrets() -> None:
     owners: dict[str, str] = {}
-    for service in set(SERVICES) - {PREPARE}:
+    for service in set(SERVICES) - {PREPARE, *BACKUPS}:
         for volume in volumes_of(service).values():
             assert owners.setdefault(volume, service) == service
     handed = {
@@ -44,6 +46,7 @@ def test_no_two_services_share_a_volume_and_each_gets_its_own_secrets() -> None:
         for place, volume in volumes_of(PREPARE).items()
         if place.startswith("/handed/")
     }
+    owners["backup-secrets"] = "backup"
     users = {"provisioner": "provision", "apply": "apply"}
     for name, volume in handed.items():
         assert owners[volume] == users.get(name, name)
@@ -96,7 +99,7 @@ def test_the_bus_is_configured_as_everywhere() -> None:
     assert SERVICES["nats"]["command"] == ["--config", "/run/stratvector/nats.conf"]
 
 
-@pytest.mark.parametrize("service", sorted({*HOUSE, "provision", "apply"}))
+@pytest.mark.parametrize("service", sorted({*HOUSE, *BACKUPS, "provision", "apply"}))
 def test_whoever_speaks_to_another_does_so_by_tls(service: str) -> None:
     told = SERVICES[service]["environment"]
     own = f"STRATVECTOR_{service.upper()}_" if service in HOUSE else "STRATVECTOR_"
@@ -124,3 +127,85 @@ def test_a_service_starts_after_the_streams_are_there_and_whoever_ends_is_waited
     for service in ONCE:
         assert SERVICES[service]["healthcheck"] == {"disable": True}
         assert "restart" not in SERVICES[service]
+
+
+@pytest.mark.parametrize("service", sorted(BACKUPS))
+def test_a_backup_is_a_job_of_its_own_that_reaches_the_bus_and_the_database(service: str) -> None:
+    told = SERVICES[service]
+    assert told["profiles"] == ["backup"]
+    assert told["healthcheck"] == {"disable": True}
+    assert "restart" not in told
+    assert told["networks"] == SERVICES["ledger"]["networks"]
+    ledger = SERVICES["ledger"]["environment"]
+    for name in ("DATABASE_URL", "DATABASE_PASSWORD_FILE"):
+        key = f"STRATVECTOR_LEDGER_{name}"
+        assert told["environment"][key] == ledger[key]
+    assert volumes_of(service)["/run/stratvector"] == "backup-secrets"
+
+
+def test_a_backup_changes_nothing_and_a_restore_reads_its_backup_alone() -> None:
+    mounts = {s: [one.rsplit(":", 1) for one in SERVICES[s]["volumes"]] for s in BACKUPS}
+    written = {s: {m[0] for m in of if m[1] != "ro"} for s, of in mounts.items()}
+    assert written["backup"] == {"${BACKUP_FOLDER:-./backups}"}
+    assert written["restore"] == {"market-data-store", "research-results"}
+
+
+def test_whoever_is_no_service_has_its_volumes_made_for_the_containers_user() -> None:
+    owned = {v for place, v in volumes_of(PREPARE).items() if place.startswith("/owned/")}
+    for service in BACKUPS:
+        assert set(volumes_of(service).values()) - {"backup-secrets"} <= owned
+
+
+@pytest.fixture
+def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A `docker` that writes down what it was told; the file."""
+    told = tmp_path / "told"
+    program = tmp_path / "bin" / "docker"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\necho "$BACKUP_FOLDER| $*" >>{told}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    return told
+
+
+def compose(*words: str) -> "subprocess.CompletedProcess[str]":
+    command = ["bash", str(DOCKER / "compose.sh"), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_folder_is_handed_over_before_it_is_written_to(docker: Path, tmp_path: Path) -> None:
+    to = tmp_path / "new" / "backups"
+    assert compose("backup", str(to)).returncode == 0
+    assert to.is_dir()
+    _, *told = docker.read_text().splitlines()
+    run = f"{to}| compose run --rm"
+    assert told == [f"{run} --no-deps --volume {to}:/owned/backups prepare", f"{run} backup"]
+
+
+def test_only_a_whole_backup_is_restored_and_the_next_steps_are_told(
+    docker: Path, tmp_path: Path
+) -> None:
+    refused = compose("restore", str(tmp_path))
+    assert refused.returncode == 1
+    assert "is no whole backup: there is no backup.json in it" in refused.stderr
+    (tmp_path / "backup.json").touch()
+    docker.unlink()
+    restored = compose("restore", str(tmp_path))
+    assert restored.returncode == 0, restored.stderr
+    assert docker.read_text().splitlines()[-1] == f"{tmp_path}| compose run --rm restore"
+    assert "apply portfolios release RUN.PORTFOLIO" in restored.stdout
+
+
+@pytest.mark.parametrize(("target", "variable"), [("backup", "TO"), ("restore", "FROM")])
+def test_make_says_which_folder_it_wants(target: str, variable: str) -> None:
+    def make(*words: str) -> "subprocess.CompletedProcess[str]":
+        command = ["make", "--dry-run", "--directory", str(ROOT), target, *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert f"make {target} {variable}=folder" in make().stderr
+    assert f'deploy/docker/compose.sh {target} "/srv/x"' in make(f"{variable}=/srv/x").stdout
+
+
+def test_a_backup_gets_two_secrets_and_no_service_key() -> None:
+    given = re.findall(r"^give backup (\S+)", (DOCKER / "prepare").read_text(), re.M)
+    assert sorted(given) == ["/made/keys/provisioner.seed", "/made/password"]

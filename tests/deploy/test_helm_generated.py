@@ -72,6 +72,10 @@ def meant(values: Values) -> Values:
         values["nats"]["externalUrl"] = "tls://nats.example.com:4222"
     if values.get("ingress", {}).get("enabled"):
         values["ingress"]["host"] = "trading.example.com"
+    if values.get("backup", {}).get("enabled"):
+        place = values["backup"].setdefault("persistence", {})
+        if not place.get("storageClass") and not place.get("existingClaim"):
+            place["existingClaim"] = "backups"
     rolling = values.get("rollingUpdate", {})
     if rolling.get("maxSurge") == 0 and rolling.get("maxUnavailable", 0) == 0:
         rolling["maxUnavailable"] = 1

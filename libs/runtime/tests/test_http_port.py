@@ -81,6 +81,7 @@ def test_readiness_tells_state_and_reason() -> None:
             "ready": False,
             "reason": "waiting for NATS at nats://x",
             "idle": "",
+            "held": {},
             "portfolios": {},
             "lanes": [],
         }

@@ -127,7 +127,13 @@ def test_only_who_applies_may_write_what_is_wanted_and_of_the_services_only_risk
     documents = {(one.user, one.subject) for one in grants() if "documents" in one.subject}
     assert {user for user, subject in documents if subject == "$KV.documents.>"} == {APPLY}
     assert {user for user, _ in documents} == {"risk", OPERATOR, APPLY}
-    assert subjects_of(APPLY) == subjects_of(OPERATOR) | {"$KV.documents.>"}
+    assert subjects_of(APPLY) == subjects_of(OPERATOR) | {"$KV.documents.>", "$KV.holds.>"}
+
+
+def test_only_who_applies_may_release_what_is_held_and_only_execution_asks_whether_it_is() -> None:
+    holds = {(one.user, one.subject) for one in grants() if "holds" in one.subject}
+    assert {user for user, subject in holds if subject == "$KV.holds.>"} == {APPLY}
+    assert {user for user, _ in holds} == {"execution", OPERATOR, APPLY}
 
 
 def test_the_provisioner_is_the_only_user_of_the_account_that_owns_the_streams() -> None:

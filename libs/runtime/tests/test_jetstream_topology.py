@@ -27,7 +27,7 @@ def test_every_hop_has_one_stream_of_its_noun() -> None:
     assert not any(stream.newest_only for stream in streams())
 
 
-def test_the_buckets_hold_owners_notes_wishes_what_can_be_folded_again_and_members() -> None:
+def test_the_buckets_hold_owners_notes_wishes_holds_what_can_be_folded_again_and_members() -> None:
     assert buckets() == (
         Stream("KV_owners", "$KV.owners.>", newest_only=True),
         Stream(
@@ -37,6 +37,7 @@ def test_the_buckets_hold_owners_notes_wishes_what_can_be_folded_again_and_membe
             bytes_max=QUARANTINE_BYTES_MAX,
         ),
         Stream("KV_documents", "$KV.documents.>", newest_only=True),
+        Stream("KV_holds", "$KV.holds.>", newest_only=True, is_spare=True),
         Stream("KV_snapshots", "$KV.snapshots.>", newest_only=True, is_spare=True),
         Stream(
             "KV_members",

@@ -63,10 +63,11 @@ def test_one_halted_lane_halts_the_process_and_says_why(play) -> None:  # type: 
             "ready": False,
             "reason": "message 7 can't be processed",
             "idle": "",
+            "held": {},
             "portfolios": {MAIN: "owner", OTHER: "halted"},
             "lanes": [
-                {"subject": BARS[0], "state": "owner", "epoch": 1, "sequence": 1},
-                {"subject": BARS[1], "state": "halted", "epoch": 1, "sequence": 2},
+                {"subject": BARS[0], "state": "owner", "epoch": 1, "sequence": 1, "held_back": ""},
+                {"subject": BARS[1], "state": "halted", "epoch": 1, "sequence": 2, "held_back": ""},
             ],
         }
         status.draining = True

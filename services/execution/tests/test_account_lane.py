@@ -1,7 +1,8 @@
 """execution alone: an order is claimed, sent at most once, and its outcome is on record."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from functools import partial
 from itertools import product
@@ -11,10 +12,12 @@ import pytest
 
 from stratvector.contracts.codecs import decode_fills_report
 from stratvector.runtime.deployment import Deployment
+from stratvector.runtime.holds import Hold
 from stratvector.runtime.host import Tasks
-from stratvector.runtime.ports import Acknowledgement, BrokerUnknown, Ports
+from stratvector.runtime.ports import Acknowledgement, BrokerUnknown, Entry, Ports
 from stratvector.runtime.simulation.broker_double import BrokerDouble, Identity
 from stratvector.runtime.simulation.fate import CrashPlan, Fate, FaultPlan, Plan, When
+from stratvector.runtime.simulation.key_value import SimulatedKeyValue
 from stratvector.runtime.simulation.store import MemoryLedgerStore
 from stratvector.runtime.simulation.world import ProcessFailed, World
 from stratvector.services.execution.account_lane import SETTLE_SECONDS
@@ -146,6 +149,34 @@ def test_an_order_claimed_by_an_owner_that_died_is_asked_for_and_never_sent() ->
     assert run.kinds(A) == run.kinds(B) == [SENDING, FillKind.ABANDONED]
     first, second = run.events(A)
     assert second.epoch > first.epoch
+
+
+@pytest.mark.parametrize("reached", [True, False])
+def test_an_order_of_before_a_restore_is_asked_for_and_never_sent(reached: bool) -> None:
+    """The log knows no claim of it, as that came after the backup was made."""
+    venue = BrokerDouble(at_the_open)
+    if reached:
+        venue._take(A)
+    later = order(SESSION, "A", 2, index=1)
+    world, kept = World(), SimulatedKeyValue()
+    feed_bars(world, SESSION)
+    feed(world, orders_lane(SESSION), decisions(SESSION, {0: [A], 1: [later]}))
+    key = f"{SESSION.portfolio.run}.{SESSION.portfolio.name}"
+    released = Hold(key, "digest", 1, CLOSES[0] + 1, released_by="ann", released_at=2)
+    deployment = Deployment(SESSION, MemoryLedgerStore(), lambda ports, account: venue)
+
+    kept.entries[key] = Entry(json.dumps(asdict(released)).encode(), 1)
+
+    def make(ports: Ports) -> Tasks:
+        return build(deployment, replace(ports, holds=kept))
+
+    world.add("execution", make)
+    world.run(until=["execution"])
+    run = Run(world, venue)
+    expected = [ACCEPTED, FILLED] if reached else [FillKind.ABANDONED]
+    assert run.kinds(A) == [SENDING, *expected]
+    assert venue.sent.count(A.order_id) == reached
+    assert run.kinds(later) == [SENDING, ACCEPTED, FILLED]
 
 
 def test_an_order_that_reached_the_venue_before_the_crash_is_found_there() -> None:

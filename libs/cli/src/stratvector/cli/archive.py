@@ -7,10 +7,6 @@ is done already stays as it is.
 """
 
 import asyncio
-import logging
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,7 +18,7 @@ from stratvector.cli.bus_access import (
     Connect,
     ProvisionerSeedFile,
     Url,
-    told_certificates,
+    provisioner,
 )
 from stratvector.cli.failures import CommandFailed, guarded
 from stratvector.cli.ledger import ADDRESS, Address
@@ -87,7 +83,7 @@ class _Asked:
         from stratvector.runtime.archived_log import archive_chapters
         from stratvector.runtime.jetstream.bus import JetStreamBus
 
-        async with _provisioner(url, seed_file, wait_seconds) as client:
+        async with provisioner(url, seed_file, wait_seconds, "archive") as client:
             bus = JetStreamBus(client)
             opened = await self._opened(bus)
             run, portfolio = opened[-1].chapter.run, opened[-1].chapter.portfolio
@@ -186,24 +182,6 @@ async def _proven(bus: Any, archive: "Archive", listed: "ArchiveList") -> "Archi
             listed = archive.prove(listed, found.parity.closes)
             progress(listed.closes, 0, listed.chapters[listed.proven - 1].until)
     return listed
-
-
-@asynccontextmanager
-async def _provisioner(
-    url: str, seed_file: Path | None, wait_seconds: float
-) -> "AsyncIterator[BusClient]":
-    """A connection of the one who may purge. Raises BusConnectionError, BadSeedFile."""
-    from stratvector.cli.platform.bus import told_to
-    from stratvector.runtime.jetstream.connection import connect
-
-    with told_to(sys.stderr, logging.ERROR):
-        client = await connect(
-            url, seed_file, "archive", wait_seconds, certificates=told_certificates()
-        )
-        try:
-            yield client
-        finally:
-            await client.close()
 
 
 def _tell(console: "Console", told: dict[str, Any]) -> None:

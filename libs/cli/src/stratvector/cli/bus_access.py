@@ -19,6 +19,8 @@ from stratvector.cli.failures import CommandFailed
 if TYPE_CHECKING:
     from stratvector.runtime.certificates import Certificates
     from stratvector.runtime.documents import Documents
+    from stratvector.runtime.holds import Holds
+    from stratvector.runtime.jetstream.connection import BusClient
     from stratvector.runtime.ports import Bus, KeyValue
 
 DEFAULT_URL = "nats://127.0.0.1:4222"
@@ -112,11 +114,12 @@ def user_name() -> str:
 
 @dataclass(frozen=True)
 class Reached:
-    """The log, what is wanted, and what services say of themselves."""
+    """The log, what is wanted, what is held, and what services say of themselves."""
 
     bus: "Bus"
     documents: "Documents"
     owners: "KeyValue"
+    holds: "Holds"
 
 
 @asynccontextmanager
@@ -124,6 +127,7 @@ async def reached(url: str, seed_file: Path | None, wait_seconds: float) -> Asyn
     """A connection for the time of a block. Raises BusConnectionError, BadSeedFile."""
     from stratvector.cli.platform.bus import told_to
     from stratvector.runtime.documents import DOCUMENTS, Documents
+    from stratvector.runtime.holds import HOLDS, Holds
     from stratvector.runtime.jetstream.bus import JetStreamBus
     from stratvector.runtime.jetstream.connection import connect
     from stratvector.runtime.jetstream.key_value import JetStreamKeyValue
@@ -134,6 +138,25 @@ async def reached(url: str, seed_file: Path | None, wait_seconds: float) -> Asyn
         )
         try:
             documents = Documents(JetStreamKeyValue(client, DOCUMENTS))
-            yield Reached(JetStreamBus(client), documents, JetStreamKeyValue(client))
+            holds = Holds(JetStreamKeyValue(client, HOLDS))
+            yield Reached(JetStreamBus(client), documents, JetStreamKeyValue(client), holds)
+        finally:
+            await client.close()
+
+
+@asynccontextmanager
+async def provisioner(
+    url: str, seed_file: Path | None, wait_seconds: float, name: str
+) -> "AsyncIterator[BusClient]":
+    """A connection of the one who may make, copy and purge streams. name : what the server calls
+    it. Raises BusConnectionError, BadSeedFile.
+    """
+    from stratvector.cli.platform.bus import told_to
+    from stratvector.runtime.jetstream.connection import connect
+
+    with told_to(sys.stderr, logging.ERROR):
+        client = await connect(url, seed_file, name, wait_seconds, certificates=told_certificates())
+        try:
+            yield client
         finally:
             await client.close()

@@ -11,6 +11,7 @@ import typer
 
 from stratvector.cli.apply import apply
 from stratvector.cli.archive import archive_command
+from stratvector.cli.backup.commands import backup_command, restore_command
 from stratvector.cli.bus_access import TlsAuthorities, TlsCertificate, TlsKey, tell_tls
 from stratvector.cli.console import remark, say
 from stratvector.cli.data import data
@@ -79,6 +80,16 @@ app.command(epilog="Example: stratvector apply -f config/system.yaml --diff")(ap
 app.command(
     "archive", epilog="Example: stratvector archive paper.1.main --to /srv/archive/paper.1.main"
 )(archive_command)
+app.command(
+    "backup",
+    epilog="Example: stratvector backup --to /srv/backups --seed-file keys/provisioner.seed "
+    "--database sqlite:////var/lib/stratvector/ledger.db --config config --keep 14",
+)(backup_command)
+app.command(
+    "restore",
+    epilog="Example: stratvector restore /srv/backups/stratvector-20260105T030000Z "
+    "--seed-file keys/provisioner.seed --database sqlite:////var/lib/stratvector/ledger.db",
+)(restore_command)
 app.command(epilog="Example: stratvector provision --nats-url nats://127.0.0.1:4222")(provision)
 
 

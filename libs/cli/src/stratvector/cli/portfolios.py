@@ -109,6 +109,23 @@ def stop(
         raise typer.Exit(NOT_TAKEN_UP)
 
 
+@portfolios.command("release", epilog="Example: stratvector portfolios release paper.1.main")
+@guarded
+def release(
+    key: Key,
+    nats_url: Url = DEFAULT_URL,
+    seed_file: SeedFile = None,
+    connect: Connect = 10.0,
+    json: AsJson = None,
+) -> None:
+    """Let a restored portfolio trade. Before: compare the broker's open orders and positions with
+    the ledger's, as what was sent after the backup was made stands in neither log nor ledger.
+    """
+    check_outputs(json)
+    document = _asked(nats_url, seed_file, connect, lambda at: _release(at, key))
+    emit(json, document, _print_released, document)
+
+
 def _asked(
     url: str,
     seed_file: Path | None,
@@ -120,6 +137,29 @@ def _asked(
             return await look(at)
 
     return asyncio.run(ask())
+
+
+async def _release(at: Reached, key: str) -> dict[str, Any]:
+    """Raises CommandFailed where nothing is held that a person may release."""
+    from stratvector.runtime.holds import EVERYTHING
+    from stratvector.runtime.ports import WrongRevision
+    from stratvector.trading.nearest import suggestion
+
+    holds = {key: hold for key, hold in (await at.holds.all()).items() if hold.stands}
+    if EVERYTHING in holds:
+        raise CommandFailed(f"nothing is released: {holds[EVERYTHING].sentence()}")
+    if key not in holds:
+        near = suggestion(key, list(holds)) if holds else "nothing is"
+        raise CommandFailed(f"{key!r} is not held; {near}")
+    try:
+        await at.holds.release(key, user_name(), time.time_ns())
+    except WrongRevision:
+        raise CommandFailed(f"{key} was changed meanwhile: look at it again") from None
+    return {"key": key, "released_by": user_name(), "backup": holds[key].backup}
+
+
+def _print_released(console: "Console", document: dict[str, Any]) -> None:
+    console.out(f"{document['key']}: released; execution takes its lanes.", highlight=False)
 
 
 async def _all(at: Reached) -> list[dict[str, Any]]:
@@ -170,6 +210,8 @@ async def _row(at: Reached, wanted: "Wished") -> dict[str, Any]:
     session = wish.session()
     newest = await newest_decided(at.bus, orders_lane(session.portfolio)) if begun else None
     state = _state(wish, begun is not None, session.last_close, newest)
+    if state in ("running", "wanted", "stopping") and await at.holds.of(wish.key) is not None:
+        state = "held"
     return {
         "key": wish.key,
         "run": wish.run,

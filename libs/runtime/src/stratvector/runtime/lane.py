@@ -45,14 +45,15 @@ class Lane:
     this owner knows it. lost : True for ever once ownership is known to be gone. is_folded :
     whether `history` has given all that there is. has_published : whether this owner has stored
     anything but its mark. engine : hash of the engine that the work's chapter names, empty where
-    any will do. lease_seconds : see `Lease`, None for the ports'.
+    any will do. held_back : why nobody may take it, empty where somebody may. lease_seconds : see
+    `Lease`, None for the ports'.
     """
 
     def __init__(self, ports: Ports, subject: str, lease_seconds: float | None = None) -> None:
         self.subject = subject
         self.epoch = 0
         self.sequence = 0
-        self.engine = ""
+        self.engine = self.held_back = ""
         self.lost = self.is_folded = self.has_published = False
         self._bus = ports.bus
         self._clock = ports.clock

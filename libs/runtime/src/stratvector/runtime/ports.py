@@ -307,7 +307,8 @@ class Ports:
     instance : unique for each start of a process. lease_seconds : how long a lane stays with an
     owner that is not heard of. spans : None where nobody traces, which costs nothing. documents :
     what is wanted of each portfolio, for risk alone. snapshots : what those that only watch have
-    folded, None where nobody keeps it. members : who else is there; None where nobody may be.
+    folded, None where nobody keeps it. holds : whose orders nobody may send, for execution alone;
+    None where nothing is ever held. members : who else is there; None where nobody may be.
     address : host:port at which other instances reach this one's questions, empty while it answers
     none. engine : hash of the engine that this instance computes with, empty where it computes with
     none. begin : runs more coroutines of a portfolio, by its key `<run>.<portfolio>`. aside : calls
@@ -323,6 +324,7 @@ class Ports:
     documents: KeyValue | None = None
     snapshots: KeyValue | None = None
     members: KeyValue | None = None
+    holds: KeyValue | None = None
     address: Callable[[], str] = str
     engine: str = ""
     begin: Callable[[str, Any], None] = _nowhere  # host.Tasks, which stands on this module

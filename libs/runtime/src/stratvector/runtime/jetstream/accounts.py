@@ -4,7 +4,8 @@
     <service>     one account per service, which imports what the flow gives it and nothing else
     monte_carlo   shards of its runs, among its own processes; nothing of the flow
     operator      reads all logs, writes none; for the command line
-    apply         reads all logs and writes documents: what is wanted of each portfolio
+    apply         reads all logs and writes documents: what is wanted of each portfolio; releases
+                  what a restore holds
     SYS           the server's own; it has no user
 
 Nothing here depends on a portfolio, so adding one changes no file of the server. A reader's account
@@ -21,6 +22,7 @@ from dataclasses import dataclass, replace
 
 from stratvector.runtime.confirmations import CONFIRMING
 from stratvector.runtime.documents import DOCUMENTS
+from stratvector.runtime.holds import HOLDS
 from stratvector.runtime.jetstream.server_config import quoted
 from stratvector.runtime.jetstream.topology import MEMBERS, OWNERS, QUARANTINE, buckets, streams
 from stratvector.runtime.snapshots import SNAPSHOTS
@@ -34,6 +36,7 @@ SHARDS = "montecarlo.shards"
 ON_FLOW = (*SERVICES, *(one for one in COMPANIONS if read_by(one)))
 USERS = (PROVISIONER, *ON_FLOW, MONTE_CARLO, OPERATOR, APPLY)
 READS_DOCUMENTS = "risk"  # and what is said of the chapters that it makes of them
+SENDS_ORDERS = "execution"
 INBOXES = "_INBOX.>"
 
 
@@ -53,8 +56,8 @@ class Grant:
 def grants() -> tuple[Grant, ...]:
     """Everything that services and people may do; whatever is not here is denied."""
     of_services = (one for service in ON_FLOW for one in _of_service(service))
-    wishes = Grant(APPLY, f"$KV.{DOCUMENTS}.>")
-    return (*of_services, *_of_reader(OPERATOR), *_of_reader(APPLY), wishes)
+    wishes = (Grant(APPLY, f"$KV.{bucket}.>") for bucket in (DOCUMENTS, HOLDS))
+    return (*of_services, *_of_reader(OPERATOR), *_of_reader(APPLY), *wishes)
 
 
 def accounts_config(
@@ -109,6 +112,13 @@ def _of_service(service: str) -> Iterator[Grant]:
         # It says of itself what it likes, and sees who else is there.
         yield from _bucket(service, MEMBERS, service)
         yield Grant(service, f"$JS.API.DIRECT.GET.KV_{MEMBERS}", streamed=True)
+    yield from _of_judge(service)
+
+
+def _of_judge(service: str) -> Iterator[Grant]:
+    """What is wanted, what is said of it, and what is held."""
+    if service == SENDS_ORDERS:
+        yield Grant(service, f"$JS.API.DIRECT.GET.KV_{HOLDS}.$KV.{HOLDS}.>")
     if service == READS_DOCUMENTS:
         yield from _log(service, f"KV_{DOCUMENTS}", f"$KV.{DOCUMENTS}.>")
         for other in CONFIRMING:

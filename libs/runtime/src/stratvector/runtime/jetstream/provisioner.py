@@ -67,7 +67,7 @@ async def provision(client: Client, begun: bool = False, replicas: int = 1) -> t
     """
     missing = await _missing(client, begun)
     for stream in (*streams(), *buckets()):
-        await _make_stream(client, stream, replicas)
+        await make_stream(client, stream, replicas)
     return missing
 
 
@@ -76,7 +76,7 @@ async def purge(client: Client, subject: str, below: int) -> int:
     next owner of the lane expects; how many they were. Raises ProvisioningError.
     """
     stream = stream_of(subject)
-    told = await _answer(client, f"STREAM.INFO.{stream}", b"")
+    told = await api_answer(client, f"STREAM.INFO.{stream}", b"")
     if "error" in told:
         raise ProvisioningError(f"stream {stream}: {told['error'].get('description')}")
     answer = await client.request(f"$JS.API.DIRECT.GET.{stream}.{subject}", b"", ANSWER_SECONDS)
@@ -84,7 +84,7 @@ async def purge(client: Client, subject: str, below: int) -> int:
     request = json.dumps({"filter": subject, "seq": min(below, newest)}).encode()
     if not newest:
         return 0
-    told = await _answer(client, f"STREAM.PURGE.{stream}", request)
+    told = await api_answer(client, f"STREAM.PURGE.{stream}", request)
     if "error" in told:
         raise ProvisioningError(f"the server did not purge {subject}: {told['error']}")
     return int(told.get("purged", 0))
@@ -124,7 +124,7 @@ async def _missing(client: Client, begun: bool) -> tuple[str, ...]:
     """What is to be made. Raises LogLost."""
     held, missing = "all of them were made" if begun else "", list[Stream]()
     for stream in (*streams(), *buckets()):
-        told = await _answer(client, f"STREAM.INFO.{stream.name}", b"")
+        told = await api_answer(client, f"STREAM.INFO.{stream.name}", b"")
         if told.get("error", {}).get("err_code") == NO_STREAM:
             missing.append(stream)
         elif count := told.get("state", {}).get("messages", 0):
@@ -135,7 +135,10 @@ async def _missing(client: Client, begun: bool) -> tuple[str, ...]:
     return tuple(stream.name for stream in missing)
 
 
-async def _make_stream(client: Client, stream: Stream, replicas: int) -> None:
+async def make_stream(client: Client, stream: Stream, replicas: int = 1) -> None:
+    """Make one that is missing; one that is there must be as it would be made. Raises
+    ProvisioningError.
+    """
     wanted = stream_settings(stream, replicas)
     error = await _ask(client, f"STREAM.CREATE.{stream.name}", wanted)
     if error is not None:
@@ -146,12 +149,12 @@ async def _make_stream(client: Client, stream: Stream, replicas: int) -> None:
 
 async def _ask(client: Client, call: str, request: Mapping[str, Any]) -> dict[str, Any] | None:
     """Ask the server's interface; its error, or None."""
-    answer = await _answer(client, call, json.dumps(request).encode())
+    answer = await api_answer(client, call, json.dumps(request).encode())
     error: dict[str, Any] | None = answer.get("error")
     return error
 
 
-async def _answer(client: Client, call: str, request: bytes) -> dict[str, Any]:
+async def api_answer(client: Client, call: str, request: bytes) -> dict[str, Any]:
     """What the server says once it can; it may be starting again. Raises ProvisioningError."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + PATIENCE_SECONDS
@@ -177,7 +180,7 @@ async def _explained(
 ) -> ProvisioningError:
     """The error with the setting that differs, when that is what is wrong."""
     if error.get("err_code") in EXISTS_OTHERWISE:
-        found = (await _answer(client, info, b"")).get("config", {})
+        found = (await api_answer(client, info, b"")).get("config", {})
         for setting, value in wanted.items():
             # The server leaves out what is false or zero.
             if found.get(setting, type(value)()) != value:

@@ -7,6 +7,7 @@ else on the server.
 from dataclasses import dataclass
 
 from stratvector.runtime.documents import DOCUMENTS
+from stratvector.runtime.holds import HOLDS
 from stratvector.runtime.members import SILENT_SECONDS_MAX
 from stratvector.runtime.snapshots import SNAPSHOTS
 from stratvector.trading.flow import FLOW, stored_subject
@@ -46,12 +47,16 @@ def streams() -> tuple[Stream, ...]:
 
 def buckets() -> tuple[Stream, ...]:
     """The key-value buckets: who owns a lane, what could not be processed, what is wanted of each
-    portfolio, where those that only watch go on, and which instances of a service there are.
+    portfolio, whose orders nobody may send, where those that only watch go on, and which instances
+    of a service there are.
+
+    A log of before there were holds gets the bucket with nothing in it: nothing was held.
     """
     return (
         _bucket(OWNERS),
         _bucket(QUARANTINE, bytes_max=QUARANTINE_BYTES_MAX),
         _bucket(DOCUMENTS),
+        _bucket(HOLDS, is_spare=True),
         _bucket(SNAPSHOTS, is_spare=True),
         _bucket(MEMBERS, is_spare=True, seconds_max=SILENT_SECONDS_MAX),
     )

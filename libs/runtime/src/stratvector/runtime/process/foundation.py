@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Generic, Protocol
 
 from stratvector.runtime.documents import DOCUMENTS
+from stratvector.runtime.holds import HOLDS
 from stratvector.runtime.host import Service, Tasks
 from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.clock import AsyncClock
@@ -129,6 +130,7 @@ class BusFoundation(Generic[BusSettings]):
         self.ports = replace(
             ports,
             members=members,
+            holds=JetStreamKeyValue(client, HOLDS),
             address=address,
             engine=self._engine,
             begin=begin,

@@ -34,12 +34,15 @@ READY = frozenset({State.STANDBY, State.OWNER, State.FINISHED})
 
 @dataclass(frozen=True)
 class LaneStatus:
-    """One lane of the process. epoch : of this instance, 0 as a standby."""
+    """One lane of the process. epoch : of this instance, 0 as a standby. held_back : why nobody may
+    take it, empty where somebody may.
+    """
 
     subject: str
     state: State
     epoch: int
     sequence: int
+    held_back: str = ""
 
 
 @dataclass
@@ -115,9 +118,9 @@ class Status:
     def lane_statuses(self) -> list[LaneStatus]:
         """Every lane as it is now."""
         return [
-            LaneStatus(part.lane.subject, _state_of(part), part.lane.epoch, part.lane.sequence)
+            LaneStatus(lane.subject, _state_of(part), lane.epoch, lane.sequence, lane.held_back)
             for part in self.parts()
-            if part.lane is not None
+            if (lane := part.lane) is not None
         ]
 
     def portfolio_states(self) -> dict[str, State]:
@@ -135,9 +138,17 @@ class Status:
             "ready": self.is_ready(),
             "reason": self.reason(),
             "idle": self.idle,
+            "held": self.held(),
             "portfolios": self.portfolio_states(),
             "lanes": [asdict(lane) for lane in self.lane_statuses()],
         }
+
+    def held(self) -> dict[str, str]:
+        """Why nobody may take the lanes of a portfolio, by `<run>.<portfolio>`, of those that are
+        held: the process is well, and waits for a person.
+        """
+        lanes = [(part.session, part.lane) for part in self.parts() if part.lane is not None]
+        return {session: lane.held_back for session, lane in lanes if lane.held_back}
 
     def _halts(self) -> list[str]:
         halted = {part.session: part.halted for part in self.parts() if part.halted}

@@ -24,6 +24,7 @@ from stratvector.runtime.bars_reader import BarsReader
 from stratvector.runtime.chapters import Standing, newest_chapter, opened_chapter
 from stratvector.runtime.deployment import ABSENT_AFTER_DEADLINES
 from stratvector.runtime.fills_reader import AccountFillsReader, FillsReader
+from stratvector.runtime.holds import HeldLane
 from stratvector.runtime.lane import Lane
 from stratvector.runtime.ports import Acknowledgement, Broker, BrokerUnknown, Clock, Kind, Ports
 from stratvector.runtime.readers import OrdersReader, carried_sequence
@@ -83,6 +84,7 @@ class AccountLane:
         absent_after_deadlines: float = ABSENT_AFTER_DEADLINES,
     ) -> None:
         self._meter, self._approved_at, self._trace_id = meter, 0, ""
+        self._restored_at = 0
         self._ports, self._portfolio, self._start = ports, portfolio, start
         self._account = account
         self._first, self._broker = chapter, broker
@@ -100,10 +102,12 @@ class AccountLane:
         self._begin(None)
 
     async def run(self) -> None:
-        """Own the lane, fold it from the newest chapter on, then walk the closes."""
+        """Own the lane, unless it is held, fold it from the newest chapter on, walk the closes."""
         portfolio = self._portfolio
         taking = Taking(self._ports, "execution", portfolio, self.lane.subject)
-        await self.lane.acquire(may_take=taking.may_take)
+        held = HeldLane(self._ports, portfolio, self.lane, taking.may_take)
+        await self.lane.acquire(may_take=held.may_take)
+        self._restored_at = held.restored_at
         standing = await newest_chapter(self._ports.bus, portfolio.run, portfolio.name)
         await self._recover(standing)
         while (bars := await self._next_bars()) is not None:
@@ -294,6 +298,8 @@ class AccountLane:
     async def _send(self, order: ApprovedOrder) -> list[FillEvent]:
         """Send an order that this owner has just claimed, unless it has expired meanwhile."""
         self.lane.check_ownership()
+        if self._broker.is_external and order.decided_at < self._restored_at:
+            return [await self._ask(order)]  # it may have been sent after the backup was made
         if self._has_expired(order):
             return [self._event(FillKind.EXPIRED, order, "it expired before it was sent")]
         try:
@@ -352,14 +358,8 @@ class AccountLane:
         return self._event(kind, order, answer.text)
 
     def _event(self, kind: FillKind, order: ApprovedOrder, text: str = "") -> FillEvent:
-        return FillEvent(
-            kind,
-            order.order_id,
-            order.symbol,
-            epoch=self.lane.epoch,
-            known_time=order.decided_at,
-            text=text,
-        )
+        at, epoch = order.decided_at, self.lane.epoch
+        return FillEvent(kind, order.order_id, order.symbol, epoch=epoch, known_time=at, text=text)
 
     async def _publish(self, news: Sequence[FillEvent], bars: TickBars | None = None) -> None:
         """Publish what is still unpublished, then what is new. bars : of the close that it closes,
