@@ -77,7 +77,7 @@ class Composed:
 
     def __enter__(self) -> "Composed":
         try:
-            self.compose("up", "--detach", "--no-build", *self._services)
+            self.start(*self._services)
         except BaseException:
             self.remove()
             raise
@@ -90,6 +90,15 @@ class Composed:
         """Start a service anew with other variables of the compose file; nothing else."""
         self._environment |= settings
         self.compose("up", "--detach", "--no-build", "--no-deps", service)
+
+    def script(self, *arguments: str) -> str:
+        """What deploy/docker/compose.sh says, which a person calls by `make`."""
+        told = self._environment | {"COMPOSE_PROJECT_NAME": self._project}
+        return _said([str(ROOT / "deploy" / "docker" / "compose.sh"), *arguments], told)
+
+    def start(self, *services: str) -> None:
+        """Start some more of the services."""
+        self.compose("up", "--detach", "--no-build", *services)
 
     def compose(self, *arguments: str) -> str:
         """What `docker compose` says."""

@@ -56,6 +56,11 @@ class Platform:
         return ["--nats-url", self.nats, "--seed-file", str(self.made(f"keys/{user}.seed"))]
 
     @property
+    def backups(self) -> Path:
+        """Where its backups are."""
+        return self.own / "backups"
+
+    @property
     def nats(self) -> str:
         """Where the bus is, from here."""
         return f"tls://{self.composed.address('nats')}:4222"
@@ -151,6 +156,16 @@ def test_no_two_services_share_a_volume_and_each_is_locked(platform: Platform) -
     assert len(set(owners.values())) == 2 + len(platform.services)
 
 
+def test_it_is_backed_up_while_it_trades(platform: Platform) -> None:
+    if platform.services == SHORT:
+        pytest.skip("the short form makes no backup")
+    until(lambda: (platform.portfolio().get("last_close") or "") > TRADING, "trading")
+    platform.composed.script("backup", str(platform.backups))
+    (made,) = platform.backups.glob("stratvector-*/backup.json")
+    assert json.loads(made.read_text())["decisions"]
+    assert platform.portfolio()["state"] != "held"
+
+
 def test_killed_cut_off_and_doubled_it_is_the_backtest_to_the_bit(
     platform: Platform, say: Any
 ) -> None:
@@ -168,17 +183,23 @@ def test_killed_cut_off_and_doubled_it_is_the_backtest_to_the_bit(
     time.sleep(CUT_SECONDS)
     docker("network", "connect", "--alias", "risk", composed.network, cut)
     owners = until(lambda: _both_own(platform), "two replicas that own lanes")
-    here = platform.here
-    assert _recorded(platform)["closes"] < here["close_times"]
+    assert _recorded(platform)["closes"] < platform.here["close_times"]
     composed.change("market_data", CLOSES_PER_S_MAX="100000")
-    until(lambda: _recorded(platform)["closes"] == here["close_times"], "the end")
+    closes = _until_equal(platform)
     assert composed.state(killed)["RestartCount"] == 1
+    say(f"containers: {closes:,} closes equal, lanes of strategy by {owners}")
+
+
+def _until_equal(platform: Platform) -> int:
+    """The closes of the session, once it has ended; it must be the backtest."""
+    here = platform.here
+    until(lambda: _recorded(platform)["closes"] == here["close_times"], "the end")
     session, log = asyncio.run(_read(platform))
     found = examined(platform.own, session, log)
     assert found.passed, found.document()
     assert (found.parity.orders, found.parity.fills) == (here["orders"], here["fills"])
     assert float(_recorded(platform)["equity"]) == pytest.approx(here["final_equity"], abs=0.005)
-    say(f"containers: {found.parity.closes:,} closes equal, lanes of strategy by {owners}")
+    return int(found.parity.closes)
 
 
 def _both_own(platform: Platform) -> dict[str, int]:
@@ -255,3 +276,24 @@ def test_nothing_went_wrong_that_nobody_was_told_of(platform: Platform) -> None:
         lines = platform.composed.logs(service).splitlines()
         worst = [line for line in lines if "Traceback" in line or '"level": "critical"' in line]
         assert worst == [], service
+
+
+def test_a_backup_is_restored_elsewhere_and_held(platform: Platform, tmp_path: Path) -> None:
+    """On a machine that has nothing; nobody orders anything until a person says so."""
+    if platform.services == SHORT:
+        pytest.skip("the short form makes no backup")
+    (made,) = platform.backups.glob("stratvector-*")
+    name = f"stratvector-restored-{os.getpid()}"
+    settings = {"CONFIG": str(platform.own / "config"), "CLOSES_PER_S_MAX": "100000"}
+    with Composed(name, ("nats", "postgres"), settings) as composed:
+        composed.script("restore", str(made))
+        restored = Platform(composed, SHORT, tmp_path, platform.here)
+        composed.start(*SHORT)
+        until(lambda: composed.is_healthy("execution"), "health of execution")
+        until(lambda: "held" in composed.logs("execution"), "a word of what is held")
+        portfolio = restored.portfolio()
+        assert portfolio["state"] == "held"
+        release = ("apply", "portfolios", "release", portfolio["key"])
+        composed.script("run", "--rm", "-T", *release)
+        _until_equal(restored)
+        assert portfolio["last_close"] < restored.portfolio()["last_close"]
