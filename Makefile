@@ -45,7 +45,7 @@ chaos: setup  ## Run the long suites: each kill alone, 20 random ones, memory of
 images:  ## Build every image (NUMBA_CPU_NAME=x86-64-v3 for AVX2)
 	@deploy/docker/build.sh
 
-up-docker:  ## Start the whole platform in containers: http://localhost:8000, Grafana at 3000
+up-docker:  ## Start the whole platform in containers: https://localhost:8000, Grafana at 3000
 	@deploy/docker/compose.sh up --detach
 	@deploy/docker/compose.sh token
 

@@ -19,9 +19,20 @@ fi
 
 secret() { "${compose[@]}" exec -T gateway cat "/run/stratvector/$1"; }
 
-# The containers' user gets the folder: what is in a backup is for nobody else on this machine.
+# The containers' user gets the folder, which holds backups or nothing: what is in a backup is for
+# nobody else on this machine.
 hand_over() {
-    "${compose[@]}" run --rm --no-deps --volume "$1:/owned/backups" prepare
+    "${compose[@]}" run --rm --no-deps --entrypoint chown --volume "$1:/backups" prepare -R 10001:10001 /backups
+}
+
+refuse_other_folder() {
+    local found
+    for found in "$1"/* "$1"/.[!.]*; do
+        [[ ! -e $found || -e $found/backup.json || $found == */.lock || $found == */.*.part ]] || {
+            echo "compose: $1 holds $(basename "$found"), which is no backup; name an empty folder" >&2
+            exit 1
+        }
+    done
 }
 
 case ${1:-} in
@@ -35,8 +46,9 @@ backup)
     mkdir -p "${2:?name the folder of the backups}"
     BACKUP_FOLDER=$(realpath "$2")
     export BACKUP_FOLDER
+    refuse_other_folder "$BACKUP_FOLDER"
     hand_over "$BACKUP_FOLDER"
-    exec "${compose[@]}" run --rm backup
+    exec "${compose[@]}" run --rm --no-deps backup # what it needs runs; nothing is started anew
     ;;
 restore)
     folder=$(realpath "${2:?name the folder of one backup}")

@@ -178,8 +178,25 @@ def test_a_folder_is_handed_over_before_it_is_written_to(docker: Path, tmp_path:
     assert compose("backup", str(to)).returncode == 0
     assert to.is_dir()
     _, *told = docker.read_text().splitlines()
-    run = f"{to}| compose run --rm"
-    assert told == [f"{run} --no-deps --volume {to}:/owned/backups prepare", f"{run} backup"]
+    run = f"{to}| compose run --rm --no-deps"
+    given = f"--entrypoint chown --volume {to}:/backups prepare -R 10001:10001 /backups"
+    assert told == [f"{run} {given}", f"{run} backup"]
+
+
+def test_a_folder_with_anything_but_backups_is_not_handed_over(
+    docker: Path, tmp_path: Path
+) -> None:
+    to = tmp_path / "home"
+    (to / "stratvector-20260105T030000Z").mkdir(parents=True)
+    (to / "stratvector-20260105T030000Z" / "backup.json").touch()
+    (to / ".lock").touch()
+    assert compose("backup", str(to)).returncode == 0
+    docker.unlink()
+    (to / ".profile").touch()
+    refused = compose("backup", str(to))
+    assert refused.returncode == 1
+    assert f"{to} holds .profile, which is no backup; name an empty folder" in refused.stderr
+    assert "chown" not in docker.read_text()
 
 
 def test_only_a_whole_backup_is_restored_and_the_next_steps_are_told(

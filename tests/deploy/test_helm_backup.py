@@ -21,7 +21,7 @@ from tests.deploy.chart_rules import breaches
 
 pytestmark = needs_helm
 NAME = "stratvector-backup"
-CLAIMED: dict[str, Any] = {"enabled": True, "persistence": {"existingClaim": "backups"}}
+CLAIMED: dict[str, Any] = {"enabled": True, "existingClaim": "backups"}
 
 
 @pytest.fixture(scope="module")
@@ -112,20 +112,18 @@ def test_with_a_ledger_in_a_file_it_has_no_database(helm: Helm) -> None:
     assert 5432 not in reached_by(rendered)
 
 
-def test_a_storage_class_makes_a_claim_that_outlives_the_release(helm: Helm) -> None:
-    rendered = backed_up(helm, {"persistence": {"storageClass": "standard", "size": "5Gi"}})
-    claim = rendered.one("PersistentVolumeClaim", NAME)
-    assert claim["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
-    assert claim["spec"]["resources"]["requests"]["storage"] == "5Gi"
+def test_it_writes_to_the_claim_that_is_named_and_makes_none(helm: Helm) -> None:
+    """`helm install --wait` would wait for a claim that is bound when its first pod runs."""
+    rendered = backed_up(helm)
     volumes = {one["name"]: one for one in pod_of(job_of(rendered))["spec"]["volumes"]}
-    assert volumes["backups"]["persistentVolumeClaim"]["claimName"] == NAME
-    assert backed_up(helm).of("PersistentVolumeClaim") == []
+    assert volumes["backups"]["persistentVolumeClaim"]["claimName"] == "backups"
+    assert rendered.of("PersistentVolumeClaim") == []
 
 
 @pytest.mark.parametrize(
     ("backup", "sentence"),
     [
-        ({"persistence": {}}, "backup.persistence needs a storageClass or an existingClaim"),
+        ({}, "backup.existingClaim is empty: name the claim"),
         ({"schedule": "daily"}, "schedule"),
         ({"keep": 0}, "keep"),
     ],

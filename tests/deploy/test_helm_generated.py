@@ -73,9 +73,7 @@ def meant(values: Values) -> Values:
     if values.get("ingress", {}).get("enabled"):
         values["ingress"]["host"] = "trading.example.com"
     if values.get("backup", {}).get("enabled"):
-        place = values["backup"].setdefault("persistence", {})
-        if not place.get("storageClass") and not place.get("existingClaim"):
-            place["existingClaim"] = "backups"
+        values["backup"]["existingClaim"] = "backups"
     rolling = values.get("rollingUpdate", {})
     if rolling.get("maxSurge") == 0 and rolling.get("maxUnavailable", 0) == 0:
         rolling["maxUnavailable"] = 1

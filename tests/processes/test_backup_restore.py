@@ -130,8 +130,11 @@ def test_a_restore_that_is_killed_is_run_again_and_ends_as_if_it_had_not_been(
                 if line.strip() == part:
                     process.send_signal(signal.SIGKILL)
                     break
+        if asyncio.run(held_keys(bus)) == [KEY]:
+            assert part == "KV_documents"  # the last one: it may be quicker than a signal
+            return
         assert process.returncode == -signal.SIGKILL
-        assert asyncio.run(held_keys(bus)) == ["everything"]
+        assert "everything" in asyncio.run(held_keys(bus))
         words_of_release = ("portfolios", "release", KEY)
         refused = ran(command(bus, *words_of_release, user=APPLY))
         assert "nothing is released: held: a restore from a backup of" in refused.stderr
@@ -149,6 +152,7 @@ def test_a_backup_that_is_killed_leaves_nothing_that_restore_takes(
         words = backing_up(new, bus, to)
         with subprocess.Popen(words) as process:
             while not list(to.glob(".stratvector-*/streams/ORDERS*")):
+                assert process.poll() is None
                 time.sleep(0.001)
             process.send_signal(signal.SIGKILL)
         (draft,) = to.glob(".stratvector-*.part")

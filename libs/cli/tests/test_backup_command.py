@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from libs.cli.tests.conftest import Place
 
 __all__ = ["backup", "empty", "flow", "made"]  # fixtures
+WEEKLY = "weekly-20260101T000000Z"
 
 
 def test_a_restored_platform_is_as_it_would_be_provisioned_and_nothing_is_lost(
@@ -84,7 +85,8 @@ def test_older_backups_go_when_the_new_one_is_whole_and_one_is_written_at_a_time
 ) -> None:
     with house(place.folder, flow) as there:
         folder = place.folder / "backups"
-        for day in ("20250101T000000Z", "20250102T000000Z"):
+        # One of a clock that was ahead, and another name that only begins alike.
+        for day in ("20250101T000000Z", "20250102T000000Z", "29990101T000000Z", WEEKLY):
             older = folder / f"stratvector-{day}"
             older.mkdir(parents=True)
             (older / LIST).write_text("{}")
@@ -94,14 +96,16 @@ def test_older_backups_go_when_the_new_one_is_whole_and_one_is_written_at_a_time
             fcntl.flock(lock, fcntl.LOCK_EX)
             run = backed_up(there, place.folder, "--keep", "2")
             assert "another backup is being written to" in run.output
-            assert len(list(folder.glob("stratvector-2025*"))) == 2
+            assert len(list(folder.glob("stratvector-2*"))) == 3
         run = backed_up(there, place.folder, "--keep", "2", "--json")
         assert run.exit_code == 0, run.output
-        assert json.loads(run.stdout)["removed"] == ["stratvector-20250101T000000Z"]
+        told = json.loads(run.stdout)
+        assert told["removed"] == [f"stratvector-2025010{day}T000000Z" for day in (1, 2)]
         names = sorted(one.name for one in folder.iterdir() if one.name != ".lock")
-        assert names[0] == "stratvector-20250102T000000Z"
-        assert names[-1] == "stratvector-notes"
-        assert len(names) == 3
+        made = Path(told["backup"]).name
+        assert names == [
+            made, "stratvector-29990101T000000Z", "stratvector-notes", f"stratvector-{WEEKLY}",
+        ]  # fmt: skip
 
 
 def test_a_backup_that_fails_leaves_no_draft_and_removes_nothing(place: Place, flow: Flow) -> None:

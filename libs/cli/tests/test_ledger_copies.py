@@ -60,11 +60,23 @@ def test_a_copy_becomes_an_equal_database_where_nothing_is_prepared(
     there.put_back(tmp_path, copy)
     assert there.is_there_already(tmp_path, copy)
     assert_proven(server, target, flow)
+    assert collations(server, target) == collations(server, full)
+    assert "C" in collations(server, target)
     again = tmp_path / "again"
     again.mkdir()
     assert there.copy(again) == copy
     for file in (tmp_path / "ledger").iterdir():
         assert (again / "ledger" / file.name).read_bytes() == file.read_bytes()
+
+
+def collations(server: PostgresqlServer, url: str) -> list[str]:
+    """Of each column of text, ordered by its place."""
+    found = server.sql(
+        "SELECT collation_name FROM information_schema.columns WHERE table_schema = 'public' "
+        "AND data_type IN ('text', 'character varying') ORDER BY table_name, ordinal_position",
+        url.rpartition("/")[2],
+    )
+    return found.splitlines()
 
 
 def test_a_database_that_a_ledger_has_prepared_is_taken_and_one_with_rows_is_not(
@@ -78,6 +90,10 @@ def test_a_database_that_a_ledger_has_prepared_is_taken_and_one_with_rows_is_not
     there.put_back(tmp_path, copy)
     assert_proven(server, prepared.shown, flow)
     name = prepared.shown.rpartition("/")[2]
+    server.sql("CREATE TABLE guests (name text)", name)
+    with pytest.raises(CommandFailed, match="table guests is there and is not in the backup"):
+        there.is_there_already(tmp_path, copy)
+    server.sql("DROP TABLE guests", name)
     server.sql("UPDATE watermarks SET close_time = close_time - 1", name)
     with pytest.raises(CommandFailed, match=r"table \w+ holds rows; name a database that is empty"):
         there.is_there_already(tmp_path, copy)

@@ -88,6 +88,26 @@ def test_an_unfinished_restore_holds_every_portfolio(play: Play) -> None:
     play(script)
 
 
+def test_after_a_restore_what_the_backup_did_not_know_is_held_too_but_for_replays(
+    play: Play,
+) -> None:
+    async def script(ports: Ports) -> None:
+        _, holds = holding(ports)
+        assert await holds.of("live.1.late") is None
+        await holds.put(replace(HELD, key=EVERYTHING))
+        await holds.release(EVERYTHING, "ann", 7)
+        late = await holds.of("live.1.late")
+        assert late is not None
+        assert late.sentence().endswith("`stratvector portfolios release live.1.late`")
+        assert await holds.of("replay.1.late") is None
+        assert await holds.release("live.1.late", "ann", HELD.at + 9) == late
+        assert await holds.of("live.1.late") is None
+        assert await holds.released_at("live.1.late") == HELD.at + 9
+        assert await holds.released_at("live.1.never") == 0
+
+    play(script)
+
+
 def test_without_a_hold_it_is_whoever_else_decides(play: Play) -> None:
     async def script(ports: Ports) -> None:
         held_ports, holds = holding(ports)

@@ -28,6 +28,7 @@ from stratvector.runtime.jetstream.stream_copies import (
     remove_message,
     remove_stream,
     stream_state,
+    until_replicated,
 )
 from stratvector.runtime.jetstream.topology import streams
 
@@ -266,6 +267,8 @@ def test_a_stream_is_put_back_on_three_servers_and_survives_the_loss_of_its_lead
                     await asyncio.sleep(0.1)
                 here.pop(300)
                 assert await contents(left, 300) == here
+                with pytest.raises(CopyFailed, match=f"{leader} is not heard of: start it, or"):
+                    await until_replicated(left, "ORDERS", 3)
 
     with_clients(servers, script)
 

@@ -20,6 +20,7 @@ from stratvector.runtime.lease import MayTake
 from stratvector.runtime.ports import KeyValue, Ports
 from stratvector.runtime.served import PortfolioRun
 from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.runs import REPLAY
 from stratvector.trading.timestamps import utc_text
 
 HOLDS = "holds"
@@ -71,17 +72,27 @@ class Holds:
     async def of(self, key: str) -> Hold | None:
         """What holds one portfolio, everything or it alone; None where it may go on. Raises
         UnreadableHold.
-        """
-        for one in (EVERYTHING, key):
-            entry = await self._key_value.get(one)
-            if entry is not None and (hold := _decoded(one, entry.value)).stands:
-                return hold
-        return None
 
-    async def restored_at(self, key: str) -> int:
-        """When a portfolio was restored, ns UTC; 0 if it never was. Raises UnreadableHold."""
+        After a restore a portfolio that the backup did not know may be one that was first applied
+        after it, and hold what nobody here knows of: it is held too, unless it is a replay.
+        """
+        everything, own = await self._entry(EVERYTHING), await self._entry(key)
+        if everything is not None and everything.stands:
+            return everything
+        if own is None and everything is not None and not key.startswith(f"{REPLAY}."):
+            return replace(everything, key=key, released_by="", released_at=0)
+        return own if own is not None and own.stands else None
+
+    async def released_at(self, key: str) -> int:
+        """When a person let a restored portfolio go on, by the machine's clock, ns UTC; 0 if it
+        never was held. Raises UnreadableHold.
+        """
+        own = await self._entry(key)
+        return 0 if own is None else max(own.at, own.released_at)
+
+    async def _entry(self, key: str) -> Hold | None:
         entry = await self._key_value.get(key)
-        return 0 if entry is None else _decoded(key, entry.value).at
+        return None if entry is None else _decoded(key, entry.value)
 
     async def all(self) -> Mapping[str, Hold]:
         """Every hold there has been, by key. Raises UnreadableHold."""
@@ -100,10 +111,12 @@ class Holds:
         UnreadableHold, WrongRevision.
         """
         entry = await self._key_value.get(key)
-        if entry is None or not (hold := _decoded(key, entry.value)).stands:
+        hold = await self.of(key) if entry is None else _decoded(key, entry.value)
+        if hold is None or hold.key != key or not hold.stands:
             return None
         released = replace(hold, released_by=by, released_at=at)
-        await self._key_value.put(key, json.dumps(asdict(released)).encode(), entry.revision)
+        revision = 0 if entry is None else entry.revision
+        await self._key_value.put(key, json.dumps(asdict(released)).encode(), revision)
         return hold
 
 
@@ -121,14 +134,14 @@ def _decoded(key: str, value: bytes) -> Hold:
 class HeldLane:
     """A lane that nobody takes while its portfolio is held. may_take : asked when it is not.
 
-    restored_at : see `Holds`, known once the lane may be taken.
+    released_at : see `Holds`, known once the lane may be taken.
     """
 
     def __init__(self, ports: Ports, portfolio: Portfolio, lane: Lane, may_take: MayTake) -> None:
         self._holds = None if ports.holds is None else Holds(ports.holds)
         self._key, self._lane = PortfolioRun.of(portfolio).key, lane
         self._clock, self._else_may_take = ports.clock, may_take
-        self._look_at, self.restored_at = 0.0, 0
+        self._look_at, self.released_at = 0.0, 0
         self._log = structlog.get_logger("stratvector.holds")
 
     async def may_take(self) -> bool:
@@ -145,7 +158,7 @@ class HeldLane:
     async def _why(self, holds: Holds) -> str:
         try:
             hold = await holds.of(self._key)
-            self.restored_at = await holds.restored_at(self._key)
+            self.released_at = await holds.released_at(self._key)
         except UnreadableHold as error:
             return f"held: {error}"
         return "" if hold is None else hold.sentence()

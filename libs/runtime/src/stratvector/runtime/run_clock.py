@@ -62,7 +62,10 @@ class RunClock:
 
     def now(self) -> int:
         """UTC ns."""
-        machine = self._clock.utc_now()
+        return self.at(self._clock.utc_now())
+
+    def at(self, machine: int) -> int:
+        """The run's UTC at a UTC of the machine, ns."""
         return machine if self._times is None else self._times.utc(machine)
 
     async def sleep(self, seconds: float) -> None:

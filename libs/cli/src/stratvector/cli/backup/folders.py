@@ -58,9 +58,15 @@ def wanted(given: Mapping[str, Path | None]) -> dict[str, Path]:
 
 
 def _files_in(folder: Path) -> Iterator[Path]:
-    """Relative paths, ordered. What Kubernetes mounts is links to files in a hidden folder."""
-    for place, inside, names in os.walk(folder):
-        inside[:] = sorted(one for one in inside if not one.startswith(".."))
+    """Relative paths, ordered. What Kubernetes mounts is links to files and folders in a hidden
+    folder, so links are followed, into each folder once.
+    """
+    seen = {folder.resolve()}
+    for place, inside, names in os.walk(folder, followlinks=True):
+        shown = [one for one in sorted(inside) if not one.startswith("..")]
+        real = {one: (Path(place) / one).resolve() for one in shown}
+        inside[:] = [one for one in shown if real[one] not in seen]
+        seen |= set(real.values())
         for name in sorted(names):
             if (file := Path(place) / name).is_file():
                 yield file.relative_to(folder)

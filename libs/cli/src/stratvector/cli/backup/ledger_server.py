@@ -22,8 +22,11 @@ CONNECT_SECONDS = 10
 HERE = "c.relnamespace = current_schema()::regnamespace"
 TABLES = f"SELECT c.oid, c.relname FROM pg_class c WHERE c.relkind = 'r' AND {HERE} ORDER BY 2"
 COLUMNS = """
-    SELECT quote_ident(attname), format_type(atttypid, atttypmod), attnotnull
-    FROM pg_attribute WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped ORDER BY attnum
+    SELECT quote_ident(attname), format_type(atttypid, atttypmod) || coalesce(
+        ' COLLATE ' || quote_ident(collname), ''), attnotnull
+    FROM pg_attribute JOIN pg_type t ON t.oid = atttypid
+    LEFT JOIN pg_collation c ON c.oid = attcollation AND attcollation <> t.typcollation
+    WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped ORDER BY attnum
 """
 CONSTRAINTS = """
     SELECT quote_ident(conname), pg_get_constraintdef(oid), contype
@@ -91,6 +94,12 @@ def is_there_already(
         there = [_described(database, *row) for row in database.execute(TABLES).fetchall()]
         if there and REVISION not in {one["name"] for one in there}:
             raise CommandFailed(f"--database {url}: it is no ledger's: it has {there[0]['name']}")
+        known = {one["name"] for one in ledger.tables}
+        if strangers := [one["name"] for one in there if one["name"] not in known]:
+            raise CommandFailed(
+                f"--database {url}: table {strangers[0]} is there and is not in the backup; name a "
+                "database that is empty"
+            )
         full = [one for one in there if one["name"] != REVISION and _has_rows(database, one)]
         if not full:
             return False

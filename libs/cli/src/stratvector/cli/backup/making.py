@@ -7,10 +7,11 @@ All of it is written beside, in a hidden folder, and gets its name when it is wh
 
 import fcntl
 import os
+import re
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from stratvector.runtime.ports import Bus
 
 LOCK, DRAFT = ".lock", ".part"
+TIME = r"-\d{8}T\d{6}Z"
 PRODUCT = "stratvector-cli"
 
 Connected = Callable[[], Any]  # an async context manager of a BusClient
@@ -58,7 +60,7 @@ async def make_backup(wanted: Wanted, connected: Connected) -> dict[str, Any]:
     """One whole backup, and what is told of it. Raises CommandFailed and what the parts raise."""
     begun_at, watch = time.time_ns(), Watch()
     with _alone_in(wanted.to):
-        for left in wanted.to.glob(f".{wanted.name}-*{DRAFT}"):
+        for left in _named(wanted, rf"\.{{}}{re.escape(DRAFT)}"):
             shutil.rmtree(left)
         named = f"{wanted.name}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(begun_at / 1e9))}"
         if (wanted.to / named).exists():
@@ -73,7 +75,7 @@ async def make_backup(wanted: Wanted, connected: Connected) -> dict[str, Any]:
             raise
         draft.rename(wanted.to / named)
         _sync(wanted.to)
-        removed = _remove_older(wanted)
+        removed = _remove_older(wanted, named)
     sizes = sum(one.bytes for one in manifest.files.values())
     told = {"backup": str(wanted.to / named), "bytes": sizes, "removed": removed}
     return told | {"seconds": watch.seconds, "closes": dict(manifest.decisions)}
@@ -196,12 +198,22 @@ def _sync(path: Path) -> None:
         os.close(opened)
 
 
-def _remove_older(wanted: Wanted) -> list[str]:
-    """Whole backups beyond those that stay, oldest first; each loses its name before its files."""
+def _named(wanted: Wanted, form: str) -> list[Path]:
+    """What is in the folder of all backups under this name and a time, by their times: names that
+    only begin alike are others'. form : of the whole file name, `{}` in the place of both.
+    """
+    names = re.compile(form.format(re.escape(wanted.name) + TIME))
+    return sorted(one for one in wanted.to.iterdir() if names.fullmatch(one.name))
+
+
+def _remove_older(wanted: Wanted, made: str) -> list[str]:
+    """Whole backups beyond those that stay, oldest first; each loses its name before its files.
+    made : the one that was made now, which stays whatever the clock says.
+    """
     if wanted.keep is None:
         return []
-    whole = sorted(one.parent for one in wanted.to.glob(f"{wanted.name}-*/{LIST}"))
-    older = whole[: -wanted.keep]
+    whole = [one for one in _named(wanted, "{}") if (one / LIST).exists() and one.name != made]
+    older = whole[: len(whole) - wanted.keep + 1]
     for one in older:
         gone = one.rename(one.with_name(f".{one.name}{DRAFT}"))
         shutil.rmtree(gone)
@@ -218,5 +230,3 @@ def _alone_in(folder: Path) -> Iterator[None]:
         except BlockingIOError:
             raise CommandFailed(f"another backup is being written to {folder}") from None
         yield
-        with suppress(OSError):
-            (folder / LOCK).unlink()

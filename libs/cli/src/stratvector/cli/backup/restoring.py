@@ -112,7 +112,9 @@ class _Restore:
 
     async def run(self) -> dict[str, Any]:
         """The steps, in their order."""
+        from stratvector.runtime.holds import HOLDS
         from stratvector.runtime.jetstream.provisioner import provision
+        from stratvector.runtime.jetstream.stream_copies import until_replicated
 
         self._wanted.told("looking at the platform")
         await refuse_full(self._client, self._digest)
@@ -133,6 +135,8 @@ class _Restore:
         for key in {*decisions, *await self._wished()}:
             await self._holds.put(self._hold(key))
         await provision(self._client, replicas=self._wanted.replicas)
+        # Any server answers who looks for a hold.
+        await until_replicated(self._client, f"KV_{HOLDS}", self._wanted.replicas)
         await self._release_everything()
         self._watch.lap("chapters and documents")
         return {

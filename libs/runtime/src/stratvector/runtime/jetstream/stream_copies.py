@@ -35,6 +35,7 @@ CHUNK_SECONDS = 30.0
 # The server stores message by message before it says that the stream is there: 2,800 a second where
 # each is synced to the disk (*measured*), so that a log of years takes hours.
 RECOVER_SECONDS = 86_400.0
+SILENT_SECONDS = 15  # a server that is there is heard of each second
 REPLICATE_SECONDS = 3_600.0
 # Ids of what is removed from a copy must not be taken for those of what is published again.
 DUPLICATES_FORGOTTEN_NS = SECOND_NS // 10
@@ -119,23 +120,39 @@ async def put_back(
     made = json.loads(await _end_answered(client, stream, place))
     _refuse(f"stream {stream.name} was not put back", made)
     state: dict[str, Any] = made["state"]
-    if replicas > 1:
-        await _until_replicated(client, stream.name)
+    await until_replicated(client, stream.name, replicas)
     return state
 
 
-async def _until_replicated(client: Client, stream: str) -> None:
-    """Every server of a cluster has it, as any of them answers readers. Raises CopyFailed."""
+async def until_replicated(client: Client, stream: str, replicas: int) -> None:
+    """Every server of a cluster has it, as any of them answers readers. Raises CopyFailed, soon
+    where a server is not there.
+    """
+    if replicas <= 1:
+        return
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + REPLICATE_SECONDS
+    deadline, heard = loop.time() + REPLICATE_SECONDS, loop.time()
     while True:
         told = await api_answer(client, f"STREAM.INFO.{stream}", b"")
-        replicas = told.get("cluster", {}).get("replicas", ())
-        if replicas and all(one.get("current") and not one.get("lag") for one in replicas):
+        others = told.get("cluster", {}).get("replicas", ())
+        if others and all(one.get("current") and not one.get("lag") for one in others):
             return
+        silent = [one["name"] for one in others if _is_silent(one)]
+        heard = heard if silent else loop.time()
+        if silent and loop.time() > heard + SILENT_SECONDS:
+            raise CopyFailed(
+                f"stream {stream} is on one server, and {silent[0]} is not heard of: start it, or "
+                "ask for fewer --replicas, and run the restore again"
+            )
         if loop.time() > deadline:
             raise CopyFailed(f"stream {stream} was put back on one server, and others lag behind")
         await asyncio.sleep(LOOK_SECONDS)
+
+
+def _is_silent(replica: Mapping[str, Any]) -> bool:
+    """As the stream's leader tells it. active : ns since it was heard of, 0 for never."""
+    active = replica.get("active", 0)
+    return not replica.get("current") and (not active or active > SILENT_SECONDS * SECOND_NS)
 
 
 async def _end_answered(client: Client, stream: Stream, place: str) -> bytes:

@@ -84,7 +84,7 @@ class AccountLane:
         absent_after_deadlines: float = ABSENT_AFTER_DEADLINES,
     ) -> None:
         self._meter, self._approved_at, self._trace_id = meter, 0, ""
-        self._restored_at = 0
+        self._released_at = 0
         self._ports, self._portfolio, self._start = ports, portfolio, start
         self._account = account
         self._first, self._broker = chapter, broker
@@ -107,7 +107,7 @@ class AccountLane:
         taking = Taking(self._ports, "execution", portfolio, self.lane.subject)
         held = HeldLane(self._ports, portfolio, self.lane, taking.may_take)
         await self.lane.acquire(may_take=held.may_take)
-        self._restored_at = held.restored_at
+        self._released_at = held.released_at
         standing = await newest_chapter(self._ports.bus, portfolio.run, portfolio.name)
         await self._recover(standing)
         while (bars := await self._next_bars()) is not None:
@@ -298,7 +298,7 @@ class AccountLane:
     async def _send(self, order: ApprovedOrder) -> list[FillEvent]:
         """Send an order that this owner has just claimed, unless it has expired meanwhile."""
         self.lane.check_ownership()
-        if self._broker.is_external and order.decided_at < self._restored_at:
+        if self._broker.is_external and order.decided_at < self._run_clock.at(self._released_at):
             return [await self._ask(order)]  # it may have been sent after the backup was made
         if self._has_expired(order):
             return [self._event(FillKind.EXPIRED, order, "it expired before it was sent")]
