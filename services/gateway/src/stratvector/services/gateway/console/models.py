@@ -1,6 +1,6 @@
 """models: what each wants, and how far it has drifted."""
 
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from stratvector.services.gateway.clients.strategy import Model
 from stratvector.services.gateway.console.markup import broken, empty, escaped, row, table
@@ -8,6 +8,7 @@ from stratvector.services.gateway.context import PortfolioContext
 from stratvector.services.gateway.staleness import stale_score
 from stratvector.services.gateway.words import minute, percent
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 HEADS = (("Model", False), ("Budget", True), ("Drift", True))
 
 
@@ -56,8 +57,10 @@ def _drift(context: PortfolioContext, model: str) -> str:
     mark = ' <b class="stale">stale</b>' if stale else ""
     classes, about = f"band band-{score.band}", escaped(about)
     shown = f'<span class="{escaped(classes)}" title="{about}">{escaped(figure)}</span>{mark}'
-    # Drift shows how a model came to its score on the port that is watched.
-    if report := context.health.probes.get("drift"):
+    # Drift shows how a model came to its score on the port that is watched; where that is another
+    # machine's, or a container's, no browser of a user reaches it.
+    report = context.health.probes.get("drift", "")
+    if urlsplit(report).hostname in LOOPBACK:
         section = quote(f"{context.whose.key}.{model}")
         return f'<a href="{escaped(report)}/#{section}" target="_blank">{shown}</a>'
     return shown
