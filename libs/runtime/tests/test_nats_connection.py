@@ -96,6 +96,26 @@ def test_a_lost_cancellation_does_not_make_it_wait_for_ever(
     asyncio.run(asyncio.wait_for(script(), 30.0))
 
 
+def test_last_words_that_fail_do_not_hide_why_it_gave_up(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a server that refuses a certificate tells it while the client closes already."""
+    close = Client.close
+
+    async def failing(client: Client) -> None:
+        await client._error_cb(OSError("the last words failed"))
+        await close(client)
+
+    monkeypatch.setattr(Client, "close", failing)
+
+    async def script() -> None:
+        with pytest.raises(ServerUnreachable, match=r"within 0\.2 s") as told:
+            await connect(server.url, None, "test", 0.2)
+        assert "last words" not in str(told.value)
+
+    run(script())
+
+
 def test_a_wait_that_is_cancelled_leaves_nothing_behind(server: NatsServer) -> None:
     async def script() -> None:
         connecting = asyncio.create_task(connect(server.url, None, "test"))

@@ -92,7 +92,11 @@ class Link:
         self._first_until = deadline
 
     async def error(self, error: Exception) -> None:
-        """An attempt that failed, or a message that the server refused."""
+        """An attempt that failed, or a message that the server refused; nothing of a client that is
+        being closed, whose last words may fail too.
+        """
+        if self.closing:
+            return
         self.why = str(error) or type(error).__name__
         if self.up:
             # Permission violations arrive here and nowhere else.
