@@ -3,11 +3,9 @@
 import json
 import re
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.error import URLError
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
@@ -15,10 +13,11 @@ import pytest
 from prometheus_client.samples import Sample
 
 from tests.deploy.exposed_metrics import exposed, samples
+from tests.deploy.prometheus_over import prometheus_over
 from tests.deploy.promql import without_windows
 
 JSON = Path(__file__).resolve().parents[2] / "grafana" / "json"
-HOURS, STEP_SECONDS, STARTS_WITHIN_SECONDS = 2, 60, 30
+HOURS, STEP_SECONDS = 2, 60
 SCRAPED = {"job": "service", "instance": "127.0.0.1:9101"}
 OF_THE_DECLARED = {
     "outcome": ("result", "unavailable", "sent", "dropped"),
@@ -26,7 +25,6 @@ OF_THE_DECLARED = {
     "le": ("1", "+Inf"),
 }
 GROWING = ("_total", "_bucket", "_count", "_sum", "_epoch")
-HOST = "127.0.0.1"
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("prometheus") and shutil.which("promtool")),
@@ -64,39 +62,8 @@ def open_metrics(now: int) -> str:
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
     """Its address, and the time of the newest scrape."""
     folder, now = tmp_path_factory.mktemp("prometheus"), int(time.time())
-    (folder / "scraped.txt").write_text(open_metrics(now))
-    blocks = ["promtool", "tsdb", "create-blocks-from", "openmetrics", "scraped.txt", "data"]
-    subprocess.run(blocks, cwd=folder, check=True, capture_output=True)
-    (folder / "prometheus.yml").write_text("")
-    log = folder / "log.txt"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            ["prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=data",
-             f"--web.listen-address={HOST}:0"],
-            cwd=folder, stdout=output, stderr=output,
-        )  # fmt: skip
-    try:
-        yield address_of(log), now
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def address_of(log: Path) -> str:
-    """Where it listens, once it answers; its log tells the port that it took."""
-    deadline = time.monotonic() + STARTS_WITHIN_SECONDS
-    while time.monotonic() < deadline:
-        found = re.search(
-            r"[Ll]istening on\"? (?:component=\w+ )?address=\"?([\d.]+:\d+)", log.read_text()
-        )
-        if found:
-            try:
-                with urlopen(f"http://{found[1]}/-/ready"):
-                    return f"http://{found[1]}"
-            except URLError:
-                pass
-        time.sleep(0.05)
-    raise AssertionError(log.read_text())
+    with prometheus_over(folder, open_metrics(now)) as address:
+        yield address, now
 
 
 def evaluated(prometheus: tuple[str, int], expression: str) -> list[object]:

@@ -5,7 +5,6 @@ while messages or runs wait, rests with them, and knows neither a short rush nor
 import json
 import math
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,8 +16,8 @@ import pytest
 
 from tests.deploy.chart import Helm, needs_helm
 from tests.deploy.exposed_metrics import exposed
+from tests.deploy.prometheus_over import prometheus_over
 from tests.deploy.rule_files import labels_in, names_in
-from tests.deploy.test_dashboards_evaluated import address_of
 
 SCALED = ("strategy", "risk", "execution", "gateway", "monte_carlo")
 MINUTE, STEP_SECONDS = 60, 15
@@ -115,22 +114,8 @@ def signals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signals]:
         if trigger["type"] == "prometheus"
     }
     told = [line for namespace in ("trading", "other") for line in scrapes(namespace, began)]
-    (folder / "scraped.txt").write_text("\n".join([*told, "# EOF\n"]))
-    blocks = ["promtool", "tsdb", "create-blocks-from", "openmetrics", "scraped.txt", "data"]
-    subprocess.run(blocks, cwd=folder, check=True, capture_output=True)
-    (folder / "prometheus.yml").write_text("")
-    log = folder / "log.txt"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            ["prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=data",
-             "--web.listen-address=127.0.0.1:0"],
-            cwd=folder, stdout=output, stderr=output,
-        )  # fmt: skip
-    try:
-        yield Signals(triggers, address_of(log), began)
-    finally:
-        process.terminate()
-        process.wait()
+    with prometheus_over(folder, "\n".join([*told, "# EOF\n"])) as address:
+        yield Signals(triggers, address, began)
 
 
 def test_each_service_that_is_scaled_by_a_signal_has_one(signals: Signals) -> None:
