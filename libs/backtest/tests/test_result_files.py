@@ -61,7 +61,7 @@ def test_the_same_result_gives_the_same_bytes_beside_the_first(
     result: Result, tmp_path: Path
 ) -> None:
     first = write_result(tmp_path, "name", result, {})
-    again = Result(result.session, result.entries, result.bars, result.signals)
+    again = Result.of_ledger(result.session, result.entries, result.bars, result.signals)
     second = write_result(tmp_path, "name", again, {})
     assert second == tmp_path / "name-2"
     for path in first.iterdir():
