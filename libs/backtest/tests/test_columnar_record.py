@@ -27,11 +27,13 @@ def both(session: Session) -> tuple[Result, Result]:
 
 
 def assert_equal(ours: Result, theirs: Result) -> None:
-    for table in ("orders", "fills", "equity", "trades"):
-        mine, other = getattr(ours, table), getattr(theirs, table)
-        assert mine.schema == other.schema, table
-        assert mine.equals(other, null_equal=True), table
+    for name in ("orders", "fills", "equity", "trades"):
+        mine, other = getattr(ours, name), getattr(theirs, name)
+        assert mine.schema == other.schema, name
+        assert mine.equals(other, null_equal=True), name
     assert repr(document(ours, {})) == repr(document(theirs, {}))
+    for name, table in ours.tables.items():
+        assert table.equals(theirs.tables[name]), name
     assert ours.models == theirs.models
     assert ours.halts == theirs.halts
     assert repr(ours.metrics) == repr(theirs.metrics)

@@ -52,8 +52,8 @@ def test_a_result_is_four_files_in_a_numbered_folder(result: Result, tmp_path: P
     assert folder == tmp_path / "name-1"
     names = sorted(path.name for path in folder.iterdir())
     assert names == ["equity.parquet", "fills.parquet", "orders.parquet", "result.json"]
-    assert pl.read_parquet(folder / "fills.parquet").equals(result.fills)
-    assert pl.read_parquet(folder / "orders.parquet").equals(result.orders)
+    assert pl.read_parquet(folder / "fills.parquet").equals(result.tables["fills"])
+    assert pl.read_parquet(folder / "orders.parquet").equals(result.tables["orders"])
     assert pl.read_parquet(folder / "equity.parquet").equals(result.equity)
 
 

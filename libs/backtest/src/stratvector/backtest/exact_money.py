@@ -13,13 +13,15 @@ import numpy as np
 from stratvector.trading.engine.allocation import apportion
 from stratvector.trading.engine.compiling import engine_jit
 from stratvector.trading.engine.events import CLOSE, COMMISSION, LOTS, SYMBOL
-from stratvector.trading.engine.state import Floats, Indices, Integers
+from stratvector.trading.engine.state import Flags, Floats, Indices, Integers
 
 BASE_BITS, HALF_BITS = 52, 26
 LIMB_MASK, HALF_MASK = (1 << BASE_BITS) - 1, (1 << HALF_BITS) - 1
 FACTOR_MAX = 1 << BASE_BITS
 DECIMALS_MAX = 22  # 10^22 is the largest power of ten that a float64 holds
 SPLITTER = 134217729.0  # 2^27 + 1
+FLOAT_BASE = 4503599627370496.0  # 2^52
+A_LITTLE_MORE = 1.000001  # than what the correction may be wrong by
 HIGH, LOW = 0, 1
 
 
@@ -149,6 +151,39 @@ def fold_money(
                     pay(lots[m, s], marks[s], s, scales, 1, limbs, first + m)
 
 
+@engine_jit
+def lost_in_product(a: float, b: float, product: float) -> float:
+    """What rounding took from a product of two numbers. Source: Dekker (1971), A floating-point
+    technique for extending the available precision, Numerische Mathematik 18.
+    """
+    a_high = SPLITTER * a - (SPLITTER * a - a)
+    b_high = SPLITTER * b - (SPLITTER * b - b)
+    a_low, b_low = a - a_high, b - b_high
+    lost: float = a_low * b_low - (((product - a_high * b_high) - a_low * b_high) - a_high * b_low)
+    return lost
+
+
+@engine_jit
+def round_limbs(limbs: Integers, divisor: float, values: Floats, doubtful: Flags) -> None:
+    """values = limbs / divisor, a power of ten, to the nearest float64.
+
+    doubtful : where the correction, which is not exact itself, lies beside the middle of two
+    float64, so that exact arithmetic has to decide.
+    """
+    for n in range(len(limbs)):
+        high, low = limbs[n, HIGH] * FLOAT_BASE, limbs[n, LOW] * 1.0
+        whole = high + low
+        rest = low - (whole - high)
+        quotient = whole / divisor
+        product = quotient * divisor
+        left = ((whole - product) - lost_in_product(quotient, divisor, product)) + rest
+        correction = left / divisor
+        value = quotient + correction
+        rest = correction - (value - quotient)  # at most half a unit in the last place
+        doubtful[n] = value + rest * A_LITTLE_MORE != value
+        values[n] = value
+
+
 @dataclass(frozen=True)
 class Amounts:
     """Amounts as limbs (int64[..., 2]) of 10^-decimals."""
@@ -158,23 +193,13 @@ class Amounts:
 
     def floats(self) -> Floats:
         """The nearest float64 to each, as float(Decimal) gives it."""
-        high = self.limbs[..., HIGH].astype(np.float64) * float(1 << BASE_BITS)
-        low = self.limbs[..., LOW].astype(np.float64)
-        whole = high + low
-        rest = low - (whole - high)
-        divisor = 10.0**self.decimals
-        quotient = whole / divisor
-        product, error = _exact_product(quotient, divisor)
-        correction = (((whole - product) - error) + rest) / divisor
-        values = quotient + correction
-        left = correction - (values - quotient)
-        half = 0.5 * np.spacing(np.abs(values))
-        # The correction is not exact: where it lies beside the middle of two float64, Python's
-        # division of whole numbers decides.
-        doubtful = np.abs(np.abs(left) - half) <= half * 1e-6
+        shape = self.limbs.shape[:-1]
+        values, doubtful = np.zeros(shape), np.zeros(shape, np.bool_)
+        flat = self.limbs.reshape(-1, 2)
+        round_limbs(flat, 10.0**self.decimals, values.reshape(-1), doubtful.reshape(-1))
         for place in zip(*np.nonzero(doubtful), strict=True):
             values[place] = self.whole(place) / 10**self.decimals
-        return np.asarray(values, dtype=np.float64)
+        return values
 
     def whole(self, place: tuple[int, ...]) -> int:
         """One amount in units."""
@@ -189,15 +214,3 @@ class Amounts:
 def limbs_of(whole: int) -> tuple[int, int]:
     """A whole number as its two limbs."""
     return whole >> BASE_BITS, whole & LIMB_MASK
-
-
-def _exact_product(a: Floats, b: float) -> tuple[Floats, Floats]:
-    """The rounded product and what rounding took. Source: Dekker (1971), A floating-point technique
-    for extending the available precision, Numerische Mathematik 18.
-    """
-    a_high = SPLITTER * a - (SPLITTER * a - a)
-    b_high = SPLITTER * b - (SPLITTER * b - b)
-    a_low, b_low = a - a_high, b - b_high
-    product = a * b
-    error = a_low * b_low - (((product - a_high * b_high) - a_low * b_high) - a_high * b_low)
-    return product, error

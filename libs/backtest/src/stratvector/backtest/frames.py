@@ -25,13 +25,14 @@ TIME = pl.Datetime("ns", "UTC")
 def orders_frame(record: Record, portfolio: Portfolio) -> pl.DataFrame:
     """One row per approved order, in the order of decisions.
 
-    status : filled, expired (with or without a partial fill), cancelled, or working at the end.
+    order : the row's number, which its executions name. status : filled, expired (with or without a
+    partial fill), cancelled, or working at the end.
     """
     orders = record.orders
     expires = _times(orders.expires_at)
     return pl.DataFrame(
         {
-            "order_id": pl.Series(record.order_ids, dtype=pl.String),
+            "order": np.arange(len(orders.lots)),
             "decided_at": _times(orders.decided_at),
             "symbol": _named(portfolio.symbols, orders.symbol),
             "side": _sides(orders.lots),
@@ -49,13 +50,12 @@ def orders_frame(record: Record, portfolio: Portfolio) -> pl.DataFrame:
 def fills_frame(record: Record, portfolio: Portfolio) -> pl.DataFrame:
     """One row per execution, in the order in which they became known.
 
-    slippage : money lost against the open, already in the price.
+    order : the row of its order. slippage : money lost against the open, already in the price.
     """
     fills = record.fills
     return pl.DataFrame(
         {
-            "execution_id": pl.Series(record.execution_ids, dtype=pl.String),
-            "order_id": pl.Series(record.filled_order_ids, dtype=pl.String),
+            "order": fills.order,
             "fill_time": _times(fills.fill_time),
             "known_time": _times(fills.known_time),
             "symbol": _named(portfolio.symbols, fills.symbol),
@@ -68,6 +68,22 @@ def fills_frame(record: Record, portfolio: Portfolio) -> pl.DataFrame:
             **_by_model("lots", portfolio, fills.parts),
         }
     )
+
+
+def with_order_ids(orders: pl.DataFrame, record: Record) -> pl.DataFrame:
+    """The orders' table with their ids in place of row numbers: what a broker would know them by.
+
+    An id costs a microsecond, so only files have them.
+    """
+    ids = pl.Series("order_id", record.order_ids, dtype=pl.String)
+    return orders.drop("order").insert_column(0, ids)
+
+
+def with_execution_ids(fills: pl.DataFrame, record: Record) -> pl.DataFrame:
+    """The fills' table with the ids of executions and orders in place of row numbers."""
+    executions = pl.Series("execution_id", record.execution_ids, dtype=pl.String)
+    orders = pl.Series("order_id", record.order_ids, dtype=pl.String).gather(fills["order"])
+    return fills.drop("order").insert_column(0, executions).insert_column(1, orders)
 
 
 def equity_frame(record: Record, portfolio: Portfolio) -> pl.DataFrame:

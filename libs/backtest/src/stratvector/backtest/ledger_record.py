@@ -121,7 +121,9 @@ class LedgerRecord:
     def fills(self) -> FillColumns:
         """Executions."""
         events = [event for event, _ in self._fills]
+        rows = {order_id: row for row, order_id in enumerate(self.order_ids)}
         return FillColumns(
+            order=_whole(rows[event.order_id] for event in events),
             fill_time=_whole(event.fill_time for event in events),
             known_time=_whole(event.known_time for event in events),
             symbol=_whole(self._numbers[event.symbol] for event in events),
@@ -137,11 +139,6 @@ class LedgerRecord:
     def order_ids(self) -> list[str]:
         """Of each order."""
         return [order.order_id for order in self._orders]
-
-    @property
-    def filled_order_ids(self) -> list[str]:
-        """The order of each fill."""
-        return [event.order_id for event, _ in self._fills]
 
     @property
     def execution_ids(self) -> list[str]:

@@ -42,10 +42,12 @@ class OrderColumns:
 class FillColumns:
     """Executions in the order in which they became known, N of them.
 
-    fill_time, known_time : ns UTC. symbol : number in the portfolio. lots : signed. quantity :
-    units. price, commission, slippage : base currency. parts : int64[N, M], lots per model.
+    order : the row of its order. fill_time, known_time : ns UTC. symbol : number in the portfolio.
+    lots : signed. quantity : units. price, commission, slippage : base currency. parts : int64[N,
+    M], lots per model.
     """
 
+    order: Integers
     fill_time: Times
     known_time: Times
     symbol: Integers
@@ -76,7 +78,7 @@ class Record(Protocol):
     """What results read. Series have one value per decided close, T >= 1.
 
     gross : base currency. profits : float64[T, M], each model's since the start. order_ids,
-    execution_ids, filled_order_ids : per order, per fill, and the order that each fill is of.
+    execution_ids : per order and per fill.
     outcomes : how often a plan ended so, by `reasons.Outcome`.
     """
 
@@ -106,8 +108,6 @@ class Record(Protocol):
     def order_ids(self) -> list[str]: ...
     @property
     def execution_ids(self) -> list[str]: ...
-    @property
-    def filled_order_ids(self) -> list[str]: ...
     @property
     def outcomes(self) -> Mapping[int, int]: ...
     @property

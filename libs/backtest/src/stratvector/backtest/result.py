@@ -17,6 +17,8 @@ from stratvector.backtest.frames import (
     gross_exposure,
     orders_frame,
     trades_frame,
+    with_execution_ids,
+    with_order_ids,
 )
 from stratvector.backtest.ledger_record import LedgerRecord
 from stratvector.backtest.metrics import (
@@ -100,6 +102,15 @@ class Result:
     def fills(self) -> pl.DataFrame:
         """Executions; see `frames.fills_frame`."""
         return fills_frame(self.record, self.session.portfolio)
+
+    @property
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """orders, fills and equity as files hold them: with the ids of orders and executions."""
+        return {
+            "orders": with_order_ids(self.orders, self.record),
+            "fills": with_execution_ids(self.fills, self.record),
+            "equity": self.equity,
+        }
 
     @cached_property
     def equity(self) -> pl.DataFrame:

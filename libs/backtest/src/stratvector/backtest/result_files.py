@@ -97,8 +97,8 @@ def write_result_into(folder: Path, result: Result, provenance: Mapping[str, Any
 def _fill(folder: Path, result: Result, provenance: Mapping[str, Any]) -> None:
     text = json.dumps(document(result, provenance), indent=2, allow_nan=False)
     (folder / RESULT).write_text(text + "\n", encoding="utf-8")
-    for table in TABLES:
-        getattr(result, table).write_parquet(folder / f"{table}.parquet")
+    for name, table in result.tables.items():
+        table.write_parquet(folder / f"{name}.parquet")
     for file in folder.iterdir():
         file.chmod(0o640)  # a portfolio's results are for its user and group
 

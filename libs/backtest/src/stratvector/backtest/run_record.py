@@ -115,6 +115,7 @@ class RunRecord:
             steps - numbers.open_steps(self._session.market.open[closes, symbols], symbols)
         )
         return FillColumns(
+            order=rows.fills[:, ORDER_ROW],
             fill_time=self._open_times(closes, symbols),
             known_time=self.close_times[closes],
             symbol=symbols,
@@ -130,25 +131,21 @@ class RunRecord:
     def order_ids(self) -> list[str]:
         """Of each order."""
         portfolio, times = self._portfolio, self.orders.decided_at
+        accounts = portfolio.account_of
         ids = np.empty(len(times), dtype=object)
         for s, symbol in enumerate(portfolio.symbols):
             rows = np.flatnonzero(self.orders.symbol == s)
-            account = portfolio.account_of[symbol]
             ids[rows] = order_ids(
-                portfolio.run, portfolio.name, account, symbol, times[rows].tolist()
+                portfolio.run, portfolio.name, accounts[symbol], symbol, times[rows].tolist()
             )
         return list(ids)
 
     @cached_property
-    def filled_order_ids(self) -> list[str]:
-        """The order of each fill."""
-        ids = self.order_ids
-        return [ids[row] for row in self._rows.fills[:, ORDER_ROW].tolist()]
-
-    @cached_property
     def execution_ids(self) -> list[str]:
         """Of each fill."""
-        return execution_ids(self.filled_order_ids, self.fills.known_time.tolist())
+        ids = self.order_ids
+        orders = (ids[row] for row in self.fills.order.tolist())
+        return execution_ids(orders, self.fills.known_time.tolist())
 
     @property
     def outcomes(self) -> dict[int, int]:

@@ -1,5 +1,6 @@
 """Prices, lots and cash of a portfolio as whole numbers of one common unit."""
 
+import math
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -38,10 +39,13 @@ class WholeNumbers:
         self.price_decimals = np.array([i.decimals for i in instruments])
         self.lot_decimals = np.array([_decimals(i.lot_size) for i in instruments])
         self.price_units = 10.0**self.price_decimals
-        self._lot_units = [
+        lot_units = [
             int(i.lot_size.scaleb(d))
             for i, d in zip(instruments, self.lot_decimals.tolist(), strict=True)
         ]
+        if max(lot_units) >= FACTOR_MAX:
+            raise TooFine
+        self._lot_units = np.array(lot_units, dtype=np.int64)
         own = (self.price_decimals + self.lot_decimals).tolist()
         self.decimals = max(FEE_DECIMALS, _decimals(cash), *own)
         self.fee_scale = 10 ** (self.decimals - FEE_DECIMALS)
@@ -49,7 +53,7 @@ class WholeNumbers:
             raise TooFine
         most = zip((prices_max * self.price_units).tolist(), lots_max.tolist(), strict=True)
         scales = (
-            units * 10 ** (self.decimals - d) for units, d in zip(self._lot_units, own, strict=True)
+            units * 10 ** (self.decimals - d) for units, d in zip(lot_units, own, strict=True)
         )
         self.scales = np.array(
             [_split(scale, *largest) for scale, largest in zip(scales, most, strict=True)],
@@ -72,22 +76,24 @@ class WholeNumbers:
 
     def quantities(self, lots: Integers, symbols: Integers) -> Floats:
         """Units in signed lots: the nearest float64."""
-        units = np.array(self._lot_units, dtype=object)[symbols]
-        return _quotients(lots, units, self.lot_decimals[symbols])
+        return _quotients(self.lot_decimals[symbols], lots, self._lot_units[symbols])
 
     def worth(self, steps: Integers, lots: Integers, symbols: Integers) -> Floats:
         """Steps x lots as money: the nearest float64."""
-        units = np.array(self._lot_units, dtype=object)[symbols]
         decimals = (self.lot_decimals + self.price_decimals)[symbols]
-        return _quotients(steps, lots * units if units.size else lots, decimals)
+        return _quotients(decimals, steps, lots, self._lot_units[symbols])
 
 
-def _quotients(a: Integers, b: Integers, decimals: Integers) -> Floats:
-    """a x b / 10^decimals: one rounding where the product is exact, else Python's whole numbers."""
-    product = a.astype(np.float64) * b.astype(np.float64)
-    values: Floats = product / 10.0**decimals
+def _quotients(decimals: Integers, *factors: Integers) -> Floats:
+    """The product of whole factors / 10^decimals: one rounding where the product is exact in
+    float64, else Python's whole numbers.
+    """
+    product = np.ones(len(decimals))
+    for factor in factors:
+        product *= factor
+    values = np.asarray(product / 10.0**decimals, dtype=np.float64)
     for n in np.flatnonzero(np.abs(product) >= EXACT_MAX).tolist():
-        values[n] = int(a[n]) * int(b[n]) / 10 ** int(decimals[n])
+        values[n] = math.prod(int(factor[n]) for factor in factors) / 10 ** int(decimals[n])
     return values
 
 

@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from stratvector.backtest.metrics.positions import FillSeries, RoundTrips
+from stratvector.backtest.metrics.sums import exact_sum
 from stratvector.backtest.metrics.undefined import quotient
 
 
@@ -19,8 +20,8 @@ def win_rate(trips: RoundTrips) -> float:
 
 def profit_factor(trips: RoundTrips) -> float:
     """Return the sum of profits / the sum of losses; NaN without a losing round trip."""
-    gains = math.fsum(np.maximum(trips.profit, 0.0).tolist())
-    losses = math.fsum(np.maximum(-trips.profit, 0.0).tolist())
+    gains = exact_sum(np.maximum(trips.profit, 0.0))
+    losses = exact_sum(np.maximum(-trips.profit, 0.0))
     return quotient(gains, losses)
 
 
@@ -29,22 +30,22 @@ def expectancy(trips: RoundTrips) -> float:
 
     Equal to win rate x average win - loss rate x average loss.
     """
-    return quotient(math.fsum(trips.profit.tolist()), len(trips))
+    return quotient(exact_sum(trips.profit), len(trips))
 
 
 def average_trade(trips: RoundTrips) -> float:
     """Return the mean return fraction of the round trips; NaN when one has none."""
-    return quotient(math.fsum(trips.return_fraction.tolist()), len(trips))
+    return quotient(exact_sum(trips.return_fraction), len(trips))
 
 
 def best_trade(trips: RoundTrips) -> float:
     """Return the highest return fraction of the round trips."""
-    return max(trips.return_fraction.tolist(), default=math.nan)
+    return float(np.max(trips.return_fraction)) if len(trips) else math.nan
 
 
 def worst_trade(trips: RoundTrips) -> float:
     """Return the lowest return fraction of the round trips."""
-    return min(trips.return_fraction.tolist(), default=math.nan)
+    return float(np.min(trips.return_fraction)) if len(trips) else math.nan
 
 
 def trade_frequency(trips: RoundTrips, years: float) -> float:
@@ -58,15 +59,15 @@ def turnover(fills: FillSeries, mean_equity: float, years: float) -> float:
     A book bought and sold once in a year has a turnover of 2. NaN without elapsed time or unless
     the mean equity is positive.
     """
-    notional = math.fsum(np.abs(fills.quantity * fills.price).tolist())
+    notional = exact_sum(np.abs(fills.quantity * fills.price))
     return quotient(quotient(notional, max(mean_equity, 0.0)), years)
 
 
 def total_commission(fills: FillSeries) -> float:
     """Return the commission of all fills, open positions included, account currency."""
-    return math.fsum(fills.commission.tolist())
+    return exact_sum(fills.commission)
 
 
 def total_slippage(fills: FillSeries) -> float:
     """Return the slippage cost of all fills, account currency; it is part of their prices."""
-    return math.fsum(fills.slippage_cost.tolist())
+    return exact_sum(fills.slippage_cost)
