@@ -14,7 +14,7 @@ crates=(Cargo.toml Cargo.lock libs/montecarlo/core/Cargo.toml libs/montecarlo/co
 bindings=(libs/montecarlo/python/{Cargo.toml,pyproject.toml} libs/montecarlo/python/src/*.rs)
 simulator=(services/monte_carlo/{Cargo.toml,build.rs} services/monte_carlo/src/*.rs)
 compiled=(libs/trading/src/stratvector/trading/*.py libs/trading/src/stratvector/trading/engine/*.py
-    libs/strategies/src/stratvector/strategies/*.py)
+    libs/strategies/src/stratvector/strategies/*.py libs/backtest/src/stratvector/backtest/{,metrics/}*.py)
 
 missing=0
 worked=0 # whether any step had something to do
@@ -78,7 +78,7 @@ build_simulator() {
 
 warm_cache() {
     local module
-    for module in trading strategies; do
+    for module in trading strategies backtest; do
         "$venv/bin/python" -m "stratvector.$module.warm"
     done
 }

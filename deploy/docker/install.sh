@@ -51,7 +51,7 @@ constraints() {
 compile_engine() {
     install_packages strategy
     NUMBA_CPU_NAME=$1 NUMBA_CPU_FEATURES='' STRATVECTOR_CACHE=$engine \
-        "$home/bin/python" -m stratvector.trading.warm
+        "$home/bin/python" -m stratvector.trading.warm live
     rm -rf "$home"
 }
 

@@ -14,6 +14,7 @@ from stratvector.backtest.metrics import (
     ANNUALISED,
     METRIC_KEYS,
     Benchmark,
+    FillSeries,
     LengthMismatch,
     MetricsInput,
     SignedFill,
@@ -31,10 +32,10 @@ recovery_factor alpha beta information_ratio average_trade best_trade worst_trad
 total_commission total_slippage bps
 """
 EXPORTED_NAMES = """
-ANNUALISED BadFill BadMetricsInput Benchmark DAYS_MIN FillWithoutQuantity FillsOutOfOrder
-LengthMismatch METRIC_KEYS MetricsInput Observations OpenPosition RETURNS_MIN RoundTrip SignedFill
-TimesNotIncreasing as_json compute_metrics daily_equity daily_returns observations open_positions
-rank round_trips
+ANNUALISED BadFill BadMetricsInput Benchmark DAYS_MIN FillSeries FillWithoutQuantity FillsOutOfOrder
+LengthMismatch METRIC_KEYS MetricsInput Observations OpenPosition RETURNS_MIN RoundTrip RoundTrips
+SignedFill TimesNotIncreasing as_json compute_metrics daily_equity daily_returns observations
+open_positions rank round_trips
 """
 KEYS = DESIGNED_KEYS.split()
 NEED_FILLS_OR_MORE = {
@@ -64,11 +65,13 @@ def traded() -> MetricsInput:
     return MetricsInput(
         close_times=daily_closes(5),
         equity=np.array([1000.0, 1100.0, 1045.0, 1045.0, 1149.5]),
-        fills=(
-            SignedFill(2 * DAY, "BTC", 2.0, 100.0, 1.0, 0.2),
-            SignedFill(3 * DAY, "BTC", -2.0, 90.0, 1.0, 0.2),
-            SignedFill(4 * DAY, "ETH", 10.0, 10.0, 0.5, 0.1),
-            SignedFill(5 * DAY, "ETH", -10.0, 20.0, 0.5, 0.1),
+        fills=FillSeries.of(
+            [
+                SignedFill(2 * DAY, "BTC", 2.0, 100.0, 1.0, 0.2),
+                SignedFill(3 * DAY, "BTC", -2.0, 90.0, 1.0, 0.2),
+                SignedFill(4 * DAY, "ETH", 10.0, 10.0, 0.5, 0.1),
+                SignedFill(5 * DAY, "ETH", -10.0, 20.0, 0.5, 0.1),
+            ]
         ),
         gross_exposure=np.array([0.0, 0.2, 0.0, 0.1, 0.0]),
         benchmark=Benchmark(daily_closes(5), np.array([50.0, 55.0, 52.25, 52.25, 53.0])),
@@ -160,7 +163,7 @@ def test_the_risk_free_rate_lowers_every_ratio_to_it() -> None:
 def test_turnover_is_measured_on_daily_and_not_on_intraday_equity() -> None:
     hours = np.arange(24, 24 * 101 + 1, 6, dtype=np.int64)
     equity = np.where(hours % 24 == 0, 110.0, 500.0)
-    fills = (SignedFill(int(hours[1]) * (DAY // 24), "BTC", 1.0, 55.0),)
+    fills = FillSeries.of([SignedFill(int(hours[1]) * (DAY // 24), "BTC", 1.0, 55.0)])
     block = compute_metrics(MetricsInput(hours * (DAY // 24), equity, fills=fills))
     assert block["turnover"] == pytest.approx(55.0 / 110.0 * 365.25 / 100)
 

@@ -52,8 +52,8 @@ def test_a_result_is_four_files_in_a_numbered_folder(result: Result, tmp_path: P
     assert folder == tmp_path / "name-1"
     names = sorted(path.name for path in folder.iterdir())
     assert names == ["equity.parquet", "fills.parquet", "orders.parquet", "result.json"]
-    assert pl.read_parquet(folder / "fills.parquet").equals(result.fills)
-    assert pl.read_parquet(folder / "orders.parquet").equals(result.orders)
+    assert pl.read_parquet(folder / "fills.parquet").equals(result.tables["fills"])
+    assert pl.read_parquet(folder / "orders.parquet").equals(result.tables["orders"])
     assert pl.read_parquet(folder / "equity.parquet").equals(result.equity)
 
 
@@ -61,7 +61,7 @@ def test_the_same_result_gives_the_same_bytes_beside_the_first(
     result: Result, tmp_path: Path
 ) -> None:
     first = write_result(tmp_path, "name", result, {})
-    again = Result(result.session, result.entries, result.bars, result.signals)
+    again = Result.of_ledger(result.session, result.entries, result.bars, result.signals)
     second = write_result(tmp_path, "name", again, {})
     assert second == tmp_path / "name-2"
     for path in first.iterdir():

@@ -7,14 +7,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratvector.backtest.metrics import (
+    FillSeries,
     FillsOutOfOrder,
     FillWithoutQuantity,
+    OpenPosition,
+    RoundTrip,
     SignedFill,
-    open_positions,
-    round_trips,
 )
+from stratvector.backtest.metrics import open_positions as open_positions_of
+from stratvector.backtest.metrics import round_trips as round_trips_of
 
 LOT = 0.1
+
+
+def round_trips(fills: list[SignedFill]) -> list[RoundTrip]:
+    return list(round_trips_of(FillSeries.of(fills)))
+
+
+def open_positions(fills: list[SignedFill]) -> list[OpenPosition]:
+    return open_positions_of(FillSeries.of(fills))
+
+
 MARKS = {"AAPL": 123.0, "BTC": 45_678.9}
 
 lots = st.integers(min_value=-50, max_value=50).filter(bool)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from stratvector.backtest.metrics import RoundTrip, SignedFill
+from stratvector.backtest.metrics import FillSeries, RoundTrips, SignedFill
 from stratvector.backtest.metrics.exposure import exposure
 from stratvector.backtest.metrics.trades import (
     average_trade,
@@ -20,17 +20,31 @@ from stratvector.backtest.metrics.trades import (
     worst_trade,
 )
 
-FILLS = [SignedFill(1, "SPY", 10, 100.0, 1.5, 0.5), SignedFill(2, "SPY", -5, 120.0, 0.5, 0.25)]
+FILLS = FillSeries.of(
+    [SignedFill(1, "SPY", 10, 100.0, 1.5, 0.5), SignedFill(2, "SPY", -5, 120.0, 0.5, 0.25)]
+)
+NO_FILLS = FillSeries.of([])
 
 profits = st.lists(st.floats(min_value=-1e6, max_value=1e6), min_size=1, max_size=30)
 
 
-def trips(*amounts: float) -> list[RoundTrip]:
+def trips(*amounts: float) -> RoundTrips:
     """Round trips with these profits on an entered notional of 1,000 each."""
-    return [
-        RoundTrip("SPY", t, t + 1, 10.0, 100.0, 100.0 + p / 10, 0.0, 0.0, p, p / 1000.0)
-        for t, p in enumerate(amounts)
-    ]
+    profit, count = np.array(amounts), len(amounts)
+    times, zeros = np.arange(count), np.zeros(count)
+    prices = np.full(count, 100.0), 100.0 + profit / 10
+    return RoundTrips(
+        ("SPY",),
+        np.zeros(count, np.int64),
+        times,
+        times + 1,
+        np.full(count, 10.0),
+        *prices,
+        zeros,
+        zeros,
+        profit,
+        profit / 1000.0,
+    )
 
 
 def test_four_round_trips_match_the_hand_calculation() -> None:
@@ -45,9 +59,9 @@ def test_four_round_trips_match_the_hand_calculation() -> None:
 
 def test_without_round_trips_nothing_but_the_frequency_is_defined() -> None:
     metrics = (win_rate, profit_factor, expectancy, average_trade, best_trade, worst_trade)
-    assert all(math.isnan(metric([])) for metric in metrics)
-    assert trade_frequency([], 2.0) == 0.0
-    assert math.isnan(trade_frequency([], 0.0))
+    assert all(math.isnan(metric(trips())) for metric in metrics)
+    assert trade_frequency(trips(), 2.0) == 0.0
+    assert math.isnan(trade_frequency(trips(), 0.0))
 
 
 def test_a_record_without_losses_has_no_profit_factor() -> None:
@@ -57,7 +71,7 @@ def test_a_record_without_losses_has_no_profit_factor() -> None:
 
 def test_turnover_counts_purchases_and_sales_against_mean_equity_per_year() -> None:
     assert turnover(FILLS, 800.0, 0.5) == pytest.approx(1600.0 / 800.0 / 0.5)
-    assert turnover([], 800.0, 0.5) == 0.0
+    assert turnover(NO_FILLS, 800.0, 0.5) == 0.0
     assert math.isnan(turnover(FILLS, 800.0, 0.0))
     assert math.isnan(turnover(FILLS, -5.0, 1.0))
     assert math.isnan(turnover(FILLS, math.nan, 1.0))
@@ -65,7 +79,7 @@ def test_turnover_counts_purchases_and_sales_against_mean_equity_per_year() -> N
 
 def test_costs_are_summed_over_all_fills() -> None:
     assert (total_commission(FILLS), total_slippage(FILLS)) == (2.0, 0.75)
-    assert (total_commission([]), total_slippage([])) == (0.0, 0.0)
+    assert (total_commission(NO_FILLS), total_slippage(NO_FILLS)) == (0.0, 0.0)
 
 
 def test_exposure_is_the_mean_over_the_closes_that_have_one() -> None:

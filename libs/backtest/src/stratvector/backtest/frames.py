@@ -4,148 +4,129 @@ Times are UTC datetimes of whole nanoseconds. Lots are signed whole numbers, pos
 `lots_<model>` says whose they are and adds up to `lots`. Money is base currency.
 """
 
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import fields as fields_of
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import polars as pl
 
-from stratvector.backtest.metrics import RoundTrip
-from stratvector.trading.fills import FillEvent, FillKind
-from stratvector.trading.ledger import LedgerEntry
-from stratvector.trading.orders import ApprovedOrder
+from stratvector.backtest.metrics import RoundTrips
+from stratvector.backtest.metrics.arrays import Floats, Times
+from stratvector.backtest.record import STATUSES, Record
+from stratvector.trading.engine.state import Integers
 from stratvector.trading.portfolio import Portfolio
 
 if TYPE_CHECKING:
     import pandas
 
 TIME = pl.Datetime("ns", "UTC")
-FILLED, EXPIRED, CANCELLED, WORKING = "filled", "expired", "cancelled", "working"
-
-Row = tuple[object, ...]
-Columns = dict[str, pl.DataType | type[pl.DataType]]
 
 
-def orders_frame(entries: Iterable[LedgerEntry], portfolio: Portfolio) -> pl.DataFrame:
+def orders_frame(record: Record, portfolio: Portfolio) -> pl.DataFrame:
     """One row per approved order, in the order of decisions.
 
-    status : filled, expired (with or without a partial fill), cancelled, or working at the end.
+    order : the row's number, which its executions name. status : filled, expired (with or without a
+    partial fill), cancelled, or working at the end.
     """
-    entries = tuple(entries)
-    filled, status = _endings(entries)
-    sizes = {i.symbol: i for i in portfolio.instruments}
-    rows: list[Row] = [
-        (
-            order.order_id,
-            order.decided_at,
-            order.symbol,
-            _side(order.lots),
-            order.lots,
-            float(sizes[order.symbol].quantity(order.lots)),
-            float(order.reference_price),
-            order.expires_at or None,
-            _status(order, filled, status),
-            filled.get(order.order_id, 0),
-            *order.parts,
-        )
-        for entry in entries
-        for order in entry.decision.orders
-    ]
-    columns: Columns = {
-        "order_id": pl.String,
-        "decided_at": TIME,
-        "symbol": pl.String,
-        "side": pl.String,
-        "lots": pl.Int64,
-        "quantity": pl.Float64,
-        "reference_price": pl.Float64,
-        "expires_at": TIME,
-        "status": pl.String,
-        "filled_lots": pl.Int64,
-    }
-    return _frame(rows, columns | _by_model("lots", portfolio, pl.Int64))
+    orders = record.orders
+    expires = _times(orders.expires_at)
+    return pl.DataFrame(
+        {
+            "order": np.arange(len(orders.lots)),
+            "decided_at": _times(orders.decided_at),
+            "symbol": _named(portfolio.symbols, orders.symbol),
+            "side": _sides(orders.lots),
+            "lots": orders.lots,
+            "quantity": orders.quantity,
+            "reference_price": orders.reference_price,
+            "expires_at": expires.set(pl.Series(orders.expires_at == 0), None),
+            "status": _named(STATUSES, orders.status),
+            "filled_lots": orders.filled_lots,
+            **_by_model("lots", portfolio, orders.parts),
+        }
+    )
 
 
-def fills_frame(entries: Iterable[LedgerEntry], portfolio: Portfolio) -> pl.DataFrame:
+def fills_frame(record: Record, portfolio: Portfolio) -> pl.DataFrame:
     """One row per execution, in the order in which they became known.
 
-    slippage : money lost against the open, already in the price.
+    order : the row of its order. slippage : money lost against the open, already in the price.
     """
-    sizes = {i.symbol: i for i in portfolio.instruments}
-    rows: list[Row] = [
-        (
-            event.execution_id,
-            event.order_id,
-            event.fill_time,
-            event.known_time,
-            event.symbol,
-            _side(event.lots),
-            event.lots,
-            float(sizes[event.symbol].quantity(event.lots)),
-            float(event.price),
-            float(event.commission),
-            float(event.slippage),
-            *parts,
-        )
-        for entry in entries
-        for event, parts in executions(entry)
-    ]
-    columns: Columns = {
-        "execution_id": pl.String,
-        "order_id": pl.String,
-        "fill_time": TIME,
-        "known_time": TIME,
-        "symbol": pl.String,
-        "side": pl.String,
-        "lots": pl.Int64,
-        "quantity": pl.Float64,
-        "price": pl.Float64,
-        "commission": pl.Float64,
-        "slippage": pl.Float64,
-    }
-    return _frame(rows, columns | _by_model("lots", portfolio, pl.Int64))
+    fills = record.fills
+    return pl.DataFrame(
+        {
+            "order": fills.order,
+            "fill_time": _times(fills.fill_time),
+            "known_time": _times(fills.known_time),
+            "symbol": _named(portfolio.symbols, fills.symbol),
+            "side": _sides(fills.lots),
+            "lots": fills.lots,
+            "quantity": fills.quantity,
+            "price": fills.price,
+            "commission": fills.commission,
+            "slippage": fills.slippage,
+            **_by_model("lots", portfolio, fills.parts),
+        }
+    )
 
 
-def equity_frame(entries: Iterable[LedgerEntry], portfolio: Portfolio) -> pl.DataFrame:
+def with_order_ids(orders: pl.DataFrame, record: Record) -> pl.DataFrame:
+    """The orders' table with their ids in place of row numbers: what a broker would know them by.
+
+    An id costs a microsecond, so only files have them.
+    """
+    ids = pl.Series("order_id", record.order_ids, dtype=pl.String)
+    return orders.drop("order").insert_column(0, ids)
+
+
+def with_execution_ids(fills: pl.DataFrame, record: Record) -> pl.DataFrame:
+    """The fills' table with the ids of executions and orders in place of row numbers."""
+    executions = pl.Series("execution_id", record.execution_ids, dtype=pl.String)
+    orders = pl.Series("order_id", record.order_ids, dtype=pl.String).gather(fills["order"])
+    return fills.drop("order").insert_column(0, executions).insert_column(1, orders)
+
+
+def equity_frame(record: Record, portfolio: Portfolio) -> pl.DataFrame:
     """One row per close, after its fills and marks.
 
-    gross_exposure : sum of absolute positions / equity. profit_<model> : since the start, net of
-    commission; the models add up to equity - initial cash.
+    gross_exposure : sum of absolute positions / equity, NaN after ruin. profit_<model> : since the
+    start, net of commission; the models add up to equity - initial cash.
     """
-    rows: list[Row] = [
-        (
-            entry.close_time,
-            entry.decision.equity,
-            float(entry.cash),
-            _gross_fraction(entry),
-            entry.decision.drawdown_factor,
-            entry.decision.halted,
-            entry.decision.reduce_only,
-            *(float(model.equity) for model in entry.models),
-        )
-        for entry in entries
-    ]
-    columns: Columns = {
-        "close_time": TIME,
-        "equity": pl.Float64,
-        "cash": pl.Float64,
-        "gross_exposure": pl.Float64,
-        "drawdown_factor": pl.Float64,
-        "halted": pl.Boolean,
-        "reduce_only": pl.Boolean,
-    }
-    return _frame(rows, columns | _by_model("profit", portfolio, pl.Float64))
+    return pl.DataFrame(
+        {
+            "close_time": _times(record.close_times),
+            "equity": record.equity,
+            "cash": record.cash,
+            "gross_exposure": gross_exposure(record),
+            "drawdown_factor": record.drawdown_factor,
+            "halted": record.halted,
+            "reduce_only": record.reduce_only,
+            **_by_model("profit", portfolio, record.profits),
+        }
+    )
 
 
-def trades_frame(trips: Sequence[RoundTrip]) -> pl.DataFrame:
+def gross_exposure(record: Record) -> Floats:
+    """Gross exposure / equity, float64[T]; NaN after ruin."""
+    return np.asarray(record.gross / np.where(record.equity > 0.0, record.equity, np.nan))
+
+
+def trades_frame(trips: RoundTrips, symbols: Sequence[str]) -> pl.DataFrame:
     """One row per round trip, from flat to flat at average cost, in the order of exits."""
-    names = [f.name for f in fields_of(RoundTrip)]
-    columns: Columns = {
-        name: TIME if name.endswith("_time") else pl.String if name == "symbol" else pl.Float64
-        for name in names
-    }
-    return _frame([tuple(getattr(trip, name) for name in names) for trip in trips], columns)
+    return pl.DataFrame(
+        {
+            "symbol": _named(symbols, trips.symbol),
+            "entry_time": _times(trips.entry_time),
+            "exit_time": _times(trips.exit_time),
+            "quantity": trips.quantity,
+            "entry_price": trips.entry_price,
+            "exit_price": trips.exit_price,
+            "commission": trips.commission,
+            "slippage_cost": trips.slippage_cost,
+            "profit": trips.profit,
+            "return_fraction": trips.return_fraction,
+        }
+    )
 
 
 class PandasFrames(NamedTuple):
@@ -168,52 +149,20 @@ def as_pandas(frame: pl.DataFrame) -> "pandas.DataFrame":
     return pandas.DataFrame(columns)
 
 
-def executions(entry: LedgerEntry) -> list[tuple[FillEvent, tuple[int, ...]]]:
-    """The executions of an entry with their lots per model."""
-    parts = dict(entry.attributed)
-    return [(e, parts[e.execution_id]) for e in entry.events if e.kind is FillKind.FILLED]
+def _times(stamps: Times) -> pl.Series:
+    return pl.Series(stamps, dtype=pl.Int64).cast(TIME)
 
 
-def _endings(entries: tuple[LedgerEntry, ...]) -> tuple[dict[str, int], dict[str, str]]:
-    """Per order id: lots filled, and how it ended where it did not fill."""
-    filled: dict[str, int] = {}
-    ended: dict[str, str] = {}
-    for entry in entries:
-        for event in entry.events:
-            if event.kind is FillKind.FILLED:
-                filled[event.order_id] = filled.get(event.order_id, 0) + event.lots
-            elif event.kind is FillKind.EXPIRED:
-                ended[event.order_id] = EXPIRED
-        for cancel in entry.decision.cancels:
-            ended[cancel.order_id] = CANCELLED
-    return filled, ended
+def _named(names: Sequence[str], numbers: Integers) -> pl.Series:
+    return pl.Series(names, dtype=pl.String).gather(pl.Series(numbers, dtype=pl.UInt32))
 
 
-def _status(order: ApprovedOrder, filled: dict[str, int], ended: dict[str, str]) -> str:
-    if filled.get(order.order_id) == order.lots:
-        return FILLED
-    return ended.get(order.order_id, WORKING)
+def _sides(lots: Integers) -> pl.Series:
+    return _named(("buy", "sell"), (lots < 0).astype(np.uint32))
 
 
-def _side(lots: int) -> str:
-    return "buy" if lots > 0 else "sell"
-
-
-def _gross_fraction(entry: LedgerEntry) -> float:
-    """Gross exposure / equity; NaN after ruin."""
-    equity = entry.decision.equity
-    return entry.decision.gross_exposure / equity if equity > 0.0 else math.nan
-
-
-def _by_model(prefix: str, portfolio: Portfolio, kind: pl.DataType | type[pl.DataType]) -> Columns:
-    return {f"{prefix}_{name}": kind for name in portfolio.model_names}
-
-
-def _frame(rows: list[Row], columns: Columns) -> pl.DataFrame:
-    plain = {name: pl.Int64 if kind == TIME else kind for name, kind in columns.items()}
-    frame = pl.DataFrame(rows, schema=plain, orient="row")
-    return frame.with_columns(
-        pl.from_epoch(name, time_unit="ns").dt.replace_time_zone("UTC")
-        for name, kind in columns.items()
-        if kind == TIME
-    )
+def _by_model(
+    prefix: str, portfolio: Portfolio, values: Integers | Floats
+) -> dict[str, Integers | Floats]:
+    names = portfolio.model_names
+    return {f"{prefix}_{name}": values[:, m] for m, name in enumerate(names)}

@@ -28,16 +28,15 @@ def document(result: Result, provenance: Mapping[str, Any]) -> dict[str, Any]:
 
     provenance : hashes, sources and configuration, as they are.
     """
-    entries = result.entries
     return {
         "portfolio": result.session.portfolio.name,
-        "first_close": utc_text(entries[0].close_time),
-        "last_close": utc_text(entries[-1].close_time),
-        "close_times": len(entries),
+        "first_close": utc_text(result.first_close),
+        "last_close": utc_text(result.last_close),
+        "close_times": result.closes,
         "bars": result.bars,
         "signals": result.signals,
-        "orders": len(result.orders),
-        "fills": len(result.fills),
+        "orders": len(result.record.orders.lots),
+        "fills": len(result.record.fills.lots),
         "working_at_end": result.working_at_end,
         "rejections": result.rejections,
         "initial_equity": float(result.session.portfolio.initial_cash),
@@ -98,8 +97,8 @@ def write_result_into(folder: Path, result: Result, provenance: Mapping[str, Any
 def _fill(folder: Path, result: Result, provenance: Mapping[str, Any]) -> None:
     text = json.dumps(document(result, provenance), indent=2, allow_nan=False)
     (folder / RESULT).write_text(text + "\n", encoding="utf-8")
-    for table in TABLES:
-        getattr(result, table).write_parquet(folder / f"{table}.parquet")
+    for name, table in result.tables.items():
+        table.write_parquet(folder / f"{name}.parquet")
     for file in folder.iterdir():
         file.chmod(0o640)  # a portfolio's results are for its user and group
 

@@ -42,11 +42,15 @@ def _title(result: "Result") -> str:
 
 
 def _rows(result: "Result") -> list[tuple[str, str]]:
-    metrics, times = result.metrics, [e.decision.close_time for e in result.entries]
+    metrics, record = result.metrics, result.record
     initial = float(result.session.portfolio.initial_cash)
     benchmark = "none" if result.benchmark is None else result.benchmark.name
     return [
-        ("closes", f"{len(times):,} from {utc_text(times[0])} to {utc_text(times[-1])}"),
+        (
+            "closes",
+            f"{result.closes:,} from {utc_text(result.first_close)} "
+            f"to {utc_text(result.last_close)}",
+        ),
         (
             "equity",
             f"{initial:,.2f} to {result.final_equity:,.2f}, "
@@ -72,7 +76,7 @@ def _rows(result: "Result") -> list[tuple[str, str]]:
         ),
         (
             "trading",
-            f"{len(result.orders):,} orders, {len(result.fills):,} fills, "
+            f"{len(record.orders.lots):,} orders, {len(record.fills.lots):,} fills, "
             f"{metrics['trades']:,.0f} round trips, win rate {_percent(metrics['win_rate'])}",
         ),
         (

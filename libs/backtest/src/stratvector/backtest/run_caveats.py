@@ -1,8 +1,6 @@
 """Caveats that only a run can show: one function per kind, each from a finished result."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,11 +8,10 @@ import numpy as np
 from stratvector.backtest.metrics import DAYS_MIN, RETURNS_MIN
 from stratvector.backtest.metrics.arrays import DAY_NS
 from stratvector.backtest.metrics.daily import sample_days
+from stratvector.backtest.record import Unordered
 from stratvector.trading.caveats import Caveat
 from stratvector.trading.halts import DAILY_LOSS, DRAWDOWN_HALT
-from stratvector.trading.orders import Decision
 from stratvector.trading.portfolio import RiskLimits
-from stratvector.trading.reasons import Outcome
 from stratvector.trading.timestamps import NANOSECONDS_PER_DAY, utc_text
 
 if TYPE_CHECKING:
@@ -27,15 +24,14 @@ NAMED_SYMBOLS = 3
 
 def halted(result: "Result") -> Iterator[Caveat]:
     """A drawdown that stopped all trading, one caveat for each time."""
-    closes = len(result.entries)
     for halt in result.halts:
         if halt.rule == DRAWDOWN_HALT:
-            lasted = f"trading was halted for {halt.closes:,} of {closes:,} closes"
+            lasted = f"trading was halted for {halt.closes:,} of {result.closes:,} closes"
             yield Caveat(
                 "halted",
                 f"{lasted}, {halt.sentence}",
                 first=halt.since,
-                last=halt.until or result.entries[-1].decision.close_time,
+                last=halt.until or result.last_close,
                 count=halt.closes,
             )
 
@@ -50,7 +46,7 @@ def stopped_by_daily_losses(result: "Result") -> Iterator[Caveat]:
     yield Caveat(
         "daily_loss",
         f"the daily loss limit{limit} allowed no new risk at {closes:,} of "
-        f"{len(result.entries):,} closes, on {len(days):,} "
+        f"{result.closes:,} closes, on {len(days):,} "
         f"{'day' if len(days) == 1 else 'days'} from {utc_text(first.since)} to "
         f"{utc_text(last.since)}",
         first=first.since,
@@ -74,7 +70,7 @@ def too_short_to_annualise(result: "Result") -> Iterator[Caveat]:
 
 def coarse_bars(result: "Result") -> Iterator[Caveat]:
     """Bars longer than a day: daily figures are per bar, and falls inside a bar are not seen."""
-    times = np.array([entry.decision.close_time for entry in result.entries], dtype=np.int64)
+    times = result.record.close_times
     gaps = np.diff(sample_days(times)) // DAY_NS
     # Of three gaps or more between days at work, most are one day long.
     if gaps.size >= 3 and (usual := float(np.median(gaps))) > 1.0:
@@ -91,7 +87,7 @@ def short_benchmark(result: "Result") -> Iterator[Caveat]:
     benchmark = result.session.benchmark
     if benchmark is None:
         return
-    first, last = (result.entries[n].decision.close_time for n in (0, -1))
+    first, last = result.first_close, result.last_close
     begins, ends = int(benchmark.close_times[0]), int(benchmark.close_times[-1])
     if begins > first + DAY_NS or ends < last - 7 * DAY_NS:
         yield Caveat(
@@ -110,72 +106,51 @@ def borrowed_cash(result: "Result") -> Iterator[Caveat]:
     gross = result.session.portfolio.limits.gross
     if gross is None or gross > 1.0:
         return
-    below = [entry for entry in result.entries if entry.cash < 0]
-    if not below:
+    record = result.record
+    below = np.flatnonzero(record.cash < 0.0)
+    if not len(below):
         return
-    lowest = min(below, key=lambda entry: entry.cash)
-    share = abs(float(lowest.cash)) / lowest.decision.equity if lowest.decision.equity > 0 else 1.0
-    days = len({(entry.close_time - 1) // NANOSECONDS_PER_DAY for entry in below})
+    row = int(below[np.argmin(record.cash[below])])
+    lowest, equity = record.exact_cash(row), float(record.equity[row])
+    share = abs(float(lowest)) / equity if equity > 0 else 1.0
+    times = record.close_times[below]
+    days = len(np.unique((times - 1) // NANOSECONDS_PER_DAY))
     sentence = (
         f"cash went below zero on {days:,} UTC days although gross exposure is capped at "
-        f"{gross:g}: the lowest is {lowest.cash:,.2f}, {share:.1%} of equity; no interest is "
+        f"{gross:g}: the lowest is {lowest:,.2f}, {share:.1%} of equity; no interest is "
         "charged for it, and cash: strict orders only what cash pays for"
     )
-    yield Caveat("cash_below_zero", sentence, None, below[0].close_time, below[-1].close_time, days)
-
-
-@dataclass
-class _Held:
-    """Closes at which a symbol's target stayed without an order, and the largest such target."""
-
-    closes: list[int] = field(default_factory=list)
-    largest: float = 0.0
-
-    def add(self, decision: Decision, exposure: float) -> None:
-        self.closes.append(decision.close_time)
-        self.largest = max(self.largest, abs(exposure) * decision.equity)
+    yield Caveat("cash_below_zero", sentence, None, int(times[0]), int(times[-1]), days)
 
 
 def never_traded(result: "Result") -> Iterator[Caveat]:
     """Symbols that were wanted and never ordered, because a lot, the minimum order or the band is
     too large for what their models may hold: one caveat per universe and kind.
     """
-    portfolio, entries = result.session.portfolio, result.entries
-    traded = {o.symbol for entry in entries for o in entry.decision.orders}
-    traded |= {c.symbol for entry in entries for c in entry.decision.crosses}
-    held: dict[tuple[str, str], _Held] = defaultdict(_Held)
-    for entry in entries:
-        for row in entry.decision.symbols:
-            if row.symbol in traded or not row.stages or row.stages[-1] == 0.0:
-                continue
-            if row.outcome is Outcome.BELOW_BAND:
-                held["below_minimum_order", row.symbol].add(entry.decision, row.stages[-1])
-            elif row.outcome is Outcome.NO_CHANGE and row.target_lots == 0:
-                held["lot_too_large", row.symbol].add(entry.decision, row.stages[-1])
+    portfolio, unordered = result.session.portfolio, result.record.unordered
     for universe in portfolio.universes:
         for code in ("below_minimum_order", "lot_too_large"):
-            found = {s: held[code, s] for s in universe.symbols if (code, s) in held}
+            found = [u for u in unordered if u.code == code and u.symbol in universe.symbols]
             if found:
                 models = [m.name for m in portfolio.models if m.universe == universe.name]
                 yield _never(code, ", ".join(models), found, portfolio.limits)
 
 
-def _never(code: str, models: str, found: dict[str, _Held], limits: RiskLimits) -> Caveat:
-    names = list(found)
-    listed = ", ".join(names[:NAMED_SYMBOLS])
-    rest = f" and {len(names) - NAMED_SYMBOLS:,} more" if len(names) > NAMED_SYMBOLS else ""
-    closes = [close for one in found.values() for close in one.closes]
-    largest = max(one.largest for one in found.values())
+def _never(code: str, models: str, found: Sequence[Unordered], limits: RiskLimits) -> Caveat:
+    listed = ", ".join(one.symbol for one in found[:NAMED_SYMBOLS])
+    rest = f" and {len(found) - NAMED_SYMBOLS:,} more" if len(found) > NAMED_SYMBOLS else ""
+    closes, largest = sum(one.closes for one in found), max(one.largest for one in found)
     why = (
         "one lot costs more than that"
         if code == "lot_too_large"
         else f"minimum_order_notional is {limits.minimum_order_notional:,g}"
     )
     sentence = (
-        f"{models} wanted {listed}{rest} {len(closes):,} times and never got an order: the largest "
+        f"{models} wanted {listed}{rest} {closes:,} times and never got an order: the largest "
         f"target was {largest:,.2f}, and {why}"
     )
-    return Caveat(code, sentence, models, min(closes), max(closes), len(closes))
+    first, last = min(one.first for one in found), max(one.last for one in found)
+    return Caveat(code, sentence, models, first, last, closes)
 
 
 EXAMINERS: tuple[Examiner, ...] = (

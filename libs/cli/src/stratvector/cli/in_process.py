@@ -52,7 +52,7 @@ def run_in_process(session: Session, watch: Watch) -> Result:
     for name, build in services.items():
         world.add(name, partial(build, deployment))
     world.run(until=list(services))
-    return Result(
+    return Result.of_ledger(
         session, tuple(store.entries.values()), _bars(world, session), _signals(world, session)
     )
 

@@ -1,6 +1,6 @@
 """What `--verbose` says of a close: its executions and its approved orders, one line each."""
 
-from stratvector.backtest.frames import executions
+from stratvector.backtest.ledger_record import executions
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.portfolio import Portfolio
 from stratvector.trading.timestamps import utc_text

@@ -16,18 +16,18 @@ from stratvector.trading.roles import Role
 def rules_of(portfolio: Portfolio, restricted: frozenset[str] = frozenset()) -> Rules:
     """The engine's rules of a portfolio. restricted : symbols that may not be traded."""
     limits, costs, instruments = portfolio.limits, portfolio.costs, portfolio.instruments
-    classes = _distinct(i.asset_class for i in instruments)
-    assets = _distinct(i.asset for i in instruments)
-    accounts = portfolio.account_names
+    classes = _numbered(i.asset_class for i in instruments)
+    assets = _numbered(i.asset for i in instruments)
+    accounts = _numbered(portfolio.account_names)
     return Rules(
         grid=grid_of(instruments),
         groups=np.array(
             [
                 (
-                    assets.index(i.asset),
-                    classes.index(i.asset_class),
+                    assets[i.asset],
+                    classes[i.asset_class],
                     i.symbol in restricted,
-                    accounts.index(universe.account),
+                    accounts[universe.account],
                 )
                 for universe in portfolio.universes
                 for i in universe.instruments
@@ -92,5 +92,6 @@ def _cap(value: float | None) -> float:
     return math.inf if value is None else float(value)
 
 
-def _distinct(names: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(names))
+def _numbered(names: Iterable[str]) -> dict[str, int]:
+    """Each distinct name and its place among them."""
+    return {name: number for number, name in enumerate(dict.fromkeys(names))}

@@ -5,14 +5,17 @@ same. The engine's breakers are in `engine/breakers.py`.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
+from stratvector.trading.engine.state import Flags, Floats
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.orders import Decision
 from stratvector.trading.portfolio import Portfolio, RiskLimits
-from stratvector.trading.timestamps import NANOSECONDS_PER_DAY, utc_text
+from stratvector.trading.timestamps import NANOSECONDS_PER_DAY, Nanoseconds, utc_text
 
 DRAWDOWN_HALT, DAILY_LOSS = "drawdown_halt", "daily_loss"
 
@@ -70,6 +73,21 @@ class HaltState:
     day: int
     open: dict[str, Halt]
     ended: tuple[Halt, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Breakers:
+    """What halts are told from, one value per decided close from the session's first one on.
+
+    close_times : ns UTC. equity : base currency. halted, reduce_only : as the decision says. flat :
+    whether the account holds no position after the close.
+    """
+
+    close_times: Nanoseconds
+    equity: Floats
+    halted: Flags
+    reduce_only: Flags
+    flat: Flags
 
 
 class HaltWatch:
@@ -143,6 +161,43 @@ class HaltWatch:
         # A position that comes back, such as a late fill, makes it not flat again.
         since = (before.flat_since or time) if flat else None
         self._open[rule] = replace(before, closes=before.closes + 1, flat_since=since)
+
+
+def halts_of_closes(portfolio: Portfolio, series: Breakers) -> tuple[Halt, ...]:
+    """The same of a whole run as arrays, under limits that never changed."""
+    times, equity = series.close_times, series.equity
+    days = times // NANOSECONDS_PER_DAY
+    cash = float(portfolio.initial_cash)
+    before = np.concatenate([[cash], equity[:-1]])
+    begins = np.flatnonzero(np.diff(days, prepend=days[0] - 1))
+    day_start = np.repeat(before[begins], np.diff(np.append(begins, len(days))))
+    peak = np.maximum(np.maximum.accumulate(equity), cash)
+    limits = portfolio.limits
+    found = [
+        *_halts(DRAWDOWN_HALT, series.halted, peak, limits.drawdown_halt, series),
+        *_halts(DAILY_LOSS, series.reduce_only, day_start, limits.daily_loss, series),
+    ]
+    return tuple(sorted(found, key=lambda halt: (halt.since, halt.rule)))
+
+
+def _halts(
+    rule: str, tripped: Flags, base: Floats, limit: float | None, series: Breakers
+) -> Iterator[Halt]:
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], tripped, [False]])))
+    for first, stop in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        value = float(series.equity[first] / base[first]) - 1.0 if base[first] > 0.0 else math.nan
+        held = np.flatnonzero(~series.flat[first:stop])
+        flat_from = first + (int(held[-1]) + 1 if len(held) else 0)
+        lasts = stop == len(tripped)
+        yield Halt(
+            rule,
+            int(series.close_times[first]),
+            value,
+            limit,
+            stop - first,
+            None if lasts else int(series.close_times[stop]),
+            int(series.close_times[flat_from]) if flat_from < stop else None,
+        )
 
 
 def halts_of(

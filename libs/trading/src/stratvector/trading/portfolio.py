@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import InitVar, dataclass, field, replace
 from decimal import Decimal
@@ -287,7 +287,7 @@ class Portfolio:
             ("symbol", self.symbols),
             ("model", tuple(m.name for m in self.models)),
         ):
-            twice = sorted({v for v in values if values.count(v) > 1})
+            twice = sorted(value for value, count in Counter(values).items() if count > 1)
             if twice:
                 raise ValueError(
                     f"{what} {twice[0]!r} is configured twice in portfolio {self.name}"

@@ -6,6 +6,7 @@ What is derived goes into the portfolio's document, so that later bars never cha
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -19,6 +20,12 @@ MOVE_MAX = 1e-4  # largest part of itself by which a price may be moved onto the
 COARSE_TICK = 1e-3  # a tick above this part of the price is doubtful: slippage drowns in it
 _HELD = 2.0**-50  # a price on the grid differs from it by a few units in the last place at most
 _PROBE_ROWS = 64
+
+
+# Many strategies are run over the same bars: what a grid follows from is read once.
+_known: WeakKeyDictionary[Bars, dict[Instrument, tuple[Instrument, list[Caveat]]]] = (
+    WeakKeyDictionary()
+)
 
 
 class BadPriceGrid(ValueError):
@@ -35,17 +42,29 @@ def price_grids(
     grid moves a price by more than 1e-4 of itself, or keeps more than 15 digits of one.
     """
     fixed, caveats = [], []
-    for instrument in instruments:
-        column = bars.symbols.index(instrument.symbol)
-        panel = np.stack([getattr(bars, field)[:, column] for field in PRICES], axis=1)
-        prices = panel[~np.isnan(panel)]
-        derived = instrument.price_precision is None
-        if derived:
-            instrument = replace(instrument, price_precision=_smallest_precision(prices))
-        _check(instrument, prices, derived)
-        fixed.append(instrument)
-        caveats += _coarse(instrument, bars, bars.close[:, column])
+    known = _known.setdefault(bars, {})
+    for column, instrument in zip(_places(instruments, bars), instruments, strict=True):
+        if instrument not in known:
+            known[instrument] = _grid(instrument, bars, column)
+        own, doubts = known[instrument]
+        fixed.append(own)
+        caveats += doubts
     return tuple(fixed), tuple(caveats)
+
+
+def _places(instruments: Sequence[Instrument], bars: Bars) -> list[int]:
+    columns = {symbol: column for column, symbol in enumerate(bars.symbols)}
+    return [columns[instrument.symbol] for instrument in instruments]
+
+
+def _grid(instrument: Instrument, bars: Bars, column: int) -> tuple[Instrument, list[Caveat]]:
+    panel = np.stack([getattr(bars, field)[:, column] for field in PRICES], axis=1)
+    prices = panel[~np.isnan(panel)]
+    derived = instrument.price_precision is None
+    if derived:
+        instrument = replace(instrument, price_precision=_smallest_precision(prices))
+    _check(instrument, prices, derived)
+    return instrument, _coarse(instrument, bars, bars.close[:, column])
 
 
 def _smallest_precision(prices: Values) -> int:

@@ -1,68 +1,123 @@
-"""The backtest: a session through the compiled loop, put into the words of orders and fills
-afterwards.
+"""The backtest: a session through the compiled loop. What it did is kept as rows of arrays; the
+words of orders and fills are made when somebody asks, by going through it once more.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
 from stratvector.trading.decisions import DecisionReader
+from stratvector.trading.engine.events import new_closes, new_rows, new_tally
 from stratvector.trading.engine.journal import Journal, new_journal
-from stratvector.trading.engine.session import indices, run_recorded
-from stratvector.trading.engine.state import STAGES, new_book, new_plan
+from stratvector.trading.engine.session import indices, run_events, run_recorded
+from stratvector.trading.engine.state import STAGES, Book, Floats, Plan, new_book, new_plan
 from stratvector.trading.engine_rules import cash_of, groups_of, rules_of
 from stratvector.trading.executions import expired, filled
 from stratvector.trading.fills import FillEvent
 from stratvector.trading.orders import Cut, Decision
+from stratvector.trading.portfolio import Portfolio
+from stratvector.trading.run_events import RowChunks, RunEvents
 from stratvector.trading.schedule import Schedule
 from stratvector.trading.session import Session
 
-CHUNK_CLOSES = 256
+CHUNK_STEPS = 65_536  # of one symbol; progress is told after each chunk
+ROWS_MIN = 1_024  # of each kind in a chunk
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a run gave: decisions at every close, executions and expiries in order, and the
-    engine's journal.
+    """What a run gave.
+
+    rows : orders, executions and figures per close. The rest is worked out when it is asked for, by
+    a second, recorded run: journal : every figure of every close. decisions : one per close.
+    events : executions and expiries in order.
     """
 
     session: Session
-    decisions: tuple[Decision, ...]
-    events: tuple[FillEvent, ...]
-    journal: Journal
+    rows: RunEvents
 
     def __repr__(self) -> str:
-        counts = f"{len(self.decisions):,} decisions, {len(self.events):,} events"
-        return f"Outcome({self.session.portfolio.name!r}, {counts})"
+        counts = f"{len(self.rows.orders):,} orders, {len(self.rows.fills):,} fills"
+        return f"Outcome({self.session.portfolio.name!r}, {self.session.closes:,} closes, {counts})"
+
+    @cached_property
+    def journal(self) -> Journal:
+        """Every figure of every close."""
+        return journal_of(self.session)
+
+    @cached_property
+    def decisions(self) -> tuple[Decision, ...]:
+        """The decision at each close."""
+        return self._words[0]
+
+    @cached_property
+    def events(self) -> tuple[FillEvent, ...]:
+        """Executions and expiries, in the order in which they became known."""
+        return self._words[1]
 
     @property
     def close_times(self) -> tuple[int, ...]:
         """The decided closes."""
-        return tuple(d.close_time for d in self.decisions)
+        return tuple(self.session.schedule.close_times.tolist())
+
+    @cached_property
+    def _words(self) -> tuple[tuple[Decision, ...], tuple[FillEvent, ...]]:
+        return narrated(self.session, self.journal)
 
 
 def run(session: Session, progress: Progress | None = None) -> Outcome:
     """Run a session. progress : called with (closes done, closes in all) now and then."""
     portfolio, market = session.portfolio, session.market
-    rules = rules_of(portfolio)
+    count, models, closes = len(portfolio.symbols), len(portfolio.models), len(session.schedule)
+    rules, (book, plan) = rules_of(portfolio), _books(portfolio)
+    kept, tally, chunks = new_closes(closes), new_tally(count), RowChunks()
+    chunk = max(1, CHUNK_STEPS // count)
+    # At every close a symbol may have one order and two endings.
+    rows = new_rows(max(ROWS_MIN, 4 * count), count, models)
+    multipliers, weights = np.ones((closes, models)), session.weights
+    axes = (indices(count), indices(models))
+    t = 0
+    while t < closes:
+        stop = min(closes, (t // chunk + 1) * chunk)
+        t = run_events(
+            t, stop, market, weights, multipliers, book, rules, plan, kept, rows, tally, *axes
+        )
+        chunks.take(rows)
+        if progress is not None:
+            progress(t, closes)
+    return Outcome(session, chunks.whole(kept, tally, models))
+
+
+def journal_of(session: Session, progress: Progress | None = None) -> Journal:
+    """Run a session and record every figure of every close."""
+    portfolio, market = session.portfolio, session.market
+    rules, (book, plan) = rules_of(portfolio), _books(portfolio)
     closes, count, models = len(session.schedule), len(portfolio.symbols), len(portfolio.models)
-    book = new_book(count, models, *cash_of(portfolio))
-    plan = new_plan(count, models, groups_of(rules), np.zeros((STAGES, count)))
     journal = new_journal(closes, count, models)
     multipliers, weights = np.ones((closes, models)), session.weights
     axes = (indices(count), indices(models))
-    for first in range(0, closes, CHUNK_CLOSES):
-        stop = min(closes, first + CHUNK_CLOSES)
+    chunk = max(1, CHUNK_STEPS // count)
+    for first in range(0, closes, chunk):
+        stop = min(closes, first + chunk)
         run_recorded(first, stop, market, weights, multipliers, book, rules, plan, journal, *axes)
         if progress is not None:
             progress(stop, closes)
-    return _narrate(session, journal)
+    return journal
 
 
-def _narrate(session: Session, journal: Journal) -> Outcome:
+def _books(portfolio: Portfolio) -> tuple[Book, Plan]:
+    count, models = len(portfolio.symbols), len(portfolio.models)
+    stages: Floats = np.zeros((STAGES, count))
+    groups = groups_of(rules_of(portfolio))
+    return new_book(count, models, *cash_of(portfolio)), new_plan(count, models, groups, stages)
+
+
+def narrated(
+    session: Session, journal: Journal
+) -> tuple[tuple[Decision, ...], tuple[FillEvent, ...]]:
     """Journal rows as decisions and events."""
     portfolio, schedule = session.portfolio, session.schedule
     reader = DecisionReader(portfolio)
@@ -95,7 +150,7 @@ def _narrate(session: Session, journal: Journal) -> Outcome:
             working.pop(cancel.symbol)
         working |= {o.symbol: o.order_id for o in decision.orders}
         decisions.append(decision)
-    return Outcome(session, tuple(decisions), tuple(events), journal)
+    return tuple(decisions), tuple(events)
 
 
 def _next_close(schedule: Schedule, close_time: int, universe: str) -> int:

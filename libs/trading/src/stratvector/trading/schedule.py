@@ -122,9 +122,17 @@ def merge(close_times: Mapping[str, Nanoseconds]) -> Schedule:
     for universe, own in close_times.items():
         if own.dtype != np.int64 or own.ndim != 1 or (own[1:] <= own[:-1]).any():
             raise UnorderedUniverse(universe)
-    empty = np.empty(0, dtype=np.int64)
-    merged = np.unique(np.concatenate([empty, *close_times.values()]))
+    merged = _merged(list(close_times.values()))
     closes = np.zeros((len(merged), len(close_times)), dtype=np.bool_)
     for column, own in enumerate(close_times.values()):
         closes[np.searchsorted(merged, own), column] = True
     return Schedule(merged, tuple(close_times), closes)
+
+
+def _merged(series: list[Nanoseconds]) -> Nanoseconds:
+    """All times in order, each once."""
+    if len(series) == 1:
+        return series[0]
+    times = np.sort(np.concatenate([np.empty(0, dtype=np.int64), *series]))
+    first = np.diff(times, prepend=times[:1] - 1) != 0
+    return np.asarray(times[first], dtype=np.int64)

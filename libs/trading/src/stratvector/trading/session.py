@@ -127,6 +127,8 @@ class Session:
         are marked at is on the price grid, as fills are.
         """
         schedule, portfolio = self.schedule, self.portfolio
+        if len(portfolio.universes) == 1:
+            return self._market_of_one(portfolio.universes[0].name)
         shape = (len(schedule), len(portfolio.symbols))
         market = Market(
             np.full(shape, np.nan),
@@ -195,6 +197,14 @@ class Session:
         """When the bar that closes at `close_time` opened."""
         history = self.histories[universe]
         return int(history.open_times[history.bars.at(close_time)])
+
+    def _market_of_one(self, universe: str) -> Market:
+        """The same where all symbols close at every close: most arrays are the bars' own."""
+        bars = self._traded(universe)
+        close = bars.close.copy()
+        round_columns(close, grid_of(self.portfolio.instruments))
+        closing = np.ones(close.shape, np.bool_)
+        return Market(bars.open, close, bars.volume, closing, self.schedule.days)
 
     def _rows(self, universe: str) -> Nanoseconds:
         column = self.schedule.universes.index(universe)

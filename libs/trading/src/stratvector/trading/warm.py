@@ -1,4 +1,5 @@
-"""`python -m stratvector.trading.warm` compiles what the product calls into numba's cache.
+"""`python -m stratvector.trading.warm [live]` compiles what the product calls into numba's cache;
+with `live` what services call, without backtests and sweeps.
 
 numba compiles a function once per types of its arguments. One symbol or model is a tuple to it,
 more are an array, so every driver is run once in each of the four combinations. Each combination
@@ -6,6 +7,7 @@ takes a processor about 20 s, so there are as many processes as processors.
 """
 
 import multiprocessing
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
@@ -49,27 +51,35 @@ class _Steady(Strategy):
         return np.full((*bars.close.shape, 1), 0.5)
 
 
-def warm() -> None:
-    """Compile backtest, live decisions, account, broker, ledger and sweep for every shape."""
+def warm(backtests: bool = True) -> None:
+    """Compile live decisions, account, broker and ledger for every shape, and the drivers of
+    backtests and sweeps.
+    """
     with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as processes:
-        parts = [processes.submit(_warm_sweep)]
-        parts += [processes.submit(_warm_shape, *shape) for shape in SHAPES]
+        parts = [processes.submit(_warm_shape, *shape, backtests) for shape in SHAPES]
+        parts += [processes.submit(_warm_sweep)] if backtests else [processes.submit(_warm_decide)]
         for part in parts:
             part.result()
 
 
-def _warm_shape(symbols: int, models: int) -> None:
-    session = _session(symbols, models)
-    replay.run(session)
+def _warm_shape(symbols: int, models: int, backtests: bool) -> None:
+    session = warm_session(symbols, models)
     _trade(session)
+    if backtests:
+        replay.run(session)
 
 
 def _warm_sweep() -> None:
-    _sweep(_session(1, 1))
+    _sweep(warm_session(1, 1))
+    _warm_decide()
+
+
+def _warm_decide() -> None:
     decide_row(_Steady.decide, np.full((1, 1), 0.5), np.zeros(0), np.zeros(0))
 
 
-def _session(symbols: int, models: int) -> Session:
+def warm_session(symbols: int, models: int) -> Session:
+    """A few closes of steady models over symbols that close together."""
     names = tuple(f"WARM{n}" for n in range(symbols))
     universe = Universe("warm", "1H", "24/7", tuple(Instrument(n, n, "warm", 2) for n in names))
     account = Account("paper", Decimal(10_000))
@@ -94,7 +104,8 @@ def _trade(session: Session) -> None:
             account.settle(event)
         account.observe(close_time, closed, {})
         if row == 0:
-            decision = replay.run(session).decisions[0]  # buys; `decide` alone has no signals here
+            # Buys; `decide` alone has no signals here.
+            decision = replay.narrated(session, replay.journal_of(session))[0][0]
         else:
             decision = account.decide(close_time, Cut())
         account.place(decision)
@@ -115,4 +126,4 @@ def _sweep(session: Session) -> None:
 
 
 if __name__ == "__main__":
-    warm()
+    warm(backtests=sys.argv[1:] != ["live"])

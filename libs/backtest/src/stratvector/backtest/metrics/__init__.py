@@ -24,7 +24,13 @@ from stratvector.backtest.metrics.inputs import (
     MetricsInput,
     TimesNotIncreasing,
 )
-from stratvector.backtest.metrics.positions import OpenPosition, RoundTrip, SignedFill
+from stratvector.backtest.metrics.positions import (
+    FillSeries,
+    OpenPosition,
+    RoundTrip,
+    RoundTrips,
+    SignedFill,
+)
 from stratvector.backtest.metrics.round_trips import (
     BadFill,
     FillsOutOfOrder,
@@ -43,6 +49,7 @@ __all__ = [
     "BadFill",
     "BadMetricsInput",
     "Benchmark",
+    "FillSeries",
     "FillWithoutQuantity",
     "FillsOutOfOrder",
     "LengthMismatch",
@@ -50,6 +57,7 @@ __all__ = [
     "Observations",
     "OpenPosition",
     "RoundTrip",
+    "RoundTrips",
     "SignedFill",
     "TimesNotIncreasing",
     "as_json",

@@ -1,4 +1,4 @@
-"""The two array types of this room: numbers, and UTC nanoseconds."""
+"""The array types of this room: numbers, UTC nanoseconds and flags."""
 
 from typing import TypeAlias
 
@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 Floats: TypeAlias = NDArray[np.float64]
 Times: TypeAlias = NDArray[np.int64]
+Flags: TypeAlias = NDArray[np.bool_]
 
 DAY_NS = 86_400_000_000_000
 DAYS_PER_YEAR = 365.25

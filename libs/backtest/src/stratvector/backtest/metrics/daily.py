@@ -66,7 +66,8 @@ def sample_days(close_times: Times) -> Times:
 
     A close at exactly 00:00 belongs to the day that it ends.
     """
-    days = np.unique(-(-close_times // DAY_NS) * DAY_NS)
+    days = -(-close_times // DAY_NS) * DAY_NS
+    days = days[np.diff(days, prepend=days[0] - 1) != 0]
     if len(close_times) > 1 and close_times[1] <= days[0]:
         days = np.concatenate([days[:1] - DAY_NS, days])
     return days.astype(np.int64)

@@ -6,12 +6,12 @@ ValueError
     └── LengthMismatch        a series has another length than its close times
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from stratvector.backtest.metrics.arrays import Floats, Times
-from stratvector.backtest.metrics.positions import SignedFill
+from stratvector.backtest.metrics.positions import FillSeries
 from stratvector.trading.benchmark import Benchmark, check_risk_free_rate
 
 
@@ -62,7 +62,7 @@ class MetricsInput:
 
     close_times: Times
     equity: Floats
-    fills: tuple[SignedFill, ...] = ()
+    fills: FillSeries = field(default_factory=lambda: FillSeries.of(()))
     gross_exposure: Floats | None = None
     benchmark: Benchmark | None = None
     risk_free_rate: float = 0.0

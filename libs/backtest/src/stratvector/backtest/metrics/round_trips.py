@@ -9,12 +9,16 @@ ValueError
     └── FillWithoutQuantity    a quantity is 0, NaN or infinite
 """
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import numpy as np
 
-from stratvector.backtest.metrics.positions import OpenPosition, RoundTrip, SignedFill
-from stratvector.backtest.metrics.undefined import quotient
+from stratvector.backtest.metrics.arrays import Floats, Times
+from stratvector.backtest.metrics.positions import FillSeries, OpenPosition, RoundTrips
+from stratvector.trading.engine.compiling import engine_jit
+
+# Columns of the positions under way (one row per symbol); notionals carry the position's sign.
+HELD, AVERAGE_COST, ENTERED, ENTERED_NOTIONAL, EXITED, EXITED_NOTIONAL = 0, 1, 2, 3, 4, 5
+REALIZED, COMMISSION, SLIPPAGE = 6, 7, 8
+ENTRY_TIME, ENTRY_NUMBER, IS_OPEN = 0, 1, 2  # of `entries`
 
 FLAT = 1e-12
 """A position below this fraction of the quantity traded is float rounding of whole lots: flat."""
@@ -48,119 +52,144 @@ class FillWithoutQuantity(BadFill):
         return f"fills[{self.index}].quantity {self.quantity} is not finite and non-zero"
 
 
-def round_trips(fills: Sequence[SignedFill]) -> list[RoundTrip]:
+def round_trips(fills: FillSeries) -> RoundTrips:
     """Return the completed round trips in the order of their exits.
 
     Raises BadFill. Positions still open at the end are left to `open_positions`.
     """
-    return _match(fills)[0]
+    return _matched(fills)[0]
 
 
-def open_positions(fills: Sequence[SignedFill]) -> list[OpenPosition]:
+def open_positions(fills: FillSeries) -> list[OpenPosition]:
     """Return the positions that are not flat after the last fill, in the order of their entries.
 
     The profits of the round trips, the realised and the unrealised profits of these add up to the
     whole profit of the fills. Raises BadFill.
     """
-    return [position.as_open() for position in _match(fills)[1].values()]
-
-
-@dataclass(slots=True)
-class _Position:
-    """A position being folded; notionals carry the position's sign."""
-
-    symbol: str
-    entry_time: int
-    held: float = field(default=0.0, init=False)
-    average_cost: float = field(default=0.0, init=False)
-    entered: float = field(default=0.0, init=False)
-    entered_notional: float = field(default=0.0, init=False)
-    exited: float = field(default=0.0, init=False)
-    exited_notional: float = field(default=0.0, init=False)
-    realized: float = field(default=0.0, init=False)
-    commission: float = field(default=0.0, init=False)
-    slippage_cost: float = field(default=0.0, init=False)
-
-    def split(self, quantity: float) -> tuple[float, float]:
-        """Return the part of a fill up to flat and the part beyond, which opens the next trip."""
-        after = self.held + quantity
-        if self.held * after < 0.0 and not self.is_dust(after):
-            return -self.held, after
-        return quantity, 0.0
-
-    def apply(self, fill: SignedFill, quantity: float) -> None:
-        """Take `quantity` of the fill, which does not cross zero, with its share of the costs."""
-        share = quantity / fill.quantity
-        self.commission += share * fill.commission
-        self.slippage_cost += share * fill.slippage_cost
-        if self.held * quantity >= 0.0:
-            self._enter(quantity, fill.price)
-        else:
-            self._exit(-quantity, fill.price)
-
-    def _enter(self, quantity: float, price: float) -> None:
-        cost = self.held * self.average_cost + quantity * price
-        self.held += quantity
-        self.average_cost = cost / self.held
-        self.entered += quantity
-        self.entered_notional += quantity * price
-
-    def _exit(self, quantity: float, price: float) -> None:
-        self.held -= quantity
-        self.exited += quantity
-        self.exited_notional += quantity * price
-        self.realized += quantity * (price - self.average_cost)
-
-    def is_dust(self, quantity: float) -> bool:
-        return abs(quantity) <= FLAT * (abs(self.entered) + abs(self.exited))
-
-    def as_round_trip(self, exit_time: int) -> RoundTrip:
-        profit = self.exited_notional - self.entered_notional - self.commission
-        return RoundTrip(
-            symbol=self.symbol,
-            entry_time=self.entry_time,
-            exit_time=exit_time,
-            quantity=self.entered,
-            entry_price=self.entered_notional / self.entered,
-            exit_price=self.exited_notional / self.exited,
-            commission=self.commission,
-            slippage_cost=self.slippage_cost,
-            profit=profit,
-            return_fraction=quotient(profit, abs(self.entered_notional)),
+    _, positions, entries = _matched(fills)
+    still = np.flatnonzero(entries[:, IS_OPEN])
+    return [
+        OpenPosition(
+            symbol=fills.symbols[s],
+            entry_time=int(entries[s, ENTRY_TIME]),
+            quantity=float(positions[s, HELD]),
+            entry_price=float(positions[s, AVERAGE_COST]),
+            realized_profit=float(positions[s, REALIZED] - positions[s, COMMISSION]),
+            commission=float(positions[s, COMMISSION]),
+            slippage_cost=float(positions[s, SLIPPAGE]),
         )
-
-    def as_open(self) -> OpenPosition:
-        return OpenPosition(
-            symbol=self.symbol,
-            entry_time=self.entry_time,
-            quantity=self.held,
-            entry_price=self.average_cost,
-            realized_profit=self.realized - self.commission,
-            commission=self.commission,
-            slippage_cost=self.slippage_cost,
-        )
+        for s in still[np.argsort(entries[still, ENTRY_NUMBER])].tolist()
+    ]
 
 
-def _match(fills: Sequence[SignedFill]) -> tuple[list[RoundTrip], dict[str, _Position]]:
-    _check(fills)
-    completed: list[RoundTrip] = []
-    positions: dict[str, _Position] = {}
-    for fill in fills:
-        position = positions.setdefault(fill.symbol, _Position(fill.symbol, fill.time))
-        own, beyond = position.split(fill.quantity)
-        position.apply(fill, own)
-        if position.is_dust(position.held):
-            completed.append(position.as_round_trip(fill.time))
-            del positions[fill.symbol]
+@engine_jit
+def is_dust(quantity: float, s: int, positions: Floats) -> bool:
+    """Whether a position is rounding, beside all that was traded of it."""
+    traded = abs(positions[s, ENTERED]) + abs(positions[s, EXITED])
+    dust: bool = abs(quantity) <= FLAT * traded
+    return dust
+
+
+@engine_jit
+def begin(s: int, f: int, time: int, positions: Floats, entries: Times) -> None:
+    """A new position of a symbol, by fill number f."""
+    for column in range(positions.shape[1]):
+        positions[s, column] = 0.0
+    entries[s, ENTRY_TIME] = time
+    entries[s, ENTRY_NUMBER] = f
+    entries[s, IS_OPEN] = 1
+
+
+@engine_jit
+def apply(s: int, f: int, quantity: float, fills: Floats, positions: Floats) -> None:
+    """Take `quantity` of a fill, which does not cross zero, with its share of the costs."""
+    share = quantity / fills[f, 0]
+    price = fills[f, 1]
+    positions[s, COMMISSION] += share * fills[f, 2]
+    positions[s, SLIPPAGE] += share * fills[f, 3]
+    held = positions[s, HELD]
+    if held * quantity >= 0.0:
+        cost = held * positions[s, AVERAGE_COST] + quantity * price
+        positions[s, HELD] = held + quantity
+        positions[s, AVERAGE_COST] = cost / positions[s, HELD]
+        positions[s, ENTERED] += quantity
+        positions[s, ENTERED_NOTIONAL] += quantity * price
+    else:
+        positions[s, HELD] = held + quantity
+        positions[s, EXITED] -= quantity
+        positions[s, EXITED_NOTIONAL] -= quantity * price
+        positions[s, REALIZED] -= quantity * (price - positions[s, AVERAGE_COST])
+
+
+@engine_jit
+def write_trip(n: int, s: int, positions: Floats, trips: Floats) -> None:
+    """The figures of a round trip, in the order of `RoundTrip` from quantity on."""
+    entered, exited = positions[s, ENTERED_NOTIONAL], positions[s, EXITED_NOTIONAL]
+    profit = exited - entered - positions[s, COMMISSION]
+    trips[n, 0] = positions[s, ENTERED]
+    trips[n, 1] = entered / positions[s, ENTERED]
+    trips[n, 2] = exited / positions[s, EXITED]
+    trips[n, 3] = positions[s, COMMISSION]
+    trips[n, 4] = positions[s, SLIPPAGE]
+    trips[n, 5] = profit
+    fraction = profit / abs(entered) + 0.0 if entered != 0.0 else np.nan
+    trips[n, 6] = fraction if abs(fraction) < np.inf else np.nan
+
+
+@engine_jit
+def match(
+    times: Times,
+    symbols: Times,
+    fills: Floats,
+    positions: Floats,
+    entries: Times,
+    trips: Floats,
+    ends: Times,
+) -> int:
+    """Fold fills (float64[n, 4]: quantity, price, commission, slippage) into positions.
+
+    trips : float64[n, 7] and ends : int64[n, 3] (symbol, entry and exit time), out; how many.
+    """
+    completed = 0
+    for f in range(len(times)):
+        s = symbols[f]
+        if entries[s, IS_OPEN] == 0:
+            begin(s, f, times[f], positions, entries)
+        own, beyond = fills[f, 0], 0.0
+        after = positions[s, HELD] + own
+        if positions[s, HELD] * after < 0.0 and not is_dust(after, s, positions):
+            own, beyond = -positions[s, HELD], after
+        apply(s, f, own, fills, positions)
+        if is_dust(positions[s, HELD], s, positions):
+            write_trip(completed, s, positions, trips)
+            ends[completed, 0] = s
+            ends[completed, 1] = entries[s, ENTRY_TIME]
+            ends[completed, 2] = times[f]
+            completed += 1
+            entries[s, IS_OPEN] = 0
         if beyond != 0.0:
-            positions[fill.symbol] = _Position(fill.symbol, fill.time)
-            positions[fill.symbol].apply(fill, beyond)
-    return completed, positions
+            begin(s, f, times[f], positions, entries)
+            apply(s, f, beyond, fills, positions)
+    return completed
 
 
-def _check(fills: Sequence[SignedFill]) -> None:
-    for index, fill in enumerate(fills):
-        if not 0.0 < abs(fill.quantity) < math.inf:
-            raise FillWithoutQuantity(index, fill.quantity)
-        if index and fill.time < fills[index - 1].time:
-            raise FillsOutOfOrder(index, fill.time, fills[index - 1].time)
+def _matched(fills: FillSeries) -> tuple[RoundTrips, Floats, Times]:
+    _check(fills)
+    count, symbols = len(fills), len(fills.symbols)
+    figures = np.stack([fills.quantity, fills.price, fills.commission, fills.slippage_cost], axis=1)
+    positions, entries = np.zeros((symbols, 9)), np.zeros((symbols, 3), np.int64)
+    trips, ends = np.zeros((count, 7)), np.zeros((count, 3), np.int64)
+    completed = match(fills.time, fills.symbol, figures, positions, entries, trips, ends)
+    columns = (*ends[:completed].T, *trips[:completed].T)
+    return RoundTrips(fills.symbols, *columns), positions, entries
+
+
+def _check(fills: FillSeries) -> None:
+    size = np.abs(fills.quantity)
+    wrong = np.flatnonzero(~((size > 0.0) & (size < np.inf)))
+    early = np.flatnonzero(fills.time[1:] < fills.time[:-1]) + 1
+    if wrong.size and not (early.size and early[0] < wrong[0]):
+        raise FillWithoutQuantity(int(wrong[0]), float(fills.quantity[wrong[0]]))
+    if early.size:
+        index = int(early[0])
+        raise FillsOutOfOrder(index, int(fills.time[index]), int(fills.time[index - 1]))

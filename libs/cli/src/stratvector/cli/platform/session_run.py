@@ -247,12 +247,12 @@ def changing_result(session: LoggedSession, log: SessionLog) -> Result:
     """
     whole = session.whole(log)
     if not log.chapters:
-        return Result(whole, log.entries, log.bars, log.signals)
+        return Result.of_ledger(whole, log.entries, log.bars, log.signals)
     newest = log.chapters[-1]
     strategies = {**whole.strategies, **newest.strategies()}
     names = newest.portfolio.model_names
     portfolio = _over(whole.portfolio.universes, newest.portfolio)
-    return Result(
+    return Result.of_ledger(
         replace(whole, portfolio=portfolio, strategies=strategies),
         tuple(with_models(entry, names) for entry in log.entries),
         log.bars,

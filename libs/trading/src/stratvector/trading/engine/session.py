@@ -1,9 +1,12 @@
-"""The backtest driver: a compiled loop of `step` over all close times, recorded or bare."""
+"""The backtest driver: a compiled loop of `step` over all close times, with its events kept, with
+everything recorded, or bare.
+"""
 
 from typing import Any
 
 import numpy as np
 
+from stratvector.trading.engine import events
 from stratvector.trading.engine import journal as journals
 from stratvector.trading.engine.account import gross_exposure
 from stratvector.trading.engine.compiling import engine_jit
@@ -38,6 +41,34 @@ def run_recorded(
         value = step(t, market, weights, multipliers, book, rules, plan, symbols, models)
         journals.write(t, value, market, journal, book, plan, symbols, models)
         journal.gross[t] = gross_exposure(book, rules.grid, symbols)
+
+
+@engine_jit
+def run_events(
+    first: int,
+    stop: int,
+    market: Market,
+    weights: Floats,
+    multipliers: Floats,
+    book: Book,
+    rules: Rules,
+    plan: Plan,
+    closes: Any,
+    rows: Any,
+    tally: Any,
+    symbols: Indices,
+    models: Indices,
+) -> int:
+    """Steps from `first` on, until `stop` or until the rows have no room for another one; where to
+    go on.
+    """
+    room = len(rows.order_price) - 2 * len(symbols)
+    for t in range(first, stop):
+        if max(rows.used[events.ORDERS], rows.used[events.ENDINGS]) > room:
+            return t
+        value = step(t, market, weights, multipliers, book, rules, plan, symbols, models)
+        events.write_close(t, value, closes, rows, tally, book, rules, plan, symbols, models)
+    return stop
 
 
 @engine_jit

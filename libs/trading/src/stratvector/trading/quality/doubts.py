@@ -1,6 +1,7 @@
 """What an examination found, as caveats: one for each kind and symbol, with dates and a count."""
 
 from collections.abc import Iterator, Sequence
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -35,11 +36,22 @@ def refuse_doubtful(doubts: Sequence[Caveat]) -> None:
         raise DoubtfulBars(doubts)
 
 
+# Many strategies are run over the same bars, and an examination costs more than a run.
+_known: WeakKeyDictionary[Bars, dict[tuple[str, bool], tuple[Caveat, ...]]] = WeakKeyDictionary()
+
+
 def quality_caveats(bars: Bars, universe: str, scheduled: bool = True) -> tuple[Caveat, ...]:
-    """What is doubtful about bars; nothing where they are clean.
+    """What is doubtful about bars; nothing where they are clean. The same bars are examined once.
 
     universe : what to call the panel as a whole. scheduled : as in `examine`.
     """
+    known = _known.setdefault(bars, {})
+    if (universe, scheduled) not in known:
+        known[universe, scheduled] = _examined(bars, universe, scheduled)
+    return known[universe, scheduled]
+
+
+def _examined(bars: Bars, universe: str, scheduled: bool) -> tuple[Caveat, ...]:
     quality = examine(bars, scheduled)
     found = [*_of_panel(quality, universe)]
     for symbol in quality.symbols:

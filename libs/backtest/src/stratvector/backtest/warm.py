@@ -1,0 +1,16 @@
+"""`python -m stratvector.backtest.warm` compiles what results are read by into numba's cache."""
+
+from stratvector.backtest.result import result_of
+from stratvector.trading import replay
+from stratvector.trading.warm import SHAPES, warm_session
+
+
+def warm() -> None:
+    """Read a result of every shape: later processes then find its code and compile nothing."""
+    for symbols, models in SHAPES:
+        result = result_of(replay.run(warm_session(symbols, models)))
+        _ = result.metrics, result.equity, result.trades
+
+
+if __name__ == "__main__":
+    warm()
