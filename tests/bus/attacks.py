@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from stratvector.runtime.confirmations import CONFIRMING
-from stratvector.runtime.jetstream.accounts import ON_FLOW, Grant, grants
+from stratvector.runtime.jetstream.accounts import MONTE_CARLO, ON_FLOW, Grant, grants
 from stratvector.runtime.jetstream.topology import buckets, streams
 from stratvector.trading.flow import (
     COMPANIONS,
@@ -62,6 +62,8 @@ def owner_of(subject: str) -> str | None:
     tokens = subject.split(".")
     if tokens[0] == "stored":
         return None
+    if tokens[0] == "montecarlo":
+        return MONTE_CARLO
     if subject.startswith(("$KV.quarantine.", "$KV.snapshots.", "$KV.members.")):
         return tokens[2]
     if subject.startswith(("$KV.documents.", "$KV.holds.")):
@@ -110,6 +112,7 @@ def foreign(user: str, portfolio: Portfolio) -> tuple[list[str], list[str], list
     wishes += [f"$KV.snapshots.{one}.{key}" for one in WATCHERS]
     members = [f"$KV.members.{service}.{service}-host-7-0a" for service in SERVICES]
     others = ["bars.new.1D", "$KV.owners.owner", "$KV.owners.new", "$KV.quarantine.new.BARS.1"]
+    others += ["montecarlo.runs", "montecarlo.shards.PROCESS.1", "montecarlo.shards.PROCESS.1.0"]
     said = [stored_subject(lane) for lane in kept]
     writes = [
         one

@@ -9,12 +9,9 @@ import os
 import shutil
 import signal
 import ssl
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,90 +19,22 @@ import pytest
 from playwright.sync_api import expect
 
 from stratvector.cli.parity import examined
-from stratvector.runtime.certificates import COMMAND_LINE, Certificates, TlsFiles
+from stratvector.runtime.certificates import COMMAND_LINE, Certificates
 from stratvector.runtime.jetstream.bus import JetStreamBus
 from stratvector.runtime.jetstream.connection import connect
 from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.session_in_log import read_logged_session
 from stratvector.trading.logged import SessionLog
+from tests.containers.composed_platform import STRATVECTOR, Platform, said_by
 from tests.containers.conftest import FURTHER, SHORT
-from tests.containers.engine import ROOT, Composed, docker, image, inspected, until
+from tests.containers.engine import ROOT, Composed, docker, inspected, until
 from tests.e2e.browser import PATIENCE_MS, browser_path, opened
 
-STRATVECTOR = str(Path(sys.executable).with_name("stratvector"))
 WATCHING = ("prometheus", "alertmanager", "alert-webhook")
 CLOSES_PER_S_MAX = "5"  # so that faults come while it runs, on a busy machine too
 CUT_SECONDS = 8.0
 TRADING = "2017-10-03"
 SHORT_END, END = "2018-06-30", "2019-09-30"
-
-
-@dataclass(frozen=True)
-class Platform:
-    """What runs. services : those of the house. own : a folder for files. here : what the same
-    configuration gives in a backtest on this machine.
-    """
-
-    composed: Composed
-    services: tuple[str, ...]
-    own: Path
-    here: dict[str, Any]
-
-    def access(self, user: str) -> list[str]:
-        """How a command reaches the bus as a user."""
-        return ["--nats-url", self.nats, "--seed-file", str(self.made(f"keys/{user}.seed"))]
-
-    @property
-    def backups(self) -> Path:
-        """Where its backups are."""
-        return self.own / "backups"
-
-    @property
-    def nats(self) -> str:
-        """Where the bus is, from here."""
-        return f"tls://{self.composed.address('nats')}:4222"
-
-    def tls(self) -> TlsFiles:
-        """What a command presents, and whom it trusts."""
-        names = ("ca.crt", "tls.crt", "tls.key")
-        return TlsFiles(*(self.made(f"tls/cli/{name}") for name in names))
-
-    def made(self, name: str) -> Path:
-        """A file out of the volume that holds all keys and certificates."""
-        file = self.own / "made" / name
-        if not file.exists():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.touch(0o600)
-            mount = f"{self.composed.volume('made')}:/made:ro"
-            read = ("--user=0:0", "--entrypoint=cat", image("cli"), f"/made/{name}")
-            file.write_text(docker("run", "--rm", "--volume", mount, *read))
-        return file
-
-    def asked(self, *command: str) -> dict[str, Any]:
-        """What a command says of the platform, as JSON."""
-        files = self.tls()
-        told = ("--tls-ca", files.authorities, "--tls-certificate", files.certificate)
-        access = [*map(str, told), "--tls-key", str(files.key)]
-        return dict(json.loads(_run(STRATVECTOR, *access, *command, "--json")))
-
-    def portfolio(self) -> dict[str, Any]:
-        """What `portfolios list` says of the only one."""
-        found = self.asked("portfolios", "list", *self.access("apply"))["portfolios"]
-        return dict(found[0]) if found else {}
-
-    def metrics(self, query: str) -> list[dict[str, Any]]:
-        """What Prometheus answers."""
-        address = f"http://127.0.0.1:{self.composed.ports['PROMETHEUS_PORT']}"
-        path = f"{address}/api/v1/query?query={urllib.request.quote(query)}"  # type: ignore[attr-defined]
-        with urllib.request.urlopen(path, timeout=10) as answer:
-            found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
-        return found
-
-
-def _run(*command: str) -> str:
-    run = subprocess.run(command, capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
-    return run.stdout
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +47,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory, is_short: bool) -> Iterat
     if is_short:
         system.write_text(system.read_text().replace(f"end: {END}", f"end: {SHORT_END}"))
     backtest = ("backtest", "run", "--config", str(system), "--out", str(own / "results"), "--json")
-    here = json.loads(_run(STRATVECTOR, *backtest))
+    here = json.loads(said_by(STRATVECTOR, *backtest))
     services = SHORT if is_short else SHORT + FURTHER
     settings = {"CONFIG": str(config), "CLOSES_PER_S_MAX": CLOSES_PER_S_MAX}
     name = f"stratvector-test-{os.getpid()}"

@@ -1,16 +1,15 @@
-//! Which runs may be under way, and how many shards each may have asked for.
+//! Which runs may be under way.
 //!
 //! ```text
-//!   run ─▶ too much work? refused ─▶ waits, by client ─▶ under way, with a share of the window
+//!   run ─▶ too much work? refused ─▶ waits, by client ─▶ under way
 //! ```
 //!
 //! Work is simulations x time steps x assets. Whoever has the least work under way comes next, and
-//! what is next is never overtaken; a client alone may take half of what there is. Runs under way
-//! share the shards that are asked for at once: equally by client, then by run.
+//! what is next is never overtaken; a client alone may take half of what there is. How runs under
+//! way share the replicas is `turns.rs`'s.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use stratvector_montecarlo_core::SIMULATIONS_MAX;
 use tokio::sync::oneshot;
 
@@ -21,12 +20,6 @@ const PATHS_MIN: u64 = PATHS_MAX / 32;
 /// Most runs that wait, of all clients and of one.
 const WAITING_MAX: usize = 128;
 const WAITING_OF_CLIENT_MAX: usize = WAITING_MAX / 4;
-/// Least and most shards that are asked for at once: their answers are a few megabytes.
-const WINDOW_MIN: usize = 4;
-const WINDOW_MAX: usize = 64;
-/// Answers that come sooner widen the window, those that come later than twice as long narrow it.
-const SOON_SECONDS: Duration = Duration::from_millis(400);
-
 /// What a run takes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Load {
@@ -74,7 +67,6 @@ pub(crate) struct Admission {
 struct State {
     waiting: Vec<Waiting>,
     under_way: BTreeMap<Arc<str>, Held>,
-    window: usize,
 }
 
 #[derive(Default, Clone, Copy)]
@@ -112,7 +104,6 @@ impl Admission {
             state: Mutex::new(State {
                 waiting: Vec::new(),
                 under_way: BTreeMap::new(),
-                window: WINDOW_MIN,
             }),
         }
     }
@@ -214,22 +205,9 @@ impl State {
 }
 
 impl Permit {
-    /// Most shards that the run may have asked for at once, at least one.
-    pub(crate) fn share(&self) -> usize {
-        let state = self.admission.state();
-        let runs = state.held(&self.client).runs.max(1);
-        let clients = state.under_way.len().max(1);
-        (state.window / clients / runs).max(1)
-    }
-
-    /// Fits the window to how long an answer took.
-    pub(crate) fn learn(&self, took: Duration) {
-        let window = &mut self.admission.state().window;
-        if took < SOON_SECONDS {
-            *window = (*window + 1).min(WINDOW_MAX);
-        } else if took > 2 * SOON_SECONDS {
-            *window = (*window - 1).max(WINDOW_MIN);
-        }
+    /// Whose run it is.
+    pub(crate) fn client(&self) -> &str {
+        &self.client
     }
 }
 
@@ -335,27 +313,5 @@ mod tests {
         let others: Vec<_> = (0..WAITING_MAX).map(|n| enter(&format!("b{n}"))).collect();
         let refused = others.into_iter().find_map(Result::err);
         assert_eq!(refused.unwrap(), "128 runs wait already: ask again later");
-    }
-
-    #[test]
-    fn shards_are_shared_by_client_and_then_by_run() {
-        let (admission, mut permits) = (admission(), Vec::new());
-        let mut kept = Vec::new();
-        for (client, work) in [("a", 1), ("b", 1), ("b", 1), ("b", 1)] {
-            kept.push(admission.enter(client, load(work)).unwrap());
-            assert!(is_under_way(kept.last_mut().unwrap(), &mut permits));
-        }
-        for _ in 0..100 {
-            permits[0].learn(SOON_SECONDS / 2);
-        }
-        let shares: Vec<usize> = permits.iter().map(Permit::share).collect();
-        assert_eq!(shares, [32, 10, 10, 10]);
-        for _ in 0..100 {
-            permits[0].learn(3 * SOON_SECONDS);
-        }
-        let shares: Vec<usize> = permits.iter().map(Permit::share).collect();
-        assert_eq!(shares, [2, 1, 1, 1]);
-        permits.truncate(1);
-        assert_eq!(permits[0].share(), WINDOW_MIN);
     }
 }

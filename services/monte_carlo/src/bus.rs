@@ -8,8 +8,8 @@ use async_nats::connection::State;
 use async_nats::{Auth, AuthError, Client, ConnectError, ConnectErrorKind, ConnectOptions, Event};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio_rustls::rustls::ClientConfig;
 use tracing::{info, warn};
 
@@ -23,7 +23,7 @@ const PING_SECONDS: Duration = Duration::from_secs(3);
 pub(crate) struct Bus {
     pub(crate) client: Client,
     pub(crate) url: String,
-    connections: Arc<AtomicU64>,
+    connections: Arc<watch::Sender<u64>>,
 }
 
 impl Bus {
@@ -41,7 +41,7 @@ impl Bus {
         let tls = tls.map_err(|error| Ending::Refused(error.to_string()))?;
         let waiting = format!("waiting for NATS at {url}");
         tell(waiting.clone());
-        let connections = Arc::new(AtomicU64::new(0));
+        let connections = Arc::new(watch::Sender::new(0));
         let mut told = String::new();
         loop {
             match options(instance, seed, tls.clone(), Arc::clone(&connections))
@@ -75,7 +75,12 @@ impl Bus {
 
     /// Counts the connections so far: what was under way on another one is lost.
     pub(crate) fn connection(&self) -> u64 {
-        self.connections.load(Ordering::Relaxed)
+        *self.connections.borrow()
+    }
+
+    /// Returns when there is another connection: no answer comes to what was asked before.
+    pub(crate) async fn reconnected(&self) {
+        drop(self.connections.subscribe().changed().await);
     }
 
     /// Why the process is not ready though it runs; empty when all is well.
@@ -92,7 +97,7 @@ fn options(
     instance: &str,
     seed: Option<&Path>,
     tls: Option<ClientConfig>,
-    connections: Arc<AtomicU64>,
+    connections: Arc<watch::Sender<u64>>,
 ) -> ConnectOptions {
     let options = match seed.map(Path::to_path_buf) {
         // At each connection anew: a key that is replaced needs no new process.
@@ -110,7 +115,7 @@ fn options(
         .reconnect_delay_callback(|_| RETRY_SECONDS)
         .event_callback(move |event| {
             if event == Event::Connected {
-                connections.fetch_add(1, Ordering::Relaxed);
+                connections.send_modify(|count| *count += 1);
             }
             async move { tell(&event) }
         });

@@ -36,6 +36,9 @@ pub(crate) struct Work {
     pub(crate) bus: Bus,
     pub(crate) grpc: GrpcPort,
     pub(crate) servicer: Servicer,
+    /// Gives the shards of this process's runs.
+    pub(crate) coordinator: JoinHandle<()>,
+    /// Computes those of any.
     pub(crate) worker: JoinHandle<()>,
     /// Ends every run.
     pub(crate) cut: watch::Sender<bool>,
@@ -121,10 +124,9 @@ pub(crate) async fn start(
         status.waits_for(why);
     })
     .await?;
-    let coordinator = Coordinator {
-        bus: bus.clone(),
-        metrics: Arc::clone(&metrics),
-    };
+    let coordinator = Coordinator::new(bus.clone(), Arc::clone(&metrics)).await;
+    let (coordinator, questions) = coordinator.map_err(Ending::Failed)?;
+    let giving = tokio::spawn(coordinator.clone().serve(questions));
     let (cut, runs_cut) = watch::channel(false);
     let (stop, worker_stopped) = watch::channel(false);
     let admission = Admission::new(settings.run_work_max, settings.work_in_flight_max);
@@ -145,6 +147,7 @@ pub(crate) async fn start(
         bus,
         grpc,
         servicer,
+        coordinator: giving,
         worker,
         cut,
         stop,

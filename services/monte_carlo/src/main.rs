@@ -24,8 +24,10 @@ mod settings;
 mod settings_file;
 mod settings_keys;
 mod settings_value;
+mod shards;
 mod status;
 mod transport;
+mod turns;
 mod worker;
 
 use crate::arguments::{Asked, asked};

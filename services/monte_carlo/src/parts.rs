@@ -11,6 +11,7 @@ pub(crate) async fn first_end(http: &mut HttpPort, work: &mut Work) -> Ending {
     tokio::select! {
         ending = http_end(http) => ending,
         end = work.grpc.end() => ended("the gRPC port", end),
+        end = &mut work.coordinator => ended("the coordinator", end),
         end = &mut work.worker => ended("the worker", end),
     }
 }
@@ -112,6 +113,15 @@ mod tests {
         let told = sentence(&mut http, &mut work).await;
         assert!(told.starts_with("the worker ended without being asked to: "));
         assert!(told.contains("no such shard"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn a_coordinator_that_panicked_is_named_with_its_last_words() {
+        let (_, mut http, mut work) = parts().await;
+        work.coordinator = tokio::spawn(async { panic!("no such run") });
+        let told = sentence(&mut http, &mut work).await;
+        assert!(told.starts_with("the coordinator ended without being asked to: "));
+        assert!(told.contains("no such run"), "{told}");
     }
 
     #[tokio::test]

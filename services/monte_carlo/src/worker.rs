@@ -1,31 +1,53 @@
-//! Computes shards for any replica that asks on `montecarlo.shards`.
+//! Asks runs for their shards, on whatever replica they are, and computes them.
+//!
+//! ```text
+//!   announced ─▶ Turns ─▶ each thread: asks the run whose turn it is ─▶ computes ─▶ answers
+//!                                      └ the next one while it computes ┘
+//! ```
 
 use crate::bus::Bus;
-use crate::contracts::{ComputeShardRequest, ComputeShardResponse};
+use crate::contracts::{ComputeShardRequest, ComputeShardResponse, RunAnnouncement};
+use crate::coordinator::{RUNS, SHARDS};
 use crate::metrics::Metrics;
 use crate::request::simulation_of;
-use async_nats::{Message, Subscriber};
+use crate::turns::{Turn, Turns};
+use async_nats::{Message, Request, Subscriber};
 use futures_util::StreamExt;
 use prost::Message as _;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use stratvector_montecarlo_core::{ARITHMETIC, SHARD_PATHS_MAX, Shard};
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
+use tokio::task::JoinSet;
 use tracing::warn;
 
-pub(crate) const SUBJECT: &str = "montecarlo.shards";
-const QUEUE: &str = "monte_carlo";
+/// How long a run may take to give a shard; then it is forgotten until it is announced again.
+const GIFT_SECONDS: Duration = Duration::from_secs(2);
+/// While shards take longer none is prepared: a question takes nothing beside them, and another
+/// replica may be free sooner.
+const PREPARED_SECONDS: Duration = Duration::from_millis(500);
 
-/// The threads that compute, and where their questions come from.
+/// The threads that compute, and where they hear of runs.
 pub(crate) struct Worker {
+    announcements: Subscriber,
+    threads: usize,
+    replica: Arc<Replica>,
+}
+
+/// What the threads share.
+struct Replica {
     bus: Bus,
-    questions: Subscriber,
-    threads: Arc<ThreadPool>,
-    /// One permit per thread: what waits, waits on the connection.
-    free: Arc<Semaphore>,
-    width: u32,
+    pool: ThreadPool,
     metrics: Arc<Metrics>,
     instance: Arc<str>,
+    turns: watch::Sender<Turns>,
+}
+
+/// A shard that this replica holds, and the run that gave it.
+struct Held {
+    turn: Turn,
+    question: Message,
 }
 
 impl Worker {
@@ -37,91 +59,193 @@ impl Worker {
         instance: &str,
     ) -> Result<Self, String> {
         let pool = pool_of(threads)?;
-        let questions = bus.client.queue_subscribe(SUBJECT, QUEUE.into()).await;
-        let questions = questions.map_err(|error| format!("{SUBJECT}: {error}"))?;
-        // Who says that it is ready has asked for its part of the work.
+        let announcements = bus.client.subscribe(RUNS).await;
+        let announcements = announcements.map_err(|error| format!("{RUNS}: {error}"))?;
+        // Who says that it is ready hears of every run.
         let flushed = bus.client.flush().await;
-        flushed.map_err(|error| format!("{SUBJECT}: {error}"))?;
-        Ok(Self {
+        flushed.map_err(|error| format!("{RUNS}: {error}"))?;
+        let replica = Replica {
             bus,
-            questions,
-            threads: Arc::new(pool),
-            free: Arc::new(Semaphore::new(threads)),
-            width: threads as u32,
+            pool,
             metrics,
             instance: instance.into(),
+            turns: watch::Sender::default(),
+        };
+        Ok(Self {
+            announcements,
+            threads,
+            replica: Arc::new(replica),
         })
     }
 
-    /// Computes until `stop`; what is at hand then is still answered. An end without `stop` means
-    /// that no question can come any more.
+    /// Computes until `stop`; what is held then is still answered. An end without `stop` means that
+    /// no question can be asked any more.
     pub(crate) async fn work(mut self, mut stop: watch::Receiver<bool>) {
+        let mut threads = JoinSet::new();
+        for _ in 0..self.threads {
+            threads.spawn(Arc::clone(&self.replica).thread(stop.clone()));
+        }
         loop {
-            let question = tokio::select! {
-                () = async { drop(stop.wait_for(|stop| *stop).await) } => break,
-                question = self.questions.next() => question,
-            };
-            // The connection's own task is gone, and with it every way to answer.
-            let Some(question) = question else { return };
-            self.take(question).await;
+            tokio::select! {
+                () = stopped(&mut stop) => break,
+                announcement = self.announcements.next() => match announcement {
+                    Some(announcement) => self.replica.hear(&announcement),
+                    // The connection's own task is gone, and with it every way to answer.
+                    None => return,
+                },
+                Some(ended) = threads.join_next() => whole(ended),
+            }
         }
-        // The server gives what comes from now on to another replica; what came already is ours.
-        let _ = self.questions.unsubscribe().await;
-        while let Some(question) = self.questions.next().await {
-            self.take(question).await;
+        while let Some(ended) = threads.join_next().await {
+            whole(ended);
         }
-        let _ = self.free.acquire_many(self.width).await;
-    }
-
-    /// Hands a question to the next thread that is free.
-    async fn take(&self, question: Message) {
-        let Ok(permit) = Arc::clone(&self.free).acquire_owned().await else {
-            return;
-        };
-        let (bus, metrics) = (self.bus.clone(), Arc::clone(&self.metrics));
-        let (pool, instance) = (Arc::clone(&self.threads), Arc::clone(&self.instance));
-        tokio::spawn(async move {
-            answer(&bus, &metrics, &pool, &instance, question).await;
-            drop(permit);
-        });
     }
 }
 
+/// A thread that panicked takes the worker with it.
+fn whole(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        std::panic::resume_unwind(error.into_panic());
+    }
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await);
+}
+
+impl Replica {
+    /// A run has shards to give; one of another arithmetic is not this replica's.
+    fn hear(&self, announcement: &Message) {
+        let Ok(told) = RunAnnouncement::decode(announcement.payload.clone()) else {
+            return;
+        };
+        if told.arithmetic == ARITHMETIC && is_address(&told.address) {
+            let hear = |turns: &mut Turns| turns.hear(told.client, &told.address);
+            self.turns.send_modify(hear);
+        }
+    }
+
+    /// Asks for shards and computes them, one after the other, until `stop`.
+    async fn thread(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+        let mut prepared = None;
+        let mut took = Duration::ZERO;
+        loop {
+            let held = match prepared.take() {
+                Some(held) => held,
+                None => match self.next(&mut stop, &Notify::new()).await {
+                    Some(held) => held,
+                    None => return,
+                },
+            };
+            let (begun, computed) = (Instant::now(), Notify::new());
+            let answer = async {
+                self.answer(held).await;
+                computed.notify_one();
+            };
+            if took < PREPARED_SECONDS {
+                prepared = tokio::join!(answer, self.next(&mut stop, &computed)).1;
+            } else {
+                answer.await;
+            }
+            took = begun.elapsed();
+        }
+    }
+
+    /// The next shard of any run, waited for until `stop` or `enough`; what was asked for is taken.
+    async fn next(&self, stop: &mut watch::Receiver<bool>, enough: &Notify) -> Option<Held> {
+        let mut turns = self.turns.subscribe();
+        loop {
+            if *stop.borrow() {
+                return None;
+            }
+            turns.mark_unchanged();
+            if let Some(turn) = self.quietly(Turns::next) {
+                if let Some(held) = self.ask(turn).await {
+                    return Some(held);
+                }
+                continue;
+            }
+            tokio::select! {
+                () = stopped(stop) => return None,
+                () = enough.notified() => return None,
+                _ = turns.changed() => {}
+            }
+        }
+    }
+
+    /// Asks a run for its next shard; forgets it where there is none.
+    async fn ask(&self, turn: Turn) -> Option<Held> {
+        let request = Request::new().timeout(Some(GIFT_SECONDS));
+        let address = turn.address.to_string();
+        let answered = tokio::select! {
+            answered = self.bus.client.send_request(address, request) => answered.ok(),
+            () = self.bus.reconnected() => None,
+        };
+        match answered {
+            Some(question) if question.reply.is_some() => Some(Held { turn, question }),
+            // Nothing to give, gone, silent, or lost on the way: it will be announced again.
+            _ => {
+                self.quietly(|turns| turns.forget(&turn));
+                None
+            }
+        }
+    }
+
+    /// Changes nothing that a waiting thread would wake up for.
+    fn quietly<T>(&self, change: impl FnOnce(&mut Turns) -> T) -> T {
+        let mut changed = None;
+        self.turns.send_if_modified(|turns| {
+            changed = Some(change(turns));
+            false
+        });
+        changed.expect("a watch calls what it is given")
+    }
+
+    async fn answer(&self, held: Held) {
+        let Some(reply) = held.question.reply else {
+            return;
+        };
+        let (done, outcome) = oneshot::channel();
+        let payload = held.question.payload;
+        self.pool.spawn(move || drop(done.send(compute(&payload))));
+        match outcome.await {
+            Ok(Ok(mut response)) => {
+                let paths = response.profits.len() as u64;
+                self.metrics.paths_computed(paths);
+                response.instance = self.instance.to_string();
+                let response = response.encode_to_vec().into();
+                // A lost answer is asked for again.
+                let _ = self.bus.client.publish(reply, response).await;
+            }
+            // No answer: it will be overdue, and another replica computes it.
+            Ok(Err(reason)) => {
+                warn!(reason, "shard_refused");
+                self.quietly(|turns| turns.refuse(&held.turn));
+            }
+            Err(_) => warn!(reason = "its computation panicked", "shard_refused"),
+        }
+    }
+}
+
+/// Whether it is the address of a run; anything else could be no subject at all.
+fn is_address(told: &str) -> bool {
+    let tokens = told.strip_prefix(SHARDS).and_then(|s| s.strip_prefix('.'));
+    tokens.is_some_and(|tokens| {
+        let is_token = |token: &str| {
+            !token.is_empty() && token.chars().all(|letter| letter.is_ascii_alphanumeric())
+        };
+        tokens.split('.').all(is_token)
+    })
+}
+
 /// Threads that outlive a question they panic over: without this, one shard that does so would end
-/// one replica after the other, as each is asked in turn.
+/// one replica after the other, as each is given it in turn.
 fn pool_of(threads: usize) -> Result<ThreadPool, String> {
     let pool = ThreadPoolBuilder::new()
         .num_threads(threads)
         .panic_handler(|_| {}) // the question's answer is dropped, which `answer` tells
         .build();
     pool.map_err(|error| format!("workers: no {threads} threads: {error}"))
-}
-
-async fn answer(
-    bus: &Bus,
-    metrics: &Metrics,
-    pool: &ThreadPool,
-    instance: &str,
-    question: Message,
-) {
-    let Some(reply) = question.reply else { return };
-    let (done, outcome) = oneshot::channel();
-    let payload = question.payload;
-    pool.spawn(move || drop(done.send(compute(&payload))));
-    match outcome.await {
-        Ok(Ok(mut response)) => {
-            metrics.paths_computed(response.profits.len() as u64);
-            response.instance = instance.into();
-            // A lost answer is asked for again.
-            let _ = bus
-                .client
-                .publish(reply, response.encode_to_vec().into())
-                .await;
-        }
-        // No answer: who asks will ask another replica.
-        Ok(Err(reason)) => warn!(reason, "shard_refused"),
-        Err(_) => warn!(reason = "its computation panicked", "shard_refused"),
-    }
 }
 
 fn compute(payload: &[u8]) -> Result<ComputeShardResponse, String> {
@@ -217,5 +341,23 @@ mod tests {
             "{refused}"
         );
         assert!(compute(b"noise").is_err());
+    }
+
+    #[test]
+    fn only_the_address_of_a_run_is_asked() {
+        assert!(is_address("montecarlo.shards.x7Aq.12"));
+        for told in [
+            "",
+            "montecarlo.shards",
+            "montecarlo.shards.",
+            "montecarlo.shards.a..1",
+            "montecarlo.shards.>",
+            "montecarlo.shards.a b",
+            "montecarlo.shardsa.b",
+            "montecarlo.shards.a\r\nPUB x 0",
+            "_INBOX.a.1",
+        ] {
+            assert!(!is_address(told), "{told}");
+        }
     }
 }

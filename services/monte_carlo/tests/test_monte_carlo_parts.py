@@ -17,11 +17,11 @@ from tests.processes.service_process import PATIENCE_SECONDS
 NO_TEXT = b"\xff\xfe"
 
 
-def ask_for_a_shard_and_an_answer_to(nats: NatsServer, reply: bytes) -> None:
+def announce_a_run_with_a_reply_to(nats: NatsServer, reply: bytes) -> None:
     """Publish without a client library, which would refuse such a subject."""
     address = (nats.settings.host, nats.settings.port)
     with socket.create_connection(address, PATIENCE_SECONDS) as raw:
-        raw.sendall(b"CONNECT {}\r\nPUB montecarlo.shards " + reply + b" 0\r\n\r\nPING\r\n")
+        raw.sendall(b"CONNECT {}\r\nPUB montecarlo.runs " + reply + b" 0\r\n\r\nPING\r\n")
         said = b""
         while b"PONG\r\n" not in said:
             more = raw.recv(4096)
@@ -34,7 +34,7 @@ def test_a_process_whose_worker_ended_ends_with_one_sentence_and_exit_code_1(
 ) -> None:
     with MonteCarloProcess(tmp_path, "hurt", nats_url=nats.url) as service:
         service.until_state("owner")
-        ask_for_a_shard_and_an_answer_to(nats, NO_TEXT)
+        announce_a_run_with_a_reply_to(nats, NO_TEXT)
         assert service.ended() == 1
         sentence = "the worker ended without being asked to"
         assert [line["reason"] for line in service.events("part_ended")] == [sentence]

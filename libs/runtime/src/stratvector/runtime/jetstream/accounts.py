@@ -2,7 +2,7 @@
 
     FLOW          owns all streams; its one user, the provisioner, makes them
     <service>     one account per service, which imports what the flow gives it and nothing else
-    monte_carlo   shards of its runs, among its own processes; nothing of the flow
+    monte_carlo   its runs and their shards, among its own processes; nothing of the flow
     operator      reads all logs, writes none; for the command line
     apply         reads all logs and writes documents: what is wanted of each portfolio; releases
                   what a restore holds
@@ -32,7 +32,7 @@ PROVISIONER = "provisioner"
 OPERATOR = "operator"
 APPLY = "apply"
 MONTE_CARLO = "monte_carlo"
-SHARDS = "montecarlo.shards"
+SHARDS = "montecarlo.>"
 ON_FLOW = (*SERVICES, *(one for one in COMPANIONS if read_by(one)))
 USERS = (PROVISIONER, *ON_FLOW, MONTE_CARLO, OPERATOR, APPLY)
 READS_DOCUMENTS = "risk"  # and what is said of the chapters that it makes of them
@@ -182,7 +182,7 @@ def _kind(grant: Grant) -> str:
 
 
 def _shards_account(*public_keys: str) -> str:
-    """Whoever runs a scenario asks for its shards, and all processes answer."""
+    """Whoever runs a scenario announces it, and all processes ask it for its shards."""
     inside = f"[{quoted(SHARDS)}, {quoted(INBOXES)}]"
     permissions = f"publish: {{allow: {inside}}}, subscribe: {{allow: {inside}}}"
     return _account(MONTE_CARLO, _users(public_keys, permissions))
