@@ -10,7 +10,7 @@ import numpy as np
 
 from stratvector.trading.decisions import DecisionReader
 from stratvector.trading.engine.journal import Journal, new_journal
-from stratvector.trading.engine.session import indices, run_recorded
+from stratvector.trading.engine.session import indices, run_recorded, unrolled_models
 from stratvector.trading.engine.state import STAGES, new_book, new_plan
 from stratvector.trading.engine_rules import cash_of, groups_of, rules_of
 from stratvector.trading.executions import expired, filled
@@ -53,7 +53,7 @@ def run(session: Session, progress: Progress | None = None) -> Outcome:
     plan = new_plan(count, models, groups_of(rules), np.zeros((STAGES, count)))
     journal = new_journal(closes, count, models)
     multipliers, weights = np.ones((closes, models)), session.weights
-    axes = (indices(count), indices(models))
+    axes = (indices(count), unrolled_models(models))
     for first in range(0, closes, CHUNK_CLOSES):
         stop = min(closes, first + CHUNK_CLOSES)
         run_recorded(first, stop, market, weights, multipliers, book, rules, plan, journal, *axes)
