@@ -129,7 +129,7 @@ def bench_portfolio(band: float) -> Figure:
     weights, multipliers = held_weights(closes, symbols, models), np.ones((closes, models))
     netted = np.ascontiguousarray(weights.sum(axis=1) / models)
     equity = np.zeros(closes)
-    axes = (session.indices(symbols), session.indices(models))
+    axes = (session.indices(symbols), session.unrolled_models(models))
     halted: list[int] = []
 
     def ours() -> None:

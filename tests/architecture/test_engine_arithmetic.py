@@ -68,7 +68,8 @@ REDUCTION_BEFORE_A_LOOP = {"max"}  # of whole numbers, in functions that make ar
 DENOMINATORS = {
     "share_of whole": "a sum of shares that are not all zero",
     "share_of unit": "the loop ends before it is zero",
-    "apportion whole": "a sum of shares that are not all zero",
+    "apportion_small whole": "a sum of shares that are not all zero",
+    "apportion_large whole": "a sum of shares that are not all zero",
     "round_to_grid units": "10^precision or 1e9",
     "factor_for planned": "its callers return when it is not above zero",
     "cap_symbols size": "above the cap, which is above zero",

@@ -11,7 +11,7 @@ import numpy as np
 from stratvector.trading.decisions import DecisionReader
 from stratvector.trading.engine.events import new_closes, new_rows, new_tally
 from stratvector.trading.engine.journal import Journal, new_journal
-from stratvector.trading.engine.session import indices, run_events, run_recorded
+from stratvector.trading.engine.session import indices, run_events, run_recorded, unrolled_models
 from stratvector.trading.engine.state import STAGES, Book, Floats, Plan, new_book, new_plan
 from stratvector.trading.engine_rules import cash_of, groups_of, rules_of
 from stratvector.trading.executions import expired, filled
@@ -78,7 +78,7 @@ def run(session: Session, progress: Progress | None = None) -> Outcome:
     # At every close a symbol may have one order and two endings.
     rows = new_rows(max(ROWS_MIN, 4 * count), count, models)
     multipliers, weights = np.ones((closes, models)), session.weights
-    axes = (indices(count), indices(models))
+    axes = (indices(count), unrolled_models(models))
     t = 0
     while t < closes:
         stop = min(closes, (t // chunk + 1) * chunk)

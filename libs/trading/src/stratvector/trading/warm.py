@@ -2,8 +2,9 @@
 with `live` what services call, without backtests and sweeps.
 
 numba compiles a function once per types of its arguments. One symbol or model is a tuple to it,
-more are an array, so every driver is run once in each of the four combinations. Each combination
-takes a processor about 20 s, so there are as many processes as processors.
+more are an array, so every driver is run once in each of the four combinations; to a backtest two
+and three models are tuples, too. Each combination takes a processor about 20 s, so there are as
+many processes as processors.
 """
 
 import multiprocessing
@@ -31,6 +32,7 @@ from stratvector.trading.simulated_broker import SimulatedBroker
 from stratvector.trading.strategy import Strategy
 
 SHAPES = ((1, 1), (1, 2), (2, 1), (2, 2))
+BACKTEST_SHAPES = ((1, 3), (2, 3), (1, 4), (2, 4))  # beside those
 HOUR = 3_600 * 10**9
 CLOSES = 3
 
@@ -57,7 +59,11 @@ def warm(backtests: bool = True) -> None:
     """
     with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as processes:
         parts = [processes.submit(_warm_shape, *shape, backtests) for shape in SHAPES]
-        parts += [processes.submit(_warm_sweep)] if backtests else [processes.submit(_warm_decide)]
+        if backtests:
+            parts += [processes.submit(_warm_sweep)]
+            parts += [processes.submit(_warm_backtest, *shape) for shape in BACKTEST_SHAPES]
+        else:
+            parts += [processes.submit(_warm_decide)]
         for part in parts:
             part.result()
 
@@ -67,6 +73,10 @@ def _warm_shape(symbols: int, models: int, backtests: bool) -> None:
     _trade(session)
     if backtests:
         replay.run(session)
+
+
+def _warm_backtest(symbols: int, models: int) -> None:
+    replay.run(warm_session(symbols, models))
 
 
 def _warm_sweep() -> None:
@@ -83,7 +93,7 @@ def warm_session(symbols: int, models: int) -> Session:
     names = tuple(f"WARM{n}" for n in range(symbols))
     universe = Universe("warm", "1H", "24/7", tuple(Instrument(n, n, "warm", 2) for n in names))
     account = Account("paper", Decimal(10_000))
-    allocations = tuple(ModelAllocation(f"model_{m}", "warm", 0.5) for m in range(models))
+    allocations = tuple(ModelAllocation(f"model_{m}", "warm", 0.25) for m in range(models))
     portfolio = Portfolio("warm", (account,), (universe,), allocations)
     close_times = HOUR * np.arange(1, CLOSES + 1, dtype=np.int64)
     price = np.full((CLOSES, symbols), 10.0)

@@ -64,6 +64,29 @@ def settle_fill(
 
     The models' parts (`plan.part`) and fees (`plan.share`) add up to the whole exactly.
     """
+    unit = rules.grid[s, LOT_SIZE] * price
+    paid = lots * unit + commission / MICRO
+    book.account[CASH] -= paid
+    book.cash[rules.groups[s, ACCOUNT]] -= paid
+    book.lots[s, POSITION] += lots
+    book.lots[s, WORKING] -= lots
+    if len(models) == 1:  # known when compiled: its part is the whole
+        book.cells[s, 0, FILLED_PART] += lots
+        book.cells[s, 0, MODEL_LOTS] += lots
+        book.model_cash[0] -= paid
+        return
+    split_execution(s, lots, commission, book, plan, models)
+    for m in range(len(models)):
+        book.cells[s, m, FILLED_PART] += plan.part[m]
+        book.cells[s, m, MODEL_LOTS] += plan.part[m]
+        book.model_cash[m] -= plan.part[m] * unit + plan.share[m] / MICRO
+
+
+@engine_jit
+def split_execution(
+    s: int, lots: int, commission: int, book: Book, plan: Plan, models: Indices
+) -> None:
+    """The models' parts of an execution (`plan.part`) and of its commission (`plan.share`)."""
     order, filled = 0, 0
     for m in range(len(models)):
         plan.share[m] = book.cells[s, m, ORDER_PART]
@@ -72,16 +95,6 @@ def settle_fill(
         filled += plan.given[m]
     split_fill(order, filled, lots, plan.share, plan.given, plan.part, models)
     apportion(commission, plan.part, plan.share, models)
-    unit = rules.grid[s, LOT_SIZE] * price
-    paid = lots * unit + commission / MICRO
-    book.account[CASH] -= paid
-    book.cash[rules.groups[s, ACCOUNT]] -= paid
-    book.lots[s, POSITION] += lots
-    book.lots[s, WORKING] -= lots
-    for m in range(len(models)):
-        book.cells[s, m, FILLED_PART] += plan.part[m]
-        book.cells[s, m, MODEL_LOTS] += plan.part[m]
-        book.model_cash[m] -= plan.part[m] * unit + plan.share[m] / MICRO
 
 
 @engine_jit

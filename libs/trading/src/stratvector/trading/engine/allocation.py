@@ -24,6 +24,8 @@ def share_of(amount: int, share: int, whole: int) -> tuple[int, int]:
     A lot may be a hundred-millionth of a coin, so that the product does not fit in int64: it is
     then divided digit by digit of `share`, as on paper.
     """
+    if amount == whole:
+        return share, 0
     if whole <= PRODUCT_SAFE:
         return amount * share // whole, amount * share % whole
     quotient, rest, unit = 0, 0, DIGIT_TOP
@@ -46,7 +48,39 @@ def apportion(total: int, shares: Integers, parts: Integers, models: Indices) ->
     for m in range(len(models)):
         whole += abs(shares[m])
     size = abs(total)
-    sign = 1 if total >= 0 else -1
+    if size <= PRODUCT_SAFE and whole <= PRODUCT_SAFE:
+        apportion_small(size, whole, shares, parts, models)
+    else:
+        apportion_large(size, whole, shares, parts, models)
+    if total < 0:
+        for m in range(len(models)):
+            parts[m] = -parts[m]
+
+
+@engine_jit
+def apportion_small(
+    size: int, whole: int, shares: Integers, parts: Integers, models: Indices
+) -> None:
+    """`apportion` where products fit in int64: one division for each model."""
+    given = 0
+    for m in range(len(models)):
+        parts[m] = size * abs(shares[m]) // whole
+        given += parts[m]
+    while given < size:
+        best, winner = -1, 0
+        for m in range(len(models)):
+            remainder = size * abs(shares[m]) - parts[m] * whole  # below 0: has had its odd lot
+            if remainder > best:
+                best, winner = remainder, m
+        parts[winner] += 1
+        given += 1
+
+
+@engine_jit
+def apportion_large(
+    size: int, whole: int, shares: Integers, parts: Integers, models: Indices
+) -> None:
+    """`apportion` of any size."""
     rounds, rest = size // whole, size % whole
     given = 0
     for m in range(len(models)):
@@ -62,8 +96,6 @@ def apportion(total: int, shares: Integers, parts: Integers, models: Indices) ->
                 best, winner = remainder, m
         parts[winner] += 1
         given += 1
-    for m in range(len(models)):
-        parts[m] *= sign
 
 
 @engine_jit

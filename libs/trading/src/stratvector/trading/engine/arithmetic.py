@@ -24,8 +24,12 @@ def round_to_grid(value: float, units: float) -> float:
     lower: float = np.floor(scaled)
     over_half = scaled - lower - 0.5
     width = min(abs(scaled) * HALF_WIDTH, HALF_WIDTH_MAX)
-    if over_half > width or (over_half >= -width and lower - 2.0 * np.floor(lower / 2.0) == 1.0):
-        lower += 1.0
+    # Whether a number is rounded up is a coin's throw, so it is selected, not branched on; 0.0 is
+    # taken away, not added, as -0.0 stays what it is.
+    below = -1.0 if over_half > width else 0.0
+    if abs(over_half) <= width and lower - 2.0 * np.floor(lower / 2.0) == 1.0:
+        below = -1.0
+    lower -= below
     return lower / units
 
 

@@ -21,6 +21,8 @@ from stratvector.trading.engine.state import (
 )
 from stratvector.trading.engine.step import step
 
+MODELS_UNROLLED_MAX = 3
+
 
 @engine_jit
 def run_recorded(
@@ -93,3 +95,10 @@ def run_bare(
 def indices(count: int) -> Indices:
     """Symbols or models 0 .. count - 1: a tuple for one (unrolled), an array for more."""
     return (0,) if count == 1 else np.arange(count, dtype=np.int64)
+
+
+def unrolled_models(count: int) -> Indices:
+    """Models 0 .. count - 1 of a run: a tuple for few (code of their own for each number, half as
+    long for three), an array for more. Same bits; only a loop of many closes is worth compiling.
+    """
+    return tuple(range(count)) if count <= MODELS_UNROLLED_MAX else indices(count)
