@@ -32,6 +32,7 @@ from stratvector.cli.platform_options import (
     ConsolePort,
     MonitorPort,
     NatsPort,
+    OwnStrategies,
     Replicas,
     Verbose,
 )
@@ -214,12 +215,15 @@ def parity(
         Path | None,
         typer.Option(metavar="FOLDER", help="What `archive` has written before it purged the log."),
     ] = None,
+    own_strategies: OwnStrategies = False,
     json: AsJson = None,
 ) -> None:
     """Replay a session's log through the engine: equal, or the first difference explained."""
     from stratvector.cli.parity import examine, print_examination
+    from stratvector.runtime.document_code import permit
 
     check_outputs(json)
+    permit(own_strategies)
     examination = examine(session, portfolio, run, archive)
     emit(json, examination.document(), print_examination, examination)
     if not examination.passed:

@@ -99,7 +99,7 @@ class Configuration:
         return {
             "system": self.system.system.model_dump(mode="json"),
             "models": [
-                model.entry.model_dump(mode="json") | model.settings.model_dump(mode="json")
+                model.entry.model_dump(mode="json") | model.settings.effective()
                 for model in self.traded
             ],
             "universes": {n: u.effective() for n, u in self.traded_universes.items()},

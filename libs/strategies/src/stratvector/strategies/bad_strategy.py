@@ -7,6 +7,7 @@ BadStrategy(ValueError)
 ├── WrongParameterType     a parameter of another type than the model's
 ├── ImpossibleParameter    a parameter, or two together, that break a rule of the model
 ├── TooFewCloses           bars that are too short to certify the strategy on
+├── StrategyNotFound       a file or module in which there is none: `bad_file`
 └── BadFeatures, BadPart   what no run can use: `stratvector.trading.bad_strategy`
 """
 
@@ -30,7 +31,10 @@ class UnknownModel(BadStrategy):
 
     def __init__(self, model: str, known: tuple[str, ...]) -> None:
         self.model, self.known = model, known
-        super().__init__(f"there is no model {model!r}; registered are {', '.join(known)}")
+        super().__init__(
+            f"there is no model {model!r}; registered are {', '.join(known)}, and one of your own is "
+            "named package.module:Class or path/file.py:name"
+        )
 
 
 class NotRegistrable(BadStrategy):
