@@ -133,9 +133,9 @@ class SystemFile(Section):
 
 
 class ModelSettings(Section):
-    """One model. strategy : a registered id, `package.module:Class` or `path/file.py:name`, relative
-    to the file that says so; None is the one registered under the model's name. asset_classes :
-    what its universe may hold. active : False leaves it out.
+    """One model. strategy : a registered id, `package.module:Class` or `path/file.py:name`, which
+    starts from the file that says so; None is the one registered under the model's name.
+    asset_classes : what its universe may hold. active : False leaves it out.
     """
 
     strategy: str | None = Field(default=None, min_length=1)

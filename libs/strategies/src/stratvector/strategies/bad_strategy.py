@@ -32,8 +32,8 @@ class UnknownModel(BadStrategy):
     def __init__(self, model: str, known: tuple[str, ...]) -> None:
         self.model, self.known = model, known
         super().__init__(
-            f"there is no model {model!r}; registered are {', '.join(known)}, and one of your own is "
-            "named package.module:Class or path/file.py:name"
+            f"there is no model {model!r}; registered are {', '.join(known)}, and one of your own "
+            "is named package.module:Class or path/file.py:name"
         )
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from importlib.abc import InspectLoader
 from importlib.util import module_from_spec, spec_from_loader
 from inspect import isabstract
+from itertools import count
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeGuard
@@ -32,6 +33,7 @@ from stratvector.strategies.registry import FILES
 from stratvector.trading.strategy import Strategy
 
 HASH_DIGITS = 16
+_ANEW = count()
 BYTES_MAX = 65_536  # a document carries the text, and each chapter of a run its document
 
 
@@ -82,6 +84,14 @@ class StrategyFile(InspectLoader):
             raise SeveralStrategies(self._shown, sorted(found))
         return next(iter(found.values()))
 
+    def anew(self, name: str) -> type[Strategy]:
+        """The strategy of that class name out of a module that nothing else uses."""
+        module_name = f"{self.module_name}.anew{next(_ANEW)}"
+        module = self._run(module_name)
+        del sys.modules[module_name]
+        kind: type[Strategy] = getattr(module, name)
+        return kind
+
     def is_loaded(self) -> bool:
         """Whether this process has run the text already."""
         return self.module_name in sys.modules
@@ -92,21 +102,23 @@ class StrategyFile(InspectLoader):
 
     def _module(self) -> ModuleType:
         """The text's module; its code runs once in a process."""
-        if (known := sys.modules.get(self.module_name)) is not None:
-            return known
-        spec = spec_from_loader(self.module_name, self, origin=self._shown)
+        known = sys.modules.get(self.module_name)
+        return known if known is not None else self._run(self.module_name)
+
+    def _run(self, module_name: str) -> ModuleType:
+        spec = spec_from_loader(module_name, self, origin=self._shown)
         assert spec is not None, "a loader is given"
         module = module_from_spec(spec)
         module.__file__ = self._shown
         # `dataclass` and `typing` look a class's module up by name.
-        sys.modules[self.module_name] = module
+        sys.modules[module_name] = module
         try:
             exec(self._code(), vars(module))
         except (Exception, SystemExit) as error:
-            del sys.modules[self.module_name]
+            del sys.modules[module_name]
             raise self._broken(error) from error
         except BaseException:
-            del sys.modules[self.module_name]
+            del sys.modules[module_name]
             raise
         return module
 

@@ -1,0 +1,73 @@
+"""What a strategy computes over bars, and where two computations differ.
+
+Features, weights, confidence and states are compared to the bit; NaN equals NaN, 0.0 does not
+equal -0.0.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stratvector.strategies.certificates.certificate import Violation
+from stratvector.strategies.floats import Floats
+from stratvector.trading.bars import Bars
+from stratvector.trading.engine.scan import run_scan
+from stratvector.trading.strategy import Strategy, check_parts, feature_rows
+
+QUANTITIES = ("feature", "weight", "confidence", "state")
+FEATURES, STATES = 0, 3
+
+
+class Computed(NamedTuple):
+    """features : closes x symbols x features. weights, confidence : closes x symbols. states."""
+
+    features: Floats
+    weights: Floats
+    confidence: Floats
+    states: Floats
+
+
+def compute(strategy: Strategy, bars: Bars, state: Floats | None = None) -> Computed:
+    """All of it over these bars; state : the memory before them, None for the initial one."""
+    check_parts(strategy, len(bars.symbols))
+    features = feature_rows(strategy, bars)
+    start = np.array(strategy.initial_state(len(bars.symbols)) if state is None else state)
+    folded = run_scan(strategy.decide, features, strategy.parameters(), start, strategy.history - 1)
+    return Computed(features, *folded)
+
+
+def rows(computed: Computed, first: int, stop: int) -> Computed:
+    """That of some closes."""
+    return Computed(*(panel[first:stop] for panel in computed))
+
+
+def first_difference(
+    expected: Computed, found: Computed, bars: Bars, first_close: int, circumstance: str
+) -> Violation | None:
+    """The earliest difference; of those at one close, features before weights before states."""
+    differences = [_differs(e, f) for e, f in zip(expected, found, strict=True)]
+    closes = [int(d.any(axis=tuple(range(1, d.ndim))).argmax()) for d in differences if d.any()]
+    if not closes:
+        return None
+    row = min(closes)
+    part = next(i for i, d in enumerate(differences) if d[row].any())
+    place = tuple(int(i) for i in np.argwhere(differences[part][row])[0])
+    symbol = None if part == STATES else bars.symbols[place[0]]
+    numbered = part in (FEATURES, STATES)
+    return Violation(
+        QUANTITIES[part] + (f" {place[-1]}" if numbered else ""),
+        symbol,
+        first_close + row,
+        int(bars.close_times[first_close + row]),
+        float(expected[part][(row, *place)]),
+        float(found[part][(row, *place)]),
+        circumstance,
+    )
+
+
+def _differs(expected: Floats, found: Floats) -> NDArray[np.bool_]:
+    """Where the bits differ, all NaN taken as one."""
+    bits = (np.ascontiguousarray(panel).view(np.int64) for panel in (expected, found))
+    both_missing = np.isnan(expected) & np.isnan(found)
+    return np.not_equal(*bits) & ~both_missing
