@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from stratvector.backtest.certified import certified
 from stratvector.backtest.result import Result, result_of
 from stratvector.trading import replay
 from stratvector.trading.bars import Bars
@@ -52,6 +53,8 @@ class Backtest:
     parts at their first closes and held. risk_free_rate : effective, fraction per year.
     strict : raise DoubtfulBars for what `trading.quality` finds in the bars, such as prices that
     jump as by a split; without it these are caveats of the result.
+    check : see that a strategy of one's own neither looks ahead nor remembers more than its
+    history, once for each content, before it runs; without it that is a caveat of the result.
 
     Raises ValueError for bars without a close and for numbers that break a rule.
     """
@@ -69,6 +72,7 @@ class Backtest:
         benchmark: Bars | Frame | str | None = None,
         risk_free_rate: float = 0.0,
         strict: bool = False,
+        check: bool = True,
     ) -> None:
         bars = _bars(bars, "bars")
         if not len(bars):
@@ -92,6 +96,7 @@ class Backtest:
         doubts = quality_caveats(bars, universe.name, scheduled=False)
         if strict:
             refuse_doubtful(doubts)
+        self._check = check
         self.session = Session(
             portfolio,
             int(first[0]),
@@ -107,6 +112,7 @@ class Backtest:
 
         Raises BadStrategy.
         """
+        self.session = certified(self.session, self._check)
         self.session.refuse_unfit_signals()
         return result_of(replay.run(self.session, progress))
 

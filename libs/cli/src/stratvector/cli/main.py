@@ -39,6 +39,7 @@ from stratvector.cli.platform_options import (
 from stratvector.cli.portfolios import portfolios
 from stratvector.cli.progress_lines import ProgressForm
 from stratvector.cli.provision import provision
+from stratvector.cli.strategies import check, new
 from stratvector.runtime.process.file_modes import keep_files_private
 
 if TYPE_CHECKING:
@@ -72,6 +73,10 @@ app = Commands(
 )
 backtest = Commands(no_args_is_help=True, help="Run strategies over recorded bars.")
 app.add_typer(backtest, name="backtest")
+backtest.command(
+    "check", epilog="Example: stratvector backtest check trend.py:above_average --set window=50"
+)(check)
+app.add_typer(new, name="new")
 app.add_typer(data, name="data")
 app.add_typer(ledger, name="ledger")
 app.command(epilog="Example: stratvector explain AAPL@2018-02-06 --session results/main-1")(explain)

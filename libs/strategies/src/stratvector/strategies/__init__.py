@@ -12,6 +12,8 @@ from stratvector.strategies.certificates import (
     certify,
     check_bounded_memory,
     check_causality,
+    check_repeatability,
+    ensure_certified,
 )
 from stratvector.strategies.crypto_momentum import CryptoMomentumModel
 from stratvector.strategies.equity_trend import EquityTrendModel
@@ -20,6 +22,7 @@ from stratvector.strategies.indicator_strategy import IndicatorStrategy
 from stratvector.strategies.indicators import Indicators
 from stratvector.strategies.mean_reversion import MeanReversionStrategy
 from stratvector.strategies.momentum import MomentumStrategy
+from stratvector.strategies.naming import create_named, find_strategy
 from stratvector.strategies.registry import MODELS, create, parameter_names, register
 
 __all__ = [
@@ -37,7 +40,11 @@ __all__ = [
     "certify",
     "check_bounded_memory",
     "check_causality",
+    "check_repeatability",
     "create",
+    "create_named",
+    "ensure_certified",
+    "find_strategy",
     "parameter_names",
     "register",
 ]

@@ -6,6 +6,7 @@ BadStrategy(ValueError)
 ├── UnknownParameter       a parameter that the model does not have
 ├── WrongParameterType     a parameter of another type than the model's
 ├── ImpossibleParameter    a parameter, or two together, that break a rule of the model
+├── Uncertified            it looks ahead, or remembers more than its history
 ├── TooFewCloses           bars that are too short to certify the strategy on
 ├── StrategyNotFound       a file or module in which there is none: `bad_file`
 └── BadFeatures, BadPart   what no run can use: `stratvector.trading.bad_strategy`
@@ -20,6 +21,7 @@ __all__ = [
     "ImpossibleParameter",
     "NotRegistrable",
     "TooFewCloses",
+    "Uncertified",
     "UnknownModel",
     "UnknownParameter",
     "WrongParameterType",
@@ -79,3 +81,11 @@ class TooFewCloses(BadStrategy):
             f"{closes} closes are too few to certify {model}: it needs at least {needed}, "
             "its history and one more"
         )
+
+
+class Uncertified(BadStrategy):
+    """`model` breaks what every strategy must keep; `found` says where it does."""
+
+    def __init__(self, model: str, found: str) -> None:
+        self.model, self.found = model, found
+        super().__init__(found)

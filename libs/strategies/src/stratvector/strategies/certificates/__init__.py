@@ -5,12 +5,19 @@ strategy goes through, `ensured` how a backtest asks for them once.
 """
 
 from stratvector.strategies.certificates.certificate import Certificate, Violation
-from stratvector.strategies.certificates.certifying import BRIEF, THOROUGH, certify, examine
+from stratvector.strategies.certificates.certifying import (
+    BRIEF,
+    THOROUGH,
+    certify,
+    examine,
+    planned,
+)
 from stratvector.strategies.certificates.checks import (
     check_bounded_memory,
     check_causality,
     check_repeatability,
 )
+from stratvector.strategies.certificates.ensured import ensure_certified
 
 __all__ = [
     "BRIEF",
@@ -21,5 +28,7 @@ __all__ = [
     "check_bounded_memory",
     "check_causality",
     "check_repeatability",
+    "ensure_certified",
     "examine",
+    "planned",
 ]

@@ -56,18 +56,35 @@ class Certificate:
         """Whether all properties hold."""
         return not self.violations
 
+    @property
+    def complaint(self) -> str:
+        """The violation that explains the others, in one sentence; empty where all holds."""
+        if self.repeatability is not None:
+            return (
+                f"{self.strategy.name} gives other numbers over the same bars: {self.repeatability}"
+            )
+        if self.causality is not None:
+            return self._looks_ahead
+        return self._remembers if self.bounded_memory is not None else ""
+
+    @property
+    def _looks_ahead(self) -> str:
+        return f"{self.strategy.name} looks ahead: {self.causality}"
+
+    @property
+    def _remembers(self) -> str:
+        return f"{self.strategy.name} remembers more than its history: {self.bounded_memory}"
+
     def __str__(self) -> str:
         """One sentence per property; one that gives other numbers each time proves nothing else."""
-        name = self.strategy.name
         if self.repeatability is not None:
-            return f"{name} gives other numbers over the same bars: {self.repeatability}"
+            return self.complaint
+        name = self.strategy.name
         causal = f"{name} is causal: nothing up to a close depends on what comes after it"
         bounded = f"{name} needs its last {self.strategy.history} closes and its state, no more"
         return "\n".join(
             (
-                f"{name} looks ahead: {self.causality}" if self.causality else causal,
-                f"{name} remembers more than its history: {self.bounded_memory}"
-                if self.bounded_memory
-                else bounded,
+                self._looks_ahead if self.causality else causal,
+                self._remembers if self.bounded_memory else bounded,
             )
         )

@@ -16,6 +16,7 @@ from stratvector.strategies.certificates.certificate import Violation
 from stratvector.strategies.certificates.computed import (
     Computed,
     compute,
+    compute_last,
     first_difference,
     rows,
 )
@@ -98,10 +99,9 @@ def check_bounded_memory(
         if found is not None:
             break
         state = actual.states[t - 1] if t >= history else start
-        window = compute(strategy, bars.window(t - history + 1, t + 1), state)
-        last = rows(actual, t, t + 1), rows(window, history - 1, history)
+        window = compute_last(strategy, bars.window(t - history + 1, t + 1), state)
         circumstance = f"over its last {history} closes alone"
-        found = first_difference(*last, bars, t, circumstance)
+        found = first_difference(rows(actual, t, t + 1), window, bars, t, circumstance)
         if progress is not None:
             progress()
     return found

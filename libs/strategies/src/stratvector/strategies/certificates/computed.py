@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stratvector.strategies.certificates.certificate import Violation
 from stratvector.strategies.floats import Floats
 from stratvector.trading.bars import Bars
-from stratvector.trading.engine.scan import run_scan
+from stratvector.trading.engine.scan import decide_row, run_scan
 from stratvector.trading.strategy import Strategy, check_parts, feature_rows
 
 QUANTITIES = ("feature", "weight", "confidence", "state")
@@ -35,6 +35,14 @@ def compute(strategy: Strategy, bars: Bars, state: Floats | None = None) -> Comp
     start = np.array(strategy.initial_state(len(bars.symbols)) if state is None else state)
     folded = run_scan(strategy.decide, features, strategy.parameters(), start, strategy.history - 1)
     return Computed(features, *folded)
+
+
+def compute_last(strategy: Strategy, window: Bars, state: Floats) -> Computed:
+    """That of the last close of a window, as live computes it. state : the memory before it."""
+    features = feature_rows(strategy, window)[-1:]
+    after = state.copy()
+    row = decide_row(strategy.decide, features[0], strategy.parameters(), after)
+    return Computed(features, *(one[np.newaxis] for one in (*row, after)))
 
 
 def rows(computed: Computed, first: int, stop: int) -> Computed:
