@@ -20,6 +20,7 @@ from stratvector.strategies.certificates.computed import (
     first_difference,
     rows,
 )
+from stratvector.strategies.certificates.panels import panel
 from stratvector.strategies.certificates.scrambles import SCRAMBLES, others
 from stratvector.strategies.strategy_files import file_of
 from stratvector.trading.bars import Bars
@@ -118,9 +119,9 @@ def check_repeatability(strategy: Strategy, bars: Bars, seed: int = 0) -> Violat
     for circumstance, other in (
         ("when it is asked again", bars),
         ("when it has seen other bars between", others(bars, 0, seed)),
-        ("when it has seen fewer bars between", bars.window(0, max(1, len(bars) // 2))),
+        ("when it has seen more bars between", panel(2 * len(bars), seed, like=bars)),
     ):
-        if other is not bars and len(other) > strategy.history:
+        if other is not bars:
             compute(strategy, other)
         found = first_difference(actual, compute(strategy, bars), bars, 0, circumstance)
         if found is not None:
