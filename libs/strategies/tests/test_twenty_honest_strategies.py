@@ -1,7 +1,7 @@
 """Twenty strategies that keep the rules, in every form: none is accused, at length or in short."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,8 +9,10 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 from stratvector.strategies import (
+    Context,
     CryptoMomentumModel,
     EquityTrendModel,
+    EventStrategy,
     IndexMeanReversionModel,
     Indicators,
     IndicatorStrategy,
@@ -18,8 +20,9 @@ from stratvector.strategies import (
     MomentumStrategy,
     create_named,
     ensure_certified,
+    strategy,
 )
-from stratvector.strategies.certificates import BRIEF, examine
+from stratvector.strategies.certificates import BRIEF, THOROUGH, examine
 from stratvector.strategies.floats import Floats
 from stratvector.strategies.trial_bars import trial_bars
 from stratvector.trading.bars import Bars
@@ -74,8 +77,9 @@ def low_volatility(bars: Bars) -> Floats:
     return 1.0 / (1.0 + spread / bars.close)
 
 
-def median_reversion(bars: Bars) -> Floats:
-    return np.sign(over_windows(bars.close, lambda w: np.nanmedian(w, axis=-1)) - bars.close)
+def middle_reversion(bars: Bars) -> Floats:
+    middle = over_windows(bars.close, lambda w: np.partition(w, 7, axis=-1)[:, :, 7])
+    return np.sign(middle - bars.close)
 
 
 def rank_across_symbols(bars: Bars) -> Floats:
@@ -136,7 +140,7 @@ NUMPY = (
     mean_of_window,
     breakout,
     low_volatility,
-    median_reversion,
+    middle_reversion,
     rank_across_symbols,
     volume_surge,
     one_weekday,
@@ -194,7 +198,52 @@ class PerWindow(Strategy):
         return np.broadcast_to(spread, bars.close.shape)[:, :, np.newaxis].copy()
 
 
+@strategy(history=lambda window: window + 1)
+def of_a_function(bars: Any, window: int = 10) -> Floats:
+    """The short way."""
+    return np.sign(bars.indicators.momentum(window)) / len(bars.symbols)
+
+
+@strategy(history="window", windowed=True)
+def of_a_windowed_function(bars: Any, window: int = 6) -> Floats:
+    """Anything over its window."""
+    spread = np.nan_to_num(bars.close - np.nan_to_num(bars.close).mean(axis=0))
+    return np.sign(spread)
+
+
+@strategy(history=3)
+def of_the_day_before(bars: Any) -> Floats:
+    """By hand."""
+    rows = np.zeros(bars.close.shape)
+    rows[1:] = np.nan_to_num(np.sign(bars.close[1:] - bars.close[:-1]))
+    return rows
+
+
+class OfEvents(EventStrategy):
+    """In plain Python: what is held is the last target."""
+
+    window: int = 8
+
+    @property
+    def history(self) -> int:
+        """Closes of the average."""
+        return self.window
+
+    def on_bar(self, context: Context) -> None:
+        """Long above the average, out below it."""
+        average = context.indicators.moving_average(self.window)
+        for symbol in context.symbols:
+            if context.close[symbol] > average[symbol]:
+                context.target(symbol, 0.3)
+            elif context.position(symbol) > 0.0:
+                context.target(symbol, 0.0)
+
+
 HONEST: list[Strategy] = [
+    of_a_function(),
+    of_a_windowed_function(),
+    of_the_day_before(),
+    OfEvents(),
     *(type(f.__name__, (OfNumpy,), {"rows": staticmethod(f)})() for f in NUMPY),
     WithMemory(),
     PerWindow(),
@@ -206,20 +255,23 @@ HONEST: list[Strategy] = [
 ]
 
 
+LONG = replace(THOROUGH, panels=2, long=1_200, windows=1_200)
+
+
 def test_there_are_twenty() -> None:
     assert len(HONEST) >= 20
 
 
-@pytest.mark.parametrize("strategy", HONEST, ids=lambda one: type(one).__name__)
-def test_an_honest_strategy_is_not_accused(strategy: Strategy) -> None:
-    certificate = examine(strategy)
+@pytest.mark.parametrize("one", HONEST, ids=lambda one: type(one).__name__)
+def test_an_honest_strategy_is_not_accused(one: Strategy) -> None:
+    certificate = examine(one, effort=LONG)
     assert certificate.holds, str(certificate)
 
 
-@pytest.mark.parametrize("seed", range(1, 6))
-@pytest.mark.parametrize("strategy", HONEST, ids=lambda one: type(one).__name__)
-def test_nor_in_short_form_on_any_bars(strategy: Strategy, seed: int) -> None:
-    certificate = examine(strategy, trial_bars(40, symbols=1 + seed, seed=seed), seed, BRIEF)
+@pytest.mark.parametrize("seed", (1, 2))
+@pytest.mark.parametrize("one", HONEST, ids=lambda one: type(one).__name__)
+def test_nor_in_short_form_on_any_bars(one: Strategy, seed: int) -> None:
+    certificate = examine(one, trial_bars(40, symbols=1 + seed, seed=seed), seed, BRIEF)
     assert certificate.holds, str(certificate)
 
 
@@ -231,8 +283,8 @@ def test_what_holds_is_remembered_by_content_and_a_changed_parameter_is_another(
     remembered = tmp_path / "cache" / "certificates"
     counts = []
     for value in (10, 10, 12):
-        strategy = create_named("own.py:Own", {"window": value}, 1, tmp_path)
-        assert ensure_certified(strategy, trial_bars(80)) == ()
+        made = create_named("own.py:Own", {"window": value}, 1, tmp_path)
+        assert ensure_certified(made, trial_bars(80)) == ()
         counts.append(len(list(remembered.iterdir())))
     (tmp_path / "own.py").write_text(OWN.replace("> 0", "< 0"))
     ensure_certified(create_named("own.py:Own", {}, 1, tmp_path), trial_bars(80))

@@ -290,10 +290,11 @@ class FirstSeen(IndicatorStrategy):
 
     def rows(self, indicators):
         bars = indicators.bars
-        for t, close in zip(bars.close_times[:-1].tolist(), bars.close[1:]):
-            _first.setdefault(t, close)
+        if not _first:
+            _first.update(zip(bars.close_times[:-1].tolist(), bars.close[1:]))
         nothing = np.zeros(len(bars.symbols))
-        return (np.nan_to_num(np.array([_first.get(t, nothing) for t in bars.close_times.tolist()])),)
+        found = [_first.get(t, nothing) for t in bars.close_times.tolist()]
+        return (np.nan_to_num(np.array(found)),)
 """
 
 
@@ -306,7 +307,7 @@ def test_a_file_that_keeps_the_first_bars_it_sees_is_loaded_anew_and_found(tmp_p
 
 
 def test_a_leak_stops_a_backtest_before_it_runs() -> None:
-    with pytest.raises(Uncertified, match="^Planted looks ahead: feature 0 of TRIAL"):
+    with pytest.raises(Uncertified, match=r"^Planted looks ahead: feature 0 of TRIAL"):
         ensure_certified(planted(LEAKS["tomorrows_change"][1]), trial_bars(60))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from stratvector.backtest.certified import certified
+from stratvector.backtest.given_signals import given_signals
 from stratvector.backtest.result import Result, result_of
 from stratvector.trading import replay
 from stratvector.trading.bars import Bars
@@ -43,6 +44,8 @@ class Backtest:
     bars : Bars, or a pandas or polars frame with the columns of `Bars.from_frame`; the close times
     are the schedule. open_times : int64[T] ns UTC, when each bar opened;
     None: when the one before it closed. Fills are stamped with it.
+    strategy : one, or its class with the defaults of its parameters. signals : target weights that
+    were computed before, instead of a strategy: an array, a frame or booleans; see `given_signals`.
     cash : initial, base currency. costs : Costs() charges 0.1 % commission and 0.05 % slippage.
     limits : by default no leverage, and every change of at least a lot is traded.
     instruments : per symbol. One that is not named trades in lots of the largest power of ten that
@@ -62,8 +65,9 @@ class Backtest:
     def __init__(
         self,
         bars: Bars | Frame,
-        strategy: Strategy,
+        strategy: Strategy | type[Strategy] | None = None,
         *,
+        signals: Any = None,
         cash: float | Decimal = 100_000,
         costs: Costs | None = None,
         limits: RiskLimits = NO_LEVERAGE,
@@ -77,6 +81,7 @@ class Backtest:
         bars = _bars(bars, "bars")
         if not len(bars):
             raise ValueError("a backtest needs bars of at least one close")
+        strategy = _strategy(strategy, signals, bars)
         if open_times is not None and not np.all(open_times < bars.close_times):
             raise ValueError("open_times must hold one time before each close of the bars")
         initial = _cash(cash)
@@ -115,6 +120,21 @@ class Backtest:
         self.session = certified(self.session, self._check)
         self.session.refuse_unfit_signals()
         return result_of(replay.run(self.session, progress))
+
+
+def _strategy(given: object, signals: Any, bars: Bars) -> Strategy:
+    if (given is None) == (signals is None):
+        found = "neither" if given is None else "both"
+        raise TypeError(f"a backtest needs a strategy or signals, and there are {found}")
+    if signals is not None:
+        return given_signals(signals, bars)
+    if isinstance(given, type) and issubclass(given, Strategy):
+        given = given()
+    if isinstance(given, Strategy):
+        return given
+    name = getattr(given, "__name__", None) or f"a {type(given).__name__}"
+    hint = "; put @strategy(history=N) above it" if callable(given) else ""
+    raise TypeError(f"strategy is {name}, but it must be a Strategy or its class{hint}")
 
 
 def _traded(

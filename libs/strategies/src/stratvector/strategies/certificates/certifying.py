@@ -37,7 +37,7 @@ class Effort:
     cells: int = 18_000
 
 
-THOROUGH = Effort(short=60, panels=3, long=6_000, windows=6_000, scrambles=24, own=1_500)
+THOROUGH = Effort(short=60, panels=3, long=5_000, windows=5_000, scrambles=24, own=1_500)
 BRIEF = Effort(short=24, panels=1, long=300, windows=100, scrambles=6, own=300)
 
 

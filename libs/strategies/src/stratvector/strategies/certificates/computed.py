@@ -4,6 +4,9 @@ Features, weights, confidence and states are compared to the bit; NaN equals NaN
 equal -0.0.
 """
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -12,8 +15,7 @@ from numpy.typing import NDArray
 from stratvector.strategies.certificates.certificate import Violation
 from stratvector.strategies.floats import Floats
 from stratvector.trading.bars import Bars
-from stratvector.trading.engine.scan import decide_row, run_scan
-from stratvector.trading.strategy import Strategy, check_parts, feature_rows
+from stratvector.trading.strategy import Strategy, check_parts, feature_rows, fold
 
 QUANTITIES = ("feature", "weight", "confidence", "state")
 FEATURES, STATES = 0, 3
@@ -31,18 +33,25 @@ class Computed(NamedTuple):
 def compute(strategy: Strategy, bars: Bars, state: Floats | None = None) -> Computed:
     """All of it over these bars; state : the memory before them, None for the initial one."""
     check_parts(strategy, len(bars.symbols))
-    features = feature_rows(strategy, bars)
     start = np.array(strategy.initial_state(len(bars.symbols)) if state is None else state)
-    folded = run_scan(strategy.decide, features, strategy.parameters(), start, strategy.history - 1)
-    return Computed(features, *folded)
+    with _quiet():
+        features = feature_rows(strategy, bars)
+        return Computed(features, *fold(strategy, features, bars, start, strategy.history - 1))
 
 
 def compute_last(strategy: Strategy, window: Bars, state: Floats) -> Computed:
     """That of the last close of a window, as live computes it. state : the memory before it."""
-    features = feature_rows(strategy, window)[-1:]
-    after = state.copy()
-    row = decide_row(strategy.decide, features[0], strategy.parameters(), after)
-    return Computed(features, *(one[np.newaxis] for one in (*row, after)))
+    with _quiet():
+        features = feature_rows(strategy, window)[-1:]
+        return Computed(features, *fold(strategy, features, window, state.copy(), 0))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """A window without a price, of which numpy warns, says nothing of the user's own bars."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        yield
 
 
 def rows(computed: Computed, first: int, stop: int) -> Computed:
