@@ -268,7 +268,7 @@ def test_an_honest_strategy_is_not_accused(one: Strategy) -> None:
     assert certificate.holds, str(certificate)
 
 
-@pytest.mark.parametrize("seed", (1, 2))
+@pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("one", HONEST, ids=lambda one: type(one).__name__)
 def test_nor_in_short_form_on_any_bars(one: Strategy, seed: int) -> None:
     certificate = examine(one, trial_bars(40, symbols=1 + seed, seed=seed), seed, BRIEF)

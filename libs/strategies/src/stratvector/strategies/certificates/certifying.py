@@ -11,6 +11,7 @@ from stratvector.strategies.certificates.checks import (
     check_bounded_memory,
     check_causality,
     check_enough,
+    check_first_bars,
     check_repeatability,
     look_ahead_at,
 )
@@ -98,7 +99,8 @@ def examine(
             causality = _look_ahead(strategy, trial.bars, memory, seed)
         if causality is not None or memory is not None:
             return Certificate(strategy, found.closes, causality, memory)
-    return found
+    first = check_first_bars(strategy, trials[0].bars, seed)
+    return found if first is None else Certificate(strategy, found.closes, None, None, first)
 
 
 def planned(

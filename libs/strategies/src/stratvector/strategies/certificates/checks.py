@@ -112,7 +112,7 @@ def check_repeatability(strategy: Strategy, bars: Bars, seed: int = 0) -> Violat
     """The first number that is another when the same bars come again; None when there is none.
 
     Between both times the strategy sees other bars at the same closes: what it keeps of them
-    outside its state shows. A strategy file is also loaded anew, so that it has seen nothing.
+    outside its state shows.
     """
     check_enough(strategy, bars)
     actual = compute(strategy, bars)
@@ -126,11 +126,15 @@ def check_repeatability(strategy: Strategy, bars: Bars, seed: int = 0) -> Violat
         found = first_difference(actual, compute(strategy, bars), bars, 0, circumstance)
         if found is not None:
             return found
-    return _kept_from_first(strategy, bars, seed)
+    return None
 
 
-def _kept_from_first(strategy: Strategy, bars: Bars, seed: int) -> Violation | None:
-    """A strategy that keeps the first bars it sees meets others first, each time it is new."""
+def check_first_bars(strategy: Strategy, bars: Bars, seed: int = 0) -> Violation | None:
+    """What a strategy of a file keeps of the first bars that it ever sees; None when it does not.
+
+    Its file is loaded anew, so that it has seen nothing, and meets other bars first. A strategy
+    that looks ahead fails here too: ask `check_causality` before.
+    """
     t = (strategy.history + len(bars)) // 2
     if (first := _anew(strategy)) is None or (second := _anew(strategy)) is None:
         return None
