@@ -50,8 +50,8 @@ def with_own(place: Place, text: str = TREND, strategy: str = "own/trend.py:tren
 
 def config_of(place: Place) -> dict[str, Any]:
     newest = max(place.results(), key=lambda one: one.stat().st_mtime_ns)
-    document: dict[str, Any] = json.loads((newest / "result.json").read_text())
-    return document["config"]
+    config: dict[str, Any] = json.loads((newest / "result.json").read_text())["config"]
+    return config
 
 
 def test_a_file_of_ones_own_is_backtested_and_its_source_recorded(place: Place) -> None:

@@ -82,12 +82,12 @@ def middle_reversion(bars: Bars) -> Floats:
     return np.sign(middle - bars.close)
 
 
-def rank_across_symbols(bars: Bars) -> Floats:
+def rank_across_symbols(bars: Bars) -> Any:
     past = over_windows(bars.close, lambda w: w[:, :, -1] / w[:, :, 0])
     return np.argsort(np.argsort(past, axis=1), axis=1) / bars.close.shape[1]
 
 
-def volume_surge(bars: Bars) -> Floats:
+def volume_surge(bars: Bars) -> Any:
     return (bars.volume > 2.0 * over_windows(bars.volume, lambda w: np.nanmean(w, axis=-1))) * 1.0
 
 
@@ -199,13 +199,13 @@ class PerWindow(Strategy):
 
 
 @strategy(history=lambda window: window + 1)
-def of_a_function(bars: Any, window: int = 10) -> Floats:
+def of_a_function(bars: Any, window: int = 10) -> Any:
     """The short way."""
     return np.sign(bars.indicators.momentum(window)) / len(bars.symbols)
 
 
 @strategy(history="window", windowed=True)
-def of_a_windowed_function(bars: Any, window: int = 6) -> Floats:
+def of_a_windowed_function(bars: Any, window: int = 6) -> Any:
     """Anything over its window."""
     spread = np.nan_to_num(bars.close - np.nan_to_num(bars.close).mean(axis=0))
     return np.sign(spread)

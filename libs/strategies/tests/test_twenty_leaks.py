@@ -56,7 +56,7 @@ class Planted(Strategy):
         return rows[:, :, np.newaxis]
 
 
-def planted(rows: Rows) -> Strategy:
+def planted(rows: Rows) -> Any:
     """As in a process that has run nothing else."""
     _longest.clear()
     _by_time.clear()
@@ -92,7 +92,7 @@ def tomorrows_change(bars: Bars) -> Floats:
 
 
 @leak(AHEAD)
-def normalised_over_all(bars: Bars) -> Floats:
+def normalised_over_all(bars: Bars) -> Any:
     return (bars.close - np.nanmean(bars.close, axis=0)) / np.nanstd(bars.close, axis=0)
 
 
@@ -144,7 +144,7 @@ def filled_backward(bars: Bars) -> Floats:
 
 
 @leak(AHEAD)
-def share_of_the_highest_ever(bars: Bars) -> Floats:
+def share_of_the_highest_ever(bars: Bars) -> Any:
     return bars.close / np.nanmax(bars.close, axis=0)
 
 
@@ -218,7 +218,7 @@ _longest: dict[str, Bars] = {}
 
 
 @leak(AGAIN)
-def from_the_longest_bars_so_far(bars: Bars) -> Floats:
+def from_the_longest_bars_so_far(bars: Bars) -> Any:
     """Bars that were seen before, looked up by their times."""
     known = _longest.get("bars")
     if known is None or len(known) < len(bars):
@@ -229,7 +229,7 @@ def from_the_longest_bars_so_far(bars: Bars) -> Floats:
     return np.nan_to_num(np.array(rows)) * np.ones(width)
 
 
-_by_time: dict[int, Floats] = {}
+_by_time: dict[int, float] = {}
 
 
 @leak(AGAIN)

@@ -50,7 +50,8 @@ def _closes(closes: int, random: Random) -> Floats:
     logs = random.uniform(0.0, 6.0) + np.cumsum(steps)
     # Mirrored at both ends, so that a long panel stays where prices can be.
     span = np.log(1e6)
-    return np.exp(np.abs((logs + span) % (4.0 * span) - 2.0 * span) - span)
+    closes_of_it: Floats = np.exp(np.abs((logs + span) % (4.0 * span) - 2.0 * span) - span)
+    return closes_of_it
 
 
 def _walk(length: int, random: Random) -> Floats:

@@ -80,7 +80,8 @@ SCRAMBLES: dict[str, Scramble] = {
 
 
 def _with(bars: Bars, columns: dict[str, Floats]) -> Bars:
-    return replace(bars, **columns)
+    values = {name: columns.get(name, getattr(bars, name)) for name in FIELDS}
+    return Bars(bars.symbols, bars.close_times, **values)
 
 
 def _row(values: Floats, other: Floats, row: int) -> Floats:
