@@ -1,9 +1,10 @@
-"""A strategy of one's own: features of a bounded history, a compiled decide, both certificates.
+"""A strategy in its compiled form: features of a bounded history, a decide, both certificates.
 
 Shows the two halves of a strategy. `features` is pure: row t reads the last `history` closes and
 nothing else. `decide` is compiled and holds the memory (here: what is held until it falls).
 `certify` then proves, at every close and to the last bit, that it neither looks ahead nor remembers
-more than it says; and shows how a strategy that does look ahead is found out.
+more than it says; and shows how a strategy that does look ahead is found out. The two short forms
+are in `ten_line_strategies.py`.
 """
 
 from dataclasses import dataclass
@@ -11,16 +12,11 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
 from stratvector.backtest import Backtest, RiskLimits
-from stratvector.market import load_universe
-from stratvector.strategies import certify, register
-from stratvector.trading.bars import Bars
-from stratvector.trading.engine.scan import decide_jit
-from stratvector.trading.strategy import Decide, Strategy
+from stratvector.market import Bars, load_universe
+from stratvector.strategies import Decide, Floats, Strategy, certify, decide_jit, register
 
-Floats = NDArray[np.float64]
 CLOSE, HIGHEST, LOWEST = 0, 1, 2  # features
 
 

@@ -24,6 +24,12 @@ PRINTS = {
         "ClairvoyantStrategy looks ahead: feature 0",
         "round trips 54",
     ],
+    "ten_line_strategies": [
+        "above_average is causal",
+        "above_average: return 218.85%, trades 167",
+        "Breakout needs its last 41 closes and its state, no more",
+        "Breakout: return 210.99%, trades 52",
+    ],
     "paper_session": [
         "closes 128, orders 92, fills 92",
         "the backtest gives the same orders and fills: True",
@@ -44,6 +50,28 @@ def test_an_example_prints_what_it_shows(example: str, tmp_path: Path) -> None:
 
 def test_no_example_goes_without_a_test() -> None:
     assert {path.stem for path in EXAMPLES.glob("*.py")} == set(PRINTS)
+
+
+def test_no_example_of_a_strategy_imports_a_rooms_inner_file() -> None:
+    inner = re.compile(r"^(?:from|import) stratvector\.\w+\.\w", re.MULTILINE)
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in EXAMPLES.glob("*.py")}
+    # A paper session is the services at work: it shows what stands behind the rooms' doors.
+    assert {name for name, text in texts.items() if inner.search(text)} == {"paper_session"}
+
+
+def test_every_block_of_the_page_on_strategies_runs_as_it_is() -> None:
+    blocks = PYTHON.findall((ROOT / "docs" / "strategies.md").read_text(encoding="utf-8"))
+    assert len(blocks) >= 8
+    # One process, one namespace: a block may go on from what stands above it.
+    ran = subprocess.run(
+        [sys.executable, "-c", "\n\n".join(blocks)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "trend is causal" in ran.stdout
 
 
 def test_the_readmes_python_runs_as_it_is() -> None:

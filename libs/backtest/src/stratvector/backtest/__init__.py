@@ -6,6 +6,7 @@ run, `Result` is the same for every driver, and `write_result` puts it on disk
 """
 
 from stratvector.backtest.backtest import Backtest
+from stratvector.backtest.given_signals import BadSignals
 from stratvector.backtest.result import ModelResult, Result, result_of
 from stratvector.backtest.result_files import (
     document,
@@ -13,11 +14,16 @@ from stratvector.backtest.result_files import (
     write_result,
     write_result_into,
 )
+from stratvector.trading.bars import Bars
+from stratvector.trading.instruments import Instrument
 from stratvector.trading.portfolio import Costs, RiskLimits
 
 __all__ = [
     "Backtest",
+    "BadSignals",
+    "Bars",
     "Costs",
+    "Instrument",
     "ModelResult",
     "Result",
     "RiskLimits",

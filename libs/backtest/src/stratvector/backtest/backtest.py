@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from stratvector.backtest.certified import certified
+from stratvector.backtest.given_signals import given_signals
 from stratvector.backtest.result import Result, result_of
 from stratvector.trading import replay
 from stratvector.trading.bars import Bars
@@ -42,6 +44,8 @@ class Backtest:
     bars : Bars, or a pandas or polars frame with the columns of `Bars.from_frame`; the close times
     are the schedule. open_times : int64[T] ns UTC, when each bar opened;
     None: when the one before it closed. Fills are stamped with it.
+    strategy : one, or its class with the defaults of its parameters. signals : target weights that
+    were computed before, instead of a strategy: an array, a frame or booleans; see `given_signals`.
     cash : initial, base currency. costs : Costs() charges 0.1 % commission and 0.05 % slippage.
     limits : by default no leverage, and every change of at least a lot is traded.
     instruments : per symbol. One that is not named trades in lots of the largest power of ten that
@@ -52,6 +56,8 @@ class Backtest:
     parts at their first closes and held. risk_free_rate : effective, fraction per year.
     strict : raise DoubtfulBars for what `trading.quality` finds in the bars, such as prices that
     jump as by a split; without it these are caveats of the result.
+    check : see that a strategy of one's own neither looks ahead nor remembers more than its
+    history, once for each content, before it runs; without it that is a caveat of the result.
 
     Raises ValueError for bars without a close and for numbers that break a rule.
     """
@@ -59,8 +65,9 @@ class Backtest:
     def __init__(
         self,
         bars: Bars | Frame,
-        strategy: Strategy,
+        strategy: Strategy | type[Strategy] | None = None,
         *,
+        signals: Any = None,
         cash: float | Decimal = 100_000,
         costs: Costs | None = None,
         limits: RiskLimits = NO_LEVERAGE,
@@ -69,10 +76,12 @@ class Backtest:
         benchmark: Bars | Frame | str | None = None,
         risk_free_rate: float = 0.0,
         strict: bool = False,
+        check: bool = True,
     ) -> None:
         bars = _bars(bars, "bars")
         if not len(bars):
             raise ValueError("a backtest needs bars of at least one close")
+        strategy = _strategy(strategy, signals, bars)
         if open_times is not None and not np.all(open_times < bars.close_times):
             raise ValueError("open_times must hold one time before each close of the bars")
         initial = _cash(cash)
@@ -92,6 +101,7 @@ class Backtest:
         doubts = quality_caveats(bars, universe.name, scheduled=False)
         if strict:
             refuse_doubtful(doubts)
+        self._check = check
         self.session = Session(
             portfolio,
             int(first[0]),
@@ -107,8 +117,24 @@ class Backtest:
 
         Raises BadStrategy.
         """
+        self.session = certified(self.session, self._check)
         self.session.refuse_unfit_signals()
         return result_of(replay.run(self.session, progress))
+
+
+def _strategy(given: object, signals: Any, bars: Bars) -> Strategy:
+    if (given is None) == (signals is None):
+        found = "neither" if given is None else "both"
+        raise TypeError(f"a backtest needs a strategy or signals, and there are {found}")
+    if signals is not None:
+        return given_signals(signals, bars)
+    if isinstance(given, type) and issubclass(given, Strategy):
+        given = given()
+    if isinstance(given, Strategy):
+        return given
+    name = getattr(given, "__name__", None) or f"a {type(given).__name__}"
+    hint = "; put @strategy(history=N) above it" if callable(given) else ""
+    raise TypeError(f"strategy is {name}, but it must be a Strategy or its class{hint}")
 
 
 def _traded(

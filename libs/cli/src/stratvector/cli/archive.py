@@ -23,6 +23,7 @@ from stratvector.cli.bus_access import (
 from stratvector.cli.failures import CommandFailed, guarded
 from stratvector.cli.ledger import ADDRESS, Address
 from stratvector.cli.outputs import AsJson, check_outputs, emit
+from stratvector.cli.platform_options import OwnStrategies
 from stratvector.cli.portfolios import Key
 
 if TYPE_CHECKING:
@@ -56,13 +57,17 @@ def archive_command(
     seed_file: ProvisionerSeedFile = None,
     connect: Connect = 10.0,
     address: Address = ADDRESS,
+    own_strategies: OwnStrategies = False,
     json: AsJson = None,
 ) -> None:
     """Write closed chapters to a folder, prove them there, and purge them from the log.
 
     The seed is the provisioner's. The log is purged only up to where the ledger has committed it.
     """
+    from stratvector.runtime.document_code import permit
+
     check_outputs(json)
+    permit(own_strategies)
     asked = _Asked(key, to, keep_chapters, dry_run, no_purge, address)
     document = asyncio.run(asked.at(nats_url, seed_file, connect))
     emit(json, document, _tell, document)

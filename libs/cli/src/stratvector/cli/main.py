@@ -32,12 +32,14 @@ from stratvector.cli.platform_options import (
     ConsolePort,
     MonitorPort,
     NatsPort,
+    OwnStrategies,
     Replicas,
     Verbose,
 )
 from stratvector.cli.portfolios import portfolios
 from stratvector.cli.progress_lines import ProgressForm
 from stratvector.cli.provision import provision
+from stratvector.cli.strategies import check, new
 from stratvector.runtime.process.file_modes import keep_files_private
 
 if TYPE_CHECKING:
@@ -71,6 +73,10 @@ app = Commands(
 )
 backtest = Commands(no_args_is_help=True, help="Run strategies over recorded bars.")
 app.add_typer(backtest, name="backtest")
+backtest.command(
+    "check", epilog="Example: stratvector backtest check trend.py:above_average --set window=50"
+)(check)
+app.add_typer(new, name="new")
 app.add_typer(data, name="data")
 app.add_typer(ledger, name="ledger")
 app.command(epilog="Example: stratvector explain AAPL@2018-02-06 --session results/main-1")(explain)
@@ -214,12 +220,15 @@ def parity(
         Path | None,
         typer.Option(metavar="FOLDER", help="What `archive` has written before it purged the log."),
     ] = None,
+    own_strategies: OwnStrategies = False,
     json: AsJson = None,
 ) -> None:
     """Replay a session's log through the engine: equal, or the first difference explained."""
     from stratvector.cli.parity import examine, print_examination
+    from stratvector.runtime.document_code import permit
 
     check_outputs(json)
+    permit(own_strategies)
     examination = examine(session, portfolio, run, archive)
     emit(json, examination.document(), print_examination, examination)
     if not examination.passed:

@@ -20,3 +20,7 @@ MonitorPort = Annotated[
     int | None, typer.Option(metavar="N", help="Let NATS's own monitor listen; off without.")
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Tell every order and fill.")]
+OwnStrategies = Annotated[
+    bool,
+    typer.Option("--own-strategies", help="Run the code of strategy files that the log brings."),
+]

@@ -174,9 +174,11 @@ def _replayed(
     session: "Session", verbose: bool, progress: "SessionProgress | ProgressLines"
 ) -> "Result":
     from stratvector.backtest import result_of
+    from stratvector.backtest.certified import certified
     from stratvector.cli.told import told
     from stratvector.trading import replay
 
+    session = certified(session)
     session.refuse_unfit_signals()
     result = result_of(replay.run(session, progress))
     for entry in result.entries if verbose else ():

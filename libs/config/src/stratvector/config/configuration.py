@@ -35,7 +35,8 @@ class TradedModel:
 class Configuration:
     """What system.yaml and the files beside it say. path : of system.yaml. began : of a run that
     this is to change, its universes, with the closes before the first that trades that each began
-    with; they stay, whether a model trades them or not.
+    with; they stay, whether a model trades them or not. one_file : system.yaml says itself what
+    models.yaml and universes.yaml say elsewhere.
     """
 
     path: Path
@@ -44,16 +45,17 @@ class Configuration:
     universes: UniversesFile
     risk: RiskSection
     began: Mapping[str, int] = field(default_factory=dict)
+    one_file: bool = False
 
     @property
     def models_path(self) -> Path:
         """Where the models are described."""
-        return self.path.with_name(MODELS_FILE)
+        return self.path if self.one_file else self.path.with_name(MODELS_FILE)
 
     @property
     def universes_path(self) -> Path:
         """Where the universes are described."""
-        return self.path.with_name(UNIVERSES_FILE)
+        return self.path if self.one_file else self.path.with_name(UNIVERSES_FILE)
 
     @cached_property
     def traded(self) -> tuple[TradedModel, ...]:
@@ -99,7 +101,7 @@ class Configuration:
         return {
             "system": self.system.system.model_dump(mode="json"),
             "models": [
-                model.entry.model_dump(mode="json") | model.settings.model_dump(mode="json")
+                model.entry.model_dump(mode="json") | model.settings.effective()
                 for model in self.traded
             ],
             "universes": {n: u.effective() for n, u in self.traded_universes.items()},
@@ -122,20 +124,40 @@ def hash_of(document: Any) -> str:
 
 
 def read_configuration(path: str | Path) -> Configuration:
-    """Read system.yaml at `path`, and models.yaml, universes.yaml and risk/ beside it.
+    """Read system.yaml at `path`, and models.yaml, universes.yaml and risk/ beside it. A file that
+    has a key `universes` says all by itself: what models.yaml says of a model stands in its entry.
 
     Raises BadConfig: one sentence with file, key, value and rule.
     """
     path = Path(path)
     document = read_document(path, "give one with --config FILE")
     _refuse_another_file(path, document)
+    one_file = "universes" in document
+    models, universes = _own_parts(path, document) if one_file else (None, None)
     system = checked(SystemFile, path, document)
     beside = f"it belongs beside {path.name}"
-    models = _read(ModelsFile, path.with_name(MODELS_FILE), beside)
-    universes = _read(UniversesFile, path.with_name(UNIVERSES_FILE), beside)
-    configuration = Configuration(path, system, models, universes, _risk(path, system.risk))
+    configuration = Configuration(
+        path,
+        system,
+        models or _read(ModelsFile, path.with_name(MODELS_FILE), beside),
+        universes or _read(UniversesFile, path.with_name(UNIVERSES_FILE), beside),
+        _risk(path, system.risk),
+        one_file=one_file,
+    )
     _check(configuration)
     return configuration
+
+
+def _own_parts(path: Path, document: dict[str, Any]) -> tuple[ModelsFile, UniversesFile]:
+    """What belongs to models.yaml and universes.yaml, taken out of a file that says it all."""
+    universes = checked(UniversesFile, path, {"universes": document.pop("universes")})
+    models: dict[str, Any] = {}
+    entries = document.get("models")
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, dict):
+            own = {key: entry.pop(key) for key in ModelSettings.model_fields if key in entry}
+            models.setdefault(str(entry.get("name")), own)
+    return checked(ModelsFile, path, {"models": models}), universes
 
 
 def _refuse_another_file(path: Path, document: Mapping[str, Any]) -> None:

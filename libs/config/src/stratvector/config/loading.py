@@ -58,7 +58,7 @@ def session_of(
     system = configuration.system.system
     first, last = session_range(configuration, start, end)
     strategies = strategies_of(configuration)
-    digits = hash_of(configuration.effective())[:RUN_DIGITS]
+    digits = hash_of(_with_sources(configuration, strategies))[:RUN_DIGITS]
     portfolio = portfolio_of(configuration, f"{REPLAY}.{digits}")
     histories: dict[str, History] = {}
     universes: list[Universe] = []
@@ -114,13 +114,13 @@ def warmup_closes(
 def provenance(configuration: Configuration, session: "Session") -> dict[str, Any]:
     """What a result says about its inputs: hashes, sources, the effective configuration.
 
-    config_hash covers every value of the configuration and the range, data_hash every bar and the
-    configured benchmark's prices.
+    config_hash covers every value of the configuration, the source of each strategy that it names
+    by file or module, and the range; data_hash every bar and the configured benchmark's prices.
     """
     from stratvector.trading.engine.compiling import engine_hash
     from stratvector.trading.timestamps import utc_text
 
-    ran = configuration.effective() | {"start": utc_text(session.start)}
+    ran = _with_sources(configuration, session.strategies) | {"start": utc_text(session.start)}
     for universe in session.portfolio.universes:
         document = ran["universes"][universe.name]
         if not isinstance(document["price_precision"], int):
@@ -132,6 +132,19 @@ def provenance(configuration: Configuration, session: "Session") -> dict[str, An
         "sources": {name: history.source for name, history in session.histories.items()},
         "config": ran,
     }
+
+
+def _with_sources(
+    configuration: Configuration, strategies: Mapping[str, "Strategy"]
+) -> dict[str, Any]:
+    """The effective configuration; a model whose strategy is named says the hash of its source."""
+    from stratvector.runtime.source_hash import source_hash
+
+    effective = configuration.effective()
+    for model in effective["models"]:
+        if "strategy" in model:
+            model["source"] = source_hash(type(strategies[model["name"]]))
+    return effective
 
 
 def _data_hash(session: "Session") -> str:
@@ -203,7 +216,6 @@ def _universe(configuration: Configuration, name: str, entry: UniverseEntry) -> 
 
 def _strategy(configuration: Configuration, model: TradedModel) -> "Strategy":
     from stratvector.market import calendar
-    from stratvector.strategies import create
 
     universe = configuration.traded_universes[model.settings.universe]
     timeframe = universe.timeframe or configuration.system.system.timeframe
@@ -211,12 +223,27 @@ def _strategy(configuration: Configuration, model: TradedModel) -> "Strategy":
         bars_per_day = calendar(universe.calendar).bars_per_day(timeframe)
     name, version = model.entry.name, model.entry.version
     with blaming(configuration.models_path, f"models.{name}"):
-        strategy = create(name, model.settings.parameters, bars_per_day)
+        strategy = _created(configuration, model, bars_per_day)
     if version is not None and version != strategy.version:
         key = f"models[{model.index}].version"
         rule = f"the installed {name} is {strategy.version}"
         raise BadValue(configuration.path, key, version, rule)
     return strategy
+
+
+def _created(configuration: Configuration, model: TradedModel, bars_per_day: int) -> "Strategy":
+    """The strategy that a model names, or the one that is registered under its name."""
+    from stratvector.strategies import MODELS, create
+    from stratvector.strategies.naming import create_named
+
+    name, settings = model.entry.name, model.settings
+    if settings.strategy is None or settings.strategy == name:
+        return create(name, settings.parameters, bars_per_day)
+    if name in MODELS:
+        key, rule = f"models.{name}.strategy", f"{name} is a registered model; name yours otherwise"
+        raise BadValue(configuration.models_path, key, settings.strategy, rule)
+    beside = configuration.models_path.parent
+    return create_named(settings.strategy, settings.parameters, bars_per_day, beside)
 
 
 def _source(

@@ -133,12 +133,20 @@ class SystemFile(Section):
 
 
 class ModelSettings(Section):
-    """One model. asset_classes : what its universe may hold. active : False leaves it out."""
+    """One model. strategy : a registered id, `package.module:Class` or `path/file.py:name`, which
+    starts from the file that says so; None is the one registered under the model's name.
+    asset_classes : what its universe may hold. active : False leaves it out.
+    """
 
+    strategy: str | None = Field(default=None, min_length=1)
     universe: str
     asset_classes: tuple[str, ...] = ()
     active: bool = True
     parameters: dict[str, Any] = Field(default_factory=dict)
+
+    def effective(self) -> dict[str, Any]:
+        """As JSON values; a strategy stands there only where one is named."""
+        return self.model_dump(mode="json", exclude={"strategy"} if self.strategy is None else None)
 
 
 class ModelsFile(Section):

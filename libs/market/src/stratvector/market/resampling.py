@@ -6,14 +6,13 @@ is built from what is there; one without any input is missing.
 """
 
 import numpy as np
-import numpy.typing as npt
 
 from stratvector.market.calendars import ALWAYS_OPEN, calendar
 from stratvector.market.timeframes import Timeframe
 from stratvector.market.timeframes import timeframe as parse_timeframe
 from stratvector.trading.bad_bars import BadBars
 from stratvector.trading.bars import Bars
-from stratvector.trading.columns import Values
+from stratvector.trading.coarser import fold_rows
 from stratvector.trading.timestamps import NANOSECONDS_PER_DAY, Nanoseconds, utc_text
 
 
@@ -57,7 +56,7 @@ def resample(bars: Bars, timeframe: str, calendar_name: str = ALWAYS_OPEN) -> Ba
     outside = np.flatnonzero(bars.close_times <= times.opens[place])
     if outside.size:
         raise OutsideSession(int(bars.close_times[outside[0]]), calendar_name)
-    return _fold(bars, place, times.closes[: place[-1] + 1])
+    return fold_rows(bars, place, times.closes[: place[-1] + 1])
 
 
 def _refuse_finer(close_times: Nanoseconds, wanted: Timeframe) -> None:
@@ -78,32 +77,3 @@ _HOUR = NANOSECONDS_PER_DAY // 24
 # From an ordinary close to an early one it is 21 hours: daily bars may be no nearer than that.
 _SHORT_DAY = 20 * _HOUR
 _WEEK = 7 * NANOSECONDS_PER_DAY
-
-
-def _fold(bars: Bars, place: npt.NDArray[np.intp], close_times: Nanoseconds) -> Bars:
-    """Fold input rows into the coarse rows that `place` gives them."""
-    shape = (len(close_times), len(bars.symbols))
-    there = ~np.isnan(bars.close)
-    high, low, volume = np.full(shape, -np.inf), np.full(shape, np.inf), np.zeros(shape)
-    np.maximum.at(high, place, np.where(there, bars.high, -np.inf))
-    np.minimum.at(low, place, np.where(there, bars.low, np.inf))
-    np.add.at(volume, place, np.where(there, bars.volume, 0.0))
-    first, last = np.full(shape, np.nan), np.full(shape, np.nan)
-    rows, columns = np.nonzero(there)
-    # Rows are in time order: the last assignment to a place is the latest, reversed the earliest.
-    last[place[rows], columns] = bars.close[rows, columns]
-    first[place[rows[::-1]], columns[::-1]] = bars.open[rows[::-1], columns[::-1]]
-    empty = np.isnan(last)
-    return Bars(
-        bars.symbols,
-        close_times,
-        first,
-        _blank(high, empty),
-        _blank(low, empty),
-        last,
-        _blank(volume, empty),
-    )
-
-
-def _blank(values: Values, empty: npt.NDArray[np.bool_]) -> Values:
-    return np.where(empty, np.nan, values)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from stratvector.runtime.document_code import CODE, CodeRefused, carried_class, carried_code
 from stratvector.runtime.run_clock import TimeMap
 from stratvector.runtime.source_hash import source_hash
 from stratvector.runtime.validation_sentences import mistakes
@@ -115,10 +116,13 @@ def canonical(document: Mapping[str, Any]) -> str:
 
 
 def described(strategy: "Strategy") -> dict[str, Any]:
-    """A strategy as a document tells it."""
+    """A strategy as a document tells it; one of a strategy file brings the file's text."""
     kind = type(strategy)
+    carried = carried_code(kind)
+    place = carried[CODE]["file"] if carried else kind.__module__
     return {
-        "class": f"{kind.__module__}:{kind.__qualname__}",
+        **carried,
+        "class": f"{place}:{kind.__qualname__}",
         "version": strategy.version,
         "parameters": {f.name: getattr(strategy, f.name) for f in fields(strategy) if f.init},
         "source": source_hash(kind),
@@ -240,7 +244,10 @@ class SessionDocument:
         module, _, name = described["class"].partition(":")
         place = f"{self.place}: strategies.{model}"
         try:
-            kind = getattr(import_module(module), name)
+            brought = described.get(CODE) is not None
+            kind = carried_class(described) if brought else getattr(import_module(module), name)
+        except CodeRefused as error:
+            raise BadSession(f"{place}: {error}") from None
         except (ImportError, AttributeError, ValueError) as error:
             raise BadSession(f"{place}: {described['class']} can't be imported: {error}") from None
         if not (isinstance(kind, type) and issubclass(kind, Strategy)):

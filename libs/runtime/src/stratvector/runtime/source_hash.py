@@ -55,6 +55,9 @@ def _root(name: str) -> tuple[str, ...]:
 
 
 def _source(module: ModuleType) -> bytes:
+    # What was loaded from a text is that text, whatever the file says by now.
+    if isinstance(text := getattr(getattr(module, "__loader__", None), "text", None), str):
+        return text.encode()
     file = getattr(module, "__file__", None)
     if not file or not Path(file).is_file():
         return b""

@@ -6,19 +6,32 @@ BadStrategy(ValueError)
 ├── UnknownParameter       a parameter that the model does not have
 ├── WrongParameterType     a parameter of another type than the model's
 ├── ImpossibleParameter    a parameter, or two together, that break a rule of the model
+├── Uncertified            it looks ahead, or remembers more than its history
 ├── TooFewCloses           bars that are too short to certify the strategy on
-└── BadFeatures, BadPart   what no run can use: `stratvector.trading.bad_strategy`
+├── StrategyNotFound       a file or module in which there is none: `bad_file`
+├── BadDeclaration         a function or class that declares no strategy
+├── BadTarget              what `on_bar` asks of its context and no model may have
+├── UndeclaredState        a memory that the class does not declare
+└── BadFeatures, BadWeights, BadPart   what no run can use: `stratvector.trading.bad_strategy`
 """
 
-from stratvector.trading.bad_strategy import BadFeatures, BadPart, BadStrategy
+from collections.abc import Iterable
+
+from stratvector.trading.bad_strategy import BadFeatures, BadPart, BadStrategy, BadWeights
+from stratvector.trading.nearest import suggestion
 
 __all__ = [
+    "BadDeclaration",
     "BadFeatures",
     "BadPart",
     "BadStrategy",
+    "BadTarget",
+    "BadWeights",
     "ImpossibleParameter",
     "NotRegistrable",
     "TooFewCloses",
+    "Uncertified",
+    "UndeclaredState",
     "UnknownModel",
     "UnknownParameter",
     "WrongParameterType",
@@ -30,7 +43,10 @@ class UnknownModel(BadStrategy):
 
     def __init__(self, model: str, known: tuple[str, ...]) -> None:
         self.model, self.known = model, known
-        super().__init__(f"there is no model {model!r}; registered are {', '.join(known)}")
+        super().__init__(
+            f"there is no model {model!r}; registered are {', '.join(known)}, and one of your own "
+            "is named package.module:Class or path/file.py:name"
+        )
 
 
 class NotRegistrable(BadStrategy):
@@ -74,4 +90,40 @@ class TooFewCloses(BadStrategy):
         super().__init__(
             f"{closes} closes are too few to certify {model}: it needs at least {needed}, "
             "its history and one more"
+        )
+
+
+class Uncertified(BadStrategy):
+    """`model` breaks what every strategy must keep; `found` says where it does."""
+
+    def __init__(self, model: str, found: str) -> None:
+        self.model, self.found = model, found
+        super().__init__(found)
+
+
+class BadDeclaration(BadStrategy):
+    """`strategy` can't be made into one; `rule`, a sentence, says why."""
+
+    def __init__(self, strategy: str, rule: str) -> None:
+        self.strategy, self.rule = strategy, rule
+        super().__init__(f"{strategy} is no strategy yet: {rule}")
+
+
+class BadTarget(BadStrategy):
+    """What `on_bar` of `model` asks for breaks `rule`, a sentence with the value."""
+
+    def __init__(self, model: str, rule: str) -> None:
+        self.model, self.rule = model, rule
+        super().__init__(f"on_bar of {model}: {rule}")
+
+
+class UndeclaredState(BadStrategy):
+    """`on_bar` of `model` uses a memory `name` that the class does not declare."""
+
+    def __init__(self, model: str, name: object, declared: Iterable[str]) -> None:
+        self.model, self.name, self.declared = model, name, tuple(declared)
+        near = suggestion(str(name), self.declared) if self.declared else "it declares none"
+        super().__init__(
+            f"context.state has no {name!r}: {model} must declare what it remembers in its "
+            f"`state`; {near}"
         )

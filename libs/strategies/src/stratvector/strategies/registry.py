@@ -12,6 +12,8 @@ from stratvector.trading.strategy import Strategy
 
 Model = TypeVar("Model", bound=type[Strategy])
 
+FILES = "stratvector_file"  # what the modules of strategy files are below
+
 _models: dict[str, type[Strategy]] = {}
 
 MODELS: Mapping[str, type[Strategy]] = MappingProxyType(_models)
@@ -24,7 +26,7 @@ def register(model: Model) -> Model:
     Defining a class again (a notebook's cell, a reload) replaces it. Raises NotRegistrable for
     what is not a complete frozen dataclass of Strategy with a name, or for a name that is taken.
     """
-    _check_registrable(model)
+    check_complete(model)
     taken = _models.get(model.name)
     if taken is not None and _place(taken) != _place(model):
         raise NotRegistrable(
@@ -43,10 +45,18 @@ def create(model_id: str, parameters: Mapping[str, Any], bars_per_day: int) -> S
     model = MODELS.get(model_id)
     if model is None:
         raise UnknownModel(model_id, tuple(sorted(MODELS)))
+    return made(model, parameters, bars_per_day)
+
+
+def made(model: type[Strategy], parameters: Mapping[str, Any], bars_per_day: int) -> Strategy:
+    """A model of this class; see `create`.
+
+    Raises UnknownParameter, WrongParameterType or ImpossibleParameter.
+    """
     known = parameter_names(model)
     for name in parameters:
         if name not in known:
-            raise UnknownParameter(model_id, name, known)
+            raise UnknownParameter(model.name, name, known)
     strategy = model(**parameters, bars_per_day=bars_per_day)
     check_types(strategy)
     return strategy
@@ -57,7 +67,8 @@ def parameter_names(model: type[Strategy]) -> tuple[str, ...]:
     return tuple(f.name for f in fields(model) if f.init and f.name != "bars_per_day")
 
 
-def _check_registrable(model: type[Strategy]) -> None:
+def check_complete(model: type[Strategy]) -> None:
+    """Refuse a class that no run can make a model of. Raises NotRegistrable."""
     if isabstract(model):
         raise NotRegistrable(model.__qualname__, "it must say its `history` and `features`")
     if "__dataclass_params__" not in vars(model):
@@ -67,4 +78,8 @@ def _check_registrable(model: type[Strategy]) -> None:
 
 
 def _place(model: type[Strategy]) -> tuple[str, str]:
-    return model.__module__, model.__qualname__
+    """Another version of a strategy file is the same place: its module's name ends as before."""
+    module = model.__module__
+    return module.rpartition(".")[2] if module.startswith(
+        f"{FILES}."
+    ) else module, model.__qualname__

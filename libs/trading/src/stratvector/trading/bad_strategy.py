@@ -2,6 +2,7 @@
 
 BadStrategy(ValueError)
 ├── BadFeatures   features that are not float64[closes, symbols, features]
+├── BadWeights    weights of a function that are not float64[closes, symbols]
 ├── BadPart       a history, memory, parameters or decide that no run can use
 └── BadSignal     a weight or confidence that no model may say
 """
@@ -21,6 +22,17 @@ class BadFeatures(BadStrategy):
         super().__init__(
             f"features of {model} are {found}; they must be float64 of shape "
             f"({closes} closes, {symbols} symbols, at least 1 feature)"
+        )
+
+
+class BadWeights(BadStrategy):
+    """The weights of `model` are a `found`, not a float64 array of the right shape."""
+
+    def __init__(self, model: str, found: str, closes: int, symbols: int) -> None:
+        self.model, self.found, self.closes, self.symbols = model, found, closes, symbols
+        super().__init__(
+            f"weights of {model} are {found}; they must be float64 of shape "
+            f"({closes} closes, {symbols} symbols)"
         )
 
 

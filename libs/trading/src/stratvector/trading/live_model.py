@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 
 from stratvector.trading.bars import ClosedBars
 from stratvector.trading.carried import CarriedModel
-from stratvector.trading.engine.scan import decide_row
 from stratvector.trading.reasons import SignalReason
 from stratvector.trading.signals import SignalRow, Signals, derive_action
-from stratvector.trading.strategy import Strategy, check_parts, checked_features
+from stratvector.trading.strategy import Strategy, check_parts, checked_features, fold
 from stratvector.trading.window import Window
 
 
@@ -23,7 +22,6 @@ class LiveModel:
     def __init__(self, strategy: Strategy, symbols: tuple[str, ...]) -> None:
         check_parts(strategy, len(symbols))
         self._strategy, self._symbols = strategy, symbols
-        self._parameters = strategy.parameters()
         self._window = Window(symbols, strategy.history)
         self._state: NDArray[np.float64] = np.array(strategy.initial_state(len(symbols)))
         self._held = [0.0] * len(symbols)
@@ -42,9 +40,10 @@ class LiveModel:
         if not self._window.is_full():
             return tuple(self._row(n, 0.0, 0.0, True) for n in range(len(self._symbols)))
         window = self._window.bars()
-        row = checked_features(self._strategy, self._strategy.features(window), window)[-1]
-        decided = decide_row(self._strategy.decide, row, self._parameters, self._state)
-        pairs = enumerate(zip(*(values.tolist() for values in decided), strict=True))
+        rows = checked_features(self._strategy, self._strategy.features(window), window)
+        scan = fold(self._strategy, rows[-1:], window, self._state, 0)
+        decided = (values[0].tolist() for values in (scan.weights, scan.confidence))
+        pairs = enumerate(zip(*decided, strict=True))
         return tuple(self._row(n, weight, sure, False) for n, (weight, sure) in pairs)
 
     def begin(self, carried: CarriedModel) -> None:

@@ -6,11 +6,12 @@
 
 A backtest computes all rows at once; live, the strategy service computes the last row of the last
 `history` closes. Both give the same bits: the causality and bounded-memory certificates demand it
-of every strategy.
+of every strategy. `fold` is where rows become weights, for everyone; a strategy that decides in
+plain Python has a fold of its own.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Self
 
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from stratvector.trading.bad_strategy import BadFeatures, BadPart
 from stratvector.trading.bars import Bars
-from stratvector.trading.engine.scan import Scan, decide_jit, run_scan
+from stratvector.trading.engine.scan import Scan, decide_jit, decide_row, run_scan
 
 Decide = Callable[[Any, Any, Any, Any, Any], None]
 
@@ -73,6 +74,23 @@ class Strategy(ABC):
         """
         for strategy in strategies:
             yield feature_rows(strategy, bars)
+
+    @classmethod
+    def scans_of_each(cls, strategies: Sequence[Self], bars: Bars) -> Iterator[Scan]:
+        """The scans of many parameter sets over the same bars, in order, for a sweep."""
+        rows_of_each = cls.features_of_each(strategies, bars)
+        for strategy, rows in zip(strategies, rows_of_each, strict=True):
+            check_parts(strategy, len(bars.symbols))
+            yield fold(strategy, rows, bars, _initial(strategy, bars), strategy.history - 1)
+
+    def fold(
+        self, rows: NDArray[np.float64], bars: Bars, state: NDArray[np.float64], first: int
+    ) -> Scan:
+        """Weights, confidence and memory over rows[first:]; what the function `fold` calls."""
+        if len(rows) > 1 or first:
+            return run_scan(self.decide, rows, self.parameters(), state, first)
+        weights, confidence = decide_row(self.decide, rows[0], self.parameters(), state)
+        return Scan(*(values[np.newaxis] for values in (weights, confidence, state.copy())))
 
     def initial_state(self, symbols: int) -> NDArray[np.float64]:
         """The memory before the first decision; zero-length where the model has none."""
@@ -159,8 +177,7 @@ def scan(strategy: Strategy, bars: Bars, state: NDArray[np.float64] | None = Non
     another length than the initial one, such as that of other symbols, BadFeatures and BadPart.
     """
     check_parts(strategy, len(bars.symbols))
-    # A copy: `decide` writes in place, and a strategy may give the same array each time.
-    start = np.array(strategy.initial_state(len(bars.symbols)))
+    start = _initial(strategy, bars)
     if state is not None:
         if state.shape != start.shape:
             raise ValueError(
@@ -168,5 +185,27 @@ def scan(strategy: Strategy, bars: Bars, state: NDArray[np.float64] | None = Non
                 f"over {len(bars.symbols)} symbols it must have {start.size}"
             )
         start = state.copy()
-    rows = feature_rows(strategy, bars)
-    return run_scan(strategy.decide, rows, strategy.parameters(), start, strategy.history - 1)
+    return fold(strategy, feature_rows(strategy, bars), bars, start, strategy.history - 1)
+
+
+def fold(
+    strategy: Strategy,
+    rows: NDArray[np.float64],
+    bars: Bars,
+    state: NDArray[np.float64],
+    first: int,
+) -> Scan:
+    """Weights, confidence and memory of a strategy: the one way from features to them, whether it
+    decides in compiled code or in Python, for backtests, sweeps, certificates and live models.
+
+    rows : features of the last len(rows) closes of `bars`, as `feature_rows` gives them; a live
+    model gives the last row alone, with the last `history` closes. state : the memory before them,
+    float64, advanced in place. first : rows before it warm up: weight and confidence 0, the memory
+    untouched. Shapes of what is returned: (len(rows), symbols), (len(rows), len(state)).
+    """
+    return strategy.fold(rows, bars, state, first)
+
+
+def _initial(strategy: Strategy, bars: Bars) -> NDArray[np.float64]:
+    """A copy: `decide` writes in place, and a strategy may give the same array each time."""
+    return np.array(strategy.initial_state(len(bars.symbols)))

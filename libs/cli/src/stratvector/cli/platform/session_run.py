@@ -35,6 +35,7 @@ from stratvector.cli.runs import Run, finished_run, not_written
 from stratvector.cli.told import told
 from stratvector.contracts.codecs import encode_ledger_entry
 from stratvector.runtime.deployment import installed_services
+from stratvector.runtime.document_code import permit
 from stratvector.runtime.jetstream.server import find_binary
 from stratvector.runtime.logged_session import LoggedSession
 from stratvector.runtime.served import PortfolioRun
@@ -136,6 +137,7 @@ async def supervised(
     run: RunFolder, wishes: Wishes
 ) -> AsyncIterator[tuple[Platform, asyncio.Event]]:
     """A run's platform, not yet started, and what Ctrl-C sets; drained at the end of the block."""
+    permit()  # what the run's document brings, this user has applied
     logs = logs_of(run.folder.parent)
     platform = Platform(
         run.session_folder,

@@ -59,6 +59,9 @@ def write_settings(
     }
     keys = given_keys(service)
     settings = {key: known[key] for key in known if key in keys and known[key] is not None}
+    if service == "strategy":
+        # What this user applies here is the user's own program.
+        settings["own_strategies"] = True
     settings |= {"verbose_logging": verbose, **(wished or {})}
     file.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
     return file

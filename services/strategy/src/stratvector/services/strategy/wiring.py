@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from stratvector.runtime.chapters import newest_chapter, strategies_in
 from stratvector.runtime.deployment import Deployment
+from stratvector.runtime.document_code import permit
 from stratvector.runtime.host import Service, Tasks
 from stratvector.runtime.ports import Ports
 from stratvector.runtime.served import Served
@@ -27,6 +28,7 @@ def serve(settings: "StrategySettings", ports: Ports) -> Service:
     from stratvector.services.strategy.metrics import StrategyCollector
     from stratvector.services.strategy.servicer import strategy_servicer
 
+    permit(settings.own_strategies)
     served = Served[LoggedModels]("strategy")
     lanes = Served[Mapping[str, ModelLane]]("strategy")
 
