@@ -75,7 +75,7 @@ def sweep_weights(market: Market) -> Floats:
     times = np.arange(len(close), dtype=np.int64)
     bars = Bars(("A",), times, close, close, close, close, market.volume)
     indicators = Indicators(bars)
-    averages = {n: indicators.moving_average(n)[:, 0] for n in {n for pair in PAIRS for n in pair}}
+    averages = {n: indicators.sma(n)[:, 0] for n in {n for pair in PAIRS for n in pair}}
     weights = np.zeros((len(PAIRS), len(close)))
     for column, (fast, slow) in enumerate(PAIRS):
         weights[column] = averages[fast] > averages[slow]

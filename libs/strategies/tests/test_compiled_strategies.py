@@ -24,6 +24,7 @@ ROOM = Path(stratvector.strategies.__file__).parent
 SOURCES = sorted(ROOM.rglob("*.py"))
 JITS = {"engine_jit", "decide_jit"}
 ALLOWED_CALLS = {"range", "min", "max", "abs", "bool", "np.sqrt"}
+VIEW = ".reshape"  # of contiguous memory: nothing is computed
 
 
 def compiled_functions(tree: ast.Module) -> list[ast.FunctionDef]:
@@ -59,7 +60,7 @@ def test_compiled_functions_call_their_own_file_and_plain_arithmetic_only(source
             assert not isinstance(node, ast.Pow), f"{function.name} uses **"
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func)
-                assert called in known, f"{function.name} calls {called}"
+                assert called in known or called.endswith(VIEW), f"{function.name} calls {called}"
 
 
 def test_the_rule_above_looks_at_every_indicator_and_model() -> None:

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratvector.strategies import Indicators, MomentumStrategy
-from stratvector.strategies.indicators.moving_average import moving_average, standard_deviation
+from stratvector.strategies.indicators.statistics import standard_deviation
+from stratvector.strategies.indicators.window import simple_average
 from stratvector.strategies.trial_bars import trial_bars
 from stratvector.trading.strategy import feature_rows
 
@@ -18,7 +19,7 @@ def test_a_sweep_over_5080_pairs_computes_146_moving_averages() -> None:
     for strategy in pairs:
         strategy.rows(indicators)
     assert len(pairs) == 5080
-    assert indicators.computed(moving_average) == 146
+    assert indicators.computed(simple_average) == 146
 
 
 def test_a_sweep_gives_the_bits_of_each_strategy_on_its_own() -> None:
@@ -37,8 +38,8 @@ def test_an_average_has_the_same_bits_whatever_was_asked_for_before(
     bars = trial_bars(60, seed=seed, gaps=0.2)
     shared = Indicators(bars)
     for window in windows:
-        alone = Indicators(bars).moving_average(window)
-        assert shared.moving_average(window).tobytes() == alone.tobytes()
+        alone = Indicators(bars).sma(window)
+        assert shared.sma(window).tobytes() == alone.tobytes()
 
 
 @settings(max_examples=20)
@@ -48,21 +49,21 @@ def test_a_windows_last_average_has_the_bits_of_the_full_historys(
 ) -> None:
     bars = trial_bars(60, seed=seed, gaps=0.2)
     t = window - 1 + later
-    part = Indicators(bars.window(t - window + 1, t + 1)).moving_average(window)[-1]
-    assert part.tobytes() == Indicators(bars).moving_average(window)[t].tobytes()
+    part = Indicators(bars.window(t - window + 1, t + 1)).sma(window)[-1]
+    assert part.tobytes() == Indicators(bars).sma(window)[t].tobytes()
 
 
 def test_equal_questions_share_one_answer_and_other_columns_have_their_own() -> None:
     indicators = Indicators(trial_bars(40))
     assert indicators.z_score(5) is indicators.z_score(5)
-    assert indicators.moving_average(5, of="volume") is not indicators.moving_average(5)
+    assert indicators.sma(5, of="volume") is not indicators.sma(5)
     assert indicators.computed(standard_deviation) == 1
 
 
 def test_a_result_that_others_share_cannot_be_changed() -> None:
     bars = trial_bars(40)
     indicators = Indicators(bars)
-    for shared in (indicators.values(), indicators.moving_average(5)):
+    for shared in (indicators.values(), indicators.sma(5)):
         with pytest.raises(ValueError, match="read-only"):
             shared[0, 0] = 1.0
     assert bars.close.flags.writeable

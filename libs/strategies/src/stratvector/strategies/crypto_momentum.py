@@ -119,8 +119,8 @@ class CryptoMomentumModel(IndicatorStrategy):
         """Close, momentum over the short and over the long lookback."""
         return (
             indicators.values(),
-            indicators.momentum(self.short_lookback * self.bars_per_day),
-            indicators.momentum(self.long_lookback * self.bars_per_day),
+            indicators.roc(self.short_lookback * self.bars_per_day),
+            indicators.roc(self.long_lookback * self.bars_per_day),
         )
 
     def initial_state(self, symbols: int) -> Floats:

@@ -151,9 +151,9 @@ class EquityTrendModel(IndicatorStrategy):
         """Close, slow average, exit average, momentum."""
         return (
             indicators.values(),
-            indicators.moving_average(self.slow_ma_period),
-            indicators.moving_average(self.exit_ma_period),
-            indicators.momentum(self._momentum_lookback),
+            indicators.sma(self.slow_ma_period),
+            indicators.sma(self.exit_ma_period),
+            indicators.roc(self._momentum_lookback),
         )
 
     def initial_state(self, symbols: int) -> Floats:

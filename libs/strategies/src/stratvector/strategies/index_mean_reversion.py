@@ -10,14 +10,14 @@ import numpy as np
 
 from stratvector.strategies.floats import Floats
 from stratvector.strategies.indicator_strategy import IndicatorStrategy
-from stratvector.strategies.indicators import Indicators
-from stratvector.strategies.indicators.relative_strength import relative_strength_window
+from stratvector.strategies.indicators import Indicators, rsi_window
 from stratvector.strategies.parameters import require, require_at_least
 from stratvector.strategies.registry import register
 from stratvector.trading.engine.scan import decide_jit
 from stratvector.trading.strategy import Decide
 
 BAND_WIDTH = 2.0  # standard deviations
+RSI_TOLERANCE = 1e-6  # what is left out of the index weighs less
 
 CLOSE, RSI, LOWER_BAND, MIDDLE_BAND = 0, 1, 2, 3  # features
 RSI_OVERSOLD, RSI_OVERBOUGHT = 1, 2  # parameters
@@ -76,17 +76,14 @@ class IndexMeanReversionModel(IndicatorStrategy):
 
     @property
     def history(self) -> int:
-        """The longer of the RSI's window (10 x rsi_period + 1) and the bands'."""
-        return max(relative_strength_window(self.rsi_period), self.bb_period)
+        """The longer of the RSI's window (21 closes for a period of 2) and the bands'."""
+        return max(rsi_window(self.rsi_period, RSI_TOLERANCE), self.bb_period)
 
     def rows(self, indicators: Indicators) -> tuple[Floats, ...]:
         """Close, RSI, lower band, middle band."""
-        return (
-            indicators.values(),
-            indicators.relative_strength(self.rsi_period),
-            indicators.bollinger_band(self.bb_period, -BAND_WIDTH),
-            indicators.moving_average(self.bb_period),
-        )
+        bands = indicators.bollinger(self.bb_period, BAND_WIDTH)
+        rsi = indicators.rsi(self.rsi_period, tolerance=RSI_TOLERANCE)
+        return indicators.values(), rsi, bands.lower, bands.middle
 
     def initial_state(self, symbols: int) -> Floats:
         """Nothing held."""

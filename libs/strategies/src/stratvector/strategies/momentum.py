@@ -58,8 +58,8 @@ class MomentumStrategy(IndicatorStrategy):
         weights = np.empty(close.shape)
         weigh_where_above(
             close.reshape(-1),
-            indicators.moving_average(self.short_window).reshape(-1),
-            indicators.moving_average(self.long_window).reshape(-1),
+            indicators.sma(self.short_window).reshape(-1),
+            indicators.sma(self.long_window).reshape(-1),
             1.0 / max(1, close.shape[1]),
             weights.reshape(-1),
         )

@@ -1,5 +1,7 @@
 """Sums and counts over the last closes, the ground under every average."""
 
+import numpy as np
+
 from stratvector.strategies.floats import Floats
 from stratvector.trading.engine.compiling import engine_jit
 
@@ -51,10 +53,25 @@ def count_present(present: Floats, window: int, counts: Floats) -> None:
 
 
 @engine_jit
-def mark_usable(present: Floats, counts: Floats, window: int, usable: Floats) -> None:
-    """1.0 where the window is full, its newest value present and so is at least half, else 0.0."""
-    usable[: window - 1] = 0.0
-    for t in range(window - 1, present.shape[0]):
+def mark_usable(present: Floats, counts: Floats, window: int, warm_up: int, usable: Floats) -> None:
+    """1.0 where the window is full, its newest value present and so is at least half, else 0.0.
+
+    warm_up : first rows in which the values themselves are not full yet.
+    """
+    first = min(warm_up + window - 1, present.shape[0])
+    usable[:first] = 0.0
+    for t in range(first, present.shape[0]):
         for s in range(present.shape[1]):
             enough = present[t, s] > 0.0 and 2.0 * counts[t, s] >= window
             usable[t, s] = 1.0 if enough else 0.0
+
+
+@engine_jit
+def simple_average(sums: Floats, counts: Floats, usable: Floats, average: Floats) -> None:
+    """average = sum / count; NaN where the window is not usable."""
+    for t in range(sums.shape[0]):
+        for s in range(sums.shape[1]):
+            if usable[t, s] > 0.0 and counts[t, s] > 0.0:
+                average[t, s] = sums[t, s] / counts[t, s]
+            else:
+                average[t, s] = np.nan
