@@ -34,6 +34,7 @@ class Breakout(EventStrategy):
     trail: float = 0.1
     state = {"peak": per_symbol(0.0)}  # noqa: RUF012 -- what the class declares, never changed
 
+    @property
     def history(self) -> int:
         """The window and the close itself."""
         return self.window + 1
