@@ -7,6 +7,8 @@ import pandas
 import polars
 import pytest
 
+import stratvector.backtest
+import stratvector.market
 from stratvector.backtest import Backtest, BadSignals, Bars, Costs
 from tests.sessions.buy_and_hold import DAY_NS, BuyAndHold
 
@@ -133,6 +135,27 @@ def test_signals_that_do_not_fit_the_bars_are_refused_in_one_sentence(
     assert sentence in str(refused.value)
 
 
+def test_the_public_names_of_the_two_rooms_beside_strategies_are_these() -> None:
+    assert stratvector.backtest.__all__ == [
+        "Backtest",
+        "BadSignals",
+        "Bars",
+        "Costs",
+        "Instrument",
+        "ModelResult",
+        "Result",
+        "RiskLimits",
+        "document",
+        "new_folder",
+        "result_of",
+        "write_result",
+        "write_result_into",
+    ]
+    assert {"Bars", "BadBars", "load_universe", "read_bars", "resample"} <= set(
+        stratvector.market.__all__
+    )
+
+
 def test_a_weight_beyond_what_may_be_borrowed_is_refused_as_any_models() -> None:
     with pytest.raises(ValueError, match=r"weight of AAA by model signals is 1\.5"):
         Backtest(two_symbols(), signals=changed(2, 1.5)).run()
@@ -149,5 +172,5 @@ def test_a_backtest_takes_a_strategy_its_class_or_signals_and_one_of_them() -> N
         ({"strategy": 7}, "strategy is a int, but it must be a Strategy or its class"),
     ):
         with pytest.raises(TypeError) as refused:
-            Backtest(bars, **arguments)  # type: ignore[arg-type]
+            Backtest(bars, **arguments)
         assert sentence in str(refused.value)

@@ -1,7 +1,9 @@
 """Strategies in events: what a context shows, what is remembered, and what is refused."""
 
 import pickle
+from collections.abc import Callable, Iterator
 from dataclasses import FrozenInstanceError
+from types import new_class
 from typing import Any
 
 import numpy as np
@@ -176,9 +178,9 @@ def test_many_closes_of_many_symbols_are_read_chunk_after_chunk() -> None:
 
 
 def test_a_class_without_a_decorator_is_a_frozen_strategy_with_parameters() -> None:
-    model = Trailing(window=7)
-    assert (model.name, model.history, model.trail) == ("Trailing", 7, 0.05)
-    assert model == Trailing(7) != Trailing()
+    model: Strategy = Trailing(window=7)
+    assert (model.name, model.history) == ("Trailing", 7)
+    assert model == Trailing(7, trail=0.05) != Trailing()
     assert model.parameters().tolist() == [7.0, 0.05]
     assert pickle.loads(pickle.dumps(model)) == model
     register(Trailing)
@@ -210,7 +212,7 @@ def test_a_target_stays_until_it_is_changed() -> None:
 
 
 def test_buy_and_sell_move_targets_by_a_weight_or_to_an_equal_part_and_to_nothing() -> None:
-    steps = iter(
+    steps: Iterator[Callable[[Context], None]] = iter(
         [
             lambda c: c.buy("A"),
             lambda c: c.buy("A"),
@@ -306,7 +308,7 @@ def test_what_is_put_on_self_is_refused_with_where_it_belongs() -> None:
         history = 1
 
         def on_bar(self, context: Context) -> None:
-            self.entered = 1.0  # type: ignore[misc]
+            self.entered = 1.0
 
     with pytest.raises(FrozenInstanceError, match=r"Forgetful sets self\.entered to 1\.0.*state"):
         scan(Forgetful(), bars_of(A=[1]))
@@ -337,7 +339,7 @@ def test_parameters_are_checked_by_type_by_history_and_by_the_models_own_rule() 
             """Nothing."""
 
     with pytest.raises(WrongParameterType, match="window of Ruled is 'x'; it must be a whole"):
-        Ruled(window="x")
+        Ruled(window="x")  # type: ignore[arg-type]
     with pytest.raises(ImpossibleParameter, match="its history is 0 for window=0"):
         Ruled(window=0)
     with pytest.raises(ImpossibleParameter, match=r"^model Ruled is impossible: window 9 must be"):
@@ -357,5 +359,5 @@ def test_parameters_are_checked_by_type_by_history_and_by_the_models_own_rule() 
 )
 def test_a_class_that_declares_no_strategy_is_refused(body: Any, sentence: str) -> None:
     with pytest.raises(BadDeclaration) as refused:
-        type(EventStrategy)("Wrong", (EventStrategy,), body)
+        new_class("Wrong", (EventStrategy,), {}, lambda facts: facts.update(body))
     assert sentence in str(refused.value)
