@@ -27,7 +27,6 @@ PRINTS = {
     "ten_line_strategies": [
         "above_average is causal",
         "above_average: return 218.85%, trades 167",
-        "Breakout needs its last 41 closes and its state, no more",
         "Breakout: return 210.99%, trades 52",
     ],
     "paper_session": [

@@ -33,7 +33,9 @@ from stratvector.strategies.bad_strategy import (
     WrongParameterType,
 )
 from stratvector.strategies.trial_bars import scrambled_after
+from stratvector.trading.engine.scan import run_scan
 from stratvector.trading.live_model import LiveModel
+from stratvector.trading.strategy import feature_rows
 
 
 class Trailing(EventStrategy):
@@ -312,6 +314,17 @@ def test_what_is_put_on_self_is_refused_with_where_it_belongs() -> None:
 
     with pytest.raises(FrozenInstanceError, match=r"Forgetful sets self\.entered to 1\.0.*state"):
         scan(Forgetful(), bars_of(A=[1]))
+
+
+def test_whoever_goes_past_the_fold_is_refused_and_does_not_trade_closes_as_weights() -> None:
+    rows = feature_rows(Weekly(), bars_of(A=range(1, 30)))
+    with pytest.raises(ValueError, match="a strategy with on_bar decides in"):
+        run_scan(Weekly.decide, rows, np.zeros(0), np.zeros(1), 13)
+
+
+def test_bars_of_no_close_or_no_symbol_have_no_decision() -> None:
+    for bars in (trial_bars(20).window(0, 0), trial_bars(20).select([])):
+        assert scan(Script(does=lambda context: None), bars).weights.shape == bars.close.shape
 
 
 def test_a_memory_outside_of_state_is_found() -> None:
