@@ -201,6 +201,10 @@ def _hides(bars: Panel, features: int = 1) -> Floats:
     return np.zeros(bars.close.shape)
 
 
+def _hides_the_check(bars: Panel, check: int = 1) -> Floats:
+    return np.zeros(bars.close.shape)
+
+
 def _fine(bars: Panel, window: int = 1) -> Floats:
     return np.zeros(bars.close.shape)
 
@@ -215,6 +219,7 @@ def _list(bars: Panel, windows: Any = [1]) -> Floats:  # noqa: B006 -- what is r
         (_no_default, 1, "_no_default is no strategy yet: parameter window has no default"),
         (_spread, 1, "parameter *windows: int has no name of its own"),
         (_hides, 1, "'features' is a part of every strategy"),
+        (_hides_the_check, 1, "'check' is a part of every strategy"),
         (_list, 1, "mutable default"),
         (lambda: None, 1, "its first parameter must be the bars"),
         (_fine, None, "its history is None, but it must be a number of closes"),

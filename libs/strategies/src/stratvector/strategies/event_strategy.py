@@ -32,9 +32,9 @@ FACTS = ("name", "version", "windowed", "history", "state")  # of a class; never
 
 
 @decide_jit
-def _decide_in_fold(state, row, parameters, weights, confidence):  # type: ignore[no-untyped-def]
-    """Whoever goes past `fold` would trade the closes as weights: refuse it."""
-    raise ValueError("a strategy with on_bar decides in stratvector.trading.strategy.fold alone")
+def _on_bar_decides_in_the_fold(state, row, parameters, weights, confidence):  # type: ignore[no-untyped-def]
+    """Whoever goes past `stratvector.trading.strategy.fold` would trade closes as weights."""
+    raise ValueError
 
 
 class _Unwritable:
@@ -63,7 +63,7 @@ class EventStrategy(_Unwritable, Strategy):
     Confidence is the size of the weight. Feature 0 is the close.
     """
 
-    decide: ClassVar[Decide] = staticmethod(_decide_in_fold)
+    decide: ClassVar[Decide] = staticmethod(_on_bar_decides_in_the_fold)
     state: ClassVar[Mapping[str, float | PerSymbol]] = {}
     if TYPE_CHECKING:
         history: Any
@@ -75,7 +75,7 @@ class EventStrategy(_Unwritable, Strategy):
         for fact in FACTS:
             annotations.pop(fact, None)
         for parameter in annotations:
-            refuse_taken(cls.__name__, parameter)
+            refuse_taken(cls.__name__, parameter, EventStrategy)
         if "name" not in own:
             cls.name = cls.__name__
         check_declared(cls.__name__, cls.state)
