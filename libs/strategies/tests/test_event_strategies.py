@@ -298,6 +298,7 @@ def test_a_memory_is_a_number_per_model_or_per_symbol() -> None:
         (lambda c: c.state.__setitem__("each", 1.0), BadTarget, "state 'each' is per symbol"),
         (lambda c: c.state["each"]["Q"], BadTarget, "'Q' is not a symbol of the bars"),
         (lambda c: c.indicators.momentun(3), AttributeError, "did you mean momentum?"),
+        (lambda c: c.indicators.momentum([3]), TypeError, "in on_bar it takes numbers and names"),
         (lambda c: c.higher("2D"), ValueError, "timeframe '2D' is unknown"),
     ],
 )
