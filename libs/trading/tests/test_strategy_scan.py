@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from stratvector.trading.bars import Bars
 from stratvector.trading.engine.scan import decide_jit
-from stratvector.trading.strategy import Decide, Strategy, feature_rows, scan
+from stratvector.trading.strategy import Decide, Strategy, feature_rows, fold, scan
 
 Floats = NDArray[np.float64]
 
@@ -75,6 +75,26 @@ def test_a_scan_continues_from_a_state_and_leaves_it_as_it_was() -> None:
     state = np.array([5.0])
     assert scan(Counting(), panel(1, 2), state).states[-1].tolist() == [6]
     assert state.tolist() == [5.0]
+
+
+def test_the_fold_of_the_last_row_alone_gives_what_the_whole_gives() -> None:
+    for strategy in (Change(), Counting()):
+        bars = panel(1, 2, 4, 3)
+        whole, rows = scan(strategy, bars), feature_rows(strategy, bars)
+        state = whole.states[2].copy()
+        last = fold(strategy, rows[-1:], bars.window(2, 4), state, 0)
+        for values, expected in zip(last, whole, strict=True):
+            assert values.tobytes() == expected[-1:].tobytes()
+        assert state.tobytes() == whole.states[3].tobytes()
+
+
+def test_many_parameter_sets_have_the_scan_of_each() -> None:
+    strategies = [Counting(1.0), Counting(2.0)]
+    for strategy, swept in zip(
+        strategies, Counting.scans_of_each(strategies, panel(1, 2, 4)), strict=True
+    ):
+        single = scan(strategy, panel(1, 2, 4))
+        assert [values.tobytes() for values in swept] == [values.tobytes() for values in single]
 
 
 def test_a_state_of_another_length_is_refused() -> None:

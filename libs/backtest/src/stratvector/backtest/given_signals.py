@@ -41,10 +41,12 @@ class GivenSignals(Strategy):
         return np.zeros(0)
 
     def features(self, bars: Bars) -> Values:
-        """The weights of these closes; NaN where a bar is missing."""
-        weights = self.weights[np.searchsorted(self.close_times, bars.close_times)]
-        rows: Values = np.where(np.isnan(bars.close), np.nan, weights)[:, :, np.newaxis]
-        return rows
+        """The weights of these closes; NaN at another close and where a bar is missing."""
+        rows = np.searchsorted(self.close_times, bars.close_times)
+        rows = np.minimum(rows, len(self.close_times) - 1)
+        is_known = (self.close_times[rows] == bars.close_times)[:, np.newaxis]
+        weights: Values = np.where(is_known & ~np.isnan(bars.close), self.weights[rows], np.nan)
+        return weights[:, :, np.newaxis]
 
 
 def given_signals(signals: Any, bars: Bars) -> GivenSignals:

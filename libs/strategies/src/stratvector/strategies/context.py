@@ -158,9 +158,12 @@ def _reader(context: Context, compute: Callable[..., Any]) -> Callable[..., Any]
     def read(*arguments: Any, **named: Any) -> Any:
         key = (arguments, *named.items()) if named else arguments
         try:
-            return known[key].at(context._row)
-        except KeyError:
-            pass
+            series = known.get(key)
+        except TypeError:
+            rule = "in on_bar it takes numbers and names of columns"
+            raise TypeError(f"an indicator was given {key!r}; {rule}") from None
+        if series is not None:
+            return series.at(context._row)
         found = compute(*arguments, **named)
         made: Any = mapped(found, lambda one: _Series(one, context.symbols))
         known[key] = _Several(made) if isinstance(made, tuple) else made

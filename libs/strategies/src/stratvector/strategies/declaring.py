@@ -18,7 +18,9 @@ DAY = "bars_per_day"  # of every strategy; a function that names it is given it
 _KINDS = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
-def declared_parameters(name: str, function: Callable[..., Any]) -> dict[str, tuple[Any, Any]]:
+def declared_parameters(
+    name: str, function: Callable[..., Any], base: type
+) -> dict[str, tuple[Any, Any]]:
     """Type and default of each parameter after the first, which is the bars. Without a type, the
     default's. Raises BadDeclaration.
     """
@@ -34,14 +36,15 @@ def declared_parameters(name: str, function: Callable[..., Any]) -> dict[str, tu
             continue
         if one.default is inspect._empty:
             raise BadDeclaration(name, f"parameter {one.name} has no default")
-        refuse_taken(name, one.name)
+        refuse_taken(name, one.name, base)
         found[one.name] = (hints.get(one.name, _type_of(one.default)), one.default)
     return found
 
 
-def refuse_taken(strategy: str, parameter: str) -> None:
-    """Refuse a parameter that would hide a part of every strategy. Raises BadDeclaration."""
-    if hasattr(Strategy, parameter) or parameter == "name":
+def refuse_taken(strategy: str, parameter: str, base: type) -> None:
+    """Refuse a parameter that would hide a part of every such strategy. Raises BadDeclaration."""
+    parts = {name for kind in base.__mro__ for name in (*vars(kind), *_annotated(kind))}
+    if parameter in parts - {DAY}:
         rule = f"{parameter!r} is a part of every strategy, so no parameter can have that name"
         raise BadDeclaration(strategy, rule)
 
@@ -107,6 +110,10 @@ def numbers(strategy: Strategy) -> list[float]:
     """The parameters that are numbers, in field order."""
     values = (getattr(strategy, f.name) for f in fields(strategy) if f.name != DAY)
     return [float(v) for v in values if isinstance(v, int | float | np.number)]
+
+
+def _annotated(kind: type) -> list[str]:
+    return list(vars(kind).get("__annotations__", ()))
 
 
 def _names(function: Callable[..., Any]) -> list[str]:

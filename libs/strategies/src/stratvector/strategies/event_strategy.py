@@ -23,12 +23,18 @@ from stratvector.strategies.memory import PerSymbol, check_declared, initial_mem
 from stratvector.strategies.panel import Panel
 from stratvector.strategies.parameters import check_types, require_at_least
 from stratvector.trading.bars import Bars
-from stratvector.trading.engine.scan import Scan
+from stratvector.trading.engine.scan import Scan, decide_jit, run_scan
 from stratvector.trading.nearest import suggestion
-from stratvector.trading.strategy import Strategy, check_parts
+from stratvector.trading.strategy import Decide, Strategy, check_parts, follow_first_feature
 from stratvector.trading.timestamps import utc_text
 
 FACTS = ("name", "version", "windowed", "history", "state")  # of a class; never parameters
+
+
+@decide_jit
+def _on_bar_decides_in_the_fold(state, row, parameters, weights, confidence):  # type: ignore[no-untyped-def]
+    """Whoever goes past `stratvector.trading.strategy.fold` would trade closes as weights."""
+    raise ValueError
 
 
 class _Unwritable:
@@ -57,6 +63,7 @@ class EventStrategy(_Unwritable, Strategy):
     Confidence is the size of the weight. Feature 0 is the close.
     """
 
+    decide: ClassVar[Decide] = staticmethod(_on_bar_decides_in_the_fold)
     state: ClassVar[Mapping[str, float | PerSymbol]] = {}
     if TYPE_CHECKING:
         history: Any
@@ -68,7 +75,7 @@ class EventStrategy(_Unwritable, Strategy):
         for fact in FACTS:
             annotations.pop(fact, None)
         for parameter in annotations:
-            refuse_taken(cls.__name__, parameter)
+            refuse_taken(cls.__name__, parameter, EventStrategy)
         if "name" not in own:
             cls.name = cls.__name__
         check_declared(cls.__name__, cls.state)
@@ -131,7 +138,8 @@ class EventStrategy(_Unwritable, Strategy):
         else:
             states = self._states(panel, state, before, first)
         targets = np.where(np.isnan(panel.close[before:]), np.nan, states[:, : len(panel.symbols)])
-        weighed = super().fold(targets[:, :, np.newaxis], panel.bars, np.zeros(0), first)
+        rows, nothing = targets[:, :, np.newaxis], np.zeros(0)
+        weighed = run_scan(follow_first_feature, rows, nothing, nothing, first)
         state[:] = states[-1] if len(states) else state
         return weighed._replace(states=states)
 

@@ -126,7 +126,7 @@ def _class_of(
     name = getattr(function, "__name__", repr(function))
     if isinstance(function, type):
         raise BadDeclaration(name, "@strategy stands above a function of bars")
-    declared = declared_parameters(name, function)
+    declared = declared_parameters(name, function, FunctionStrategy)
     rule = history_rule(name, history, declared)
     check_rule(name, check, declared)
     parts = {

@@ -106,7 +106,9 @@ class Panel:
         return found
 
     def _column(self, name: str) -> NDArray[Any]:
-        return self._arrays[name][self._first : self._stop]
+        whole = self._arrays[name]
+        # The same array each time where it can be: indicators of an array are known by it.
+        return whole if len(self) == len(whole) else whole[self._first : self._stop]
 
 
 class HigherPanel:
