@@ -85,8 +85,7 @@ def test_instruments_set_lots_and_precision() -> None:
 def test_round_trips_are_a_table() -> None:
     class InAndOut(BuyAndHold):
         def features(self, bars: Bars) -> NDArray[np.float64]:
-            held = np.arange(len(bars)) < len(bars) // 2
-            return super().features(bars) * held[:, None, None]
+            return super().features(bars) * (bars.close < 104.0)[:, :, None]
 
     result = Backtest(panel([[100.0 + t] for t in range(8)]), InAndOut(), costs=FREE).run()
     assert len(result.trades) == result.metrics["trades"] == 1
