@@ -1,5 +1,7 @@
 """Each indicator is computed once, and its bits do not depend on what was computed before."""
 
+import weakref
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -78,3 +80,12 @@ def test_a_strategys_own_kernel_is_memoised_like_the_houses() -> None:
     again = indicators.apply(double, "close", lambda: (indicators.values(),))
     assert first is again
     np.testing.assert_array_equal(first, 2.0 * indicators.values())
+
+
+def test_an_array_is_kept_as_long_as_results_of_it_so_that_no_other_is_taken_for_it() -> None:
+    indicators = Indicators(trial_bars(40))
+    array = np.asfortranarray(np.full((40, 3), 7.0))
+    assert indicators.sma(1, of=array)[-1].tolist() == [7.0] * 3
+    given = weakref.ref(array)
+    del array
+    assert given() is not None

@@ -42,6 +42,7 @@ class Memo:
         self._closes: dict[int, int] = {}
         self._running_sums: dict[Hashable, tuple[int, Floats]] = {}
         self._answers: dict[Hashable, Any] = {}
+        self._held: list[Floats] = []  # the arrays given: an id must not be used again
 
     def apply(self, kernel: Kernel, key: Hashable, inputs: Callable[[], tuple[Any, ...]]) -> Floats:
         """What kernel(*inputs(), result) writes into `result`, once per kernel and key.
@@ -172,6 +173,7 @@ class Memo:
         if not isinstance(of, np.ndarray) or of.dtype != np.float64 or of.shape != shape:
             found = f"{of.dtype} {of.shape}" if isinstance(of, np.ndarray) else repr(of)
             raise BadColumn(found, shape)
+        self._held.append(of)
         array: Floats = np.ascontiguousarray(of).view()
         array.flags.writeable = False
         return array
