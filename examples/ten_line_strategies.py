@@ -22,7 +22,7 @@ from stratvector.strategies import (
 @strategy(history="window")
 def above_average(bars: Panel, window: int = 200) -> Floats:
     """An equal part in each symbol that closes above its moving average."""
-    above = bars.close > bars.indicators.moving_average(window)
+    above = bars.close > bars.indicators.sma(window)
     return np.where(above, 1.0 / len(bars.symbols), 0.0)
 
 

@@ -24,7 +24,7 @@ from stratvector.trading.live_model import LiveModel
 @strategy(history="long_window")
 def momentum(bars: Panel, short_window: int = 10, long_window: int = 30) -> Floats:
     """MomentumStrategy as a function."""
-    average = bars.indicators.moving_average
+    average = bars.indicators.sma
     above = average(short_window) > average(long_window)
     return np.where(above, 1.0 / len(bars.symbols), 0.0)
 
@@ -37,8 +37,8 @@ class Momentum(EventStrategy):
     history = "long_window"
 
     def on_bar(self, context: Context) -> None:
-        short = context.indicators.moving_average(self.short_window)
-        long = context.indicators.moving_average(self.long_window)
+        short = context.indicators.sma(self.short_window)
+        long = context.indicators.sma(self.long_window)
         for symbol in context.symbols:
             if short[symbol] > long[symbol]:
                 context.buy(symbol)

@@ -25,7 +25,7 @@ from stratvector.strategies import strategy
 
 @strategy(history="window")
 def trend(bars, window=5):
-    return (bars.close > bars.indicators.moving_average(window)) / len(bars.symbols)
+    return (bars.close > bars.indicators.sma(window)) / len(bars.symbols)
 """
 LEAK = TREND.replace("    return", "    bars.close[0]\n    import numpy as np\n    return").replace(
     "bars.close >", "np.roll(bars.close, -1, axis=0) >"

@@ -47,7 +47,7 @@ class Trailing(EventStrategy):
     state = {"closes": 0.0, "highest": per_symbol(float("nan"))}  # noqa: RUF012
 
     def on_bar(self, context: Context) -> None:
-        average = context.indicators.moving_average(self.window)
+        average = context.indicators.sma(self.window)
         highest = context.state["highest"]
         context.state["closes"] += 1
         for symbol in context.symbols:
@@ -68,7 +68,7 @@ class Weekly(EventStrategy):
     def on_bar(self, context: Context) -> None:
         week = context.higher("1W")
         spread = np.nanmean(context.bars.high) - np.nanmean(context.bars.low)
-        average = week.indicators.moving_average(1)
+        average = week.indicators.sma(1)
         for symbol in context.symbols:
             is_above = context.close[symbol] + 0.0 * spread > max(average[symbol], week.low[symbol])
             context.target(symbol, 0.5 if is_above else 0.0)
@@ -148,7 +148,7 @@ def test_an_indicator_over_more_closes_than_the_history_is_found() -> None:
         history = 3
 
         def on_bar(self, context: Context) -> None:
-            average = context.indicators.moving_average(4)
+            average = context.indicators.sma(4)
             for symbol in context.symbols:
                 context.target(symbol, 0.2 if context.close[symbol] > average[symbol] else 0.0)
 
@@ -297,8 +297,8 @@ def test_a_memory_is_a_number_per_model_or_per_symbol() -> None:
         (lambda c: c.state.__setitem__("one", "1"), BadTarget, "state 'one' is '1', but it must "),
         (lambda c: c.state.__setitem__("each", 1.0), BadTarget, "state 'each' is per symbol"),
         (lambda c: c.state["each"]["Q"], BadTarget, "'Q' is not a symbol of the bars"),
-        (lambda c: c.indicators.momentun(3), AttributeError, "did you mean momentum?"),
-        (lambda c: c.indicators.momentum([3]), TypeError, "in on_bar it takes numbers and names"),
+        (lambda c: c.indicators.smaa(3), AttributeError, "did you mean sma?"),
+        (lambda c: c.indicators.roc([3]), TypeError, "in on_bar it takes numbers and names"),
         (lambda c: c.higher("2D"), ValueError, "timeframe '2D' is unknown"),
     ],
 )

@@ -29,7 +29,7 @@ BARS = trial_bars(60, 2, seed=3)
 @strategy(history="window", check=lambda window, part: 0.0 < part <= 1.0)
 def above(bars: Panel, window: int = 5, part: float = 0.5) -> Floats:
     """A part of the budget in each symbol above its average."""
-    return np.where(bars.close > bars.indicators.moving_average(window), part, 0.0)
+    return np.where(bars.close > bars.indicators.sma(window), part, 0.0)
 
 
 @strategy(history=lambda days, bars_per_day: days * bars_per_day + 1)
@@ -44,7 +44,7 @@ def risen(bars: Panel, days: int = 2, bars_per_day: int = 1) -> Floats:
 @strategy(history=7 * (2 + 1))
 def weekly(bars: Panel) -> Floats:
     """Half in each symbol above the average of its last two whole weeks."""
-    return np.where(bars.close > bars.higher("1W").indicators.moving_average(2), 0.5, 0.0)
+    return np.where(bars.close > bars.higher("1W").indicators.sma(2), 0.5, 0.0)
 
 
 def test_a_function_becomes_a_strategy_whose_parameters_are_its_own() -> None:
@@ -76,7 +76,7 @@ def test_a_function_that_looks_ahead_or_says_too_short_a_history_is_found() -> N
 
     @strategy(history=2)
     def forgetful(bars: Panel) -> Floats:
-        return np.where(bars.close > bars.indicators.moving_average(3), 0.5, 0.0)
+        return np.where(bars.close > bars.indicators.sma(3), 0.5, 0.0)
 
     ahead = certify(tomorrow(), BARS).causality
     remembered = certify(forgetful(), BARS).bounded_memory
@@ -150,11 +150,11 @@ def test_an_unknown_indicator_or_column_is_refused_with_the_nearest() -> None:
 def test_coarser_indicators_are_those_of_the_coarser_bars_at_the_rows_that_see_them() -> None:
     bars = trial_bars(40, 2, gaps=0.2)
     week, seen = Panel(bars).higher("1W"), coarser(bars, "1W")
-    average = week.indicators.moving_average(2)
-    expected = seen.aligned(Indicators(seen.bars).moving_average(2))
+    average = week.indicators.sma(2)
+    expected = seen.aligned(Indicators(seen.bars).sma(2))
     assert np.isfinite(average).any()
     assert average.tobytes() == expected.tobytes()
-    assert week.indicators.moving_average(2) is average
+    assert week.indicators.sma(2) is average
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from stratvector.strategies import strategy
 @strategy(history="window")
 def above_average(bars, window=20):
     """Long above the average."""
-    return (bars.close > bars.indicators.moving_average(window)) / len(bars.symbols)
+    return (bars.close > bars.indicators.sma(window)) / len(bars.symbols)
 '''
 SECOND = ONE.split("\n\n", 1)[1].replace("above_average", "below_average")
 

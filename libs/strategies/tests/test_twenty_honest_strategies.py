@@ -179,7 +179,7 @@ class WithMemory(IndicatorStrategy):
         return np.zeros(symbols)
 
     def rows(self, indicators: Indicators) -> tuple[Floats, ...]:
-        return (indicators.momentum(self.window),)
+        return (indicators.roc(self.window),)
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ class PerWindow(Strategy):
 @strategy(history=lambda window: window + 1)
 def of_a_function(bars: Any, window: int = 10) -> Any:
     """The short way."""
-    return np.sign(bars.indicators.momentum(window)) / len(bars.symbols)
+    return np.sign(bars.indicators.roc(window)) / len(bars.symbols)
 
 
 @strategy(history="window", windowed=True)
@@ -231,7 +231,7 @@ class OfEvents(EventStrategy):
 
     def on_bar(self, context: Context) -> None:
         """Long above the average, out below it."""
-        average = context.indicators.moving_average(self.window)
+        average = context.indicators.sma(self.window)
         for symbol in context.symbols:
             if context.close[symbol] > average[symbol]:
                 context.target(symbol, 0.3)
@@ -314,5 +314,5 @@ class Own(IndicatorStrategy):
         return self.window + 1
 
     def rows(self, i):
-        return (np.where(i.momentum(self.window) > 0, 1.0, 0.0),)
+        return (np.where(i.roc(self.window) > 0, 1.0, 0.0),)
 """

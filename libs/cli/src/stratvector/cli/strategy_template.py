@@ -16,7 +16,7 @@ from stratvector.strategies import strategy
 @strategy(history="window")
 def {name}(bars, window=20):
     """Equal weights where the close is above its moving average, else nothing."""
-    average = bars.indicators.moving_average(window)
+    average = bars.indicators.sma(window)
     return (bars.close > average) / len(bars.symbols)
 '''
 
@@ -45,7 +45,7 @@ class {kind}(IndicatorStrategy):
     def rows(self, indicators: Indicators) -> tuple[np.ndarray, ...]:
         """Feature 0 is the weight; NaN where the bar is missing."""
         close = indicators.bars.close
-        above = close > indicators.moving_average(self.window)
+        above = close > indicators.sma(self.window)
         return (np.where(np.isnan(close), np.nan, above / close.shape[1]),)
 '''
 
