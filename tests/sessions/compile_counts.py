@@ -30,7 +30,7 @@ def run_everything() -> None:
             generated_session(1, Shape(models=models)),
             generated_session(2, Shape(universes=1, symbols=1, models=models)),
         ):
-            replay.run(session)
+            _ = replay.run(session).decisions
             play_live(session)
     decide_row(follow_first_feature, np.ones((2, 1)), np.zeros(0), np.zeros(0))
     session = one_symbol([10.0] * 5, [1.0, 0.0, 1.0, 0.0, 1.0])

@@ -141,8 +141,8 @@ def test_the_bars_that_a_function_sees_cannot_be_written_to() -> None:
 
 def test_an_unknown_indicator_or_column_is_refused_with_the_nearest() -> None:
     panel = Panel(BARS)
-    with pytest.raises(AttributeError, match="no indicator 'moving_averag'; did you mean moving_a"):
-        panel.higher("1W").indicators.moving_averag(3)
+    with pytest.raises(AttributeError, match="no indicator 'smaa'; did you mean sma"):
+        panel.higher("1W").indicators.smaa(3)
     with pytest.raises(AttributeError, match="coarser bars have no 'clos'; did you mean close"):
         _ = panel.higher("1W").clos
 

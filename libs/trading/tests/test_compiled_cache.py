@@ -45,6 +45,7 @@ sys.stdin.read()
 print(planted.planted(eval(sys.argv[2])), sum(planted.planted.stats.cache_hits.values()))
 """
 ENTRANCES = {
+    "stratvector.trading.engine.session.run_events",
     "stratvector.trading.engine.session.run_recorded",
     "stratvector.trading.engine.step.decide",
     "stratvector.trading.engine.step.observe",

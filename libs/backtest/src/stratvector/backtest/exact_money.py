@@ -7,6 +7,7 @@ int64 limbs in base 2^52 and become the nearest float64 at the end.
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,6 +24,55 @@ SPLITTER = 134217729.0  # 2^27 + 1
 FLOAT_BASE = 4503599627370496.0  # 2^52
 A_LITTLE_MORE = 1.000001  # than what the correction may be wrong by
 HIGH, LOW = 0, 1
+
+
+class Scale(NamedTuple):
+    """How amounts are counted. units : float64[S], steps in one unit of price. factors : int64[S,
+    2], what steps and lots are multiplied by to count the common unit. fee : that of millionths.
+    """
+
+    units: Floats
+    factors: Integers
+    fee: int
+
+
+class Trades(NamedTuple):
+    """A run's executions and crosses. fills, crosses, parts : as in `RunEvents`. symbols :
+    int64[N], of each fill. steps, cross_steps : int64[N], prices in steps.
+    """
+
+    fills: Integers
+    symbols: Integers
+    steps: Integers
+    parts: Integers
+    crosses: Integers
+    cross_steps: Integers
+    cross_parts: Integers
+
+
+class WholeBooks(NamedTuple):
+    """cash : int64[M + 1, 2], each model's and the account's limbs. lots : int64[M, S]. marks :
+    int64[S], in steps. paid : int64[M], commissions in millionths. shares, fees : scratch.
+    """
+
+    cash: Integers
+    lots: Integers
+    marks: Integers
+    paid: Integers
+    shares: Integers
+    fees: Integers
+
+
+def new_books(models: int, symbols: int, cash: int) -> WholeBooks:
+    """Flat, with so much cash in the common unit."""
+    books = WholeBooks(
+        np.zeros((models + 1, 2), np.int64),
+        np.zeros((models, symbols), np.int64),
+        np.zeros(symbols, np.int64),
+        *(np.zeros(models, np.int64) for _ in range(3)),
+    )
+    books.cash[-1] = limbs_of(cash)
+    return books
 
 
 @engine_jit
@@ -51,104 +101,72 @@ def pay(
 
 
 @engine_jit
-def pay_fill(
-    f: int,
-    fills: Integers,
-    steps: Integers,
-    parts: Integers,
-    fee_scale: int,
-    s: int,
-    scales: Integers,
-    books: Integers,
-    lots: Integers,
-    shares: Integers,
-    fees: Integers,
-    paid: Integers,
-    models: Indices,
-) -> None:
-    """One execution: the account's cash (last row of books), each model's, and its lots.
+def pay_fill(f: int, events: Trades, scale: Scale, books: WholeBooks, models: Indices) -> None:
+    """One execution: the account's cash (last row of cash), each model's, and its lots."""
+    account, s = len(books.cash) - 1, events.symbols[f]
+    steps, fee = events.steps[f], events.fills[f, COMMISSION]
+    pay(events.fills[f, LOTS], steps, s, scale.factors, -1, books.cash, account)
+    add_product(fee, scale.fee, -1, books.cash, account)
+    for m in range(len(models)):
+        books.shares[m] = events.parts[f, m]
+    apportion(fee, books.shares, books.fees, models)
+    for m in range(len(models)):
+        pay(events.parts[f, m], steps, s, scale.factors, -1, books.cash, m)
+        add_product(books.fees[m], scale.fee, -1, books.cash, m)
+        books.paid[m] += books.fees[m]
+        books.lots[m, s] += events.parts[f, m]
 
-    shares, fees : int64[M], scratch. paid : int64[M], commissions so far, in millionths.
-    """
-    account, fee = len(books) - 1, fills[f, COMMISSION]
-    pay(fills[f, LOTS], steps[f], s, scales, -1, books, account)
-    add_product(fee, fee_scale, -1, books, account)
+
+@engine_jit
+def pay_cross(c: int, events: Trades, scale: Scale, books: WholeBooks, models: Indices) -> None:
+    """Lots that change hands between models."""
+    s, steps = events.crosses[c, SYMBOL], events.cross_steps[c]
     for m in range(len(models)):
-        shares[m] = parts[f, m]
-    apportion(fee, shares, fees, models)
+        pay(events.cross_parts[c, m], steps, s, scale.factors, -1, books.cash, m)
+        books.lots[m, s] += events.cross_parts[c, m]
+
+
+@engine_jit
+def write_worth(t: int, scale: Scale, books: WholeBooks, limbs: Integers, models: Indices) -> None:
+    """What each model is worth at the marks of a close, and the account's cash."""
+    account = len(books.cash) - 1
+    first = t * (account + 1)
+    limbs[first + account, HIGH] = books.cash[account, HIGH]
+    limbs[first + account, LOW] = books.cash[account, LOW]
     for m in range(len(models)):
-        pay(parts[f, m], steps[f], s, scales, -1, books, m)
-        add_product(fees[m], fee_scale, -1, books, m)
-        paid[m] += fees[m]
-        lots[m, s] += parts[f, m]
+        limbs[first + m, HIGH] = books.cash[m, HIGH]
+        limbs[first + m, LOW] = books.cash[m, LOW]
+        for s in range(len(books.marks)):
+            if books.lots[m, s] != 0:
+                pay(books.lots[m, s], books.marks[s], s, scale.factors, 1, limbs, first + m)
 
 
 @engine_jit
 def fold_money(
     close: Floats,
-    units: Floats,
-    fills: Integers,
-    fill_symbols: Integers,
-    fill_steps: Integers,
-    fill_parts: Integers,
-    crosses: Integers,
-    cross_steps: Integers,
-    cross_parts: Integers,
-    scales: Integers,
-    fee_scale: int,
-    books: Integers,
-    lots: Integers,
-    marks: Integers,
-    shares: Integers,
-    fees: Integers,
-    paid: Integers,
+    events: Trades,
+    scale: Scale,
+    books: WholeBooks,
     limbs: Integers,
     models: Indices,
 ) -> None:
     """Each model's worth and the account's cash after each close.
 
-    limbs : int64[T x (M + 1), 2], out, the account last. close : float64[T, S] on the price grids
-    of `units` (float64[S]), NaN where there is none. books : int64[M + 1, 2], lots : int64[M, S]
-    and marks : int64[S], in steps, as they are before the first close.
+    close : float64[T, S] on the price grids, NaN where there is none. books : as they are before
+    the first close. limbs : int64[T x (M + 1), 2], out, of a close the account's last.
     """
-    f, c, account = 0, 0, len(books) - 1
+    f, c = 0, 0
     for t in range(len(close)):
-        while f < len(fills) and fills[f, CLOSE] == t:
-            s = fill_symbols[f]
-            pay_fill(
-                f,
-                fills,
-                fill_steps,
-                fill_parts,
-                fee_scale,
-                s,
-                scales,
-                books,
-                lots,
-                shares,
-                fees,
-                paid,
-                models,
-            )
+        while f < len(events.fills) and events.fills[f, CLOSE] == t:
+            pay_fill(f, events, scale, books, models)
             f += 1
-        while c < len(crosses) and crosses[c, CLOSE] == t:
-            s = crosses[c, SYMBOL]
-            for m in range(len(models)):
-                pay(cross_parts[c, m], cross_steps[c], s, scales, -1, books, m)
-                lots[m, s] += cross_parts[c, m]
+        while c < len(events.crosses) and events.crosses[c, CLOSE] == t:
+            pay_cross(c, events, scale, books, models)
             c += 1
-        for s in range(len(marks)):
+        for s in range(len(books.marks)):
             if close[t, s] > 0.0:
-                marks[s] = int(np.floor(close[t, s] * units[s] + 0.5))
-        first = t * (account + 1)
-        limbs[first + account, HIGH] = books[account, HIGH]
-        limbs[first + account, LOW] = books[account, LOW]
-        for m in range(len(models)):
-            limbs[first + m, HIGH] = books[m, HIGH]
-            limbs[first + m, LOW] = books[m, LOW]
-            for s in range(len(marks)):
-                if lots[m, s] != 0:
-                    pay(lots[m, s], marks[s], s, scales, 1, limbs, first + m)
+                books.marks[s] = int(np.floor(close[t, s] * scale.units[s] + 0.5))
+        write_worth(t, scale, books, limbs, models)
 
 
 @engine_jit

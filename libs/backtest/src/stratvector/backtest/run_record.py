@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from stratvector.backtest.exact_money import Amounts, fold_money, limbs_of
+from stratvector.backtest.exact_money import Amounts, Scale, Trades, fold_money, new_books
 from stratvector.backtest.metrics.arrays import Flags, Floats, Times
 from stratvector.backtest.record import (
     CANCELLED,
@@ -193,34 +193,24 @@ class RunRecord:
     @cached_property
     def _folded(self) -> tuple[Amounts, Integers]:
         """The same exactly, and commissions per model in millionths."""
-        rows, numbers, market = self._rows, self._numbers, self._session.market
-        closes, count, models = len(market.close), len(numbers.scales), len(self._portfolio.models)
-        books = np.zeros((models + 1, 2), np.int64)
-        cash = self._portfolio.initial_cash.scaleb(numbers.decimals)
-        books[-1] = limbs_of(int(cash))
-        paid, limbs = np.zeros(models, np.int64), np.zeros((closes * (models + 1), 2), np.int64)
-        fold_money(
-            market.close,
-            numbers.price_units,
+        rows, numbers, close = self._rows, self._numbers, self._session.market.close
+        models, symbols = len(self._portfolio.models), self._fill_symbols
+        books = new_books(
+            models, len(numbers.scales), numbers.units_of(self._portfolio.initial_cash)
+        )
+        trades = Trades(
             rows.fills,
-            self._fill_symbols,
-            numbers.steps(rows.fill_price, self._fill_symbols),
+            symbols,
+            numbers.steps(rows.fill_price, symbols),
             np.ascontiguousarray(rows.fill_parts),
             rows.crosses,
             numbers.steps(rows.cross_price, rows.crosses[:, SYMBOL]),
             rows.cross_parts,
-            numbers.scales,
-            numbers.fee_scale,
-            books,
-            np.zeros((models, count), np.int64),
-            np.zeros(count, np.int64),
-            np.zeros(models, np.int64),
-            np.zeros(models, np.int64),
-            paid,
-            limbs,
-            indices(models),
         )
-        return Amounts(limbs.reshape(closes, models + 1, 2), numbers.decimals), paid
+        limbs = np.zeros((len(close) * (models + 1), 2), np.int64)
+        scale = Scale(numbers.price_units, numbers.scales, numbers.fee_scale)
+        fold_money(close, trades, scale, books, limbs, indices(models))
+        return Amounts(limbs.reshape(len(close), models + 1, 2), numbers.decimals), books.paid
 
     def _statuses(self, lots: Integers, filled: Integers) -> Integers:
         status = np.full(len(lots), WORKING, np.int64)

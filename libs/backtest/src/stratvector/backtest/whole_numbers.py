@@ -60,6 +60,10 @@ class WholeNumbers:
             dtype=np.int64,
         )
 
+    def units_of(self, money: Decimal) -> int:
+        """An amount in the common unit."""
+        return int(money.scaleb(self.decimals))
+
     def steps(self, prices: Floats, symbols: Integers) -> Integers:
         """Prices on the grid as whole numbers of its steps."""
         return np.rint(prices * self.price_units[symbols]).astype(np.int64)
