@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 
 from stratvector.runtime.free_ports import free_port, free_ports
 from stratvector.runtime.jetstream import stream_copies
@@ -293,3 +294,20 @@ async def _leader(client: Client) -> str | None:
         return str((await info_of(client))["cluster"]["leader"])
     except Exception:  # noqa: BLE001  nobody leads
         return None
+
+
+def test_a_piece_is_sent_again_until_the_server_that_restores_is_known(
+    servers: tuple[NatsServer, NatsServer],
+) -> None:
+    async def script(old: Client, _: Client) -> None:
+        sent = asyncio.create_task(stream_copies._heard(old, "restore.here", b"piece", 5.0))
+        await asyncio.sleep(0.3)
+        assert not sent.done()
+
+        async def answer(message: Msg) -> None:
+            await message.respond(message.data)
+
+        await old.subscribe("restore.here", cb=answer)
+        assert (await sent).data == b"piece"
+
+    with_clients(servers, script)

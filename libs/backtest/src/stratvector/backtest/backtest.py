@@ -1,14 +1,18 @@
 """One strategy over one panel of bars: the shortest way to a result."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from stratvector.backtest.certified import certified
 from stratvector.backtest.given_signals import given_signals
+from stratvector.backtest.grids import Where
+from stratvector.backtest.progress_bar import shown
 from stratvector.backtest.result import Result, result_of
+from stratvector.backtest.sweep import swept
 from stratvector.trading import replay
 from stratvector.trading.bars import Bars
 from stratvector.trading.benchmark import Benchmark, benchmark_of
@@ -120,6 +124,30 @@ class Backtest:
         self.session = certified(self.session, self._check)
         self.session.refuse_unfit_signals()
         return result_of(replay.run(self.session, progress))
+
+    def sweep(
+        self,
+        grid: Mapping[str, Iterable[Any]],
+        where: Where | None = None,
+        *,
+        rank_by: str = "sharpe_ratio",
+        progress: replay.Progress | None = None,
+    ) -> pl.DataFrame:
+        """Run every combination of parameters, on all cores; one row each, the best first.
+
+        grid : values by parameter of the strategy; the others stay as they are. where : which
+        points to run, asked with their parameters as attributes. rank_by : the measure that ranks,
+        undefined (NaN) last. progress : told (points done, points in all); by default a bar in a
+        terminal. Columns: the grid's parameters, total_return, annualized_return,
+        annualized_volatility, sharpe_ratio, max_drawdown, calmar_ratio, final_equity and fills, to
+        the bit what `run` gives for the same parameters. Costs, limits and breakers are a run's.
+
+        Ctrl-C ends it with a warning, and keeps the points that are finished. Raises BadGrid,
+        BadStrategy, and BadSignal for a point whose weights nobody could trade.
+        """
+        self.session = certified(self.session, self._check)
+        with shown(progress) as told:
+            return swept(self.session, grid, where, rank_by, told)
 
 
 def _strategy(given: object, signals: Any, bars: Bars) -> Strategy:

@@ -1,5 +1,8 @@
 """`python -m stratvector.backtest.warm` compiles what results are read by into numba's cache."""
 
+import numpy as np
+
+from stratvector.backtest.column_figures import FIGURES, fold_columns
 from stratvector.backtest.result import result_of
 from stratvector.trading import replay
 from stratvector.trading.warm import SHAPES, warm_session
@@ -10,6 +13,7 @@ def warm() -> None:
     for symbols, models in SHAPES:
         result = result_of(replay.run(warm_session(symbols, models)))
         _ = result.metrics, result.equity, result.trades
+    fold_columns(np.ones((2, 9)), np.arange(9), 0.0, np.zeros((2, FIGURES)))
 
 
 if __name__ == "__main__":

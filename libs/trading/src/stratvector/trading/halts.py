@@ -10,14 +10,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from stratvector.trading.engine.state import Flags, Floats
+from stratvector.trading.columns import Values
 from stratvector.trading.ledger import LedgerEntry
 from stratvector.trading.orders import Decision
 from stratvector.trading.portfolio import Portfolio, RiskLimits
 from stratvector.trading.timestamps import NANOSECONDS_PER_DAY, Nanoseconds, utc_text
 
 DRAWDOWN_HALT, DAILY_LOSS = "drawdown_halt", "daily_loss"
+
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ class Breakers:
     """
 
     close_times: Nanoseconds
-    equity: Floats
+    equity: Values
     halted: Flags
     reduce_only: Flags
     flat: Flags
@@ -181,7 +184,7 @@ def halts_of_closes(portfolio: Portfolio, series: Breakers) -> tuple[Halt, ...]:
 
 
 def _halts(
-    rule: str, tripped: Flags, base: Floats, limit: float | None, series: Breakers
+    rule: str, tripped: Flags, base: Values, limit: float | None, series: Breakers
 ) -> Iterator[Halt]:
     edges = np.flatnonzero(np.diff(np.concatenate([[False], tripped, [False]])))
     for first, stop in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):

@@ -60,7 +60,7 @@ def warm(backtests: bool = True) -> None:
     with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as processes:
         parts = [processes.submit(_warm_shape, *shape, backtests) for shape in SHAPES]
         if backtests:
-            parts += [processes.submit(_warm_sweep)]
+            parts += [processes.submit(_warm_sweep, symbols) for symbols in (1, 2)]
             parts += [processes.submit(_warm_backtest, *shape) for shape in BACKTEST_SHAPES]
         else:
             parts += [processes.submit(_warm_decide)]
@@ -79,8 +79,8 @@ def _warm_backtest(symbols: int, models: int) -> None:
     replay.run(warm_session(symbols, models))
 
 
-def _warm_sweep() -> None:
-    _sweep(warm_session(1, 1))
+def _warm_sweep(symbols: int) -> None:
+    _sweep(warm_session(symbols, 1))
     _warm_decide()
 
 
@@ -125,11 +125,11 @@ def _trade(session: Session) -> None:
 
 
 def _sweep(session: Session) -> None:
-    """Two columns of one symbol and one model."""
+    """Two columns of one model."""
     weights = np.repeat(session.weights[np.newaxis], 2, axis=0)
     equity, fills = np.zeros((2, CLOSES)), np.zeros(2, np.int64)
     ones, rules = np.ones((CLOSES, 1)), rules_of(session.portfolio)
-    axes = (indices(1), indices(1))
+    axes = (indices(len(session.portfolio.symbols)), indices(1))
     run_columns(
         session.market, weights, ones, *cash_of(session.portfolio), rules, equity, fills, *axes
     )

@@ -19,6 +19,7 @@ from typing import Any
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
+from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeout
 
 from stratvector.runtime.jetstream.provisioner import (
@@ -41,6 +42,7 @@ REPLICATE_SECONDS = 3_600.0
 DUPLICATES_FORGOTTEN_NS = SECOND_NS // 10
 DONE = (None, "204")
 LOOK_SECONDS = 0.1
+KNOWN_SECONDS = 5.0  # until every server of a cluster knows who listens
 
 
 class CopyFailed(ProvisioningError):
@@ -180,10 +182,25 @@ async def _end_answered(client: Client, stream: Stream, place: str) -> bytes:
 
 async def _sent(client: Client, stream: Stream, place: str, piece: bytes, seconds: float) -> Msg:
     try:
-        return await client.request(place, piece, seconds)
+        return await _heard(client, place, piece, seconds)
     except (TimeoutError, NatsError) as error:
         why = str(error) or "no answer"
         raise CopyFailed(f"stream {stream.name} was not put back: {why}") from error
+
+
+async def _heard(client: Client, place: str, piece: bytes, seconds: float) -> Msg:
+    """The answer to a piece. In a cluster the server that restores may be another one than ours,
+    which learns a moment later that somebody listens there; what nobody heard is sent again.
+    """
+    loop = asyncio.get_running_loop()
+    until = loop.time() + KNOWN_SECONDS
+    while True:
+        try:
+            return await client.request(place, piece, seconds)
+        except NoRespondersError:
+            if loop.time() > until:
+                raise
+            await asyncio.sleep(LOOK_SECONDS)
 
 
 def _refuse_piece(stream: Stream, told: bytes) -> None:
