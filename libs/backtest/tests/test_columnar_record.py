@@ -94,3 +94,12 @@ def test_how_many_rows_a_chunk_holds_changes_nothing(
     monkeypatch.setattr(replay, "ROWS_MIN", capacity)
     monkeypatch.setattr(replay, "CHUNK_STEPS", 20)
     assert_equal(result_of(replay.run(session)), whole)
+
+
+def test_bars_that_cannot_be_written_run_in_the_same_compiled_code() -> None:
+    session = generated_session(3, Shape(universes=1))
+    (history,) = session.histories.values()
+    for name in ("open", "high", "low", "close", "volume"):
+        getattr(history.bars, name).flags.writeable = False
+    assert all(array.flags.writeable for array in session.market)
+    assert_equal(*both(session))

@@ -204,7 +204,9 @@ class Session:
         close = bars.close.copy()
         round_columns(close, grid_of(self.portfolio.instruments))
         closing = np.ones(close.shape, np.bool_)
-        return Market(bars.open, close, bars.volume, closing, self.schedule.days)
+        # An array that can't be written is another type to numba, which would compile all anew.
+        opened, volume = (np.require(each, requirements="W") for each in (bars.open, bars.volume))
+        return Market(opened, close, volume, closing, self.schedule.days)
 
     def _rows(self, universe: str) -> Nanoseconds:
         column = self.schedule.universes.index(universe)
