@@ -138,14 +138,17 @@ def test_signals_that_do_not_fit_the_bars_are_refused_in_one_sentence(
 def test_the_public_names_of_the_two_rooms_beside_strategies_are_these() -> None:
     assert stratvector.backtest.__all__ == [
         "Backtest",
+        "BadGrid",
         "BadSignals",
         "Bars",
         "Costs",
         "Instrument",
+        "Interrupted",
         "ModelResult",
         "Result",
         "RiskLimits",
         "document",
+        "heatmap",
         "new_folder",
         "result_of",
         "write_result",

@@ -114,13 +114,13 @@ def test_services_that_run_are_found(backup: Path, empty: Empty) -> None:
     async def beat() -> None:
         client = await connect(empty.server.url, None, "member", 30.0)
         while not over.is_set():
-            await client.request("$KV.members.risk.risk-1", b"{}")
+            await client.request("$KV.members.risk.risk-1", b"{}", 30.0)
             await asyncio.sleep(0.1)
         await client.close()
 
     async def make(client: Any) -> None:
         await provision(client)
-        await client.request("$KV.members.risk.risk-1", b"{}")
+        await client.request("$KV.members.risk.risk-1", b"{}", 30.0)
 
     empty.asked(make)
     thread = Thread(target=lambda: asyncio.run(beat()))
