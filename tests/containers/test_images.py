@@ -105,7 +105,7 @@ def test_it_compiles_nothing_once_it_runs(service: str) -> None:
     warm = "start() { /opt/stratvector/bin/start --help; }; start >/dev/null; "
     said = docker(
         "run", "--rm", *LOCKED, "--env=NUMBA_DEBUG_CACHE=1", "--entrypoint=sh", image(service),
-        "-c", warm + "exec python -P -m stratvector.trading.warm",
+        "-c", warm + "exec python -P -m stratvector.trading.warm live",
     )  # fmt: skip
     assert "data loaded from" in said
     assert "data saved to" not in said
