@@ -30,20 +30,17 @@ def shorter(parameters: Any) -> bool:
     return bool(parameters.short_window < parameters["long_window"])
 
 
-def backtest(symbols: int = 1, limits: RiskLimits = STRICT, closes: int = 130) -> Backtest:
-    bars = trial_bars(closes, symbols=symbols, seed=3)
+def backtest(
+    symbols: int = 1, limits: RiskLimits = STRICT, closes: int = 130, **parameters: int
+) -> Backtest:
+    bars, model = trial_bars(closes, symbols=symbols, seed=3), MomentumStrategy(**parameters)
     costs = Costs(commission=0.002, slippage=0.001)
-    return Backtest(bars, MomentumStrategy(), costs=costs, limits=limits, risk_free_rate=0.02)
+    return Backtest(bars, model, costs=costs, limits=limits, risk_free_rate=0.02)
 
 
-def alone(of: Backtest, row: dict[str, Any]) -> dict[str, float]:
+def alone(symbols: int, limits: RiskLimits, row: dict[str, Any]) -> dict[str, float]:
     """The same measures of a run of one point."""
-    (model,) = of.session.strategies.values()
-    point = replace(model, **{name: row[name] for name in GRID})
-    session = replace(of.session, strategies={point.name: point})
-    run = Backtest.__new__(Backtest)
-    run.session, run._check = session, False
-    result = run.run()
+    result = backtest(symbols, limits, **{name: row[name] for name in GRID}).run()
     others = {"final_equity": result.final_equity, "fills": float(len(result.fills))}
     return {name: {**result.metrics, **others}[name] for name in MEASURES}
 
@@ -51,12 +48,11 @@ def alone(of: Backtest, row: dict[str, Any]) -> dict[str, float]:
 @pytest.mark.parametrize("symbols", [1, 3])
 @pytest.mark.parametrize("limits", [STRICT, replace(STRICT, rebalance_band=0.05)])
 def test_every_row_is_the_run_of_its_point(symbols: int, limits: RiskLimits) -> None:
-    tested = backtest(symbols, limits)
-    table = tested.sweep(GRID, where=shorter)
+    table = backtest(symbols, limits).sweep(GRID, where=shorter)
     assert len(table) == 10
     for row in table.iter_rows(named=True):
         told = {name: float(row[name]) for name in MEASURES}
-        assert repr(told) == repr(alone(tested, row)), row
+        assert repr(told) == repr(alone(symbols, limits, row)), row
 
 
 def test_a_short_sweep_has_no_annual_figures_and_keeps_the_grids_order() -> None:

@@ -10,9 +10,8 @@ import polars as pl
 from stratvector.backtest.certified import certified
 from stratvector.backtest.given_signals import given_signals
 from stratvector.backtest.grids import Where
-from stratvector.backtest.progress_bar import shown
 from stratvector.backtest.result import Result, result_of
-from stratvector.backtest.sweep import swept
+from stratvector.backtest.sweep import shown, swept
 from stratvector.trading import replay
 from stratvector.trading.bars import Bars
 from stratvector.trading.benchmark import Benchmark, benchmark_of

@@ -7,8 +7,10 @@ become figures at once, so memory does not grow with the number of points.
 """
 
 import math
+import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
@@ -19,8 +21,8 @@ from stratvector.backtest import column_figures as figures_of
 from stratvector.backtest.column_figures import fold_columns
 from stratvector.backtest.grids import Point, Where, grid_points
 from stratvector.backtest.metrics import Observations, observations, rank
-from stratvector.backtest.metrics.arrays import Floats, Times
-from stratvector.backtest.metrics.daily import elapsed_years, sample_days
+from stratvector.backtest.metrics.arrays import Floats
+from stratvector.backtest.metrics.daily import elapsed_years, sample_rows
 from stratvector.backtest.metrics.returns import (
     annualized_return,
     rate_per_period,
@@ -35,6 +37,7 @@ from stratvector.trading.engine_rules import cash_of, rules_of
 from stratvector.trading.meaning.own import Own
 from stratvector.trading.meaning.scans import check_scan
 from stratvector.trading.nearest import suggestion
+from stratvector.trading.replay import Progress
 from stratvector.trading.session import Session
 from stratvector.trading.strategy import Strategy
 
@@ -49,7 +52,6 @@ MEASURES = (
     "final_equity",
     "fills",
 )
-Progress = Callable[[int, int], None]
 
 
 class Interrupted(UserWarning):
@@ -72,6 +74,22 @@ def swept(
     frame = _frame(session, points[: len(fills)], measured, fills)
     order = rank(frame[rank_by].to_numpy(), highest_first=rank_by != "annualized_volatility")
     return frame[order]
+
+
+@contextmanager
+def shown(progress: Progress | None) -> Iterator[Progress | None]:
+    """Whom to tell how far it is: the given one, else a bar on a terminal, else nobody."""
+    if progress is not None or not sys.stderr.isatty():
+        yield progress
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("sweep", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def heatmap(frame: pl.DataFrame, across: str, down: str, measure: str) -> pl.DataFrame:
@@ -130,14 +148,7 @@ def _run_block(session: Session, scans: list[Scan], measured: Floats, fills: Int
     times = session.schedule.close_times
     per_year = observations(times).per_year
     rate = rate_per_period(session.risk_free_rate, per_year) if per_year > 0.0 else math.nan
-    fold_columns(equity, _day_rows(times), rate, measured)
-
-
-def _day_rows(close_times: Times) -> Times:
-    """The rows whose equity is that of each midnight; see `metrics.daily`."""
-    instants = np.maximum(sample_days(close_times), close_times[0])
-    after = np.searchsorted(close_times, instants, side="right")
-    return np.asarray(after - 1, dtype=np.int64)
+    fold_columns(equity, sample_rows(times), rate, measured)
 
 
 def _frame(

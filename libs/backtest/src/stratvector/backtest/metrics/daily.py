@@ -56,9 +56,14 @@ def daily_equity(close_times: Times, equity: Floats) -> tuple[Times, Floats]:
     when the session has a second close by then. The last sample includes the last close. NaN in
     equity stays NaN.
     """
-    days = sample_days(close_times)
-    instants = np.maximum(days, close_times[0])
-    return days, last_known(instants, close_times, equity)
+    return sample_days(close_times), equity[sample_rows(close_times)]
+
+
+def sample_rows(close_times: Times) -> Times:
+    """Return the rows (D,) of the closes (T,) whose equity is sampled at each midnight."""
+    instants = np.maximum(sample_days(close_times), close_times[0])
+    after = np.searchsorted(close_times, instants, side="right")
+    return np.asarray(after - 1, dtype=np.int64)
 
 
 def sample_days(close_times: Times) -> Times:
