@@ -67,7 +67,9 @@ def panel(folder: Path, case: Case) -> Path:
     """Seeded bars in whole cents, with opens that differ from the closes before."""
     random = np.random.default_rng(7)
     shape = case.closes, case.symbols
-    close = np.round(100 * np.exp(np.cumsum(random.normal(0.0001, 0.004, shape), axis=0)), 2)
+    days = case.seconds / DAY
+    steps = random.normal(0.0003 * days, 0.015 * days**0.5, shape)
+    close = np.round(100 * np.exp(np.cumsum(steps, axis=0)), 2)
     opened = np.round(np.vstack([close[:1], close[:-1]]) * (1 + random.normal(0, 0.0005, shape)), 2)
     path = folder / f"{case.closes}-{case.symbols}.npz"
     np.savez(
@@ -84,7 +86,7 @@ def panel(folder: Path, case: Case) -> Path:
 
 def figures_of(command: list[str]) -> dict[str, float]:
     """What a process measured of itself."""
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    ran = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     figures: dict[str, float] = json.loads(ran.stdout.splitlines()[-1])
     return figures
 

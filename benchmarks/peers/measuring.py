@@ -24,8 +24,7 @@ def measured(run: Callable[[], object], repeats: int) -> None:
     there before the first one (MiB), and what it returned last.
     """
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    if repeats > 1:
-        run()
+    run()  # compiles and caches, on all sides
     wall, cpu, told = list[float](), list[float](), None
     for _ in range(repeats):
         begun, worked = time.perf_counter(), time.process_time()
