@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.figures import Figure, report
 
 ROOT = Path(__file__).parent.parent
-PEERS = ROOT / ".venv-peers" / "bin" / "python"
+PEERS = ROOT / ".venv" / "peers" / "bin" / "python"
 BACKTESTING, VECTORBT = "backtesting_py.py", "vectorbt_py.py"
 DAY, HOUR, MINUTE = 86_400, 3_600, 60
 SWEEP_MS_MAX = 1000 * 5_080 / 36_000  # pairs, and pairs per second
