@@ -6,6 +6,7 @@ bars, after one run that compiles and caches; metrics and frames of fills and eq
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -86,7 +87,11 @@ def panel(folder: Path, case: Case) -> Path:
 
 def figures_of(command: list[str]) -> dict[str, float]:
     """What a process measured of itself."""
-    ran = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    # A peer's bars and warnings would cost it time, and us the sight of our own table.
+    quiet = os.environ | {"TQDM_DISABLE": "1", "PYTHONWARNINGS": "ignore"}
+    ran = subprocess.run(
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True, env=quiet
+    )
     figures: dict[str, float] = json.loads(ran.stdout.splitlines()[-1])
     return figures
 

@@ -1,6 +1,5 @@
 """backtesting.py: one symbol after the other, as it has no portfolio."""
 
-import os
 import sys
 
 import pandas as pd
@@ -9,7 +8,6 @@ from backtesting.lib import crossover  # type: ignore[import-not-found]
 from measuring import measured, panel_of  # type: ignore[import-not-found]
 
 COLUMNS = ("open", "high", "low", "close", "volume")
-os.environ["TQDM_DISABLE"] = "1"
 
 
 def average(values, window):  # type: ignore[no-untyped-def]
